@@ -1,0 +1,254 @@
+"""What a checkpoint folder says about itself: `model.json` beside `model.safetensors`.
+
+Labels and preprocessing come from here, never from the caller. This module reads and checks the description
+and needs no torch, so a page can list checkpoints cheaply; `fer_core.models` loads the weights.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from fer_core.errors import CheckpointError, DataError
+from fer_core.io import read_json, sha256_file, write_json
+from fer_core.labels import validate_classes
+from fer_core.workspace import Workspace
+
+SCHEMA_VERSION: Final[int] = 1
+INFO_FILE: Final[str] = "model.json"
+WEIGHTS_FILE: Final[str] = "model.safetensors"
+CARD_FILE: Final[str] = "MODEL_CARD.md"
+
+ColorMode = Literal["gray", "rgb"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FramingSpec:
+    """How a face box becomes the square crop that a model expects.
+
+    The defaults reproduce FER2013's framing, measured on 514 upscaled FER2013 faces against YuNet's boxes.
+    """
+
+    side_per_height: float = 1.04
+    """Side of the square, as a multiple of the face box's height."""
+    shift_up: float = 0.02
+    """How far the square's centre lies above the box's centre, as a fraction of the square's side."""
+
+    def __post_init__(self) -> None:
+        if not 0.1 <= self.side_per_height <= 10:
+            raise CheckpointError(
+                f"framing.side_per_height is {self.side_per_height}; expected 0.1 to 10"
+            )
+        if not -1 <= self.shift_up <= 1:
+            raise CheckpointError(f"framing.shift_up is {self.shift_up}; expected -1 to 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """The pixels a model takes: `(value / 255 - mean) / std`, one mean and std a channel."""
+
+    height: int
+    """Rows in pixels."""
+    width: int
+    """Columns in pixels."""
+    color: ColorMode
+    """`gray` (one channel) or `rgb` (three, in this order)."""
+    mean: tuple[float, ...]
+    """Mean a channel, of values in [0, 1]."""
+    std: tuple[float, ...]
+    """Standard deviation a channel, of values in [0, 1]; > 0."""
+    framing: FramingSpec = FramingSpec()
+    """How a face box becomes the crop."""
+
+    def __post_init__(self) -> None:
+        if not (8 <= self.height <= 2048 and 8 <= self.width <= 2048):
+            raise CheckpointError(
+                f"input is {self.height}x{self.width}; expected sides of 8 to 2048 px"
+            )
+        if self.color not in ("gray", "rgb"):
+            raise CheckpointError(f"input.color is {self.color!r}; expected 'gray' or 'rgb'")
+        if len(self.mean) != self.channels or len(self.std) != self.channels:
+            raise CheckpointError(
+                f"input has {self.channels} channel(s) but {len(self.mean)} mean(s) and {len(self.std)} std(s)"
+            )
+        if not all(math.isfinite(value) for value in self.mean + self.std) or min(self.std) <= 0:
+            raise CheckpointError(
+                f"input mean {self.mean} or std {self.std} is not finite and positive"
+            )
+
+    @property
+    def channels(self) -> int:
+        """Number of channels: 1 for grey, 3 for RGB."""
+        return 1 if self.color == "gray" else 3
+
+    def __str__(self) -> str:
+        """Shape as people write it, for example `48x48x1`."""
+        return f"{self.height}x{self.width}x{self.channels}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointInfo:
+    """Everything but the weights."""
+
+    name: str
+    """What the model is called."""
+    architecture: str
+    """Name in the model registry."""
+    arguments: Mapping[str, Any]
+    """Keyword arguments of the architecture, beyond classes and input channels."""
+    classes: tuple[str, ...]
+    """Class names in the order of the logits."""
+    input: InputSpec
+    """Preprocessing."""
+    weights_sha256: str
+    """Checksum of `model.safetensors`."""
+    num_parameters: int
+    """Number of trained parameters."""
+    temperature: float = 1.0
+    """Logits are divided by this before the softmax (calibration); > 0."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Training data: name, fingerprint, label mode."""
+    metrics: tuple[Mapping[str, Any], ...] = ()
+    """Measured figures, each with its protocol, split and n. Fractions, not percentages."""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """Where it comes from: run id, epoch, versions, time."""
+
+    def __post_init__(self) -> None:
+        try:
+            validate_classes(self.classes)
+        except DataError as cause:
+            raise CheckpointError(f"checkpoint {self.name!r}: {cause}") from cause
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise CheckpointError(
+                f"checkpoint {self.name!r}: temperature {self.temperature} is not > 0"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As written to `model.json`."""
+        return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any], *, source: str) -> "CheckpointInfo":
+        """Build from the object in `model.json`; `source` names it in messages.
+
+        Raises:
+            CheckpointError: a newer schema, or a field is missing, unknown or of the wrong kind.
+        """
+        fields = dict(value)
+        version = fields.pop("schema_version", None)
+        if version != SCHEMA_VERSION:
+            raise CheckpointError(
+                f"{source} has schema_version {version!r}; this program reads {SCHEMA_VERSION}. "
+                "Update the program, or export the model again."
+            )
+        try:
+            spec = dict(fields.pop("input"))
+            framing = FramingSpec(**_floats(spec.pop("framing", {})))
+            spec["mean"] = tuple(float(item) for item in spec["mean"])
+            spec["std"] = tuple(float(item) for item in spec["std"])
+            spec["height"], spec["width"] = int(spec["height"]), int(spec["width"])
+            fields["input"] = InputSpec(**spec, framing=framing)
+            fields["classes"] = tuple(str(item) for item in fields["classes"])
+            fields["metrics"] = tuple(dict(item) for item in fields.get("metrics", ()))
+            fields["temperature"] = float(fields.get("temperature", 1.0))
+            for name in ("arguments", "data", "origin"):
+                fields[name] = dict(fields.get(name, {}))
+            return cls(**fields)
+        except KeyError as cause:
+            raise CheckpointError(f"{source} lacks the field {cause}") from cause
+        except (TypeError, ValueError) as cause:
+            raise CheckpointError(f"{source} does not describe a model: {cause}") from cause
+
+
+def _floats(value: Mapping[str, Any]) -> dict[str, float]:
+    return {key: float(item) for key, item in value.items()}
+
+
+def load_checkpoint_info(folder: Path) -> CheckpointInfo:
+    """Read the description of the checkpoint in `folder`. The weights are not touched.
+
+    Raises:
+        CheckpointError: the folder is no checkpoint, or its description is damaged.
+    """
+    path = folder / INFO_FILE
+    if not folder.is_dir() or not path.is_file():
+        raise CheckpointError(
+            f"{folder} is no checkpoint: expected a folder with {INFO_FILE} and {WEIGHTS_FILE}"
+        )
+    return CheckpointInfo.from_dict(read_json(path, CheckpointError), source=str(path))
+
+
+def save_checkpoint_info(folder: Path, info: CheckpointInfo) -> None:
+    """Write `info` into `folder`, replacing what is there."""
+    write_json(folder / INFO_FILE, info.to_dict())
+
+
+def verify_weights(folder: Path, info: CheckpointInfo) -> Path:
+    """Return the path of the weights after checking them against the recorded checksum.
+
+    Raises:
+        CheckpointError: the file is missing or is not the one that `info` describes.
+    """
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing; the checkpoint is incomplete")
+    seen = sha256_file(path)
+    if seen != info.weights_sha256:
+        raise CheckpointError(
+            f"{path} has SHA-256 {seen[:12]}…, but {INFO_FILE} says {info.weights_sha256[:12]}…. "
+            "The file is damaged or was exchanged; copy the checkpoint again."
+        )
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointEntry:
+    """A checkpoint that can be chosen: where it is, what it is, and what to call it."""
+
+    key: str
+    """What a person types: a shipped checkpoint's name, or `<run>/best`."""
+    folder: Path
+    info: CheckpointInfo
+
+
+def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
+    """Every readable checkpoint: the shipped ones by name, then those of runs, newest first.
+
+    A damaged one is left out here; naming it to `find_checkpoint` says what is wrong with it.
+    """
+    shipped = sorted(path.parent for path in workspace.checkpoints.glob(f"*/{INFO_FILE}"))
+    runs = sorted(
+        (path.parent for path in workspace.runs.glob(f"*/best/{INFO_FILE}")), reverse=True
+    )
+    entries = []
+    for key, folder in [(path.name, path) for path in shipped] + [
+        (f"{path.parent.name}/{path.name}", path) for path in runs
+    ]:
+        try:
+            entries.append(CheckpointEntry(key, folder, load_checkpoint_info(folder)))
+        except CheckpointError:
+            continue
+    return entries
+
+
+def find_checkpoint(reference: str, workspace: Workspace) -> CheckpointEntry:
+    """Resolve what a person typed: a key of `list_checkpoints`, a run's name, or a folder.
+
+    Raises:
+        CheckpointError: nothing there, or it is damaged.
+    """
+    candidates = [
+        workspace.checkpoints / reference,
+        workspace.runs / reference,
+        workspace.runs / reference / "best",
+        Path(reference).expanduser(),
+    ]
+    for folder in candidates:
+        if (folder / INFO_FILE).is_file():
+            return CheckpointEntry(reference, folder, load_checkpoint_info(folder))
+    known = ", ".join(entry.key for entry in list_checkpoints(workspace)[:12]) or "none yet"
+    raise CheckpointError(
+        f"no checkpoint {reference!r}; expected a folder with {INFO_FILE}, or one of: {known}"
+    )

@@ -1,0 +1,80 @@
+"""The command line: `fer <command>`; `python -m fer_core` is the same.
+
+Each command is one module with a `main` function whose signature is its interface (tyro). Only the module of
+the command that was asked for is imported, so `fer --help` answers at once.
+"""
+
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from fer_core import __version__
+from fer_core.errors import FerError
+
+COMMANDS: Final[dict[str, str]] = {
+    "import": "import a data set, or draw the built-in one",
+    "train": "train a model",
+    "evaluate": "score a checkpoint on a data set",
+    "predict": "apparent expressions of the faces on a picture",
+    "annotate": "draw apparent expressions into a video",
+    "camera": "read a local camera and print what it shows",
+    "runs": "list training runs",
+    "fetch": "download the better face detector (YuNet, 230 KB)",
+}
+_RENAMED: Final[dict[str, str]] = {"import": "import_data"}
+"""Commands whose module can't have their name."""
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        [
+            f"fer {__version__}: a workbench for facial expression recognition",
+            "",
+            "usage: fer <command> [options]     fer <command> --help says more",
+            "",
+            *lines,
+            "",
+            "The dashboard: streamlit run app/Home.py",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 a clear error, 2 wrong usage, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print(__version__)
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        near = get_close_matches(name, COMMANDS, n=1)
+        hint = f" Did you mean `fer {near[0]}`?" if near else ""
+        print(f"fer: unknown command {name!r}.{hint} See `fer --help`.", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    module = importlib.import_module(f"fer_core.cli.{_RENAMED.get(name, name)}")
+    try:
+        return _run(module.main, f"fer {name}", rest)
+    except FerError as error:
+        print(f"fer {name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"fer {name}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `fer runs | head`
+        sys.stderr.close()
+        return 0
+
+
+def _run(command: object, program: str, arguments: list[str]) -> int:
+    import tyro
+
+    return int(tyro.cli(command, prog=program, args=arguments) or 0)  # type: ignore[call-overload]

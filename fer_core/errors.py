@@ -1,0 +1,29 @@
+"""The errors a person can do something about.
+
+Every message says what was seen, what was expected and what to do next. Pages show these messages as they
+are; any other exception is a bug and is allowed to surface as one.
+"""
+
+
+class FerError(Exception):
+    """Base of all errors that are meant to be read by the person at the keyboard."""
+
+
+class ConfigError(FerError, ValueError):
+    """A setting is unknown, out of range, or does not go with the others."""
+
+
+class DataError(FerError):
+    """A data set, or the file it is imported from, is missing, malformed or unsafe."""
+
+
+class CheckpointError(FerError):
+    """A checkpoint is missing, damaged, or does not describe itself."""
+
+
+class MediaError(FerError):
+    """An image, video or camera can't be read, or is unsafe to decode."""
+
+
+class RunError(FerError):
+    """A run folder is missing or can't be used for what was asked."""

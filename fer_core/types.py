@@ -1,0 +1,93 @@
+"""Frozen result types that the parts of the program hand to each other. No torch, no pixels.
+
+Coordinates are pixels of the image they were found in: x to the right, y down, origin at the top left corner.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8Array = npt.NDArray[np.uint8]
+Float32Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceBox:
+    """Where a face is, in the convention of YuNet: hairline to chin, ear to ear.
+
+    Every detector answers in this convention, so that a crop of a box means the same whoever found it.
+    """
+
+    x: float
+    """Left edge in pixels; may lie outside the image."""
+    y: float
+    """Top edge in pixels; may lie outside the image."""
+    width: float
+    """Width in pixels, > 0."""
+    height: float
+    """Height in pixels, > 0."""
+    score: float
+    """The detector's confidence in [0, 1]; comparable only between boxes of one detector."""
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """Centre (x, y) in pixels."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    def scaled(self, factor: float) -> "FaceBox":
+        """The same box in an image resized by `factor`."""
+        return replace(
+            self,
+            x=self.x * factor,
+            y=self.y * factor,
+            width=self.width * factor,
+            height=self.height * factor,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Probabilities of the apparent expressions of one face."""
+
+    classes: tuple[str, ...]
+    """Class names, in the order of the checkpoint that predicted."""
+    probabilities: tuple[float, ...]
+    """One probability in [0, 1] a class, in the same order, summing to 1."""
+
+    @classmethod
+    def from_array(cls, classes: Sequence[str], probabilities: npt.ArrayLike) -> "Prediction":
+        """Build from a vector of len(classes) probabilities."""
+        values = np.asarray(probabilities, dtype=np.float64)
+        assert values.shape == (len(classes),), (values.shape, classes)
+        return cls(tuple(classes), tuple(values.tolist()))
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.ranked()[0][0]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the most probable class, in [0, 1]."""
+        return max(self.probabilities)
+
+    def ranked(self) -> list[tuple[str, float]]:
+        """(class, probability) pairs, most probable first; ties keep the classes' order."""
+        pairs = zip(self.classes, self.probabilities, strict=True)
+        return sorted(pairs, key=lambda pair: -pair[1])
+
+    def as_dict(self) -> dict[str, float]:
+        """Class name -> probability, in class order."""
+        return dict(zip(self.classes, self.probabilities, strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceResult:
+    """One face of an image or frame, with what the model says of it."""
+
+    box: FaceBox
+    prediction: Prediction
+    track_id: int | None = None
+    """Identity across the frames of a video; None for a still image."""

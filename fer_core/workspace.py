@@ -1,0 +1,73 @@
+"""Where data sets, runs and downloaded weights live, and where the shipped checkpoints are."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fer_core.errors import ConfigError
+
+PROJECT_ROOT: Final[Path] = Path(__file__).resolve().parent.parent
+WORKSPACE_VARIABLE: Final[str] = "FER_WORKSPACE"
+_NAME: Final[re.Pattern[str]] = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def validate_name(name: str, kind: str) -> str:
+    """Return `name` if it can safely be the name of a folder.
+
+    Raises:
+        ConfigError: it is empty, too long, or holds anything but letters, digits, '.', '_' and '-'.
+    """
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise ConfigError(
+            f"{name!r} can't be the name of a {kind}; use 1 to 100 letters, digits, '.', '_' or '-', "
+            "beginning with a letter or digit"
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folder that holds everything made at run time.
+
+    `$FER_WORKSPACE` names it; otherwise it is `workspace/` beside the code. Folders are made when first
+    written to, so looking at an empty workspace leaves no trace.
+    """
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> "Workspace":
+        """The workspace of this process's environment."""
+        configured = os.environ.get(WORKSPACE_VARIABLE, "").strip()
+        root = Path(configured).expanduser() if configured else PROJECT_ROOT / "workspace"
+        return cls(root.resolve())
+
+    @property
+    def datasets(self) -> Path:
+        """Imported data sets, one folder each."""
+        return self.root / "datasets"
+
+    @property
+    def runs(self) -> Path:
+        """Training runs, one folder each."""
+        return self.root / "runs"
+
+    @property
+    def weights(self) -> Path:
+        """Downloaded files (face detectors, pretrained weights)."""
+        return self.root / "weights"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints that ship with the project."""
+        return PROJECT_ROOT / "checkpoints"
+
+    def dataset(self, name: str) -> Path:
+        """Folder of the data set called `name`, which need not exist."""
+        return self.datasets / validate_name(name, "data set")
+
+    def run(self, name: str) -> Path:
+        """Folder of the run called `name`, which need not exist."""
+        return self.runs / validate_name(name, "run")
