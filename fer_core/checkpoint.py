@@ -38,9 +38,7 @@ class FramingSpec:
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.side_per_height <= 10:
-            raise CheckpointError(
-                f"framing.side_per_height is {self.side_per_height}; expected 0.1 to 10"
-            )
+            raise CheckpointError(f"framing.side_per_height is {self.side_per_height}; expected 0.1 to 10")
         if not -1 <= self.shift_up <= 1:
             raise CheckpointError(f"framing.shift_up is {self.shift_up}; expected -1 to 1")
 
@@ -64,9 +62,7 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         if not (8 <= self.height <= 2048 and 8 <= self.width <= 2048):
-            raise CheckpointError(
-                f"input is {self.height}x{self.width}; expected sides of 8 to 2048 px"
-            )
+            raise CheckpointError(f"input is {self.height}x{self.width}; expected sides of 8 to 2048 px")
         if self.color not in ("gray", "rgb"):
             raise CheckpointError(f"input.color is {self.color!r}; expected 'gray' or 'rgb'")
         if len(self.mean) != self.channels or len(self.std) != self.channels:
@@ -74,9 +70,7 @@ class InputSpec:
                 f"input has {self.channels} channel(s) but {len(self.mean)} mean(s) and {len(self.std)} std(s)"
             )
         if not all(math.isfinite(value) for value in self.mean + self.std) or min(self.std) <= 0:
-            raise CheckpointError(
-                f"input mean {self.mean} or std {self.std} is not finite and positive"
-            )
+            raise CheckpointError(f"input mean {self.mean} or std {self.std} is not finite and positive")
 
     @property
     def channels(self) -> int:
@@ -121,9 +115,7 @@ class CheckpointInfo:
         except DataError as cause:
             raise CheckpointError(f"checkpoint {self.name!r}: {cause}") from cause
         if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise CheckpointError(
-                f"checkpoint {self.name!r}: temperature {self.temperature} is not > 0"
-            )
+            raise CheckpointError(f"checkpoint {self.name!r}: temperature {self.temperature} is not > 0")
 
     def to_dict(self) -> dict[str, Any]:
         """As written to `model.json`."""
@@ -219,9 +211,7 @@ def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
     A damaged one is left out here; naming it to `find_checkpoint` says what is wrong with it.
     """
     shipped = sorted(path.parent for path in workspace.checkpoints.glob(f"*/{INFO_FILE}"))
-    runs = sorted(
-        (path.parent for path in workspace.runs.glob(f"*/best/{INFO_FILE}")), reverse=True
-    )
+    runs = sorted((path.parent for path in workspace.runs.glob(f"*/best/{INFO_FILE}")), reverse=True)
     entries = []
     for key, folder in [(path.name, path) for path in shipped] + [
         (f"{path.parent.name}/{path.name}", path) for path in runs

@@ -194,9 +194,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check(self.epochs >= 1, "epochs", self.epochs, "at least 1")
-        _check(
-            self.batch_size >= 2, "batch_size", self.batch_size, "at least 2 (batch normalisation)"
-        )
+        _check(self.batch_size >= 2, "batch_size", self.batch_size, "at least 2 (batch normalisation)")
         _check(0 <= self.ema_decay < 1, "ema_decay", self.ema_decay, "0 to less than 1")
         _check_choice("monitor", self.monitor, Monitor)
         _check_choice("precision", self.precision, Precision)
@@ -226,9 +224,7 @@ def _build(cls: type[C], value: Mapping[str, Any], *, prefix: str) -> C:
         if key not in known:
             near = get_close_matches(key, known, n=1)
             hint = f" Did you mean {prefix}{near[0]}?" if near else ""
-            raise ConfigError(
-                f"unknown setting {prefix}{key}.{hint} Known here: {', '.join(known)}"
-            )
+            raise ConfigError(f"unknown setting {prefix}{key}.{hint} Known here: {', '.join(known)}")
         arguments[key] = _convert(hints[key], item, f"{prefix}{key}")
     return cls(**arguments)
 

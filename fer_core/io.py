@@ -72,9 +72,7 @@ def atomic_directory(target: Path, *, replace: bool = False) -> Iterator[Path]:
         if target.exists():
             if not replace:
                 raise FerError(f"{target} was made by someone else meanwhile; nothing was changed")
-            retired = Path(
-                tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent)
-            )
+            retired = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
             target.replace(retired / "old")
             temporary.replace(target)
             shutil.rmtree(retired, ignore_errors=True)
@@ -98,9 +96,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Replace the file at `path` by `value` as indented JSON, atomically. NaN is written as null."""
-    write_text(
-        path, json.dumps(_without_nan(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    write_text(path, json.dumps(_without_nan(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def to_json_line(value: Mapping[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""Thin pages of the dashboard: inputs, one call into `fer_core`, rendering."""

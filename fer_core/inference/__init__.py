@@ -1,0 +1,1 @@
+"""From pixels to labelled faces: detectors, crop, predictor, tracking, overlay, video."""

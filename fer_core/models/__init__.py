@@ -1,0 +1,1 @@
+"""Architectures, their registry, and loading and saving of weights."""

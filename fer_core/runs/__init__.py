@@ -1,0 +1,1 @@
+"""Run folders: layout, writer, reader. No torch in here."""
