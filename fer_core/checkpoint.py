@@ -1,4 +1,4 @@
-"""What a checkpoint folder says about itself: `model.json` beside `model.safetensors`.
+"""What a checkpoint folder says about itself: `model.json` beside `model-<hash>.safetensors`.
 
 Labels and preprocessing come from here, never from the caller. This module reads and checks the description
 and needs no torch, so a page can list checkpoints cheaply; `fer_core.models` loads the weights.
@@ -6,6 +6,7 @@ and needs no torch, so a page can list checkpoints cheaply; `fer_core.models` lo
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,6 @@ from fer_core.workspace import Workspace
 
 SCHEMA_VERSION: Final[int] = 1
 INFO_FILE: Final[str] = "model.json"
-WEIGHTS_FILE: Final[str] = "model.safetensors"
 CARD_FILE: Final[str] = "MODEL_CARD.md"
 
 ColorMode = Literal["gray", "rgb"]
@@ -67,7 +67,7 @@ class InputSpec:
             raise CheckpointError(f"input.color is {self.color!r}; expected 'gray' or 'rgb'")
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise CheckpointError(
-                f"input has {self.channels} channel(s) but {len(self.mean)} mean(s) and {len(self.std)} std(s)"
+                f"input has {self.channels} channel(s), {len(self.mean)} mean(s) and {len(self.std)} std(s)"
             )
         if not all(math.isfinite(value) for value in self.mean + self.std) or min(self.std) <= 0:
             raise CheckpointError(f"input mean {self.mean} or std {self.std} is not finite and positive")
@@ -97,7 +97,8 @@ class CheckpointInfo:
     input: InputSpec
     """Preprocessing."""
     weights_sha256: str
-    """Checksum of `model.safetensors`."""
+    """Checksum of the weights file. Its first digits are in that file's name, so that exchanging `model.json`
+    is the one atomic step that exchanges a checkpoint: a reader, or a crash, never meets a mixed pair."""
     num_parameters: int
     """Number of trained parameters."""
     temperature: float = 1.0
@@ -114,8 +115,15 @@ class CheckpointInfo:
             validate_classes(self.classes)
         except DataError as cause:
             raise CheckpointError(f"checkpoint {self.name!r}: {cause}") from cause
+        if not re.fullmatch(r"[0-9a-f]{64}", self.weights_sha256):
+            raise CheckpointError(f"checkpoint {self.name!r}: weights_sha256 is no SHA-256 in hexadecimal")
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise CheckpointError(f"checkpoint {self.name!r}: temperature {self.temperature} is not > 0")
+
+    @property
+    def weights_file(self) -> str:
+        """Name of the weights file beside `model.json`."""
+        return f"model-{self.weights_sha256[:12]}.safetensors"
 
     def to_dict(self) -> dict[str, Any]:
         """As written to `model.json`."""
@@ -167,7 +175,7 @@ def load_checkpoint_info(folder: Path) -> CheckpointInfo:
     path = folder / INFO_FILE
     if not folder.is_dir() or not path.is_file():
         raise CheckpointError(
-            f"{folder} is no checkpoint: expected a folder with {INFO_FILE} and {WEIGHTS_FILE}"
+            f"{folder} is no checkpoint: expected a folder with {INFO_FILE} and its weights"
         )
     return CheckpointInfo.from_dict(read_json(path, CheckpointError), source=str(path))
 
@@ -183,7 +191,7 @@ def verify_weights(folder: Path, info: CheckpointInfo) -> Path:
     Raises:
         CheckpointError: the file is missing or is not the one that `info` describes.
     """
-    path = folder / WEIGHTS_FILE
+    path = folder / info.weights_file
     if not path.is_file():
         raise CheckpointError(f"{path} is missing; the checkpoint is incomplete")
     seen = sha256_file(path)

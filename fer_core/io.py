@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -11,6 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from fer_core.errors import FerError
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of `path` survive a power cut."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _sync_directory(path: Path) -> None:
@@ -35,8 +42,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync_file(temporary)
         # mkstemp makes private files; what we write is meant to be read by the person's other tools.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
@@ -105,7 +111,7 @@ def to_json_line(value: Mapping[str, Any]) -> str:
 
 
 def _without_nan(value: Any) -> Any:
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, Mapping):
         return {key: _without_nan(item) for key, item in value.items()}

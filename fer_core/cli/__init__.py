@@ -60,9 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"fer: unknown command {name!r}.{hint} See `fer --help`.", file=sys.stderr)
         return 2
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    return _run(name, rest)
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    import tyro
+
     module = importlib.import_module(f"fer_core.cli.{_RENAMED.get(name, name)}")
     try:
-        return _run(module.main, f"fer {name}", rest)
+        return int(tyro.cli(module.main, prog=f"fer {name}", args=arguments) or 0)
     except FerError as error:
         print(f"fer {name}: {error}", file=sys.stderr)
         return 1
@@ -72,9 +78,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `fer runs | head`
         sys.stderr.close()
         return 0
-
-
-def _run(command: object, program: str, arguments: list[str]) -> int:
-    import tyro
-
-    return int(tyro.cli(command, prog=program, args=arguments) or 0)  # type: ignore[call-overload]

@@ -1,0 +1,55 @@
+"""The interface that every network of the registry has."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class FerModel(nn.Module, ABC):
+    """A classifier of faces: spatial map -> embedding -> logits.
+
+    Inputs are float tensors N x C x H x W, normalised as the checkpoint's `InputSpec` says.
+    """
+
+    def __init__(self, *, embedding_dim: int, num_classes: int, dropout: float = 0.0) -> None:
+        """Make the head; subclasses make what comes before it."""
+        super().__init__()
+        self.embedding_dim = embedding_dim
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(embedding_dim, num_classes)
+
+    @abstractmethod
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return the last spatial map, N x F x h x w."""
+
+    def forward_embedding(self, x: Tensor) -> Tensor:
+        """Return the embedding, N x embedding_dim: by default the spatial map averaged over its places."""
+        return self.forward_features(x).mean(dim=(2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits, N x num_classes."""
+        logits: Tensor = self.classifier(self.dropout(self.forward_embedding(x)))
+        return logits
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Number of trained parameters."""
+    return sum(item.numel() for item in model.parameters() if item.requires_grad)
+
+
+def init_kaiming(model: nn.Module) -> None:
+    """He initialisation of convolutions (He et al., 2015), small normal weights for linear layers."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.01)
+        if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def zero_init_residual(module: nn.BatchNorm2d) -> None:
+    """Start a residual branch at zero, so that the block begins as the identity (Goyal et al., 2017)."""
+    with torch.no_grad():
+        module.weight.zero_()

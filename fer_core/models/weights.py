@@ -1,0 +1,75 @@
+"""Writing a network as a checkpoint and reading it back. safetensors and JSON only: nothing is unpickled."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from fer_core.checkpoint import (
+    CheckpointInfo,
+    load_checkpoint_info,
+    save_checkpoint_info,
+    verify_weights,
+)
+from fer_core.errors import CheckpointError, ConfigError
+from fer_core.io import sha256_file, sync_file
+from fer_core.models.base import FerModel, count_parameters
+from fer_core.models.registry import build_model
+
+
+def save_checkpoint(folder: Path, model: nn.Module, info: CheckpointInfo) -> CheckpointInfo:
+    """Write a checkpoint into `folder`, replacing one that is there, and return its completed description.
+
+    The new weights are written under a new name, then `model.json` is exchanged, then the old weights are
+    removed: at every moment the folder holds one whole checkpoint. `info.weights_sha256` and
+    `info.num_parameters` are filled in here.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".model-{os.getpid()}.tmp"
+    try:
+        save_file(
+            {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}, temporary
+        )
+        sync_file(temporary)
+        info = replace(info, weights_sha256=sha256_file(temporary), num_parameters=count_parameters(model))
+        temporary.replace(folder / info.weights_file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    save_checkpoint_info(folder, info)
+    for other in folder.glob("model-*.safetensors"):
+        if other.name != info.weights_file:
+            other.unlink(missing_ok=True)
+    return info
+
+
+def load_checkpoint(folder: Path) -> tuple[FerModel, CheckpointInfo]:
+    """Read a checkpoint: the network on the CPU in evaluation mode, and its description.
+
+    Raises:
+        CheckpointError: the folder is no checkpoint, is damaged, fails its checksum, or its weights do not
+            fit the architecture that it names.
+    """
+    info = load_checkpoint_info(folder)
+    path = verify_weights(folder, info)
+    try:
+        model = build_model(
+            info.architecture,
+            num_classes=len(info.classes),
+            in_channels=info.input.channels,
+            input_size=(info.input.height, info.input.width),
+            arguments=info.arguments,
+        )
+    except (ConfigError, TypeError) as cause:
+        raise CheckpointError(f"{folder} can't be built: {cause}") from cause
+    try:
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, OSError) as cause:
+        raise CheckpointError(f"{path} can't be read as safetensors: {cause}") from cause
+    except RuntimeError as cause:  # how torch reports missing, unexpected or misshapen weights
+        raise CheckpointError(
+            f"{path} does not fit {info.architecture} with {dict(info.arguments)}: {cause}"
+        ) from cause
+    return model.eval(), info
