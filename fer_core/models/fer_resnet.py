@@ -9,7 +9,7 @@ from fer_core.models.registry import ARCHITECTURES, Architecture
 
 
 class SqueezeExcite(nn.Module):
-    x""
+    """Channel attention: a gate computed from all channels' means scales each (Hu et al., 2018)."""
 
     def __init__(self, channels: int, reduction: int) -> None:
         """Make the two-layer gate with channels / reduction hidden units."""
@@ -89,7 +89,9 @@ class FerResNet(FerModel):
             raise ConfigError(f"model.arguments: {stem_width=}, {reduction=} or {dropout=} is out of range")
         super().__init__(embedding_dim=stages[-1][0], num_classes=num_classes, dropout=dropout)
         self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, stem_width, 3, padding=1, bias=False), nn.BatchNorm2d(stem_width), nn.ReLU()
+            nn.Conv2d(in_channels, stem_width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(stem_width),
+            nn.ReLU(),
         )
         blocks: list[ResidualBlock] = []
         channels = stem_width
