@@ -1,0 +1,66 @@
+"""Pixels on disk to float batches on a device: the one place where uint8 becomes float."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fer_core.checkpoint import InputSpec
+from fer_core.types import UInt8Array
+
+
+def load_batch(
+    images: UInt8Array, indices: npt.NDArray[np.int64], spec: InputSpec, device: torch.device
+) -> Tensor:
+    """Gather images and bring them to a model's size and channels.
+
+    Args:
+        images: N x H x W or N x H x W x 3, uint8, memory-mapped or not.
+        indices: rows to take, in any order.
+        spec: the model's input.
+        device: where the batch goes; it travels as uint8, a quarter of the bytes.
+
+    Returns:
+        B x C x height x width in [0, 1], not yet normalised.
+    """
+    batch = torch.from_numpy(images[indices]).to(device, non_blocking=True)
+    batch = batch.unsqueeze(1) if batch.ndim == 3 else batch.permute(0, 3, 1, 2)
+    return resize_batch(match_channels(batch.float() / 255, spec.channels), (spec.height, spec.width))
+
+
+def match_channels(batch: Tensor, channels: int) -> Tensor:
+    """Turn grey into RGB by repeating it, or RGB into grey by the Rec. 601 luma weights."""
+    if batch.shape[1] == channels:
+        return batch
+    if channels == 3:
+        return batch.expand(-1, 3, -1, -1)
+    weights = batch.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    return (batch * weights).sum(dim=1, keepdim=True)
+
+
+def resize_batch(batch: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize B x C x H x W to `size` (rows, columns), anti-aliased where it shrinks."""
+    if tuple(batch.shape[2:]) == size:
+        return batch
+    return F.interpolate(batch, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def normalise(batch: Tensor, spec: InputSpec) -> Tensor:
+    """Subtract the mean and divide by the standard deviation of each channel."""
+    mean = batch.new_tensor(spec.mean).view(1, -1, 1, 1)
+    std = batch.new_tensor(spec.std).view(1, -1, 1, 1)
+    return ((batch - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def iterate_batches(indices: npt.NDArray[np.int64], batch_size: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield consecutive parts of `indices`; the last may be shorter."""
+    for start in range(0, len(indices), batch_size):
+        yield indices[start : start + batch_size]
+
+
+def shuffle_for_epoch(num_samples: int, *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """The order of an epoch: a function of seed and epoch, so that a resumed run sees what an unbroken one would."""
+    return np.random.default_rng([seed, epoch]).permutation(num_samples)

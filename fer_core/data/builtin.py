@@ -1,0 +1,63 @@
+"""The data set that every machine has: schematic faces, drawn on first use."""
+
+from collections.abc import Callable
+from typing import Final
+
+import pandas as pd
+
+from fer_core.data.store import VOTE_COLUMNS, Dataset, DatasetInfo, load_dataset, write_dataset
+from fer_core.data.synthetic import generate_schematic_faces
+from fer_core.labels import EMOTIONS
+from fer_core.workspace import Workspace
+
+SCHEMATIC_FACES: Final[str] = "schematic-faces"
+NUM_IMAGES: Final[int] = 4000
+_SEED: Final[int] = 20240
+
+
+def write_schematic_faces(
+    workspace: Workspace,
+    name: str = SCHEMATIC_FACES,
+    *,
+    num_images: int = NUM_IMAGES,
+    seed: int = _SEED,
+    replace: bool = False,
+    on_progress: Callable[[float], None] | None = None,
+) -> DatasetInfo:
+    """Draw the built-in data set into the workspace.
+
+    Raises:
+        FerError: a data set of that name exists and `replace` is False.
+    """
+    faces = generate_schematic_faces(num_images, seed=seed, on_progress=on_progress)
+    samples = pd.DataFrame(
+        {
+            "split": faces.split,
+            "label": faces.labels,
+            "source": [f"schematic-faces seed {seed}, face {index}" for index in range(num_images)],
+            "image_name": "",
+            **{column: faces.votes[:, index] for index, column in enumerate(VOTE_COLUMNS)},
+        }
+    )
+    return write_dataset(
+        workspace.dataset(name),
+        images=faces.images,
+        samples=samples,
+        classes=EMOTIONS,
+        importer="schematic-faces",
+        source=f"drawn by this program, seed {seed}",
+        licence="CC0: drawn faces of nobody",
+        replace=replace,
+    )
+
+
+def open_dataset(name: str, workspace: Workspace) -> Dataset:
+    """Open a data set by name; the built-in one is drawn if it is not there yet.
+
+    Raises:
+        DataError: no such data set, or it is damaged.
+    """
+    folder = workspace.dataset(name)
+    if name == SCHEMATIC_FACES and not folder.exists():
+        write_schematic_faces(workspace)
+    return load_dataset(folder)

@@ -1,0 +1,236 @@
+"""The on-disk data set: import once, train many times.
+
+A folder with `images.npy` (uint8, opened as a memory map), `samples.parquet` (one row an image) and
+`dataset.json`. Columns of the samples: `split`, `label` (canonical name, empty where the source has none),
+`source` (where the row comes from), `image_name`, and `votes_<column>` where annotators' votes are known.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fer_core.checkpoint import ColorMode
+from fer_core.errors import DataError
+from fer_core.io import atomic_directory, read_json, write_json
+from fer_core.labels import FERPLUS_COLUMNS, validate_classes
+from fer_core.types import UInt8Array
+from fer_core.workspace import Workspace
+
+SCHEMA_VERSION: Final[int] = 1
+INFO_FILE: Final[str] = "dataset.json"
+IMAGES_FILE: Final[str] = "images.npy"
+SAMPLES_FILE: Final[str] = "samples.parquet"
+SPLITS: Final[tuple[str, ...]] = ("train", "valid", "test")
+VOTE_PREFIX: Final[str] = "votes_"
+VOTE_COLUMNS: Final[tuple[str, ...]] = tuple(VOTE_PREFIX + name for name in FERPLUS_COLUMNS)
+_REQUIRED_COLUMNS: Final[tuple[str, ...]] = ("split", "label", "source", "image_name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetInfo:
+    """What `dataset.json` says."""
+
+    name: str
+    """Name of the data set, that of its folder."""
+    classes: tuple[str, ...]
+    """Classes that a model of this data predicts, in order."""
+    color: ColorMode
+    """`gray` (N x H x W) or `rgb` (N x H x W x 3)."""
+    height: int
+    """Rows in pixels."""
+    width: int
+    """Columns in pixels."""
+    num_images: int
+    """Number of rows."""
+    split_counts: Mapping[str, int]
+    """Images a split."""
+    has_votes: bool
+    """Whether annotators' votes are stored."""
+    importer: str
+    """What made this folder."""
+    source: str
+    """File or generator it was made from."""
+    licence: str
+    """What is known about the terms of use."""
+    fingerprint: str
+    """SHA-256 over pixels and samples: equal means the same data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """An opened data set. Pixels stay on disk until indexed."""
+
+    folder: Path
+    info: DatasetInfo
+    images: UInt8Array
+    """N x H x W or N x H x W x 3, uint8, memory-mapped and read-only."""
+    samples: pd.DataFrame
+    """N rows, in the order of the images."""
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        return self.info.name
+
+    @property
+    def votes(self) -> npt.NDArray[np.float64]:
+        """Annotators' votes, N x 10, columns as in `FERPLUS_COLUMNS`.
+
+        Raises:
+            DataError: this data set has none.
+        """
+        if not self.info.has_votes:
+            raise DataError(f"data set {self.name!r} has no annotators' votes; import it with a votes file")
+        return self.samples[list(VOTE_COLUMNS)].to_numpy(np.float64)
+
+    def split_indices(self, split: str) -> npt.NDArray[np.int64]:
+        """Row numbers of a split, ascending.
+
+        Raises:
+            DataError: the split is empty or unknown.
+        """
+        rows = np.flatnonzero((self.samples["split"] == split).to_numpy())
+        if len(rows) == 0:
+            known = ", ".join(f"{name} ({count:,})" for name, count in self.info.split_counts.items())
+            raise DataError(f"data set {self.name!r} has no split {split!r}; it has {known}")
+        return rows
+
+
+def write_dataset(
+    folder: Path,
+    *,
+    images: UInt8Array,
+    samples: pd.DataFrame,
+    classes: Sequence[str],
+    importer: str,
+    source: str,
+    licence: str,
+    replace: bool = False,
+) -> DatasetInfo:
+    """Write a data set folder, whole or not at all; the folder's name is the data set's.
+
+    Args:
+        folder: where; must not exist unless `replace`.
+        images: N x H x W or N x H x W x 3, uint8.
+        samples: N rows with the columns that this module's docstring names.
+        classes: class names in the order a model will use.
+        importer: name of what makes it.
+        source: where the data comes from.
+        licence: terms of use, as far as known.
+        replace: exchange an existing folder.
+
+    Raises:
+        DataError: no images, or images and samples that do not go together.
+        FerError: the folder exists.
+    """
+    classes = validate_classes(classes)
+    samples = samples.reset_index(drop=True)
+    _check_consistency(images, samples, classes)
+    counts = samples["split"].value_counts()
+    info = DatasetInfo(
+        name=folder.name,
+        classes=classes,
+        color="gray" if images.ndim == 3 else "rgb",
+        height=images.shape[1],
+        width=images.shape[2],
+        num_images=len(images),
+        split_counts={split: int(counts[split]) for split in SPLITS if split in counts},
+        has_votes=VOTE_COLUMNS[0] in samples,
+        importer=importer,
+        source=source,
+        licence=licence,
+        fingerprint=_compute_fingerprint(images, samples),
+    )
+    with atomic_directory(folder, replace=replace) as temporary:
+        np.save(temporary / IMAGES_FILE, np.ascontiguousarray(images), allow_pickle=False)
+        samples.to_parquet(temporary / SAMPLES_FILE, index=False)
+        write_json(temporary / INFO_FILE, {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(info)})
+    return info
+
+
+def _check_consistency(images: UInt8Array, samples: pd.DataFrame, classes: Sequence[str]) -> None:
+    is_image_array = images.dtype == np.uint8 and (
+        images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)
+    )
+    if not is_image_array or len(images) == 0:
+        raise DataError(
+            f"expected N x H x W or N x H x W x 3 uint8 images, N >= 1; got {images.dtype} {images.shape}"
+        )
+    if len(images) != len(samples):
+        raise DataError(f"{len(images):,} images but {len(samples):,} sample rows")
+    missing = [name for name in _REQUIRED_COLUMNS if name not in samples]
+    votes_present = [name for name in VOTE_COLUMNS if name in samples]
+    if missing or 0 < len(votes_present) < len(VOTE_COLUMNS):
+        raise DataError(f"samples lack columns: {missing or set(VOTE_COLUMNS) - set(votes_present)}")
+    unknown_splits = set(samples["split"].unique()) - set(SPLITS)
+    if unknown_splits:
+        raise DataError(f"unknown splits {sorted(unknown_splits)}; expected {', '.join(SPLITS)}")
+    if not votes_present:
+        strangers = set(samples["label"].unique()) - set(classes)
+        if strangers:
+            raise DataError(f"labels {sorted(map(str, strangers))} are not among the classes {list(classes)}")
+
+
+def _compute_fingerprint(images: UInt8Array, samples: pd.DataFrame) -> str:
+    digest = hashlib.sha256(f"{images.shape}".encode())
+    digest.update(np.ascontiguousarray(images).data)
+    digest.update(samples.to_csv(index=False).encode())
+    return digest.hexdigest()
+
+
+def load_dataset_info(folder: Path) -> DatasetInfo:
+    """Read what `dataset.json` in `folder` says, without opening the images.
+
+    Raises:
+        DataError: the folder is no data set, or a newer schema.
+    """
+    if not (folder / INFO_FILE).is_file():
+        raise DataError(f"there is no data set at {folder}; `fer import --help` says how to import one")
+    value = read_json(folder / INFO_FILE, DataError)
+    version = value.pop("schema_version", None)
+    if version != SCHEMA_VERSION:
+        raise DataError(f"{folder / INFO_FILE} has schema_version {version!r}; expected {SCHEMA_VERSION}")
+    try:
+        value["classes"] = validate_classes(value["classes"])
+        value["name"] = folder.name  # a folder may have been renamed
+        return DatasetInfo(**value)
+    except (KeyError, TypeError) as cause:
+        raise DataError(f"{folder / INFO_FILE} does not describe a data set: {cause}") from cause
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Open the data set in `folder`.
+
+    Raises:
+        DataError: the folder is no data set, is damaged, or its files do not go together.
+    """
+    info = load_dataset_info(folder)
+    try:
+        images = np.load(folder / IMAGES_FILE, mmap_mode="r", allow_pickle=False)
+        samples = pd.read_parquet(folder / SAMPLES_FILE)
+    except (OSError, ValueError) as cause:
+        raise DataError(f"data set {folder} is damaged: {cause}; import it again") from cause
+    _check_consistency(images, samples, info.classes)
+    if len(images) != info.num_images:
+        raise DataError(f"data set {folder} is damaged: {len(images):,} of {info.num_images:,} images")
+    return Dataset(folder, info, images, samples)
+
+
+def list_datasets(workspace: Workspace) -> list[DatasetInfo]:
+    """Every readable data set of the workspace, by name; damaged folders are left out."""
+    infos = []
+    for path in sorted(workspace.datasets.glob(f"*/{INFO_FILE}")):
+        if path.parent.name.startswith("."):
+            continue
+        try:
+            infos.append(load_dataset_info(path.parent))
+        except DataError:
+            continue
+    return infos

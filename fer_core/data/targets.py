@@ -1,0 +1,77 @@
+"""From stored labels or votes to what a model is trained on and scored against."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_core.config import LabelMode
+from fer_core.data.ferplus import compute_distributions
+from fer_core.data.store import Dataset
+from fer_core.errors import DataError
+from fer_core.types import Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The images of a split that the protocol keeps, with their label distributions."""
+
+    indices: npt.NDArray[np.int64]
+    """Row numbers in the data set, ascending; M of them."""
+    distributions: Float32Array
+    """M x K; rows sum to 1."""
+    protocol: str
+    """The rule in words, to print beside every figure."""
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Most probable class of each row, M."""
+        labels: npt.NDArray[np.int64] = self.distributions.argmax(axis=1)
+        return labels
+
+
+def compute_targets(dataset: Dataset, split: str, mode: LabelMode) -> Targets:
+    """Targets of a split by a label mode; images that the protocol discards are left out.
+
+    A data set without votes gives its labels as one-hot rows, whatever the mode.
+
+    Raises:
+        DataError: the split does not exist, or nothing of it is kept.
+    """
+    rows = dataset.split_indices(split)
+    if dataset.info.has_votes:
+        distributions = compute_distributions(dataset.votes[rows], mode)
+        kept = ~np.isnan(distributions[:, 0])
+        rows, distributions = rows[kept], distributions[kept]
+        protocol = f"FER+ {mode}"
+    else:
+        positions = {name: index for index, name in enumerate(dataset.info.classes)}
+        labels = dataset.samples["label"].iloc[rows].map(positions).to_numpy(np.int64)
+        distributions = np.eye(len(positions))[labels]
+        protocol = "single label"
+    if len(rows) == 0:
+        raise DataError(f"the protocol {protocol} keeps no image of split {split!r} of {dataset.name!r}")
+    return Targets(rows, distributions.astype(np.float32), protocol)
+
+
+def compute_pixel_statistics(
+    dataset: Dataset, indices: npt.NDArray[np.int64]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation a channel of the pixels of some images, in units of [0, 1]."""
+    num_channels = 1 if dataset.images.ndim == 3 else 3
+    total = np.zeros(num_channels)
+    total_squares = np.zeros(num_channels)
+    num_pixels = 0
+    for start in range(0, len(indices), 4096):
+        pixels = dataset.images[indices[start : start + 4096]].reshape(-1, num_channels) / np.float32(255)
+        total += pixels.sum(axis=0, dtype=np.float64)
+        total_squares += np.square(pixels).sum(axis=0, dtype=np.float64)
+        num_pixels += len(pixels)
+    mean = total / num_pixels
+    # A data set of constant images has no spread; one keeps the division harmless.
+    std = np.sqrt(np.maximum(total_squares / num_pixels - mean**2, 0))
+    std[std < 1e-3] = 1.0
+    return tuple(mean.tolist()), tuple(std.tolist())

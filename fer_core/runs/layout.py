@@ -1,0 +1,22 @@
+"""Names inside a run folder, and the states a run can be in."""
+
+from typing import Final, Literal
+
+CONFIG_FILE: Final[str] = "config.toml"
+META_FILE: Final[str] = "meta.json"
+STATUS_FILE: Final[str] = "status.json"
+METRICS_FILE: Final[str] = "metrics.jsonl"
+LOG_FILE: Final[str] = "log.txt"
+REPORT_FILE: Final[str] = "report.json"
+PREDICTIONS_FILE: Final[str] = "predictions.parquet"
+BEST_FOLDER: Final[str] = "best"
+LAST_FOLDER: Final[str] = "last"
+STATE_FILE: Final[str] = "state.safetensors"
+
+SCHEMA_VERSION: Final[int] = 1
+
+State = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "interrupted"]
+"""`interrupted` is never written: it is what a reader calls a run whose process is gone."""
+ACTIVE_STATES: Final[frozenset[str]] = frozenset({"queued", "running", "stopping"})
+HEARTBEAT_TIMEOUT_S: Final[float] = 120.0
+"""A run of another machine counts as interrupted when its heartbeat is older than this."""
