@@ -90,7 +90,7 @@ def test_detail_is_given_up_step_by_step() -> None:
     """A narrower frame round the same face: smaller panel, then the tag, then the number, then nothing."""
     face = [box(0, 0, 60, 80)]
     levels = []
-    for frame in [(243, 90), (183, 90), (153, 90), (93, 90), (60, 90), (29, 90)]:
+    for frame in [(243, 90), (183, 90), (153, 90), (80, 90), (60, 90), (29, 90)]:
         (panel,) = layout_panels(face, [LEVELS], frame)
         levels.append(None if panel is None else panel.level)
     assert levels == [0, 1, 2, 3, 3, None]
