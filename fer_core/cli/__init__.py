@@ -68,6 +68,8 @@ def _run(name: str, arguments: list[str]) -> int:
 
     module = importlib.import_module(f"fer_core.cli.{_RENAMED.get(name, name)}")
     try:
+        if hasattr(module, "parse"):  # a command whose defaults depend on its other arguments
+            return int(module.parse(arguments) or 0)
         return int(tyro.cli(module.main, prog=f"fer {name}", args=arguments) or 0)
     except FerError as error:
         print(f"fer {name}: {error}", file=sys.stderr)

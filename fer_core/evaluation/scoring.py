@@ -1,0 +1,46 @@
+"""Running a model over a split in one pass."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from fer_core.checkpoint import InputSpec
+from fer_core.data.batches import iterate_batches, load_batch, normalise
+from fer_core.types import Float32Array, UInt8Array
+
+
+@torch.inference_mode()
+def compute_logits(
+    model: nn.Module,
+    images: UInt8Array,
+    indices: npt.NDArray[np.int64],
+    spec: InputSpec,
+    *,
+    device: torch.device,
+    batch_size: int = 256,
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Float32Array:
+    """Logits, M x K float32, of the images at `indices`, in their order; puts the model into eval mode."""
+    model.eval()
+    parts = []
+    for batch_indices in iterate_batches(indices, batch_size):
+        batch = normalise(load_batch(images, batch_indices, spec, device), spec)
+        with autocast():
+            logits = model(batch)
+        parts.append(logits.float().cpu().numpy())
+        if on_progress is not None:
+            on_progress(sum(map(len, parts)), len(indices))
+    return np.concatenate(parts)
+
+
+def compute_probabilities(logits: Float32Array, temperature: float = 1.0) -> npt.NDArray[np.float64]:
+    """Softmax of logits / temperature, N x K."""
+    from scipy.special import softmax
+
+    probabilities: npt.NDArray[np.float64] = softmax(logits.astype(np.float64) / temperature, axis=1)
+    return probabilities
