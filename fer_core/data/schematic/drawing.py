@@ -41,7 +41,7 @@ class _Drawing:
     """Colour of folds and lashes."""
 
     def __post_init__(self) -> None:
-        self.line = scaled(self.person.skin, 0.5)
+        self.line = mix(scaled(self.person.skin, 0.5), (110, 42, 28), 0.25)
 
     def _outline(self, grow: float = 1.0) -> Points:
         t = np.linspace(0.0, 2 * np.pi, 56, endpoint=False)
@@ -56,19 +56,19 @@ class _Drawing:
         """Hair behind the head, shoulders, neck, ears."""
         person, width = self.person, self.person.head_width
         if person.style == "long":
-            self.canvas.fill(oval(0, 0.2, width * 1.28, 1.3), scaled(person.hair, 0.8), flat=True)
+            self.canvas.fill(oval(0, 0.2, width * 1.28, 1.3, 64), scaled(person.hair, 0.8), flat=True)
         if person.style == "curls":
             for angle in np.linspace(-0.15 * np.pi, 1.15 * np.pi, 13):
                 x, y = width * 1.02 * np.cos(angle), -0.22 - 0.85 * np.sin(angle)
                 self.canvas.fill(oval(x, y, 0.24, 0.24, 14), scaled(person.hair, 0.8), flat=True)
         if person.style == "bun":
-            self.canvas.fill(oval(0.1 * person.part, -1.1, 0.34, 0.3), person.hair, flat=True)
+            self.canvas.fill(oval(0.1 * person.part, -1.1, 0.34, 0.3, 40), person.hair, flat=True)
         if person.style == "scarf":
-            self.canvas.fill(oval(0, 0.25, width * 1.33, 1.4), scaled(person.cloth, 0.75), flat=True)
+            self.canvas.fill(oval(0, 0.25, width * 1.33, 1.4, 64), scaled(person.cloth, 0.75), flat=True)
         self.canvas.fill(oval(0, 2.15, 1.35, 0.95, 40), person.cloth, flat=True)
         neck = np.array([[-0.36, 0.5], [0.36, 0.5], [0.42, 1.35], [0.0, 1.5], [-0.42, 1.35]])
         self.canvas.fill(neck, scaled(person.skin, 0.84), flat=True)
-        self.canvas.fill(oval(0, 0.86, 0.36, 0.34), scaled(person.skin, 0.7), flat=True)
+        self.canvas.fill(oval(0, 0.86, 0.36, 0.34, 40), scaled(person.skin, 0.7), flat=True)
         if person.style not in ("scarf", "long"):
             for side in (-1, 1):
                 self.canvas.fill(oval(side * width, 0.08, 0.12, 0.2, 16), scaled(person.skin, 0.9), flat=True)
