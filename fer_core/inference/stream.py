@@ -1,0 +1,181 @@
+"""The pipeline over time: detect now and then, follow, classify, smooth. A still image is one frame of it."""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from fer_core.inference.interfaces import FaceDetector, Predictor
+from fer_core.inference.smoothing import ProbabilitySmoother
+from fer_core.inference.tracking import FaceTracker, TemporalConfig, TrackedFace
+from fer_core.types import FaceResult, UInt8Array
+
+_MAX_UNSEARCHED_S: Final[float] = 0.5
+"""After so long boxes are out of date, however few frames have passed: a slow stream, a hiccup, a jump."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTimes:
+    """Wall time of each stage of one step, in milliseconds."""
+
+    detect_ms: float
+    """0 on frames that were not searched for faces."""
+    classify_ms: float
+    track_ms: float
+    """Tracking and smoothing together."""
+
+    @property
+    def total_ms(self) -> float:
+        """All stages together."""
+        return self.detect_ms + self.classify_ms + self.track_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameResult:
+    """What is known of one frame."""
+
+    faces: tuple[FaceResult, ...]
+    """The faces with their track's id and smoothed probabilities, the longest known first."""
+    time_s: float
+    """As it was given."""
+    was_searched: bool
+    """Whether the detector looked at this very frame."""
+    times: StageTimes
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What can be exchanged while the stream runs, as one unit."""
+
+    detector: FaceDetector
+    predictor: Predictor
+    temporal: TemporalConfig
+
+
+class FaceStream:
+    """Labelled faces, frame by frame. One instance serves one stream.
+
+    `step` belongs to one thread at a time; `swap` and `reset` may be called from any other meanwhile and take
+    effect at the next step. Whatever a detector or predictor raises comes out of `step`, and the stream can
+    go on with the next frame.
+    """
+
+    def __init__(
+        self, detector: FaceDetector, predictor: Predictor, temporal: TemporalConfig | None = None
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            detector: for this stream alone: detectors do not serve two threads.
+            predictor: may be shared between streams.
+            temporal: how frames are joined; the defaults if not given.
+        """
+        self._parts = _Parts(detector, predictor, temporal or TemporalConfig())
+        self._lock = threading.Lock()
+        self._reset_wanted = False
+        self._active = self._parts
+        self._tracker = FaceTracker(self._parts.temporal)
+        self._smoother = ProbabilitySmoother(self._parts.temporal.smoothing_s)
+        self._frames_to_detection = 0
+        self._searched_s = 0.0
+
+    @property
+    def detector(self) -> FaceDetector:
+        """The detector of the next step."""
+        return self._parts.detector
+
+    @property
+    def predictor(self) -> Predictor:
+        """The predictor of the next step."""
+        return self._parts.predictor
+
+    @property
+    def temporal(self) -> TemporalConfig:
+        """The temporal settings of the next step."""
+        return self._parts.temporal
+
+    def swap(
+        self,
+        *,
+        detector: FaceDetector | None = None,
+        predictor: Predictor | None = None,
+        temporal: TemporalConfig | None = None,
+    ) -> None:
+        """Exchange parts from the next step on, together; what is None stays. Faces keep their ids."""
+        with self._lock:
+            now = self._parts
+            self._parts = _Parts(
+                detector or now.detector, predictor or now.predictor, temporal or now.temporal
+            )
+
+    def reset(self) -> None:
+        """Forget all faces from the next step on: for a new video, or after a jump."""
+        with self._lock:
+            self._reset_wanted = True
+
+    def step(self, frame_rgb: UInt8Array, time_s: float) -> FrameResult:
+        """Find, follow and classify the faces of the next frame.
+
+        Args:
+            frame_rgb: H x W x 3.
+            time_s: when it was taken, in seconds from any fixed moment; must not decrease.
+        """
+        parts = self._take_parts()
+        start = time.perf_counter()
+        was_searched = self._is_search_due(time_s)
+        boxes = parts.detector.detect(frame_rgb) if was_searched else []
+        detected = time.perf_counter()
+        if was_searched:
+            self._tracker.update(boxes, time_s)
+            self._frames_to_detection = parts.temporal.detect_every
+            self._searched_s = time_s
+        self._frames_to_detection -= 1
+        tracked = self._tracker.faces(time_s)
+        self._smoother.keep_only(self._tracker.known_ids)
+        followed = time.perf_counter()
+        # Where the face was not found its pixels say nothing: it keeps what was last known of it.
+        current = [face for face in tracked if face.is_current]
+        predictions = parts.predictor.predict(frame_rgb, [face.box for face in current]) if current else []
+        classified = time.perf_counter()
+        for face, prediction in zip(current, predictions, strict=True):
+            self._smoother.update(face.track_id, prediction, time_s)
+        faces = self._collect(tracked)
+        done = time.perf_counter()
+        return FrameResult(
+            faces=faces,
+            time_s=time_s,
+            was_searched=was_searched,
+            times=StageTimes(
+                detect_ms=1e3 * (detected - start) if was_searched else 0.0,
+                classify_ms=1e3 * (classified - followed),
+                track_ms=1e3 * (followed - detected + done - classified),
+            ),
+        )
+
+    def _is_search_due(self, time_s: float) -> bool:
+        return self._frames_to_detection <= 0 or not 0 <= time_s - self._searched_s <= _MAX_UNSEARCHED_S
+
+    def _take_parts(self) -> _Parts:
+        """Put into effect what was asked for since the last step."""
+        with self._lock:
+            parts, before, reset_wanted = self._parts, self._active, self._reset_wanted
+            self._active, self._reset_wanted = parts, False
+        if reset_wanted:
+            self._tracker.reset()
+            self._smoother.reset()
+        if parts.predictor is not before.predictor:
+            self._smoother.reset()
+        if reset_wanted or parts.detector is not before.detector:
+            self._frames_to_detection = 0
+        self._frames_to_detection = min(self._frames_to_detection, parts.temporal.detect_every - 1)
+        self._tracker.config = parts.temporal
+        self._smoother.time_constant_s = parts.temporal.smoothing_s
+        return parts
+
+    def _collect(self, tracked: list[TrackedFace]) -> tuple[FaceResult, ...]:
+        results = []
+        for face in tracked:
+            prediction = self._smoother.current(face.track_id)
+            if prediction is not None:
+                results.append(FaceResult(box=face.box, prediction=prediction, track_id=face.track_id))
+        return tuple(results)

@@ -1,0 +1,184 @@
+"""The whole step with small fakes: what is detected when, who is classified, what can be exchanged."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fer_core.inference.stream import FaceStream
+from fer_core.inference.tracking import TemporalConfig
+from fer_core.types import FaceBox, UInt8Array
+from tests.unit.inference.fakes import FakeDetector, FakePredictor, box, frame
+
+RAW = TemporalConfig(detect_every=1, smoothing_s=0)
+
+
+def test_a_still_image_is_a_stream_of_one_frame() -> None:
+    stream = FaceStream(FakeDetector([box(10), box(200)]), FakePredictor())
+    result = stream.step(frame(200), 0.0)
+    assert [face.track_id for face in result.faces] == [1, 2]
+    assert [face.box for face in result.faces] == [box(10), box(200)]
+    assert all(face.prediction.label == "happiness" for face in result.faces)
+    assert result.was_searched and result.time_s == 0.0
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_detection_happens_on_every_kth_frame(every: int) -> None:
+    detector = FakeDetector([box(10)])
+    stream = FaceStream(detector, FakePredictor(), TemporalConfig(detect_every=every))
+    searched = [stream.step(frame(200), step / 30).was_searched for step in range(20)]
+    assert searched == [step % every == 0 for step in range(20)]
+    assert detector.num_calls == sum(searched)
+
+
+def test_a_slow_stream_is_searched_more_often() -> None:
+    stream = FaceStream(FakeDetector([box(10)]), FakePredictor(), TemporalConfig(detect_every=10))
+    times = [0.0, 0.3, 0.6, 0.9, 10.0, 3.0, 3.2]
+    searched = [stream.step(frame(200), time_s).was_searched for time_s in times]
+    assert searched == [True, False, True, False, True, True, False], "the clock jumps forth, then back"
+
+
+def test_every_frame_is_classified_and_timed() -> None:
+    predictor = FakePredictor()
+    stream = FaceStream(FakeDetector([box(10)]), predictor, TemporalConfig(detect_every=3))
+    results = [stream.step(frame(200), step / 30) for step in range(6)]
+    assert predictor.num_calls == 6
+    assert all(result.times.classify_ms > 0 for result in results)
+    assert [result.times.detect_ms > 0 for result in results] == [True, False, False] * 2
+    for result in results:
+        parts = result.times
+        assert parts.total_ms == parts.detect_ms + parts.classify_ms + parts.track_ms
+
+
+def test_without_faces_the_predictor_is_not_called() -> None:
+    predictor = FakePredictor()
+    assert FaceStream(FakeDetector([]), predictor).step(frame(200), 0).faces == ()
+    assert predictor.num_calls == 0
+
+
+def test_smoothing_uses_the_frames_times() -> None:
+    stream = FaceStream(FakeDetector([box(10)]), FakePredictor(), TemporalConfig(smoothing_s=0.5))
+    stream.step(frame(255), 0.0)
+    soon = stream.step(frame(0), 0.01).faces[0].prediction
+    later = stream.step(frame(0), 5.0).faces[0].prediction
+    assert soon.label == "happiness"
+    assert later.label == "sadness"
+
+
+def test_a_missed_face_keeps_its_last_prediction() -> None:
+    detector, predictor = FakeDetector([box(10)]), FakePredictor()
+    stream = FaceStream(detector, predictor, RAW)
+    stream.step(frame(255), 0.0)
+    detector.boxes = []
+    shown = stream.step(frame(0), 0.03)
+    assert [face.prediction.label for face in shown.faces] == ["happiness"]
+    assert predictor.num_calls == 1
+    assert stream.step(frame(0), 0.06).faces == ()
+
+
+def test_a_predictor_can_be_swapped_while_running() -> None:
+    stream = FaceStream(FakeDetector([box(10)]), FakePredictor(), TemporalConfig(smoothing_s=10))
+    stream.step(frame(255), 0.0)
+    other = FakePredictor(classes=("anger", "fear"))
+    stream.swap(predictor=other)
+    assert stream.predictor is other
+    (face,) = stream.step(frame(255), 0.03).faces
+    assert face.prediction.classes == ("anger", "fear")
+    assert face.track_id == 1
+
+
+def test_another_model_with_the_same_classes_does_not_inherit_the_smoothing() -> None:
+    stream = FaceStream(FakeDetector([box(10)]), FakePredictor(), TemporalConfig(smoothing_s=10))
+    stream.step(frame(255), 0.0)
+    stream.swap(predictor=FakePredictor(inverted=True))
+    (face,) = stream.step(frame(255), 0.03).faces
+    assert face.prediction.label == "sadness"
+
+
+def test_a_new_detector_looks_at_once_and_faces_keep_their_ids() -> None:
+    stream = FaceStream(FakeDetector([box(10)]), FakePredictor(), TemporalConfig(detect_every=100))
+    stream.step(frame(200), 0.0)
+    stream.swap(detector=FakeDetector([box(14), box(300)]))
+    result = stream.step(frame(200), 0.03)
+    assert result.was_searched
+    assert [face.track_id for face in result.faces] == [1, 2]
+
+
+def test_settings_can_be_swapped_while_running() -> None:
+    detector = FakeDetector([box(10)])
+    stream = FaceStream(detector, FakePredictor(), TemporalConfig(detect_every=1000, smoothing_s=1000))
+    stream.step(frame(255), 0.0)
+    stream.swap(temporal=RAW)
+    result = stream.step(frame(0), 0.03)
+    assert result.was_searched
+    assert result.faces[0].prediction.label == "sadness"
+
+
+def test_reset_begins_anew() -> None:
+    stream = FaceStream(
+        FakeDetector([box(10)]), FakePredictor(), TemporalConfig(detect_every=100, smoothing_s=9)
+    )
+    stream.step(frame(255), 0.0)
+    stream.step(frame(255), 0.1)
+    stream.reset()
+    result = stream.step(frame(0), 0.2)
+    assert result.was_searched
+    assert [(face.track_id, face.prediction.label) for face in result.faces] == [(1, "sadness")]
+
+
+def test_the_stream_goes_on_after_an_error() -> None:
+    detector, predictor = FakeDetector([box(10)]), FakePredictor()
+    stream = FaceStream(detector, predictor, TemporalConfig(detect_every=2))
+    seen = []
+    for step in range(12):
+        predictor.fails = step % 3 == 0
+        detector.fails = step % 4 == 0
+        try:
+            seen.append(len(stream.step(frame(200), step / 30).faces))
+        except RuntimeError:
+            seen.append(None)
+    assert None in seen
+    assert seen[-1] == 1
+
+
+def test_memory_does_not_grow_with_the_number_of_faces_seen() -> None:
+    detector = FakeDetector([])
+    stream = FaceStream(detector, FakePredictor(), RAW)
+    for step in range(300):
+        detector.boxes = [box(1000 * step)]
+        stream.step(frame(200), step / 10)
+    assert len(stream._smoother._states) <= 12
+
+
+def test_swapping_from_other_threads_is_atomic() -> None:
+    """Detector and predictor of a pair are always used together."""
+
+    class Pair(FakePredictor):
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
+
+        def predict(self, image_rgb: UInt8Array, boxes: Sequence[FaceBox]):  # type: ignore[no-untyped-def]
+            assert {item.score for item in boxes} == {self.number / 10}
+            return super().predict(image_rgb, boxes)
+
+    pairs = [(FakeDetector([replace(box(10), score=number / 10)]), Pair(number)) for number in range(1, 6)]
+    stream = FaceStream(*pairs[0], RAW)
+    stop = threading.Event()
+
+    def swap_around() -> None:
+        number = 0
+        while not stop.is_set():
+            number = (number + 1) % len(pairs)
+            stream.swap(detector=pairs[number][0], predictor=pairs[number][1])
+
+    thread = threading.Thread(target=swap_around)
+    thread.start()
+    try:
+        for step in range(300):
+            stream.step(np.zeros((8, 8, 3), np.uint8), step / 30)
+    finally:
+        stop.set()
+        thread.join()
