@@ -59,7 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f" Did you mean `fer {near[0]}`?" if near else ""
         print(f"fer: unknown command {name!r}.{hint} See `fer --help`.", file=sys.stderr)
         return 2
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # The level is the handler's: a run writes finer records into its own log.
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[handler], format="%(levelname)s %(name)s: %(message)s")
     return _run(name, rest)
 
 

@@ -123,7 +123,7 @@ class _Bars:
         self.print(f"run {name}")
 
     def print(self, text: str) -> None:
-        self._progress.console.print(text, highlight=False)
+        self._progress.console.print(text, highlight=False, soft_wrap=True)
 
     def on_step(self, epoch: int, step: int, num_steps: int, loss: float) -> None:
         self._progress.update(

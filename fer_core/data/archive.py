@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -26,7 +27,7 @@ class _LimitedReader(io.RawIOBase):
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
         try:
             data = self._stream.read(len(buffer))
-        except (zipfile.BadZipFile, EOFError, OSError) as cause:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as cause:
             raise DataError(f"{self._name} is damaged: {cause}; download it again") from cause
         self._left -= len(data)
         if self._left < 0:

@@ -62,5 +62,5 @@ def iterate_batches(indices: npt.NDArray[np.int64], batch_size: int) -> Iterator
 
 
 def shuffle_for_epoch(num_samples: int, *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """The order of an epoch: a function of seed and epoch, so that a resumed run sees what an unbroken one would."""
+    """The order of an epoch: a function of seed and epoch alone, so that a resumed run sees the same."""
     return np.random.default_rng([seed, epoch]).permutation(num_samples)

@@ -22,7 +22,7 @@ def write_schematic_faces(
     num_images: int = NUM_IMAGES,
     seed: int = _SEED,
     replace: bool = False,
-    on_progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> DatasetInfo:
     """Draw the built-in data set into the workspace.
 

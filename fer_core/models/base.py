@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 
-import torch
 from torch import Tensor, nn
 
 
@@ -39,17 +38,11 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def init_kaiming(model: nn.Module) -> None:
-    """He initialisation of convolutions (He et al., 2015), small normal weights for linear layers."""
+    """He initialisation of convolutions (He et al., 2015), LeCun normal for linear layers."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         elif isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=0.01)
+            nn.init.normal_(module.weight, std=module.in_features**-0.5)
         if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def zero_init_residual(module: nn.BatchNorm2d) -> None:
-    """Start a residual branch at zero, so that the block begins as the identity (Goyal et al., 2017)."""
-    with torch.no_grad():
-        module.weight.zero_()

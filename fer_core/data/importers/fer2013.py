@@ -25,8 +25,8 @@ USAGE_SPLITS: Final[dict[str, str]] = {"Training": "train", "PublicTest": "valid
 LICENCE: Final[str] = (
     "FER2013: ICML 2013 challenge data, research use, faces collected from the web. FER+ votes: MIT."
 )
-Progress = Callable[[float], None]
-"""Called with the share done, 0 to 1."""
+Progress = Callable[[int, int], None]
+"""Called with the bytes read and their total."""
 
 
 def import_fer2013(
@@ -52,7 +52,7 @@ def import_fer2013(
     if target.exists() and not replace:
         raise FerError(f"data set {target.name!r} exists already; choose another name or replace it")
     vote_table = None if votes is None else _read_votes(votes)
-    images, samples = _read_faces(source, on_progress or (lambda share: None))
+    images, samples = _read_faces(source, on_progress or (lambda done, total: None))
     if vote_table is not None:
         samples = _merge_votes(samples, vote_table, votes_name=str(votes))
     classes = [name for name in EMOTIONS if votes is not None or name in FER2013_LABELS]
@@ -84,10 +84,10 @@ def _read_faces(source: Path, on_progress: Progress) -> tuple[UInt8Array, pd.Dat
                 raise DataError(f"{source}, data row {row_number}: {reason}") from cause
             num_read += len(pixels) + 16
             if row_number % 500 == 0:
-                on_progress(min(1.0, num_read / max(1, num_bytes)))
+                on_progress(min(num_read, num_bytes), num_bytes)
     if not images:
         raise DataError(f"{source} holds a header but no rows")
-    on_progress(1.0)
+    on_progress(num_bytes, num_bytes)
     samples = pd.DataFrame(
         {
             "split": usages,

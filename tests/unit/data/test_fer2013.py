@@ -1,0 +1,249 @@
+"""The importer, on small files made here; the real ones are in tests/integration."""
+
+import csv
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from fer_core.data.archive import MAX_TEXT_BYTES
+from fer_core.data.importers.fer2013 import import_fer2013
+from fer_core.data.store import load_dataset
+from fer_core.errors import DataError, FerError
+from fer_core.labels import FERPLUS_COLUMNS
+
+USAGES = ["Training", "Training", "PublicTest", "PrivateTest"]
+LABELS = [0, 3, 6, 5]
+
+
+def pixels(value: int, count: int = 2304) -> str:
+    return " ".join([str(value)] * count)
+
+
+def write_csv(path, *, header=("emotion", "pixels", "Usage"), rows=None):
+    rows = rows or [
+        {"emotion": label, "pixels": pixels(10 * index), "usage": usage}
+        for index, (label, usage) in enumerate(zip(LABELS, USAGES, strict=True))
+    ]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for row in rows:
+            writer.writerow([row[name.strip().lower()] for name in header])
+    return path
+
+
+def write_votes(path, usages=USAGES, votes=(8, 0, 0, 2, 0, 0, 0, 0, 0, 0)):
+    lines = [",".join(["Usage", "Image name", *FERPLUS_COLUMNS])]
+    lines += [f"{usage},fer{index:07d}.png,{','.join(map(str, votes))}" for index, usage in enumerate(usages)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def as_zip(path, members: dict[str, bytes]):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+@pytest.mark.parametrize("header", [("emotion", "pixels", "Usage"), ("emotion", " Usage", " pixels")])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_both_headers_plain_and_zipped(tmp_path, header, zipped):
+    source = write_csv(tmp_path / "icml_face_data.csv", header=header)
+    if zipped:
+        source = as_zip(tmp_path / "data.zip", {"folder/icml_face_data.csv": source.read_bytes()})
+    progress = []
+    info = import_fer2013(
+        source, tmp_path / "set", on_progress=lambda done, total: progress.append((done, total))
+    )
+    data = load_dataset(tmp_path / "set")
+    assert data.info == info
+    assert info.split_counts == {"train": 2, "valid": 1, "test": 1}
+    assert list(data.samples["label"]) == ["anger", "happiness", "neutral", "surprise"]
+    assert data.images.shape == (4, 48, 48)
+    assert [int(image[0, 0]) for image in data.images] == [0, 10, 20, 30]
+    assert not info.has_votes
+    assert "contempt" not in info.classes
+    assert isinstance(data.images, np.memmap)
+    assert progress[-1][0] == progress[-1][1] > 0
+
+
+def test_votes_are_merged(tmp_path):
+    votes = write_votes(tmp_path / "fer2013new.csv")
+    info = import_fer2013(write_csv(tmp_path / "fer2013.csv"), tmp_path / "set", votes=votes)
+    data = load_dataset(tmp_path / "set")
+    assert info.has_votes
+    assert len(info.classes) == 8
+    assert data.votes.tolist() == [[8, 0, 0, 2, 0, 0, 0, 0, 0, 0]] * 4
+    assert data.samples["image_name"].iloc[2] == "fer0000002.png"
+
+
+def refuse(tmp_path, source, match, **options):
+    target = tmp_path / "set"
+    with pytest.raises(DataError, match=match):
+        import_fer2013(source, target, **options)
+    left = [path.name for path in tmp_path.iterdir() if path.name.startswith((".set", "set"))]
+    assert left == [], "something was half-written"
+
+
+def test_git_lfs_pointer(tmp_path):
+    source = tmp_path / "fer2013.csv"
+    source.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 301072766\n")
+    refuse(tmp_path, source, "git lfs pull")
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"pixels": pixels(1, 2303)}, "row 0.*2303 pixels instead of 2304"),
+        ({"pixels": pixels(1, 2303) + " 256"}, "256.*expected 0 to 255"),
+        ({"pixels": pixels(1, 2303) + " -1"}, "expected 0 to 255"),
+        ({"pixels": pixels(1, 2303) + " x"}, "no number"),
+        ({"pixels": ""}, "pixels"),
+        ({"emotion": 7}, "emotion is '7'"),
+        ({"emotion": "happy"}, "emotion is 'happy'"),
+        ({"usage": "Testing"}, "'Testing'"),
+    ],
+)
+def test_malformed_rows_are_named(tmp_path, change, match):
+    row = {"emotion": 0, "pixels": pixels(1), "usage": "Training"} | change
+    refuse(tmp_path, write_csv(tmp_path / "fer2013.csv", rows=[row]), match)
+
+
+def test_truncated_file(tmp_path):
+    source = write_csv(tmp_path / "fer2013.csv")
+    source.write_bytes(source.read_bytes()[:-1500])
+    refuse(tmp_path, source, "truncated or damaged")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("", "columns"),
+        ("emotion,pixels,Usage\n", "no rows"),
+        ("label,image\n1,2\n", "label"),
+        ("emotion,pixels,Usage,extra\n", "extra"),
+    ],
+)
+def test_unknown_columns_and_empty_files(tmp_path, text, match):
+    source = tmp_path / "fer2013.csv"
+    source.write_text(text)
+    refuse(tmp_path, source, match)
+
+
+def test_binary_file(tmp_path):
+    source = tmp_path / "fer2013.csv"
+    source.write_bytes(b"\xff\xfe\x00" * 100)
+    refuse(tmp_path, source, "UTF-8")
+
+
+def test_missing_file(tmp_path):
+    refuse(tmp_path, tmp_path / "fer2013.csv", "can't be opened")
+
+
+@pytest.mark.parametrize(
+    "name", ["../fer2013.csv", "/etc/fer2013.csv", "a/../../fer2013.csv", "C:\\fer2013.csv"]
+)
+def test_zip_that_climbs_out(tmp_path, name):
+    data = write_csv(tmp_path / "plain.csv").read_bytes()
+    refuse(tmp_path, as_zip(tmp_path / "bad.zip", {"fer2013.csv": data, name: data}), "unsafe path")
+
+
+def test_zip_bomb_by_its_header(tmp_path):
+    """A member that admits to 10 GB is refused unread."""
+    path = as_zip(tmp_path / "bomb.zip", {"fer2013.csv": b"emotion,pixels,Usage\n"})
+    data = bytearray(path.read_bytes())
+    directory = data.rindex(b"PK\x01\x02")
+    data[directory + 24 : directory + 28] = (4_000_000_000).to_bytes(4, "little")
+    path.write_bytes(data)
+    refuse(tmp_path, path, "unpacks to 4.0 GB")
+
+
+def test_zip_bomb_that_lies(tmp_path, monkeypatch):
+    """The bytes themselves are counted, whatever the header says."""
+    monkeypatch.setattr("fer_core.data.archive.MAX_TEXT_BYTES", 5_000_000)
+    line = b"0," + pixels(0).encode() + b",Training\n"
+    path = tmp_path / "fer2013.csv"
+    path.write_bytes(b"emotion,pixels,Usage\n" + line * 2000)
+    assert path.stat().st_size > 5_000_000
+    refuse(tmp_path, path, "refused")
+
+
+def test_limit_leaves_room_for_the_real_file():
+    assert MAX_TEXT_BYTES > 3 * 301_072_766
+
+
+def test_damaged_and_empty_zips(tmp_path):
+    whole = as_zip(tmp_path / "a.zip", {"fer2013.csv": write_csv(tmp_path / "x.csv").read_bytes()})
+    data = bytearray(whole.read_bytes())
+    data[60:120] = bytes(60)
+    whole.write_bytes(data)
+    refuse(tmp_path, whole, "damaged|zip")
+    refuse(tmp_path, as_zip(tmp_path / "b.zip", {"readme.txt": b"hello"}), "holds no fer2013.csv")
+    refuse(tmp_path, as_zip(tmp_path / "c.zip", {"a.csv": b"", "b.csv": b""}), "holds no fer2013.csv")
+
+
+def test_votes_of_another_length(tmp_path):
+    votes = write_votes(tmp_path / "votes.csv", usages=USAGES[:3])
+    refuse(tmp_path, write_csv(tmp_path / "fer2013.csv"), "3 rows but the faces have 4", votes=votes)
+
+
+def test_votes_whose_usage_disagrees(tmp_path):
+    votes = write_votes(
+        tmp_path / "votes.csv", usages=["Training", "PublicTest", "PublicTest", "PrivateTest"]
+    )
+    refuse(tmp_path, write_csv(tmp_path / "fer2013.csv"), "disagree about Usage.*row 1", votes=votes)
+
+
+@pytest.mark.parametrize("values", [(-1,) + (0,) * 9, ("x",) + (0,) * 9, (1.5,) + (0,) * 9, ("",) + (0,) * 9])
+def test_votes_that_are_no_counts(tmp_path, values):
+    votes = write_votes(tmp_path / "votes.csv", votes=values)
+    refuse(tmp_path, write_csv(tmp_path / "fer2013.csv"), "whole numbers", votes=votes)
+
+
+def test_votes_with_other_columns(tmp_path):
+    votes = tmp_path / "votes.csv"
+    votes.write_text("Usage,neutral\nTraining,3\n")
+    refuse(tmp_path, write_csv(tmp_path / "fer2013.csv"), "columns", votes=votes)
+
+
+def test_an_existing_data_set_is_kept_unless_replaced(tmp_path):
+    source = write_csv(tmp_path / "fer2013.csv")
+    first = import_fer2013(source, tmp_path / "set")
+    with pytest.raises(FerError, match="exists already"):
+        import_fer2013(source, tmp_path / "set")
+    assert load_dataset(tmp_path / "set").info == first
+    votes = write_votes(tmp_path / "votes.csv")
+    assert import_fer2013(source, tmp_path / "set", votes=votes, replace=True).has_votes
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fer2013.csv", "set", "votes.csv"]
+
+
+def test_a_failing_replacement_leaves_the_old_data_set(tmp_path):
+    source = write_csv(tmp_path / "fer2013.csv")
+    first = import_fer2013(source, tmp_path / "set")
+    source.write_bytes(source.read_bytes()[:-1500])
+    with pytest.raises(DataError):
+        import_fer2013(source, tmp_path / "set", replace=True)
+    assert load_dataset(tmp_path / "set").info == first
+
+
+def test_encrypted_zip_is_refused(tmp_path):
+    path = as_zip(tmp_path / "locked.zip", {"fer2013.csv": b"emotion,pixels,Usage\n"})
+    data = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1
+    path.write_bytes(data)
+    refuse(tmp_path, path, "zip")
+
+
+def test_reading_a_stream_leaves_no_file_open(tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.write(write_csv(tmp_path / "fer2013.csv"), "fer2013.csv")
+    path = tmp_path / "x.zip"
+    path.write_bytes(buffer.getvalue())
+    import_fer2013(path, tmp_path / "set")
+    path.unlink()  # fails on Windows while a handle is open
+    assert not path.exists()
