@@ -217,9 +217,10 @@ def load_dataset(folder: Path) -> Dataset:
         samples = pd.read_parquet(folder / SAMPLES_FILE)
     except (OSError, ValueError) as cause:
         raise DataError(f"data set {folder} is damaged: {cause}; import it again") from cause
-    _check_consistency(images, samples, info.classes)
-    if len(images) != info.num_images:
-        raise DataError(f"data set {folder} is damaged: {len(images):,} of {info.num_images:,} images")
+    try:
+        _check_consistency(images, samples, info.classes)
+    except DataError as cause:
+        raise DataError(f"data set {folder} is damaged: {cause}; import it again") from cause
     return Dataset(folder, info, images, samples)
 
 

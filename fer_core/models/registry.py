@@ -54,11 +54,15 @@ def build_model(
     given = dict(arguments or {})
     parameters = inspect.signature(architecture.build).parameters
     known = [item for item in parameters if item not in _COMMON]
-    for key in given:
+    for key, value in given.items():
         if key not in known:
             near = get_close_matches(key, known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{name} has no argument {key!r}.{hint} Known: {', '.join(known) or 'none'}")
+        expected = parameters[key].annotation
+        accepted = (int, float) if expected is float else expected
+        if not isinstance(value, accepted) or (isinstance(value, bool) and expected is not bool):
+            raise ConfigError(f"model.arguments.{key} is {value!r}; expected {expected.__name__}")
     if "input_size" in parameters:
         given["input_size"] = input_size
     return architecture.build(num_classes=num_classes, in_channels=in_channels, **given)

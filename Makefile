@@ -1,0 +1,46 @@
+# make run: the dashboard on a fresh machine.   make test: everything, the browser tests included.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL := /bin/bash
+
+.PHONY: run test lint format bench screenshots browser clean help
+
+help:
+	@grep -E '^# make|^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /: /'
+
+$(VENV)/.runtime: requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.runtime ## open the dashboard
+	$(BIN)/streamlit run app/Home.py
+
+test: $(VENV)/.dev browser ## every test
+	$(BIN)/python -m pytest
+
+browser: $(VENV)/.dev ## a Chromium for the browser tests, where there is none
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/e2e/install_chromium.sh
+
+lint: $(VENV)/.dev ## style, types, import direction
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.runtime ## measure live and video
+	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/video.py
+
+clean: ## remove the virtual environment and caches; the workspace stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,147 @@
+import json
+
+import pytest
+import torch
+
+from fer_core.checkpoint import (
+    CheckpointInfo,
+    InputSpec,
+    find_checkpoint,
+    list_checkpoints,
+    load_checkpoint_info,
+)
+from fer_core.errors import CheckpointError
+from fer_core.models import build_model, load_checkpoint, save_checkpoint
+
+ARGUMENTS = {"stem_width": 8, "widths": "8-16", "depths": "1-1"}
+
+
+def make(folder, *, seed=0, classes=("anger", "fear", "neutral"), **changes):
+    torch.manual_seed(seed)
+    model = build_model("fer_resnet", num_classes=len(classes), arguments=ARGUMENTS)
+    info = CheckpointInfo(
+        name="tiny",
+        architecture="fer_resnet",
+        arguments=ARGUMENTS,
+        classes=classes,
+        input=InputSpec(height=48, width=48, color="gray", mean=(0.5,), std=(0.25,)),
+        weights_sha256="0" * 64,
+        num_parameters=0,
+        **changes,
+    )
+    return model, save_checkpoint(folder, model, info)
+
+
+def test_round_trip(tmp_path):
+    model, info = make(tmp_path / "model", temperature=1.5)
+    loaded, loaded_info = load_checkpoint(tmp_path / "model")
+    assert loaded_info == info
+    assert not loaded.training
+    batch = torch.rand(2, 1, 48, 48)
+    assert torch.equal(loaded(batch), model.eval()(batch))
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == sorted(
+        [info.weights_file, "model.json"]
+    )
+
+
+def test_saving_again_exchanges_the_whole(tmp_path):
+    _, first = make(tmp_path / "model", seed=0)
+    _, second = make(tmp_path / "model", seed=1)
+    assert first.weights_sha256 != second.weights_sha256
+    assert load_checkpoint(tmp_path / "model")[1] == second
+    assert len(list((tmp_path / "model").iterdir())) == 2
+
+
+def test_a_crash_between_the_files_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    _, first = make(tmp_path / "model", seed=0)
+
+    def crash(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fer_core.models.weights.save_checkpoint_info", crash)
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "model", seed=1)
+    assert load_checkpoint(tmp_path / "model")[1] == first
+
+
+def edit(folder, **changes):
+    value = json.loads((folder / "model.json").read_text())
+    for key, item in changes.items():
+        if item is None:
+            del value[key]
+        else:
+            value[key] = item
+    (folder / "model.json").write_text(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"schema_version": 2}, "schema_version 2"),
+        ({"classes": None}, "classes"),
+        ({"classes": ["anger", "anger", "fear"]}, "distinct"),
+        ({"classes": ["anger", "fear"]}, "does not fit"),
+        ({"architecture": "fer_resnets"}, "Did you mean 'fer_resnet'"),
+        ({"architecture": "vgg13", "arguments": {}}, "does not fit"),
+        ({"arguments": {"widths": ["8"]}}, r"widths is \['8'\]; expected str"),
+        ({"weights_sha256": "1" * 64}, "missing"),
+        ({"weights_sha256": "../../etc/passwd"}, "SHA-256"),
+        ({"temperature": 0}, "temperature"),
+        ({"temperature": "hot"}, "temperature|does not describe"),
+        ({"input": {"height": 48}}, "lacks the field"),
+        ({"input": {"height": 48, "width": 48, "color": "bgr", "mean": [0.5], "std": [0.2]}}, "bgr"),
+        ({"input": {"height": 48, "width": 48, "color": "gray", "mean": [0.5], "std": [0]}}, "std"),
+        ({"input": {"height": 10**9, "width": 48, "color": "gray", "mean": [0.5], "std": [1]}}, "sides"),
+        ({"surprise": 1}, "does not describe"),
+    ],
+)
+def test_a_wrong_description_is_refused(tmp_path, changes, match):
+    make(tmp_path / "model")
+    edit(tmp_path / "model", **changes)
+    with pytest.raises(CheckpointError, match=match):
+        load_checkpoint(tmp_path / "model")
+
+
+def test_exchanged_weights_fail_the_checksum(tmp_path):
+    _, info = make(tmp_path / "model")
+    _, other = make(tmp_path / "other", seed=1)
+    (tmp_path / "other" / other.weights_file).replace(tmp_path / "model" / info.weights_file)
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        load_checkpoint(tmp_path / "model")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04not a pickle", b"\xff" * 64])
+def test_weights_that_are_no_safetensors(tmp_path, content):
+    """Even with a matching checksum nothing but safetensors is read."""
+    import hashlib
+
+    _, info = make(tmp_path / "model")
+    digest = hashlib.sha256(content).hexdigest()
+    (tmp_path / "model" / info.weights_file).unlink()
+    (tmp_path / "model" / f"model-{digest[:12]}.safetensors").write_bytes(content)
+    edit(tmp_path / "model", weights_sha256=digest)
+    with pytest.raises(CheckpointError, match="safetensors"):
+        load_checkpoint(tmp_path / "model")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "nul", '{"schema_version": 1}'])
+def test_json_that_is_none(tmp_path, text):
+    make(tmp_path / "model")
+    (tmp_path / "model" / "model.json").write_text(text)
+    with pytest.raises(CheckpointError):
+        load_checkpoint_info(tmp_path / "model")
+
+
+def test_finding_and_listing(workspace, tmp_path):
+    make(workspace.runs / "20260101-a" / "best")
+    make(workspace.runs / "20260102-b" / "best")
+    make(workspace.runs / "20260103-broken" / "best")
+    (workspace.runs / "20260103-broken" / "best" / "model.json").write_text("{")
+    keys = [entry.key for entry in list_checkpoints(workspace)]
+    assert keys[-2:] == ["20260102-b/best", "20260101-a/best"]
+    for reference in ("20260101-a", "20260101-a/best", str(workspace.runs / "20260101-a" / "best")):
+        assert find_checkpoint(reference, workspace).folder == workspace.runs / "20260101-a" / "best"
+    with pytest.raises(CheckpointError, match="JSON"):
+        find_checkpoint("20260103-broken", workspace)
+    with pytest.raises(CheckpointError, match="20260102-b/best"):
+        find_checkpoint("nothing", workspace)

@@ -1,0 +1,109 @@
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fer_core.errors import ConfigError, RunError
+from fer_core.runs.process import ProcessIdentity
+from fer_core.runs.reader import list_runs, load_run
+from fer_core.runs.writer import RunWriter, new_run_name
+
+
+def make(workspace, name="run-a"):
+    return RunWriter.create(workspace, name, config_toml="epochs = 3\n", meta={"seed": 1})
+
+
+def test_a_run_is_read_as_it_was_written(workspace):
+    writer = make(workspace)
+    writer.set_state("running", epoch=1, num_epochs=3)
+    writer.append_metrics({"epoch": 1, "valid_accuracy": 0.5, "nothing": float("nan")})
+    run = load_run(writer.folder)
+    assert run.state == "running"
+    assert run.config == {"epochs": 3}
+    assert run.meta["seed"] == 1
+    assert run.meta["packages"]["torch"]
+    assert run.load_metrics() == [{"epoch": 1, "valid_accuracy": 0.5, "nothing": None}]
+    writer.set_state("finished")
+    assert load_run(writer.folder).state == "finished"
+    assert load_run(writer.folder).status["epoch"] == 1, "facts are kept until replaced"
+
+
+def test_names_sort_by_time_and_differ():
+    first, second = new_run_name("m", "d"), new_run_name("m", "d")
+    assert first != second
+    assert first.split("-")[1:3] == ["m", "d"]
+
+
+def test_an_existing_run_is_not_overwritten(workspace):
+    make(workspace)
+    with pytest.raises(RunError, match="exists already"):
+        make(workspace)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a..b", "x" * 200, "a b"])
+def test_unsafe_names(workspace, name):
+    with pytest.raises(ConfigError, match="can't be the name"):
+        make(workspace, name)
+
+
+def test_a_dead_process_means_interrupted(workspace):
+    code = (
+        "import sys; from fer_core.workspace import Workspace; from fer_core.runs.writer import RunWriter;"
+        "w = RunWriter.create(Workspace.default(), 'dead', config_toml='', meta={}); w.set_state('running')"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env=os.environ | {"FER_WORKSPACE": str(workspace.root)}
+    )
+    assert load_run(workspace.run("dead")).state == "interrupted"
+
+
+def test_a_reused_pid_is_not_the_same_process():
+    me = ProcessIdentity.current()
+    assert me.is_alive() is True
+    assert dataclasses.replace(me, started=me.started - 3600).is_alive() is False
+    assert dataclasses.replace(me, host="elsewhere").is_alive() is None
+
+
+def test_a_run_of_another_machine_lives_by_its_heartbeat(workspace):
+    writer = make(workspace)
+    writer.set_state("running")
+    path = writer.folder / "status.json"
+    status = json.loads(path.read_text()) | {"host": "elsewhere"}
+    path.write_text(json.dumps(status))
+    assert load_run(writer.folder).state == "running"
+    path.write_text(json.dumps(status | {"heartbeat": time.time() - 3600}))
+    assert load_run(writer.folder).state == "interrupted"
+
+
+def test_a_line_cut_short_is_passed_over_and_removed_on_resume(workspace):
+    writer = make(workspace)
+    for epoch in (1, 2, 3):
+        writer.append_metrics({"epoch": epoch})
+    with (writer.folder / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 4, "tra')
+    assert [record["epoch"] for record in load_run(writer.folder).load_metrics()] == [1, 2, 3]
+    writer.truncate_metrics(2)
+    assert (writer.folder / "metrics.jsonl").read_text() == '{"epoch": 1}\n{"epoch": 2}\n'
+
+
+def test_listing_is_newest_first_and_leaves_out_what_is_damaged(workspace):
+    for name in ("20260101-a", "20260102-b", "20260103-c"):
+        make(workspace, name)
+    (workspace.run("20260103-c") / "config.toml").write_text("= =")
+    assert [run.name for run in list_runs(workspace)] == ["20260102-b", "20260101-a"]
+    with pytest.raises(RunError, match=r"config\.toml"):
+        load_run(workspace.run("20260103-c"))
+    with pytest.raises(RunError, match="no run"):
+        load_run(workspace.runs / "absent")
+
+
+def test_no_torch_is_needed_to_read_runs():
+    code = (
+        "import sys, fer_core.runs.reader, fer_core.runs.writer, fer_core.checkpoint, fer_core.config;"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
