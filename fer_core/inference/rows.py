@@ -1,0 +1,174 @@
+"""One row a face a frame: as a table on disk, written as it grows, and as running totals."""
+
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_core.errors import ConfigError, MediaError
+from fer_core.inference.stream import FrameResult
+from fer_core.io import atomic_path
+from fer_core.types import FaceResult
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TABLE_SUFFIXES: Final[tuple[str, ...]] = (".csv", ".parquet")
+FIXED_COLUMNS: Final[tuple[str, ...]] = (
+    "frame",
+    "time_s",
+    "track_id",
+    "x",
+    "y",
+    "width",
+    "height",
+    "score",
+    "label",
+    "confidence",
+)
+"""Columns of every table, before one column of probabilities a class. Boxes are in pixels."""
+
+_ROWS_PER_BATCH: Final[int] = 4096
+
+
+def check_table_path(path: Path) -> Path:
+    """Return `path` if a table can be written under that name.
+
+    Raises:
+        ConfigError: its ending is neither `.csv` nor `.parquet`.
+    """
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        raise ConfigError(f"table {path.name!r} ends in {path.suffix!r}; expected .csv or .parquet")
+    return path
+
+
+class TableWriter:
+    """A table that is being written. Use `create_table`."""
+
+    def __init__(self, path: Path, temporary: Path, classes: Sequence[str]) -> None:
+        """Open the file at `temporary` in the format that `path` ends in."""
+        import pyarrow as pa
+        from pyarrow import csv, parquet
+
+        types = dict.fromkeys(FIXED_COLUMNS, pa.float64())
+        types |= {"frame": pa.int64(), "track_id": pa.int64(), "label": pa.string()}
+        self._schema = pa.schema([*types.items(), *((name, pa.float64()) for name in classes)])
+        is_csv = path.suffix.lower() == ".csv"
+        self._writer = (csv.CSVWriter if is_csv else parquet.ParquetWriter)(str(temporary), self._schema)
+        self._columns: list[list[Any]] = [[] for _ in self._schema]
+        self.num_rows = 0
+
+    def add(self, frame: int, time_s: float, faces: Sequence[FaceResult]) -> None:
+        """Append the faces of one frame."""
+        for face in faces:
+            box, prediction = face.box, face.prediction
+            fixed = (frame, time_s, face.track_id, box.x, box.y, box.width, box.height, box.score)
+            row = (*fixed, prediction.label, prediction.confidence, *prediction.probabilities)
+            for column, value in zip(self._columns, row, strict=True):
+                column.append(value)
+            self.num_rows += 1
+        if len(self._columns[0]) >= _ROWS_PER_BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._writer.write_batch(self._take_batch())
+
+    def _take_batch(self) -> "pa.RecordBatch":
+        import pyarrow as pa
+
+        arrays = [
+            pa.array(column, item.type) for column, item in zip(self._columns, self._schema, strict=True)
+        ]
+        self._columns = [[] for _ in self._schema]
+        return pa.record_batch(arrays, schema=self._schema)
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        if self._columns[0]:
+            self._flush()
+        self._writer.close()
+
+
+@contextmanager
+def create_table(path: Path, classes: Sequence[str]) -> Iterator[TableWriter]:
+    """Write a CSV or Parquet file; it appears at `path`, whole, when the block ends well.
+
+    Memory does not grow with the number of rows. Parquet holds full precision, and so does CSV.
+
+    Raises:
+        ConfigError: `path` ends in neither `.csv` nor `.parquet`, or a class is called like another column.
+        MediaError: the file can't be written.
+    """
+    check_table_path(path)
+    clashes = sorted(set(FIXED_COLUMNS) & set(classes))
+    if clashes:
+        raise ConfigError(
+            f"the model has classes called {clashes}; a table has columns of these names already"
+        )
+    is_ours = True  # errors of the block are not about this file
+    try:
+        with atomic_path(path) as temporary:
+            writer = TableWriter(path, temporary, classes)
+            is_ours = False
+            yield writer
+            is_ours = True
+            writer.close()
+    except OSError as cause:
+        if not is_ours:
+            raise
+        full = " The disk is full." if cause.errno == errno.ENOSPC else ""
+        raise MediaError(f"{path} can't be written: {cause}.{full} Choose another place.") from cause
+
+
+@dataclass(slots=True)
+class _FaceTotals:
+    num_frames: int = 0
+    sum_of_probabilities: npt.NDArray[np.float64] | None = None
+    last_label: str = ""
+    num_label_changes: int = 0
+
+
+@dataclass(slots=True)
+class Totals:
+    """Running sums over all rows, so that a summary needs no second pass and no memory for the rows."""
+
+    classes: tuple[str, ...]
+    num_rows: int = 0
+    _faces: dict[int | None, _FaceTotals] = field(default_factory=dict)
+
+    def add(self, result: FrameResult) -> None:
+        """Take in the faces of one frame."""
+        for face in result.faces:
+            totals = self._faces.setdefault(face.track_id, _FaceTotals())
+            label = face.prediction.label
+            totals.num_label_changes += bool(totals.num_frames) and label != totals.last_label
+            totals.last_label = label
+            totals.num_frames += 1
+            values = np.asarray(face.prediction.probabilities)
+            before = totals.sum_of_probabilities
+            totals.sum_of_probabilities = values if before is None else before + values
+            self.num_rows += 1
+
+    @property
+    def num_faces(self) -> int:
+        """Different faces (tracks)."""
+        return len(self._faces)
+
+    @property
+    def num_label_changes(self) -> int:
+        """How often a face's most probable class was another than on the frame before."""
+        return sum(face.num_label_changes for face in self._faces.values())
+
+    def mean_shares(self) -> dict[str, float]:
+        """Mean probability of each class over all rows; fractions that sum to 1. Empty without rows."""
+        sums = [face.sum_of_probabilities for face in self._faces.values()]
+        present = [item for item in sums if item is not None]
+        if not present:
+            return {}
+        means = np.sum(present, axis=0) / self.num_rows
+        return dict(zip(self.classes, means.tolist(), strict=True))

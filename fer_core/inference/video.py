@@ -1,0 +1,237 @@
+"""Annotating a video file: read, follow and classify faces, draw, write, and keep a table of it all."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fer_core.errors import ConfigError
+from fer_core.inference.overlay import OverlayPainter, OverlayStyle
+from fer_core.inference.rows import TableWriter, Totals, check_table_path, create_table
+from fer_core.inference.stream import FaceStream, FrameResult
+from fer_core.inference.video_reader import (
+    VideoInfo,
+    VideoLimits,
+    VideoReader,
+    open_video,
+    probe_video,
+    read_frame,
+)
+from fer_core.inference.video_writer import EncoderSettings, VideoWriter, create_video
+
+__all__ = [
+    "EncoderSettings",
+    "Progress",
+    "VideoInfo",
+    "VideoLimits",
+    "VideoSummary",
+    "annotate_video",
+    "probe_video",
+    "read_frame",
+]
+
+_PROGRESS_EVERY_S: Final[float] = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the work is."""
+
+    num_done: int
+    """Frames done."""
+    num_total: int | None
+    """Frames in all, as the file says; None if it does not."""
+    fps: float
+    """Frames done a second."""
+
+    @property
+    def fraction(self) -> float | None:
+        """Share that is done, in [0, 1]; None if the total is not known."""
+        return None if not self.num_total else min(1.0, self.num_done / self.num_total)
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds left at this pace; None if the total is not known."""
+        if not self.num_total or self.fps <= 0:
+            return None
+        return max(0, self.num_total - self.num_done) / self.fps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoSummary:
+    """What became of a video."""
+
+    source: VideoInfo
+    num_frames: int
+    """Frames written."""
+    duration_s: float
+    """Time of the last frame written, in seconds."""
+    num_faces: int
+    """Different faces (tracks)."""
+    num_rows: int
+    """Faces summed over all frames: the rows of the table."""
+    mean_shares: Mapping[str, float]
+    """Mean probability of each class over all rows; empty if there was no face."""
+    num_label_changes: int
+    """How often a face's most probable class was another than on the frame before, all faces together."""
+    seconds: float
+    """How long it took."""
+    was_cancelled: bool
+    """Whether it was stopped before the end; what was written up to there is whole."""
+    notes: tuple[str, ...]
+    """What the person should know: no face found, the file ends early ..."""
+
+
+def annotate_video(  # noqa: PLR0913 - each is a choice of its own
+    source: Path,
+    target: Path,
+    stream: FaceStream,
+    *,
+    style: OverlayStyle | None = None,
+    table: Path | None = None,
+    limits: VideoLimits | None = None,
+    encoder: EncoderSettings | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_frame: Callable[[int, FrameResult], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> VideoSummary:
+    """Draw the apparent expressions into a video, and write a table with one row a face a frame.
+
+    Works frame by frame: memory does not grow with the video's length. Times, sound, pixel shape and rotation
+    are the source's; the result is MP4 (H.264, yuv420p, even sides, index in front). `target` and `table`
+    appear when they are whole: after an error nothing is left of them, and older files are as they were.
+    Cancelling ends the work early but well: what was done up to there is kept.
+
+    Args:
+        source: any video that FFmpeg decodes.
+        target: the MP4 file to write.
+        stream: finds and classifies the faces; it is reset first.
+        style: what is drawn.
+        table: `.csv` or `.parquet` file to write; see `rows.FIXED_COLUMNS`.
+        limits: what is refused.
+        encoder: compression.
+        on_progress: told how far it is, a few times a second and at the end.
+        on_frame: given every frame's number, from 0, and result.
+        cancelled: asked before every frame whether to stop.
+
+    Raises:
+        MediaError: the source can't be read or exceeds a limit; the target can't be written.
+        ConfigError: the target or table has the wrong ending, or is the source.
+    """
+    _check_paths(source, target, table)
+    started = time.monotonic()
+    stream.reset()
+    totals = Totals(stream.predictor.info.classes)
+    with open_video(source, limits) as reader, ExitStack() as outputs:
+        rows = outputs.enter_context(create_table(table, totals.classes)) if table else None
+        writer = outputs.enter_context(_create_like(reader, target, encoder))
+        job = _Job(reader, writer, rows, stream, OverlayPainter(style), totals)
+        job.run(_Reporter(on_progress, reader.info.num_frames), on_frame, cancelled or (lambda: False))
+        notes = _notes(reader, job)
+        info = reader.info
+    return VideoSummary(
+        source=info,
+        num_frames=writer.num_frames,
+        duration_s=job.time_s,
+        num_faces=totals.num_faces,
+        num_rows=totals.num_rows,
+        mean_shares=totals.mean_shares(),
+        num_label_changes=totals.num_label_changes,
+        seconds=time.monotonic() - started,
+        was_cancelled=job.was_cancelled,
+        notes=notes,
+    )
+
+
+@dataclass(slots=True)
+class _Job:
+    """The loop over the frames."""
+
+    reader: VideoReader
+    writer: VideoWriter
+    rows: TableWriter | None
+    stream: FaceStream
+    painter: OverlayPainter
+    totals: Totals
+    time_s: float = 0.0
+    was_cancelled: bool = False
+
+    def run(
+        self,
+        reporter: "_Reporter",
+        on_frame: Callable[[int, FrameResult], None] | None,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        for number, (image_rgb, pts, time_s) in enumerate(self.reader.frames(self.writer.write_audio)):
+            # At least one frame is written, so that a cancelled video is a video.
+            if number and cancelled():
+                self.was_cancelled = True
+                break
+            result = self.stream.step(image_rgb, time_s)
+            self.writer.write(self.painter.draw(image_rgb, result.faces), pts)
+            if self.rows is not None:
+                self.rows.add(number, time_s, result.faces)
+            self.totals.add(result)
+            self.time_s = time_s
+            if on_frame is not None:
+                on_frame(number, result)
+            reporter.tell(number + 1)
+        reporter.tell(self.writer.num_frames, is_last=True)
+
+
+class _Reporter:
+    """Passes progress on, a few times a second: a page needs milliseconds to show it."""
+
+    def __init__(self, on_progress: Callable[[Progress], None] | None, num_total: int | None) -> None:
+        self._on_progress = on_progress
+        self._num_total = num_total
+        self._started = self._told = time.monotonic()
+
+    def tell(self, num_done: int, *, is_last: bool = False) -> None:
+        now = time.monotonic()
+        if self._on_progress is None or (now - self._told < _PROGRESS_EVERY_S and not is_last):
+            return
+        self._told = now
+        fps = num_done / max(now - self._started, 1e-9)
+        self._on_progress(Progress(num_done=num_done, num_total=self._num_total, fps=fps))
+
+
+def _check_paths(source: Path, target: Path, table: Path | None) -> None:
+    if target.suffix.lower() != ".mp4":
+        raise ConfigError(f"output {target.name!r} ends in {target.suffix!r}; expected .mp4")
+    if table is not None:
+        check_table_path(table)
+    if target.resolve() == source.resolve():
+        raise ConfigError(f"output {target} is the input itself; choose another name")
+
+
+def _create_like(
+    reader: VideoReader, target: Path, encoder: EncoderSettings | None
+) -> AbstractContextManager[VideoWriter]:
+    return create_video(
+        target,
+        size=(reader.info.width_px, reader.info.height_px),
+        rate=reader.rate,
+        time_base=reader.time_base,
+        settings=encoder,
+        pixel_aspect=reader.pixel_aspect,
+        color=reader.color,
+        audio=reader.audio,
+    )
+
+
+def _notes(reader: VideoReader, job: _Job) -> tuple[str, ...]:
+    notes = []
+    num_frames, expected = job.writer.num_frames, reader.info.num_frames
+    if job.was_cancelled:
+        notes.append(f"Stopped early, after {num_frames} frames; the files hold what was done up to there.")
+    elif reader.num_damaged:
+        of_all = f" of about {expected}" if expected else ""
+        notes.append(f"The file is damaged or cut off: {num_frames}{of_all} frames could be read.")
+    if not job.totals.num_rows:
+        notes.append(
+            "No face was found. Faces should be at least about 1/30 of the picture's width, and upright."
+        )
+    return tuple(notes)

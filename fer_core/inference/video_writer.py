@@ -1,0 +1,250 @@
+"""Writing videos that play in a browser: MP4, H.264, yuv420p, even sides, index in front, sound kept."""
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import numpy as np
+
+from fer_core.errors import ConfigError, MediaError
+from fer_core.inference.video_reader import VideoColor
+from fer_core.io import atomic_path
+from fer_core.types import UInt8Array
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import OutputContainer
+    from av.packet import Packet
+
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
+
+MILLISECONDS: Final[Fraction] = Fraction(1, 1000)
+"""Time base for frames that carry a clock's time."""
+
+_COPIED_SOUND: Final[frozenset[str]] = frozenset({"aac", "mp3", "mp3float", "opus", "libopus"})
+"""Codecs that MP4 can hold and browsers play there. All others become AAC."""
+_SECONDS_PER_KEYFRAME: Final[float] = 2.0
+_UNSPECIFIED: Final[VideoColor] = VideoColor(2, 2, 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSettings:
+    """How pictures are compressed (x264)."""
+
+    crf: int = 20
+    """Quality, 0 (lossless) to 51; 6 more halve the file. 20 shows no difference to most eyes."""
+    preset: Preset = "fast"
+    """Slower presets make smaller files of the same quality."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.crf <= 51:
+            raise ConfigError(f"encoder.crf is {self.crf}; expected 0 to 51")
+        if self.preset not in get_args(Preset):
+            raise ConfigError(f"encoder.preset is {self.preset!r}; expected one of {get_args(Preset)}")
+
+
+class VideoWriter:
+    """An MP4 file that is being written. Use `create_video`."""
+
+    def __init__(  # noqa: PLR0913 - what a track of pictures is described by
+        self,
+        container: "OutputContainer",
+        target: Path,
+        *,
+        size: tuple[int, int],
+        rate: Fraction,
+        time_base: Fraction,
+        settings: EncoderSettings,
+        pixel_aspect: Fraction = Fraction(1),
+        color: VideoColor = _UNSPECIFIED,
+        audio: "AudioStream | None" = None,
+    ) -> None:
+        """Set up the tracks in an open container. Arguments as for `create_video`."""
+        from av.video.reformatter import VideoReformatter
+
+        self._container = container
+        self._target = target
+        self._size = size
+        self._time_base = time_base
+        self._last_pts: int | None = None
+        self._reformatter = VideoReformatter()
+        self._matrix = color.matrix
+        width, height = size
+        video = container.add_stream("libx264", rate=rate)
+        video.width, video.height = width + width % 2, height + height % 2
+        video.pix_fmt = "yuv420p"
+        video.time_base = time_base
+        video.codec_context.time_base = time_base
+        video.codec_context.gop_size = max(1, round(_SECONDS_PER_KEYFRAME * rate))
+        video.codec_context.options = {"crf": str(settings.crf), "preset": settings.preset}
+        video.codec_context.sample_aspect_ratio = pixel_aspect
+        video.codec_context.colorspace, video.codec_context.color_primaries = color.matrix, color.primaries
+        video.codec_context.color_trc = color.transfer
+        self._video = video
+        self._mux_sound = self._add_sound(audio) if audio is not None else None
+        self.num_frames = 0
+
+    def write(self, image_rgb: UInt8Array, pts: int) -> None:
+        """Append a frame.
+
+        Args:
+            image_rgb: H x W x 3 of the size given at the beginning. Where a side is odd, the last row or
+                column is doubled.
+            pts: when it is shown, in units of the time base; a time not after the last frame's is moved up.
+
+        Raises:
+            MediaError: it can't be written; a full disk, for example.
+        """
+        import av
+
+        assert image_rgb.shape[1::-1] == self._size, (image_rgb.shape, self._size)
+        height, width = image_rgb.shape[:2]
+        if height % 2 or width % 2:
+            image_rgb = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        rgb = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image_rgb), format="rgb24")
+        frame = self._reformatter.reformat(
+            rgb, format="yuv420p", dst_colorspace=_software_matrix(self._matrix), threads=1
+        )
+        if self._last_pts is not None:
+            pts = max(pts, self._last_pts + 1)
+        self._last_pts = pts
+        frame.pts, frame.time_base = pts, self._time_base
+        with self._explained():
+            self._container.mux(self._video.encode(frame))
+        self.num_frames += 1
+
+    def write_at(self, image_rgb: UInt8Array, time_s: float) -> None:
+        """Append a frame that was taken at `time_s`, in seconds from the beginning. Raises as `write`."""
+        self.write(image_rgb, round(time_s / self._time_base))
+
+    def write_audio(self, packet: "Packet[Any]") -> None:
+        """Append a packet of the sound track that was announced at the beginning. Raises as `write`."""
+        if self._mux_sound is not None:
+            with self._explained():
+                self._mux_sound(packet)
+
+    def finish(self) -> None:
+        """Write what the encoders still hold, and the index. Raises as `write`."""
+        with self._explained():
+            self._container.mux(self._video.encode(None))
+            if self._flush_sound is not None:
+                self._flush_sound()
+            self._container.close()
+
+    _flush_sound: Callable[[], None] | None = None
+
+    def _add_sound(self, source: "AudioStream") -> "Callable[[Packet[Any]], None]":
+        """Set up the sound track; return what takes its packets."""
+        import av
+
+        if source.codec_context.name in _COPIED_SOUND:
+            copy = self._container.add_stream_from_template(source)
+
+            def pass_on(packet: "Packet[Any]") -> None:
+                packet.stream = copy
+                self._container.mux(packet)
+
+            return pass_on
+
+        encoder = self._container.add_stream("aac", rate=source.codec_context.sample_rate)
+
+        def encode(packet: "Packet[Any]") -> None:
+            try:
+                frames = source.decode(packet)
+            except av.FFmpegError:
+                return  # a damaged stretch of sound is silence
+            for frame in frames:
+                self._container.mux(encoder.encode(frame))
+
+        self._flush_sound = lambda: self._container.mux(encoder.encode(None))
+        return encode
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        import av
+
+        try:
+            yield
+        except (av.FFmpegError, OSError) as cause:
+            raise MediaError(_explain(self._target, cause)) from cause
+
+
+@contextmanager
+def create_video(
+    target: Path,
+    *,
+    size: tuple[int, int],
+    rate: Fraction,
+    time_base: Fraction = MILLISECONDS,
+    settings: EncoderSettings | None = None,
+    pixel_aspect: Fraction = Fraction(1),
+    color: VideoColor = _UNSPECIFIED,
+    audio: "AudioStream | None" = None,
+) -> Iterator[VideoWriter]:
+    """Write an MP4 file; it appears at `target`, whole, when the block ends well.
+
+    If the block raises, nothing is left of it and what was at `target` is as it was.
+
+    Args:
+        target: where to; its folder is made.
+        size: (width, height) of the frames in pixels. Odd sides are rounded up.
+        rate: frames a second, about: frames may come at any times.
+        time_base: seconds, the unit of the frames' times.
+        settings: compression.
+        pixel_aspect: width of a pixel over its height.
+        color: how the source's luma and chroma were to be read; the same is written.
+        audio: a sound track to take over, whose packets are passed to `write_audio`.
+
+    Raises:
+        MediaError: the file can't be made, or not be finished (a full disk).
+    """
+    import av
+
+    is_ours = True  # errors of the block are not about this file
+    try:
+        with atomic_path(target) as temporary:
+            container = av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"})
+            try:
+                writer = VideoWriter(
+                    container,
+                    target,
+                    size=size,
+                    rate=rate,
+                    time_base=time_base,
+                    settings=settings or EncoderSettings(),
+                    pixel_aspect=pixel_aspect,
+                    color=color,
+                    audio=audio,
+                )
+                is_ours = False
+                yield writer
+                is_ours = True
+                writer.finish()
+            finally:
+                with suppress(av.FFmpegError, OSError):  # after an error the file is thrown away as it is
+                    container.close()
+    except (av.FFmpegError, OSError) as cause:
+        if not is_ours:
+            raise
+        raise MediaError(_explain(target, cause)) from cause
+
+
+def _software_matrix(matrix: int) -> int | None:
+    """The matrix that brings colours back as they came; None is the converter's default (ITU-R BT.601)."""
+    from av.video.reformatter import Colorspace
+
+    return matrix if matrix in {int(item) for item in Colorspace} else None
+
+
+def _explain(target: Path, cause: Exception) -> str:
+    if getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"the disk is full: {target} could not be finished and what was written of it has been removed. "
+            "Free some space, or choose a place on another disk."
+        )
+    reason = getattr(cause, "strerror", None) or str(cause)
+    return f"{target} can't be written: {reason}. Choose a place that this user may write to."
