@@ -1,6 +1,5 @@
 """`fer evaluate`: score a checkpoint."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
@@ -34,6 +33,7 @@ def main(
     from fer_core.checkpoint import find_checkpoint
     from fer_core.data.builtin import open_dataset
     from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
+    from fer_core.io import to_json_line
 
     workspace = Workspace.default()
     entry = find_checkpoint(model, workspace)
@@ -51,7 +51,7 @@ def main(
         is_run = entry.folder.parent.parent == workspace.runs
         save_evaluation(evaluation, entry.folder.parent if is_run else entry.folder)
     if json_output:
-        print(json.dumps(evaluation.to_dict(), indent=2).replace("NaN", "null"))
+        print(to_json_line(evaluation.to_dict()))
     else:
         _print_report(evaluation)
     return 0

@@ -7,6 +7,7 @@ import pandas as pd
 
 from fer_core.data.store import VOTE_COLUMNS, Dataset, DatasetInfo, load_dataset, write_dataset
 from fer_core.data.synthetic import generate_schematic_faces
+from fer_core.errors import FerError
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import Workspace
 
@@ -29,6 +30,9 @@ def write_schematic_faces(
     Raises:
         FerError: a data set of that name exists and `replace` is False.
     """
+    target = workspace.dataset(name)
+    if target.exists() and not replace:
+        raise FerError(f"data set {name!r} exists already; choose another name or replace it")
     faces = generate_schematic_faces(num_images, seed=seed, on_progress=on_progress)
     samples = pd.DataFrame(
         {
@@ -40,7 +44,7 @@ def write_schematic_faces(
         }
     )
     return write_dataset(
-        workspace.dataset(name),
+        target,
         images=faces.images,
         samples=samples,
         classes=EMOTIONS,

@@ -33,7 +33,7 @@ class ProcessIdentity:
             return None
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) <= _START_TOLERANCE_S
-            return same and process.status() != psutil.STATUS_ZOMBIE
+            same: bool = abs(process.create_time() - self.started) <= _START_TOLERANCE_S
+            return same and bool(process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False

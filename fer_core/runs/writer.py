@@ -39,7 +39,7 @@ def new_run_name(model: str, dataset: str, *, now: datetime | None = None) -> st
 
 def describe_environment() -> dict[str, Any]:
     """Versions, machine and git commit: what one needs to know to repeat a run."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in _PACKAGES:
         try:
             versions[name] = metadata.version(name)

@@ -1,0 +1,55 @@
+"""Making probabilities mean what they say: temperature scaling."""
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_core.errors import DataError
+
+
+def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """The temperature T > 0 that minimises the log loss of softmax(logits / T) (Guo et al., 2017).
+
+    Dividing all logits by one number changes no prediction, only how sure it claims to be.
+
+    Args:
+        logits: N x K.
+        labels: N class numbers.
+
+    Raises:
+        DataError: no images.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    values = np.asarray(logits, dtype=np.float64)
+    truth = np.asarray(labels, dtype=np.int64)
+    if len(values) == 0:
+        raise DataError("can't calibrate on no images")
+
+    def log_loss(log_temperature: float) -> float:
+        log_probabilities = log_softmax(values / np.exp(log_temperature), axis=1)
+        return float(-log_probabilities[np.arange(len(truth)), truth].mean())
+
+    # The log loss has one minimum in 1 / T; the bounds keep a perfect model's temperature finite.
+    found = minimize_scalar(log_loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def compute_ece(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, num_bins: int = 15
+) -> float:
+    """Expected calibration error: mean gap between confidence and accuracy over equal-width bins.
+
+    Naeini et al., 2015; Guo et al., 2017. A fraction, 0 is perfect.
+
+    Args:
+        probabilities: N x K.
+        labels: N class numbers.
+        num_bins: number of bins over (0, 1].
+    """
+    chances = np.asarray(probabilities, dtype=np.float64)
+    confidence = chances.max(axis=1)
+    correct = chances.argmax(axis=1) == np.asarray(labels)
+    bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
+    gaps = np.bincount(bins, weights=correct - confidence, minlength=num_bins)
+    return float(np.abs(gaps).sum() / len(chances))

@@ -1,0 +1,78 @@
+import json
+
+import pytest
+
+from fer_core.errors import FerError
+from fer_core.io import (
+    atomic_directory,
+    atomic_path,
+    read_json,
+    sha256_file,
+    to_json_line,
+    write_json,
+    write_text,
+)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_failing_write_leaves_the_old_file(tmp_path):
+    target = tmp_path / "a.txt"
+    write_text(target, "old")
+    with pytest.raises(ZeroDivisionError), atomic_path(target) as temporary:
+        temporary.write_text("new")
+        raise ZeroDivisionError
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_failing_folder_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), atomic_directory(tmp_path / "set") as temporary:
+        (temporary / "x").write_text("x")
+        raise ZeroDivisionError
+    assert names(tmp_path) == []
+
+
+def test_a_folder_is_exchanged_whole(tmp_path):
+    for text in ("one", "two"):
+        with atomic_directory(tmp_path / "set", replace=True) as temporary:
+            (temporary / text).write_text(text)
+    assert names(tmp_path) == ["set"]
+    assert names(tmp_path / "set") == ["two"]
+    with pytest.raises(FerError, match="exists already"), atomic_directory(tmp_path / "set"):
+        pass
+
+
+def test_a_folder_made_meanwhile_is_not_overwritten(tmp_path):
+    with pytest.raises(FerError, match="meanwhile"), atomic_directory(tmp_path / "set"):
+        (tmp_path / "set").mkdir()
+    assert names(tmp_path) == ["set"]
+
+
+def test_what_is_written_can_be_read_by_others(tmp_path):
+    write_text(tmp_path / "a", "x")
+    assert (tmp_path / "a").stat().st_mode & 0o044 == 0o044
+
+
+def test_json_has_no_nan(tmp_path):
+    write_json(tmp_path / "a.json", {"x": float("nan"), "y": [1.5, (float("nan"),)]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": None, "y": [1.5, [None]]}
+    assert to_json_line({"x": float("nan")}) == '{"x": null}'
+    with pytest.raises(ValueError, match="Out of range"):
+        write_json(tmp_path / "b.json", {"x": float("inf")})
+    assert names(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff", b"[" * 100_000, b"3"])
+def test_bad_json_is_a_clear_error(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(FerError, match=r"a\.json"):
+        read_json(path, FerError)
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256_file(tmp_path / "a").startswith("ba7816bf8f01cfea414140de5dae2223")

@@ -1,0 +1,90 @@
+"""Promises about the project as a whole."""
+
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import fer_core
+from fer_core.cli import COMMANDS, main
+from fer_core.labels import EMOTIONS
+from fer_core.palette import EMOTION_COLORS, hex_to_rgb
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_requirements_and_pyproject_name_the_same_packages():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    required = [line for line in lines if line and not line.startswith(("#", "-e"))]
+    assert sorted(project["dependencies"]) == sorted(required)
+    assert "-e ." in lines
+
+
+def test_requirements_stay_clear_of_the_traps():
+    text = (ROOT / "requirements.txt").read_text()
+    assert "opencv-python-headless" in text
+    assert "<5" in text.split("opencv-python-headless")[1].splitlines()[0]
+    torch = next(line for line in text.splitlines() if line.startswith("torch>="))
+    assert "<" not in torch, "a range that ends would take the broken CPU build"
+    assert 'onnxruntime-gpu>=1.20,<2; sys_platform != "darwin"' in text
+
+
+def heavy_modules_after(code: str) -> set[str]:
+    names = ["torch", "timm", "accelerate", "kornia", "cv2", "sklearn", "pandas", "streamlit", "tyro"]
+    script = f"import sys\n{code}\nprint(*[n for n in {names} if n in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(result.stdout.splitlines()[-1].split())
+
+
+def test_help_imports_nothing_heavy():
+    assert heavy_modules_after("from fer_core.cli import main; main(['--help'])") == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_is_light(command):
+    code = f"""
+from fer_core.cli import main
+try:
+    main(["{command}", "--help"])
+except SystemExit as end:
+    assert not end.code
+"""
+    assert heavy_modules_after(code) <= {"tyro"}
+
+
+def test_usage_names_every_command(capsys):
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"  {name}" in printed for name in COMMANDS)
+
+
+def test_an_unknown_command_is_met_with_the_nearest(capsys):
+    assert main(["trian"]) == 2
+    assert "fer train" in capsys.readouterr().err
+
+
+def test_doctests():
+    for module in pkgutil.walk_packages(fer_core.__path__, "fer_core."):
+        if module.name in ("fer_core.labels", "fer_core.registry"):
+            assert doctest.testmod(importlib.import_module(module.name)).failed == 0
+
+
+def test_every_emotion_has_a_colour_of_its_own():
+    assert set(EMOTION_COLORS) == set(EMOTIONS)
+    assert len(set(EMOTION_COLORS.values())) == len(EMOTIONS)
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_colours_are_visible_on_white_and_on_black(emotion):
+    """WCAG contrast of at least 1.9 to both: bars and boxes are shapes, the names beside them are text."""
+    channels = [value / 255 for value in hex_to_rgb(EMOTION_COLORS[emotion])]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    assert 1.05 / (luminance + 0.05) > 1.9
+    assert (luminance + 0.05) / 0.05 > 1.9
