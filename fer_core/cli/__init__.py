@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "annotate": "draw apparent expressions into a video",
     "camera": "read a local camera and print what it shows",
     "runs": "list training runs",
+    "publish": "make a run one of the shipped checkpoints",
     "fetch": "download the better face detector (YuNet, 230 KB)",
 }
 _RENAMED: Final[dict[str, str]] = {"import": "import_data"}

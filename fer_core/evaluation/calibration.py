@@ -35,9 +35,7 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     return float(np.exp(found.x))
 
 
-def compute_ece(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, num_bins: int = 15
-) -> float:
+def compute_ece(probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, num_bins: int = 15) -> float:
     """Expected calibration error: mean gap between confidence and accuracy over equal-width bins.
 
     Naeini et al., 2015; Guo et al., 2017. A fraction, 0 is perfect.

@@ -1,0 +1,46 @@
+"""`fer publish`: make a run's best epoch one of the checkpoints that ship with the project."""
+
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from fer_core.workspace import Workspace, validate_name
+
+
+def main(
+    run: Annotated[Positional[str], arg(metavar="RUN")],
+    name: str,
+    split: str = "valid",
+    replace: bool = False,
+) -> int:
+    """Copy a checkpoint into checkpoints/NAME: calibrated, scored, and with a model card.
+
+    Args:
+        run: A run's name, or a checkpoint folder.
+        name: Name of the published checkpoint.
+        split: Split of its training data set to score and calibrate on.
+        replace: Exchange a published checkpoint of that name.
+    """
+    from rich.progress import Progress
+
+    from fer_core.checkpoint import find_checkpoint
+    from fer_core.data.builtin import open_dataset
+    from fer_core.evaluation.publish import publish_checkpoint
+
+    workspace = Workspace.default()
+    entry = find_checkpoint(run, workspace)
+    target = workspace.checkpoints / validate_name(name, "checkpoint")
+    dataset = open_dataset(str(entry.info.data.get("name", "")), workspace)
+    with Progress(transient=True) as progress:
+        task = progress.add_task("scoring")
+        info = publish_checkpoint(
+            entry.folder,
+            target,
+            dataset,
+            split=split,
+            replace=replace,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    figures = info.metrics[0]
+    print(f"{target}: accuracy {figures['accuracy']:.4%} ({figures['protocol']}, n = {figures['n']:,})")
+    return 0
