@@ -2,13 +2,16 @@
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
 
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.smoothing import ProbabilitySmoother
 from fer_core.inference.tracking import FaceTracker, TemporalConfig, TrackedFace
-from fer_core.types import FaceResult, UInt8Array
+from fer_core.types import FaceBox, FaceResult, Prediction, UInt8Array
 
 _MAX_UNSEARCHED_S: Final[float] = 0.5
 """After so long boxes are out of date, however few frames have passed: a slow stream, a hiccup, a jump."""
@@ -120,43 +123,71 @@ class FaceStream:
             frame_rgb: H x W x 3.
             time_s: when it was taken, in seconds from any fixed moment; must not decrease.
         """
-        parts = self._take_parts()
+        return self.step_many([(frame_rgb, time_s)])[0]
+
+    def step_many(self, frames: Sequence[tuple[UInt8Array, float]]) -> list[FrameResult]:
+        """Do `step` for several frames at once, with the same results.
+
+        The faces of all of them are classified as one batch, which takes a small network half the time.
+        """
+        predictor = self._take_parts()
+        views = [self._follow(frame_rgb, time_s) for frame_rgb, time_s in frames]
         start = time.perf_counter()
+        predictions = iter(_classify(predictor, views))
+        classify_ms = 1e3 * (time.perf_counter() - start) / max(1, len(views))
+        return [self._collect(view, predictions, classify_ms) for view in views]
+
+    def _follow(self, frame_rgb: UInt8Array, time_s: float) -> "_View":
+        start = detected = time.perf_counter()
         was_searched = self._is_search_due(time_s)
-        boxes = parts.detector.detect(frame_rgb) if was_searched else []
-        detected = time.perf_counter()
         if was_searched:
+            boxes = self._active.detector.detect(frame_rgb)
+            detected = time.perf_counter()
             self._tracker.update(boxes, time_s)
-            self._frames_to_detection = parts.temporal.detect_every
+            self._frames_to_detection = self._active.temporal.detect_every
             self._searched_s = time_s
         self._frames_to_detection -= 1
         tracked = self._tracker.faces(time_s)
-        self._smoother.keep_only(self._tracker.known_ids)
-        followed = time.perf_counter()
-        # Where the face was not found its pixels say nothing: it keeps what was last known of it.
-        current = [face for face in tracked if face.is_current]
-        predictions = parts.predictor.predict(frame_rgb, [face.box for face in current]) if current else []
-        classified = time.perf_counter()
-        for face, prediction in zip(current, predictions, strict=True):
-            self._smoother.update(face.track_id, prediction, time_s)
-        faces = self._collect(tracked)
-        done = time.perf_counter()
-        return FrameResult(
-            faces=faces,
+        return _View(
+            frame_rgb=frame_rgb,
             time_s=time_s,
             was_searched=was_searched,
+            tracked=tracked,
+            known_ids=self._tracker.known_ids,
+            detect_ms=1e3 * (detected - start),
+            track_ms=1e3 * (time.perf_counter() - detected),
+        )
+
+    def _collect(self, view: "_View", predictions: Iterator[Prediction], classify_ms: float) -> FrameResult:
+        """Smooth the predictions of one frame's current faces, which are the next of `predictions`."""
+        start = time.perf_counter()
+        self._smoother.keep_only(view.known_ids)
+        faces = []
+        for face in view.tracked:
+            if face.is_current:
+                shown = self._smoother.update(face.track_id, next(predictions), view.time_s)
+            else:  # where the face was not found pixels say nothing: it keeps what was last known of it
+                last = self._smoother.current(face.track_id)
+                if last is None:
+                    continue
+                shown = last
+            faces.append(FaceResult(box=face.box, prediction=shown, track_id=face.track_id))
+        return FrameResult(
+            faces=tuple(faces),
+            time_s=view.time_s,
+            was_searched=view.was_searched,
             times=StageTimes(
-                detect_ms=1e3 * (detected - start) if was_searched else 0.0,
-                classify_ms=1e3 * (classified - followed),
-                track_ms=1e3 * (followed - detected + done - classified),
+                detect_ms=view.detect_ms,
+                classify_ms=classify_ms,
+                track_ms=view.track_ms + 1e3 * (time.perf_counter() - start),
             ),
         )
 
     def _is_search_due(self, time_s: float) -> bool:
         return self._frames_to_detection <= 0 or not 0 <= time_s - self._searched_s <= _MAX_UNSEARCHED_S
 
-    def _take_parts(self) -> _Parts:
-        """Put into effect what was asked for since the last step."""
+    def _take_parts(self) -> Predictor:
+        """Put into effect what was asked for since the last step; return the predictor."""
         with self._lock:
             parts, before, reset_wanted = self._parts, self._active, self._reset_wanted
             self._active, self._reset_wanted = parts, False
@@ -170,12 +201,35 @@ class FaceStream:
         self._frames_to_detection = min(self._frames_to_detection, parts.temporal.detect_every - 1)
         self._tracker.config = parts.temporal
         self._smoother.time_constant_s = parts.temporal.smoothing_s
-        return parts
+        return parts.predictor
 
-    def _collect(self, tracked: list[TrackedFace]) -> tuple[FaceResult, ...]:
-        results = []
-        for face in tracked:
-            prediction = self._smoother.current(face.track_id)
-            if prediction is not None:
-                results.append(FaceResult(box=face.box, prediction=prediction, track_id=face.track_id))
-        return tuple(results)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """A frame whose faces are followed but not classified yet."""
+
+    frame_rgb: UInt8Array
+    time_s: float
+    was_searched: bool
+    tracked: list[TrackedFace]
+    known_ids: set[int]
+    detect_ms: float
+    track_ms: float
+
+    @property
+    def current_boxes(self) -> list[FaceBox]:
+        return [face.box for face in self.tracked if face.is_current]
+
+
+def _classify(predictor: Predictor, views: Sequence[_View]) -> list[Prediction]:
+    """Predictions of all current faces of all frames, in order."""
+    occupied = [view for view in views if view.current_boxes]
+    if len(occupied) <= 1:
+        return [item for view in occupied for item in predictor.predict(view.frame_rgb, view.current_boxes)]
+    from fer_core.inference.crop import extract_crops
+
+    info = predictor.info
+    crops = [extract_crops(view.frame_rgb, view.current_boxes, info.input) for view in occupied]
+    return [
+        Prediction.from_array(info.classes, row) for row in predictor.predict_crops(np.concatenate(crops))
+    ]

@@ -1,17 +1,20 @@
 """Annotating a video file: read, follow and classify faces, draw, write, and keep a table of it all."""
 
+import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fer_core.errors import ConfigError
 from fer_core.inference.overlay import OverlayPainter, OverlayStyle
 from fer_core.inference.rows import TableWriter, Totals, check_table_path, create_table
 from fer_core.inference.stream import FaceStream, FrameResult
 from fer_core.inference.video_reader import (
+    VideoFrame,
     VideoInfo,
     VideoLimits,
     VideoReader,
@@ -20,6 +23,9 @@ from fer_core.inference.video_reader import (
     read_frame,
 )
 from fer_core.inference.video_writer import EncoderSettings, VideoWriter, create_video
+
+if TYPE_CHECKING:
+    from av.packet import Packet
 
 __all__ = [
     "EncoderSettings",
@@ -32,7 +38,12 @@ __all__ = [
     "read_frame",
 ]
 
+_T = TypeVar("_T")
+
 _PROGRESS_EVERY_S: Final[float] = 0.2
+_MAX_BATCH: Final[int] = 8
+_MAX_BATCH_PX: Final[int] = 8_000_000
+"""Frames that are analysed together, and the most pixels these may have, which bounds memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +158,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
 
 @dataclass(slots=True)
 class _Job:
-    """The loop over the frames."""
+    """The loop over the frames: one thread analyses while another draws and writes what came before."""
 
     reader: VideoReader
     writer: VideoWriter
@@ -164,21 +175,54 @@ class _Job:
         on_frame: Callable[[int, FrameResult], None] | None,
         cancelled: Callable[[], bool],
     ) -> None:
-        for number, (image_rgb, pts, time_s) in enumerate(self.reader.frames(self.writer.write_audio)):
-            # At least one frame is written, so that a cancelled video is a video.
-            if number and cancelled():
-                self.was_cancelled = True
-                break
-            result = self.stream.step(image_rgb, time_s)
-            self.writer.write(self.painter.draw(image_rgb, result.faces), pts)
-            if self.rows is not None:
-                self.rows.add(number, time_s, result.faces)
-            self.totals.add(result)
-            self.time_s = time_s
-            if on_frame is not None:
-                on_frame(number, result)
-            reporter.tell(number + 1)
-        reporter.tell(self.writer.num_frames, is_last=True)
+        sound: list[Packet[Any]] = []
+        num_done = 0
+        info = self.reader.info
+        batch_size = max(1, min(_MAX_BATCH, _MAX_BATCH_PX // (info.width_px * info.height_px)))
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fer-video-writer") as pool:
+            written: Future[None] | None = None
+            for frames in batched(self.reader.frames(sound.append), batch_size):
+                # The first frames are written in any case, so that a cancelled video is a video.
+                if num_done and cancelled():
+                    self.was_cancelled = True
+                    break
+                results = self.stream.step_many([(frame.image_rgb, frame.time_s) for frame in frames])
+                if written is not None:
+                    written.result()
+                written = pool.submit(self._write, frames, results, tuple(sound))
+                sound.clear()
+                for number, result in enumerate(results, start=num_done):
+                    self._count(number, result)
+                    if on_frame is not None:
+                        on_frame(number, result)
+                num_done += len(frames)
+                reporter.tell(num_done)
+            if written is not None:
+                written.result()
+            if not self.was_cancelled:
+                self._write((), (), sound)
+        reporter.tell(num_done, is_last=True)
+
+    def _write(
+        self, frames: Sequence[VideoFrame], results: Sequence[FrameResult], sound: Sequence["Packet[Any]"]
+    ) -> None:
+        for packet in sound:
+            self.writer.write_audio(packet)
+        for frame, result in zip(frames, results, strict=True):
+            self.writer.write(self.painter.draw(frame.image_rgb, result.faces), frame.pts)
+
+    def _count(self, number: int, result: FrameResult) -> None:
+        if self.rows is not None:
+            self.rows.add(number, result.time_s, result.faces)
+        self.totals.add(result)
+        self.time_s = result.time_s
+
+
+def batched(items: Iterable[_T], size: int) -> Iterator[tuple[_T, ...]]:
+    """Tuples of `size` items, the last one shorter; itertools has it from Python 3.12 on."""
+    iterator = iter(items)
+    while batch := tuple(itertools.islice(iterator, size)):
+        yield batch
 
 
 class _Reporter:
