@@ -65,6 +65,7 @@ class LiveStats:
         """Rates and latencies will cover the last `window_s` seconds."""
         self._window_s = window_s
         self._entries: deque[_Entry] = deque()
+        self._forgotten_s: float | None = None
         self._counts: Counter[str] = Counter()
         self._errors: dict[str, ErrorCount] = {}
 
@@ -84,23 +85,27 @@ class LiveStats:
             )
         )
 
-    def add_failed(self, time_s: float, num_received: int, error: Exception) -> None:
-        """Count a frame whose processing raised, and as dropped the older ones it came with."""
+    def add_failed(self, time_s: float, num_received: int, error: Exception) -> bool:
+        """Count a frame whose processing raised, and as dropped the older ones it came with.
+
+        Returns:
+            Whether it is the first error of its class.
+        """
         dropped = num_received - 1
         self._counts.update(received=num_received, failed=1, dropped=dropped)
         self._append(_Entry(time_s=time_s, num_received=num_received, num_dropped=dropped))
-        self.add_error(error)
+        return self._add_error(error)
 
     def add_dropped(self, time_s: float, num_received: int) -> None:
         """Count frames that nothing was done with."""
         self._counts.update(received=num_received, dropped=num_received)
         self._append(_Entry(time_s=time_s, num_received=num_received, num_dropped=num_received))
 
-    def add_error(self, error: Exception) -> None:
-        """Count an error by its class, and keep what it said."""
+    def _add_error(self, error: Exception) -> bool:
         kind = type(error).__name__
         count = self._errors[kind].count + 1 if kind in self._errors else 1
         self._errors[kind] = ErrorCount(kind=kind, count=count, message=str(error))
+        return count == 1
 
     def _append(self, entry: _Entry) -> None:
         self._entries.append(entry)
@@ -108,7 +113,7 @@ class LiveStats:
 
     def _forget_before(self, time_s: float) -> None:
         while self._entries and self._entries[0].time_s < time_s:
-            self._entries.popleft()
+            self._forgotten_s = self._entries.popleft().time_s
 
     def report(self, now_s: float) -> LiveReport:
         """Sum up, as of `now_s` on the clock that the frames' times are from."""
@@ -116,8 +121,7 @@ class LiveStats:
         entries = list(self._entries)
         done = [entry for entry in entries if entry.latency_ms is not None]
         received = sum(entry.num_received for entry in entries)
-        # A stream younger than the window is measured over its age, but not over less than a second.
-        span_s = max(1.0, now_s - entries[0].time_s) if entries else self._window_s
+        span_s = self._span_s(now_s)
         latencies = [entry.latency_ms for entry in entries if entry.latency_ms is not None]
         return LiveReport(
             num_received=self._counts["received"],
@@ -132,6 +136,14 @@ class LiveStats:
             stages_ms=_median_stages(done),
             errors=tuple(sorted(self._errors.values(), key=lambda error: -error.count)),
         )
+
+    def _span_s(self, now_s: float) -> float:
+        """Seconds in which the frames of the window came."""
+        # The first entry speaks of all frames since the one before it, which is just outside of the window.
+        start_s = self._forgotten_s
+        if start_s is None or now_s - start_s > 2 * self._window_s:
+            start_s = self._entries[0].time_s if self._entries else now_s - self._window_s
+        return max(1.0, now_s - start_s)
 
 
 def _median_stages(entries: Sequence[_Entry]) -> dict[str, float]:

@@ -38,9 +38,9 @@ def test_rates_over_the_window():
     for index in range(101):  # ten seconds at ten a second, of which every other is dropped
         stats.add_processed(index / 10, 2, 10.0, {})
     report = stats.report(10.0)
-    # From 5.0 to 10.0 s there are 51 frames.
-    assert report.processed_fps == pytest.approx(51 / 5)
-    assert report.received_fps == pytest.approx(102 / 5)
+    # From 5.0 to 10.0 s there are 51 frames, which came since the one at 4.9 s.
+    assert report.processed_fps == pytest.approx(51 / 5.1)
+    assert report.received_fps == pytest.approx(102 / 5.1)
     assert report.dropped_share == pytest.approx(0.5)
     assert report.num_processed == 101
 
@@ -52,6 +52,15 @@ def test_a_stopped_stream_goes_to_zero():
     assert (report.processed_fps, report.num_processed) == (0.0, 1)
     assert math.isnan(report.latency_p95_ms)
     assert report.stages_ms == {}
+
+
+def test_frames_that_waited_for_a_slow_one_do_not_speed_the_camera_up():
+    stats = LiveStats(window_s=5.0)
+    for time_s in (0.0, 2.0, 4.0, 6.0, 8.0):  # one frame in two seconds, of thirty a second
+        stats.add_processed(time_s, 60, 2000.0, {})
+    report = stats.report(8.0)
+    assert report.received_fps == pytest.approx(180 / 6)  # at 4, 6 and 8 s: what came since 2 s
+    assert report.processed_fps == pytest.approx(3 / 6)
 
 
 def test_latency_percentiles_and_median_stages():

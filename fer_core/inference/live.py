@@ -1,0 +1,375 @@
+"""The live stream's engine: takes camera frames on one thread, and settings and questions from any other.
+
+Knows nothing of browsers; a page, a test or a benchmark feeds it frames.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from fer_core.errors import ConfigError
+from fer_core.inference.interfaces import FaceDetector, Predictor
+from fer_core.inference.live_stats import HistoryCurve, LiveReport, LiveStats, ProbabilityHistory
+from fer_core.inference.overlay import OverlayPainter, OverlayStyle
+from fer_core.inference.recorder import Recorder, RecordingState
+from fer_core.inference.smoothing import ProbabilitySmoother
+from fer_core.inference.stream import FaceStream, FrameResult
+from fer_core.inference.tracking import TemporalConfig
+from fer_core.types import FaceBox, FaceResult, UInt8Array
+
+if TYPE_CHECKING:
+    import av
+
+logger = logging.getLogger(__name__)
+
+MAX_MODELS: Final[int] = 2
+"""As many are shown side by side."""
+_PANEL_SCALE: Final[float] = 0.75
+"""Size of each picture when two stand side by side: 2 x 0.75 is what a browser link still carries well."""
+_HISTORY_S: Final[float] = 30.0
+_WARM_UP_SIZE: Final[tuple[int, int]] = (480, 640)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSettings:
+    """What can be changed at any moment without loading anything."""
+
+    temporal: TemporalConfig = field(default_factory=TemporalConfig)
+    style: OverlayStyle = field(default_factory=OverlayStyle)
+    mirror: bool = True
+    """Show the picture as a mirror does, which is what people expect of their own face."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceReading:
+    """What one model says of the main face at the moment."""
+
+    model: str
+    """Name of the checkpoint."""
+    face: FaceResult | None
+    """The largest face, with smoothed probabilities; None if there is none."""
+
+
+class _Comparison:
+    """A second model on the faces that the stream has found: no second search, the same ids."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+        self._smoother = ProbabilitySmoother(0.0)
+
+    def read(
+        self, frame_rgb: UInt8Array, faces: Sequence[FaceResult], time_s: float, smoothing_s: float
+    ) -> tuple[FaceResult, ...]:
+        self._smoother.time_constant_s = smoothing_s
+        ids = [face.track_id or 0 for face in faces]
+        self._smoother.keep_only(set(ids))
+        predictions = self.predictor.predict(frame_rgb, [face.box for face in faces]) if faces else []
+        return tuple(
+            FaceResult(
+                box=face.box,
+                prediction=self._smoother.update(track_id, prediction, time_s),
+                track_id=face.track_id,
+            )
+            for face, track_id, prediction in zip(faces, ids, predictions, strict=True)
+        )
+
+    def reset(self) -> None:
+        self._smoother.reset()
+
+
+class _Engine:
+    """Detector and models on one stream. Belongs to the thread that holds the session's step lock."""
+
+    def __init__(
+        self, detector: FaceDetector, predictors: Sequence[Predictor], settings: LiveSettings
+    ) -> None:
+        self.detector = detector
+        self.predictors = tuple(predictors)
+        self._stream = FaceStream(detector, predictors[0], settings.temporal)
+        self._others = [_Comparison(predictor) for predictor in predictors[1:]]
+        self._painters = [OverlayPainter(settings.style) for _ in predictors]
+        self._frame_size: tuple[int, ...] = ()
+
+    def follow(self, before: "_Engine | None") -> None:
+        """Go on with the faces of the engine that this one replaces, where they can be kept."""
+        if before is not None and before.detector is self.detector:
+            self._stream = before._stream
+            self._stream.swap(predictor=self.predictors[0])
+            self._frame_size = before._frame_size
+
+    def step(
+        self, frame_rgb: UInt8Array, time_s: float, settings: LiveSettings
+    ) -> tuple[UInt8Array, tuple[tuple[FaceResult, ...], ...], dict[str, float]]:
+        """Return the drawn frame, the faces by model, and the stages' times in ms."""
+        if frame_rgb.shape != self._frame_size:  # WebRTC changes the size of the picture as the link allows
+            self._stream.reset()
+            for other in self._others:
+                other.reset()
+            self._frame_size = frame_rgb.shape
+        self._stream.swap(temporal=settings.temporal)
+        result = self._stream.step(frame_rgb, time_s)
+        start = time.perf_counter()
+        faces = (result.faces, *self._read_others(frame_rgb, result, settings))
+        compared = time.perf_counter()
+        drawn = self._draw(frame_rgb, faces, settings.style)
+        done = time.perf_counter()
+        stages = {
+            "classify": result.times.classify_ms + 1e3 * (compared - start),
+            "track": result.times.track_ms,
+            "draw": 1e3 * (done - compared),
+        }
+        if result.was_searched:
+            stages["detect"] = result.times.detect_ms
+        return drawn, faces, stages
+
+    def _read_others(
+        self, frame_rgb: UInt8Array, result: FrameResult, settings: LiveSettings
+    ) -> list[tuple[FaceResult, ...]]:
+        smoothing_s = settings.temporal.smoothing_s
+        return [other.read(frame_rgb, result.faces, result.time_s, smoothing_s) for other in self._others]
+
+    def _draw(
+        self, frame_rgb: UInt8Array, faces: Sequence[Sequence[FaceResult]], style: OverlayStyle
+    ) -> UInt8Array:
+        import cv2
+
+        for painter in self._painters:
+            painter.style = style
+        if len(faces) == 1:
+            return self._painters[0].draw(frame_rgb, faces[0])
+        small = cv2.resize(frame_rgb, None, fx=_PANEL_SCALE, fy=_PANEL_SCALE, interpolation=cv2.INTER_AREA)
+        panels = [
+            painter.draw(np.asarray(small, np.uint8), [_scaled(face) for face in group])
+            for painter, group in zip(self._painters, faces, strict=True)
+        ]
+        return np.concatenate(panels, axis=1)
+
+
+def _scaled(face: FaceResult) -> FaceResult:
+    return FaceResult(box=face.box.scaled(_PANEL_SCALE), prediction=face.prediction, track_id=face.track_id)
+
+
+def _main_face(faces: Sequence[FaceResult]) -> FaceResult | None:
+    return max(faces, key=lambda face: face.box.width * face.box.height, default=None)
+
+
+class LiveSession:
+    """One person's live stream.
+
+    `process` and `process_video_frames` belong to the thread that the frames arrive on, and never raise:
+    streamlit-webrtc's worker dies for good of an exception. All else may be called from any thread.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start without a model; frames pass as they come until `configure` was called."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._step_lock = threading.Lock()
+        self._settings = LiveSettings()
+        self._engine: _Engine | None = None
+        self._stats = LiveStats()
+        self._histories: list[ProbabilityHistory] = []
+        self._readings: tuple[FaceReading, ...] = ()
+        self._last_frame: UInt8Array | None = None
+        self._recorder = Recorder()
+
+    # What the page asks for
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a model; not so before `configure` and after `release`."""
+        return self._engine is not None
+
+    @property
+    def detector(self) -> FaceDetector | None:
+        """The detector in use."""
+        engine = self._engine
+        return engine.detector if engine else None
+
+    def configure(
+        self,
+        detector: FaceDetector,
+        predictors: Sequence[Predictor],
+        settings: LiveSettings | None = None,
+    ) -> None:
+        """Take over parts and settings; may be called while frames come in.
+
+        New parts are tried out on the calling thread before they replace the old ones, so that the first
+        frame does not wait for them. Faces keep their ids when only models change.
+
+        Args:
+            detector: for this session alone.
+            predictors: one model, or two to be shown side by side; may be shared with other sessions.
+            settings: the defaults if not given.
+
+        Raises:
+            ConfigError: no predictor, or too many.
+        """
+        if not 1 <= len(predictors) <= MAX_MODELS:
+            raise ConfigError(f"{len(predictors)} models were given; expected 1 to {MAX_MODELS}")
+        settings = settings or LiveSettings()
+        before = self._engine
+        if before is not None and before.detector is detector and before.predictors == tuple(predictors):
+            with self._lock:
+                self._settings = settings
+            return
+        _warm_up(detector if before is None or before.detector is not detector else None, predictors)
+        engine = _Engine(detector, predictors, settings)
+        # Taken so that no step of the old engine runs while its faces are handed over.
+        with self._step_lock, self._lock:
+            kept = dict(zip(self._engine.predictors, self._histories, strict=True)) if self._engine else {}
+            self._histories = [
+                kept.get(model) or ProbabilityHistory(model.info.classes, length_s=_HISTORY_S)
+                for model in predictors
+            ]
+            engine.follow(self._engine)
+            self._engine, self._settings, self._readings = engine, settings, ()
+
+    def report(self) -> LiveReport:
+        """Counts, pace and errors as of now."""
+        with self._lock:
+            return self._stats.report(self._clock())
+
+    def history(self) -> list[HistoryCurve]:
+        """The main face's probabilities of the last 30 seconds, one curve a model."""
+        with self._lock:
+            now = self._clock()
+            return [history.curve(now) for history in self._histories]
+
+    def readings(self) -> tuple[FaceReading, ...]:
+        """What each model said of the main face in the last frame; empty before the first."""
+        with self._lock:
+            return self._readings
+
+    def last_frame(self) -> UInt8Array | None:
+        """The last drawn frame, H x W x 3 RGB; None before the first. Not to be changed."""
+        with self._lock:
+            return self._last_frame
+
+    def start_recording(self) -> None:
+        """Record the drawn frames from now on; does nothing while a recording runs."""
+        self._recorder.start()
+
+    def stop_recording(self) -> None:
+        """Finish the recording, if one runs."""
+        self._recorder.stop()
+
+    def recording(self) -> RecordingState:
+        """How the recording is doing."""
+        return self._recorder.state()
+
+    def recorded_file(self) -> Path | None:
+        """The finished recording, an MP4 file that lives as long as the session; None if there is none."""
+        return self._recorder.finished_file()
+
+    def release(self) -> None:
+        """Let go of models and detector, and finish a recording: for the end of the stream.
+
+        Figures, the last frame and the recording stay. After another `configure` the session goes on.
+        """
+        with self._lock:
+            self._engine = None
+        self._recorder.stop(wait=False)  # called on the server's event loop, which must not wait
+
+    # What the frames' thread calls
+
+    def process_video_frames(self, frames: "Sequence[av.VideoFrame]") -> "av.VideoFrame":
+        """Process the last of the frames that have arrived; the older ones count as dropped. Never raises.
+
+        Returns:
+            The drawn frame, or the last frame as it came where something failed.
+        """
+        import av
+
+        try:
+            image_rgb = np.asarray(frames[-1].to_ndarray(format="rgb24"), np.uint8)
+            drawn = self.process(image_rgb, num_received=len(frames))
+            return av.VideoFrame.from_ndarray(np.ascontiguousarray(drawn), format="rgb24")
+        except Exception as error:  # noqa: BLE001 - see the class: the frame's thread must survive anything
+            self._count_failure(error, len(frames))
+            return frames[-1]
+
+    def process(
+        self, frame_rgb: UInt8Array, time_s: float | None = None, *, num_received: int = 1
+    ) -> UInt8Array:
+        """Find, classify and draw the faces of a frame. Never raises.
+
+        Args:
+            frame_rgb: H x W x 3.
+            time_s: when it was taken, on the session's clock; now, if not given.
+            num_received: frames that have arrived since the last call, this one included.
+
+        Returns:
+            The drawn frame; the frame as it came where the analysis failed, or no model is there yet.
+        """
+        shown = frame_rgb
+        try:
+            shown = self._mirrored(frame_rgb)
+            return self._step(shown, time_s, num_received)
+        except Exception as error:  # noqa: BLE001 - see the class: the frame's thread must survive anything
+            self._count_failure(error, num_received)
+            return shown
+
+    def _mirrored(self, frame_rgb: UInt8Array) -> UInt8Array:
+        import cv2
+
+        with self._lock:
+            mirror = self._settings.mirror
+        return np.asarray(cv2.flip(frame_rgb, 1), np.uint8) if mirror else frame_rgb
+
+    def _step(self, frame_rgb: UInt8Array, time_s: float | None, num_received: int) -> UInt8Array:
+        start = self._clock()
+        # Never waits: after a restart of the stream an old frame can still be in work.
+        if not self._step_lock.acquire(blocking=False):
+            return self._pass_on(frame_rgb, start, num_received)
+        try:
+            engine, settings = self._engine, self._settings
+            if engine is None:
+                return self._pass_on(frame_rgb, start, num_received)
+            drawn, faces, stages = engine.step(frame_rgb, start if time_s is None else time_s, settings)
+        finally:
+            self._step_lock.release()
+        self._recorder.add(drawn, start)
+        with self._lock:
+            end = self._clock()
+            self._stats.add_processed(end, num_received, 1e3 * (end - start), stages)
+            self._last_frame = drawn
+            if self._engine is engine:
+                self._note_faces(engine, [_main_face(group) for group in faces], end)
+        return drawn
+
+    def _pass_on(self, frame_rgb: UInt8Array, time_s: float, num_received: int) -> UInt8Array:
+        with self._lock:
+            self._stats.add_dropped(time_s, num_received)
+        return frame_rgb
+
+    def _note_faces(self, engine: _Engine, faces: Sequence[FaceResult | None], time_s: float) -> None:
+        self._readings = tuple(
+            FaceReading(model=predictor.info.name, face=face)
+            for predictor, face in zip(engine.predictors, faces, strict=True)
+        )
+        for history, face in zip(self._histories, faces, strict=True):
+            history.add(time_s, face.prediction if face else None)
+
+    def _count_failure(self, error: Exception, num_received: int) -> None:
+        with self._lock:
+            is_new = self._stats.add_failed(self._clock(), num_received, error)
+        if is_new:  # the page counts the others; thirty tracebacks a second would help nobody
+            logger.error("a live frame could not be analyzed", exc_info=error)
+
+
+def _warm_up(detector: FaceDetector | None, predictors: Sequence[Predictor]) -> None:
+    """Let every part work once: first calls allocate, compile and choose kernels."""
+    noise = np.random.default_rng(0).integers(0, 255, (*_WARM_UP_SIZE, 3), dtype=np.uint8)
+    if detector is not None:
+        detector.detect(noise)
+    box = FaceBox(x=240, y=140, width=150, height=190, score=1.0)
+    for predictor in predictors:
+        for _ in range(2):
+            predictor.predict(noise, [box])
