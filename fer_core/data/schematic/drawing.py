@@ -79,13 +79,17 @@ class _Drawing:
 
         self.canvas.fill(self._outline(), self.person.skin, flat=True)
         self._shadows()
-        grey = cv2.GaussianBlur(self.shade.pixels, (0, 0), max(0.5, 0.055 * self.shade.unit))
+        # In floats: a staircase of whole grey levels would show as stripes on a large picture.
+        grey = cv2.GaussianBlur(
+            self.shade.pixels.astype(np.float32) / 128, (0, 0), max(0.5, 0.055 * self.shade.unit)
+        )
         self.shade.pixels[:] = 0
         self.shade.fill(self._outline(), 255, flat=True)
-        grey[self.shade.pixels == 0] = 128  # the background stays as it is
+        grey[self.shade.pixels == 0] = 1.0  # the background stays as it is
         height, width = self.canvas.pixels.shape[:2]
         grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR)
-        cv2.multiply(self.canvas.pixels, cv2.merge([grey, grey, grey]), dst=self.canvas.pixels, scale=1 / 128)
+        factors = cv2.merge([grey, grey, grey])
+        cv2.multiply(self.canvas.pixels, factors, dst=self.canvas.pixels, dtype=cv2.CV_8U)
 
     def _shadows(self) -> None:
         shade, acts, width = self.shade, self.actions, self.person.head_width
