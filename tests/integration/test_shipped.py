@@ -1,0 +1,53 @@
+"""What is in checkpoints/ is what it says it is."""
+
+import pytest
+
+from fer_core.checkpoint import CARD_FILE, load_checkpoint_info
+from fer_core.evaluation.publish import publish_checkpoint
+from fer_core.evaluation.report import evaluate_checkpoint
+from fer_core.labels import EMOTIONS
+from fer_core.models import load_checkpoint
+from fer_core.workspace import PROJECT_ROOT
+
+FOLDERS = sorted(path.parent for path in (PROJECT_ROOT / "checkpoints").glob("*/model.json"))
+
+
+def test_the_default_model_ships():
+    assert "fer-small" in [folder.name for folder in FOLDERS]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_it_loads_and_its_card_agrees_with_its_description(folder):
+    model, info = load_checkpoint(folder)
+    assert info.name == folder.name
+    assert info.num_parameters <= 2_000_000
+    assert info.classes == EMOTIONS
+    card = (folder / CARD_FILE).read_text()
+    figures = info.metrics[0]
+    assert f"| accuracy | {figures['accuracy']:.4%} |" in card
+    assert f"**n = {figures['n']:,}**" in card
+    assert info.weights_sha256 in card
+    assert not model.training
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_evaluation_reproduces_the_card(folder, real_ferplus):
+    info = load_checkpoint_info(folder)
+    figures = info.metrics[0]
+    assert info.data["fingerprint"] == real_ferplus.info.fingerprint
+    scores = evaluate_checkpoint(folder, real_ferplus, figures["split"]).scores
+    assert scores.n == figures["n"] == 3_199
+    assert scores.accuracy == figures["accuracy"]
+    assert scores.macro_f1 == figures["macro_f1"]
+    assert scores.log_loss == pytest.approx(figures["log_loss"], rel=1e-5)
+
+
+def test_publishing_again_gives_the_same_predictions(real_ferplus, tmp_path):
+    """Publishing calibrates and renames; it never changes what is predicted."""
+    source = PROJECT_ROOT / "checkpoints" / "fer-small"
+    published = publish_checkpoint(source, tmp_path / "copy", real_ferplus)
+    original = load_checkpoint_info(source)
+    assert published.weights_sha256 == original.weights_sha256
+    assert published.metrics[0]["accuracy"] == original.metrics[0]["accuracy"]
+    assert published.temperature == pytest.approx(original.temperature, rel=1e-3)
+    assert published.metrics[0]["ece"] <= published.metrics[0]["ece_uncalibrated"]
