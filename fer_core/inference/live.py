@@ -166,14 +166,19 @@ class LiveSession:
     streamlit-webrtc's worker dies for good of an exception. All else may be called from any thread.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start without a model; frames pass as they come until `configure` was called."""
+    def __init__(self, *, window_s: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start without a model; frames pass as they come until `configure` was called.
+
+        Args:
+            window_s: rates and latencies of the report cover so many of the last seconds.
+            clock: seconds from any fixed moment.
+        """
         self._clock = clock
         self._lock = threading.Lock()
         self._step_lock = threading.Lock()
         self._settings = LiveSettings()
         self._engine: _Engine | None = None
-        self._stats = LiveStats()
+        self._stats = LiveStats(window_s=window_s)
         self._histories: list[ProbabilityHistory] = []
         self._readings: tuple[FaceReading, ...] = ()
         self._last_frame: UInt8Array | None = None

@@ -25,6 +25,14 @@ class ErrorCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageTime:
+    """How long one stage takes, in milliseconds; frames without it don't count."""
+
+    p50_ms: float
+    p95_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiveReport:
     """A stream at one moment. Rates and latencies cover the last few seconds, counts the whole stream."""
 
@@ -43,8 +51,8 @@ class LiveReport:
     latency_p50_ms: float
     """Time from taking a frame up to having it drawn; NaN if there was none."""
     latency_p95_ms: float
-    stages_ms: Mapping[str, float]
-    """Median time of each stage, in ms."""
+    stages: Mapping[str, StageTime]
+    """Time of each stage, by its name."""
     errors: tuple[ErrorCount, ...]
     """Most frequent first."""
 
@@ -133,7 +141,7 @@ class LiveStats:
             dropped_share=sum(entry.num_dropped for entry in entries) / received if received else 0.0,
             latency_p50_ms=float(np.percentile(latencies, 50)) if done else math.nan,
             latency_p95_ms=float(np.percentile(latencies, 95)) if done else math.nan,
-            stages_ms=_median_stages(done),
+            stages=_sum_up_stages(done),
             errors=tuple(sorted(self._errors.values(), key=lambda error: -error.count)),
         )
 
@@ -146,12 +154,14 @@ class LiveStats:
         return max(1.0, now_s - start_s)
 
 
-def _median_stages(entries: Sequence[_Entry]) -> dict[str, float]:
+def _sum_up_stages(entries: Sequence[_Entry]) -> dict[str, StageTime]:
     names = dict.fromkeys(name for entry in entries for name in entry.stages_ms)
-    return {
-        name: float(np.median([entry.stages_ms[name] for entry in entries if name in entry.stages_ms]))
-        for name in names
-    }
+    stages = {}
+    for name in names:
+        values = [entry.stages_ms[name] for entry in entries if name in entry.stages_ms]
+        p50, p95 = np.percentile(values, [50, 95])
+        stages[name] = StageTime(p50_ms=float(p50), p95_ms=float(p95))
+    return stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ def test_a_frame_is_analyzed_drawn_and_counted(session, clock):
     assert (before == 200).all()  # the camera's frame is not drawn on
     report = session.report()
     assert (report.num_received, report.num_processed, report.num_failed) == (1, 1, 0)
-    assert set(report.stages_ms) == {"detect", "classify", "track", "draw"}
+    assert set(report.stages) == {"detect", "classify", "track", "draw"}
     (reading,) = session.readings()
     assert reading.model == "fake"
     assert reading.face.prediction.label == "happiness"

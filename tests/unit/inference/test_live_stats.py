@@ -51,7 +51,7 @@ def test_a_stopped_stream_goes_to_zero():
     report = stats.report(6.0)
     assert (report.processed_fps, report.num_processed) == (0.0, 1)
     assert math.isnan(report.latency_p95_ms)
-    assert report.stages_ms == {}
+    assert report.stages == {}
 
 
 def test_frames_that_waited_for_a_slow_one_do_not_speed_the_camera_up():
@@ -63,7 +63,7 @@ def test_frames_that_waited_for_a_slow_one_do_not_speed_the_camera_up():
     assert report.processed_fps == pytest.approx(3 / 6)
 
 
-def test_latency_percentiles_and_median_stages():
+def test_latency_percentiles_and_stages():
     stats = LiveStats()
     for index, latency in enumerate([10.0, 20.0, 30.0, 40.0, 50.0]):
         stages = {"detect": latency / 10} | ({"classify": 3.0} if index % 2 else {})
@@ -71,7 +71,10 @@ def test_latency_percentiles_and_median_stages():
     report = stats.report(0.5)
     assert report.latency_p50_ms == pytest.approx(30.0)
     assert report.latency_p95_ms == pytest.approx(48.0)  # linear between 40 and 50 at 0.95 * 4 = 3.8
-    assert report.stages_ms == {"detect": pytest.approx(3.0), "classify": pytest.approx(3.0)}
+    assert set(report.stages) == {"detect", "classify"}
+    assert report.stages["detect"].p50_ms == pytest.approx(3.0)
+    assert report.stages["detect"].p95_ms == pytest.approx(4.8)
+    assert report.stages["classify"].p50_ms == report.stages["classify"].p95_ms == pytest.approx(3.0)
 
 
 def test_errors_are_counted_by_kind_with_the_latest_message():

@@ -1,0 +1,63 @@
+"""Live webcam: apparent expressions of the faces in front of this computer's camera."""
+
+import streamlit as st
+
+from app.ui.layout import page_header
+from app.ui.live import (
+    LiveChoice,
+    choose_live_setup,
+    configure_session,
+    is_playing,
+    lacks_secure_origin,
+    live_session,
+    render_camera,
+)
+from app.ui.live_view import CONSENT, REMOTE, render_actions, render_pace, render_reading
+from app.ui.messages import RESPONSIBLE_USE, show_error
+from fer_core.errors import FerError
+from fer_core.workspace import Workspace
+
+
+def main() -> None:
+    page_header("Live webcam", "Point the camera at a face and watch its **apparent expression**.")
+    workspace = Workspace.default()
+    if lacks_secure_origin(st.context.url):
+        st.warning(
+            "Browsers give no camera to a page from another computer over plain `http://`. "
+            "See *From another computer* below.",
+            icon=":material/lock_open:",
+        )
+    video, side = st.columns([5, 3], gap="large")
+    with side:
+        reading = st.container()
+        choice = choose_live_setup(workspace)
+    if choice is not None:
+        with video:
+            playing = _render_stream(choice, workspace)
+        if playing:
+            with reading:
+                render_reading(live_session(), uncertain_below=choice.settings.style.uncertain_below)
+    with st.expander("From another computer: HTTPS and TURN", icon=":material/lan:"):
+        st.markdown(REMOTE)
+    st.caption(RESPONSIBLE_USE)
+
+
+def _render_stream(choice: LiveChoice, workspace: Workspace) -> bool:
+    """Show the camera and what goes with it; returns whether it plays."""
+    session = live_session()
+    if not is_playing():
+        st.info(CONSENT, icon=":material/privacy_tip:")
+    try:
+        configure_session(session, choice, workspace)
+    except FerError as error:  # the models that ran before go on, and another can be chosen
+        show_error(error)
+        if not session.is_ready:
+            return False
+    playing = render_camera(session)
+    render_actions(session, playing=playing)
+    render_pace(session, playing=playing)
+    return playing
+
+
+if __name__ == "__main__":
+    main()
