@@ -5,6 +5,7 @@ import streamlit as st
 from app.ui.layout import page_header
 from app.ui.live import (
     LiveChoice,
+    build_rtc_configuration,
     choose_live_setup,
     configure_session,
     is_playing,
@@ -48,12 +49,17 @@ def _render_stream(choice: LiveChoice, workspace: Workspace) -> bool:
     if not is_playing():
         st.info(CONSENT, icon=":material/privacy_tip:")
     try:
+        rtc_configuration = build_rtc_configuration()
+    except FerError as error:
+        show_error(error)
+        return False
+    try:
         configure_session(session, choice, workspace)
-    except FerError as error:  # the models that ran before go on, and another can be chosen
+    except FerError as error:
         show_error(error)
         if not session.is_ready:
-            return False
-    playing = render_camera(session)
+            return False  # else the models that ran before go on
+    playing = render_camera(session, rtc_configuration)
     render_actions(session, playing=playing)
     render_pace(session, playing=playing)
     return playing

@@ -166,14 +166,16 @@ def configure_session(session: LiveSession, choice: LiveChoice, workspace: Works
     Raises:
         FerError: a model is damaged, or the detector is not installed.
     """
+    from fer_core.inference.detectors import WholeImageDetector
     from fer_core.inference.pipeline import build_pipeline
     from fer_core.inference.threads import limit_threads
 
     limit_threads()  # before the frames' thread starts, which takes the number over
     predictors = [load_shared_predictor(entry) for entry in choice.models]
     detector = session.detector
-    # The whole-image detector depends on the model's framing, so it is made anew with each model.
-    if detector is None or detector.name != choice.detector or detector.name == "whole-image":
+    if isinstance(detector, WholeImageDetector) and detector.framing != predictors[0].info.input.framing:
+        detector = None  # this one depends on the model
+    if detector is None or detector.name != choice.detector:
         detector = build_pipeline(choice.detector, predictors[0], workspace).detector
     session.configure(detector, predictors, choice.settings)
 
@@ -202,6 +204,9 @@ def build_rtc_configuration() -> dict[str, Any]:
 
     `iceServers` is always there, even if empty: left out, streamlit-webrtc asks services on the internet for
     servers, and sends them the `HF_TOKEN` of the environment.
+
+    Raises:
+        ConfigError: the configured servers can't be used.
     """
     return {"iceServers": load_ice_servers()}
 
@@ -219,19 +224,15 @@ def build_frames_callback(session: LiveSession) -> FramesCallback:
     return on_frames
 
 
-def render_camera(session: LiveSession) -> bool:
-    """Show the camera with its start and stop buttons; returns whether it plays.
-
-    Raises:
-        ConfigError: the configured ICE servers can't be used.
-    """
+def render_camera(session: LiveSession, rtc_configuration: dict[str, Any]) -> bool:
+    """Show the camera with its start and stop buttons; returns whether it plays."""
     from streamlit_webrtc import webrtc_streamer
 
     context = webrtc_streamer(
         key=LiveKey.CAMERA,
         queued_video_frames_callback=build_frames_callback(session),
         on_video_ended=session.release,
-        rtc_configuration=build_rtc_configuration(),
+        rtc_configuration=rtc_configuration,
         media_stream_constraints=_CONSTRAINTS,
         video_html_attrs=_VIDEO_ATTRIBUTES,
         translations=_BUTTONS,

@@ -77,10 +77,13 @@ def render_reading(session: LiveSession, *, uncertain_below: float) -> None:
                 return
             titles = ["Apparent expression"]
             if len(readings) > 1:
-                titles = [f"{side}: {item.model}" for side, item in zip(_SIDES, readings, strict=True)]
+                titles = [
+                    f"{side}: {escape_markdown(item.model)}"
+                    for side, item in zip(_SIDES, readings, strict=True)
+                ]
             for index, title in enumerate(titles):
                 value, note = describe_reading(readings[index], uncertain_below)
-                st.metric(escape_markdown(title), value, note, delta_color="off", delta_arrow="off")
+                st.metric(title, value, note, delta_color="off", delta_arrow="off")
                 st.plotly_chart(
                     build_history_chart(curves[index]),
                     key=f"live_history_{index}",

@@ -192,6 +192,11 @@ class LiveSession:
         return self._engine is not None
 
     @property
+    def settings(self) -> LiveSettings:
+        """The settings of the next frame."""
+        return self._settings
+
+    @property
     def detector(self) -> FaceDetector | None:
         """The detector in use."""
         engine = self._engine

@@ -1,0 +1,320 @@
+"""The live page without a browser: what it says, what it configures, and whom it contacts (nobody)."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import streamlit as st
+import streamlit_webrtc
+from streamlit.testing.v1 import AppTest
+from streamlit_webrtc import component
+
+from app.ui import live, live_view
+from fer_core.checkpoint import CheckpointInfo, InputSpec
+from fer_core.data.synthetic import draw_portrait
+from fer_core.errors import ConfigError
+from fer_core.inference.live_stats import HistoryCurve, LiveStats
+from fer_core.labels import EMOTIONS
+from fer_core.palette import EMOTION_COLORS
+from fer_core.workspace import PROJECT_ROOT, Workspace
+
+PAGE = str(PROJECT_ROOT / "pages" / "live_webcam.py")
+SMALL = {"stem_width": 8, "widths": "8-8-8", "depths": "1-1-1"}
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch):
+    monkeypatch.delenv(live.ICE_VARIABLE, raising=False)
+    # Whatever a machine has in its environment, the page must not go looking for servers with it.
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setattr(component, "get_available_ice_servers", _forbidden)
+    st.cache_resource.clear()
+
+
+def _forbidden():
+    raise AssertionError("streamlit-webrtc went looking for ICE servers")
+
+
+@pytest.fixture
+def empty_checkpoints(monkeypatch, tmp_path):
+    """Tests must not depend on which models ship."""
+    monkeypatch.setattr(Workspace, "checkpoints", property(lambda self: tmp_path / "shipped"))
+
+
+def _save_model(workspace, name):
+    import torch
+
+    from fer_core.models import build_model, save_checkpoint
+
+    torch.manual_seed(0)
+    network = build_model("fer_resnet", num_classes=len(EMOTIONS), in_channels=1, arguments=SMALL)
+    info = CheckpointInfo(
+        name=name,
+        architecture="fer_resnet",
+        arguments=SMALL,
+        classes=EMOTIONS,
+        input=InputSpec(height=48, width=48, color="gray", mean=(0.5,), std=(0.25,)),
+        weights_sha256="0" * 64,
+        num_parameters=1,
+    )
+    folder = workspace.run(name) / "best"
+    folder.mkdir(parents=True)
+    save_checkpoint(folder, network, info)
+    return folder
+
+
+@pytest.fixture
+def model(workspace, empty_checkpoints):
+    return _save_model(workspace, "first")
+
+
+class Camera:
+    """Stands in for streamlit-webrtc: remembers what it was given, and plays when told to."""
+
+    def __init__(self) -> None:
+        self.playing = False
+        self.arguments: dict = {}
+
+    def __call__(self, key, **arguments):
+        self.arguments = arguments
+        context = SimpleNamespace(state=SimpleNamespace(playing=self.playing, signalling=False))
+        st.session_state[key] = context
+        return context
+
+
+@pytest.fixture
+def camera(monkeypatch):
+    camera = Camera()
+    monkeypatch.setattr(streamlit_webrtc, "webrtc_streamer", camera)
+    return camera
+
+
+def _run(**session_state):
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    for key, value in session_state.items():
+        page.session_state[key] = value
+    return page.run()
+
+
+def _texts(page):
+    kinds = (page.markdown, page.info, page.warning, page.error, page.caption)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def test_without_a_model_the_page_says_how_to_get_one(workspace, empty_checkpoints, camera):
+    page = _run()
+    assert not page.exception
+    assert "fer train" in _texts(page)
+    assert camera.arguments == {}
+
+
+def test_the_note_on_consent_comes_before_the_camera(model, camera):
+    page = _run()
+    assert not page.exception
+    assert live_view.CONSENT in [note.value for note in page.info]
+    assert "apparent expressions" in live_view.CONSENT
+    assert camera.arguments["media_stream_constraints"]["audio"] is False
+    assert camera.arguments["async_processing"] is True
+
+
+def test_the_real_component_gets_no_servers_and_no_token(model, monkeypatch):
+    sent = {}
+    # AppTest's runtime has no sessions to look up; streamlit-webrtc copes with None.
+    monkeypatch.setattr(component, "get_this_session_info", lambda: None)
+    monkeypatch.setattr(component, "_component_func", lambda **arguments: sent.update(arguments))
+    page = _run()
+    assert not page.exception
+    assert not page.error
+    assert sent["rtc_configuration"] == {"iceServers": []}
+    assert "hf_secret" not in repr(sent)
+
+
+def test_the_server_side_asks_nobody_either():
+    configuration = live.build_rtc_configuration()
+    assert component._resolve_server_rtc_configuration(configuration).iceServers == []
+    assert component.enhance_frontend_rtc_configuration(configuration) == {"iceServers": []}
+    with pytest.raises(AssertionError, match="went looking"):  # what happens when it is left out
+        component._resolve_server_rtc_configuration({})
+        component._resolve_server_rtc_configuration(None)
+
+
+def test_servers_come_from_the_environment(model, camera, monkeypatch):
+    servers = [{"urls": ["turn:turn.example.org:3478"], "username": "me", "credential": "s3cret"}]
+    monkeypatch.setenv(live.ICE_VARIABLE, json.dumps(servers))
+    assert not _run().exception
+    assert camera.arguments["rtc_configuration"] == {"iceServers": servers}
+
+
+def test_servers_come_from_the_secrets_file(model, camera):
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    page.secrets["webrtc"] = {"ice_servers": [{"urls": "stun:stun.example.org:3478"}]}
+    page.run()
+    assert not page.exception
+    assert camera.arguments["rtc_configuration"] == {"iceServers": [{"urls": ["stun:stun.example.org:3478"]}]}
+
+
+def test_a_slip_in_the_servers_is_a_message(model, camera, monkeypatch):
+    monkeypatch.setenv(live.ICE_VARIABLE, '[{"urls": "https://a.example"}]')
+    page = _run()
+    assert not page.exception
+    (message,) = page.error
+    assert "ICE" in message.value
+    assert "expected stun" in message.value
+
+
+def test_a_damaged_model_is_a_message_and_another_can_be_chosen(model, workspace, camera):
+    _save_model(workspace, "second")
+    weights = next(model.glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-8] + b"damaged!")
+    page = _run(model="first/best")
+    assert not page.exception
+    assert any("SHA-256" in message.value for message in page.error)
+    page.selectbox(key="model").set_value("second/best").run()
+    assert not page.exception
+    assert not page.error
+    assert page.session_state["live_session"].is_ready
+
+
+def test_settings_reach_the_running_session(model, camera):
+    page = _run()
+    page.slider(key="top_k").set_value(1)
+    page.slider(key=live.LiveKey.SMOOTHING).set_value(1.5)
+    page.slider(key=live.LiveKey.DETECT_EVERY).set_value(7)
+    page.toggle(key=live.LiveKey.MIRROR).set_value(False)
+    page.run()
+    settings = page.session_state["live_session"].settings
+    assert settings.style.top_k == 1
+    assert settings.temporal.smoothing_s == 1.5
+    assert settings.temporal.detect_every == 7
+    assert settings.mirror is False
+
+
+def test_a_playing_stream_shows_label_pace_and_chart(model, workspace, camera):
+    _save_model(workspace, "second")
+    camera.playing = True
+    page = _run(detector="whole-image")
+    session = page.session_state["live_session"]
+    for _ in range(3):
+        session.process(draw_portrait("happiness", np.random.default_rng(0), size=240), num_received=2)
+    page.run()
+    assert not page.exception
+    assert not page.error
+    assert live_view.CONSENT not in [note.value for note in page.info]
+    (metric,) = page.metric
+    assert metric.label == "Apparent expression"
+    assert metric.value in (*EMOTIONS, "uncertain")
+    texts = _texts(page)
+    assert "3 of 6 frames analyzed · 3 dropped · 0 failed" in texts
+    assert "Slow:" in texts  # half of the frames were dropped
+
+
+def test_two_models_are_compared_while_playing(model, workspace, camera):
+    _save_model(workspace, "second")
+    camera.playing = True
+    page = _run(detector="whole-image", model="first/best")
+    first_detector = page.session_state["live_session"].detector
+    page.toggle(key=live.LiveKey.COMPARE).set_value(True).run()
+    page.selectbox(key=live.LiveKey.SECOND_MODEL).set_value("second/best").run()
+    session = page.session_state["live_session"]
+    picture = draw_portrait("happiness", np.random.default_rng(0), size=240)
+    assert session.process(picture).shape == (180, 360, 3)
+    page.run()
+    assert [metric.label for metric in page.metric] == ["Left: first", "Right: second"]
+    assert first_detector is not None
+    assert not page.exception
+
+
+def test_comparing_needs_a_second_model(model, camera):
+    page = _run()
+    assert page.toggle(key=live.LiveKey.COMPARE).disabled
+
+
+def test_errors_of_frames_are_shown(model, camera):
+    camera.playing = True
+    page = _run(detector="whole-image")
+    session = page.session_state["live_session"]
+    session.process(None)
+    page.run()
+    (message,) = page.error
+    assert "1 of 1 frames could not be analyzed" in message.value
+    assert not page.exception
+
+
+def test_recording_is_off_until_it_is_switched_on(model, camera):
+    camera.playing = True
+    page = _run(detector="whole-image")
+    session = page.session_state["live_session"]
+    assert not session.recording().is_recording
+    page.toggle(key=live.LiveKey.RECORD).set_value(True).run()
+    assert session.recording().is_recording
+    assert live_view.RECORDING_NOTICE in _texts(page)
+    session.process(draw_portrait("happiness", np.random.default_rng(0), size=240))
+    page.toggle(key=live.LiveKey.RECORD).set_value(False).run()
+    assert not session.recording().is_recording
+    assert session.recorded_file().read_bytes()[4:8] == b"ftyp"
+    assert not page.exception
+
+
+def test_the_snapshot_is_the_drawn_picture(model, camera):
+    import io
+
+    from PIL import Image
+
+    camera.playing = True
+    page = _run(detector="whole-image")
+    session = page.session_state["live_session"]
+    assert live_view.encode_snapshot(session) == b""
+    drawn = session.process(draw_portrait("happiness", np.random.default_rng(0), size=240))
+    picture = np.asarray(Image.open(io.BytesIO(live_view.encode_snapshot(session))))
+    np.testing.assert_array_equal(picture, drawn)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (None, False),
+        ("http://localhost:8501/live", False),
+        ("http://127.0.0.1:8501", False),
+        ("http://[::1]:8501", False),
+        ("http://fer.localhost", False),
+        ("https://fer.example.org", False),
+        ("http://192.168.0.7:8501", True),
+        ("http://fer.example.org", True),
+    ],
+)
+def test_plain_http_from_elsewhere_is_warned_about(url, expected):
+    assert live.lacks_secure_origin(url) is expected
+
+
+def _report(*, dropped, latency_ms):
+    stats = LiveStats()
+    for index in range(50):
+        stats.add_processed(index * 0.1, dropped + 1, latency_ms, {})
+    return stats.report(4.9)
+
+
+def test_slowness_is_said_plainly_and_its_cause_named():
+    assert live_view.describe_slowness(_report(dropped=0, latency_ms=5)) is None
+    slow = live_view.describe_slowness(_report(dropped=2, latency_ms=90))
+    assert "Slow: 10 of 31 frames a second, 67 % of frames dropped." in slow
+    assert "take a smaller model" in slow
+    assert "busy with other work" in live_view.describe_slowness(_report(dropped=2, latency_ms=5))
+
+
+def test_the_chart_stacks_every_class_in_its_colour():
+    curve = HistoryCurve(
+        classes=EMOTIONS,
+        times_s=np.array([-1.0, 0.0], np.float32),
+        probabilities=np.full((2, 8), 0.125, np.float32),
+    )
+    figure = live_view.build_history_chart(curve)
+    assert [trace.name for trace in figure.data] == list(EMOTIONS)
+    assert [trace.fillcolor for trace in figure.data] == [EMOTION_COLORS[name] for name in EMOTIONS]
+    assert sum(trace.y[0] for trace in figure.data) == pytest.approx(100)
+
+
+def test_unreadable_servers_are_refused(monkeypatch):
+    monkeypatch.setenv(live.ICE_VARIABLE, "not json")
+    with pytest.raises(ConfigError, match="FER_ICE_SERVERS is no JSON"):
+        live.load_ice_servers()
