@@ -1,0 +1,20 @@
+# ruff: noqa: N999 - the name `Home` is what people type
+"""Entry point of the dashboard: `streamlit run app/Home.py`. Sets the page up, routes, and shows errors."""
+
+import streamlit as st
+
+from app.ui import landing
+from app.ui.layout import LOGO_SVG
+from app.ui.messages import error_boundary
+from app.ui.navigation import build_pages
+
+st.set_page_config(
+    page_title="FER workbench",
+    page_icon=":material/familiar_face_and_zone:",
+    layout="wide",
+    menu_items={"About": "FER workbench: apparent facial expressions, from data to a model to the webcam."},
+)
+st.logo(LOGO_SVG, size="large")
+page = st.navigation(build_pages(landing.render), position="top")
+with error_boundary():
+    page.run()

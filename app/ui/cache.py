@@ -1,0 +1,60 @@
+"""What is kept between reruns: models for all sessions, results for one session."""
+
+import hashlib
+import json
+from collections import OrderedDict
+from typing import Final, Generic, TypeVar
+
+import streamlit as st
+
+from fer_core.checkpoint import CheckpointEntry
+from fer_core.inference.interfaces import Predictor
+from fer_core.workspace import Workspace
+
+T = TypeVar("T")
+
+_MAX_MODELS: Final[int] = 4
+
+
+def checkpoint_fingerprint(entry: CheckpointEntry) -> str:
+    """Identify a checkpoint's content: weights, preprocessing, classes and calibration."""
+    return hashlib.sha256(json.dumps(entry.info.to_dict(), sort_keys=True).encode()).hexdigest()
+
+
+def load_shared_predictor(entry: CheckpointEntry) -> Predictor:
+    """Return the predictor of a checkpoint, loaded once for all sessions and again only when it changes.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    return _load_predictor(str(entry.folder), checkpoint_fingerprint(entry))
+
+
+@st.cache_resource(max_entries=_MAX_MODELS, show_spinner="Loading the model…")
+def _load_predictor(folder: str, fingerprint: str) -> Predictor:
+    from fer_core.inference.predictor import load_predictor
+
+    return load_predictor(folder, Workspace.default())
+
+
+class SessionCache(Generic[T]):
+    """The most recently used results of one browser session; they go with it."""
+
+    def __init__(self, max_entries: int) -> None:
+        """Keep at most `max_entries`."""
+        self._max_entries = max_entries
+        self._entries: OrderedDict[tuple[str, ...], T] = OrderedDict()
+
+    def __contains__(self, key: tuple[str, ...]) -> bool:
+        return key in self._entries
+
+    def get(self, key: tuple[str, ...]) -> T:
+        """Return what is kept under `key`, which must be in the cache."""
+        self._entries.move_to_end(key)
+        return self._entries[key]
+
+    def put(self, key: tuple[str, ...], value: T) -> None:
+        """Keep `value` and forget what was not used for longest."""
+        self._entries[key] = value
+        while len(self._entries) > self._max_entries:
+            self._entries.popitem(last=False)

@@ -1,0 +1,110 @@
+"""The landing page: what this is, what is on this machine, and three ways to go on. Never loads torch."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from app.ui.layout import page_header
+from app.ui.machine import Hardware, detect_hardware
+from app.ui.messages import RESPONSIBLE_USE, escape_markdown
+from app.ui.models import describe_accuracy, render_fetch_button
+from app.ui.navigation import ANALYZE_MEDIA, LIVE_WEBCAM, PageSpec
+from fer_core.checkpoint import list_checkpoints
+from fer_core.data.store import list_datasets
+from fer_core.inference.weights import YUNET, is_installed
+from fer_core.workspace import Workspace
+
+_TRAIN_COMMANDS: Final[str] = "fer import synthetic\nfer train"
+_NUM_SHOWN: Final[int] = 3
+
+
+def render() -> None:
+    """Render the page."""
+    page_header(
+        "Facial expression recognition workbench",
+        "Look at data, train a model, compare it honestly with others, and use it on pictures, videos and "
+        "the live webcam: it finds faces and reads their **apparent expressions**.",
+    )
+    _render_ways()
+    _render_machine(Workspace.default())
+    st.caption(RESPONSIBLE_USE)
+
+
+def _render_ways() -> None:
+    analyze, live, train = st.columns(3, gap="medium")
+    with analyze:
+        _render_way(
+            ANALYZE_MEDIA, "Analyze a picture", "Upload pictures or a video, or take the sample picture."
+        )
+    with live:
+        _render_way(LIVE_WEBCAM, "Go live", "Point the webcam at a face and watch its apparent expression.")
+    with train, st.container(border=True, height="stretch"):
+        st.subheader(":material/model_training: Train a model", anchor=False)
+        st.markdown("In a terminal, import a data set and train on it:")
+        st.code(_TRAIN_COMMANDS, language="bash")
+
+
+def _render_way(page: PageSpec, title: str, text: str) -> None:
+    with st.container(border=True, height="stretch"):
+        st.subheader(f"{page.icon} {title}", anchor=False)
+        st.markdown(text)
+        if st.button(f"Open {page.title}", key=page.file, type="primary"):
+            st.switch_page(page.build())
+
+
+def _render_machine(workspace: Workspace) -> None:
+    st.header("On this machine", anchor=False)
+    models, datasets, runs = st.columns(3, gap="medium")
+    with models:
+        lines = [
+            f"**{escape_markdown(entry.key)}** · {describe_accuracy(entry.info)}"
+            for entry in list_checkpoints(workspace)
+        ]
+        _render_list(":material/neurology: Models", lines, "None yet: `fer train` makes one.")
+    with datasets:
+        lines = [
+            f"**{escape_markdown(info.name)}** · {info.num_images:,} images, {len(info.classes)} classes"
+            for info in list_datasets(workspace)
+        ]
+        _render_list(":material/dataset: Data sets", lines, "None yet: `fer import` brings one in.")
+    with runs:
+        folders = sorted(workspace.runs.glob("*/config.toml"), reverse=True)
+        lines = [f"**{escape_markdown(path.parent.name)}**" for path in folders]
+        _render_list(":material/timeline: Training runs", lines, "None yet: `fer train` starts one.")
+    _render_equipment(workspace)
+
+
+def _render_list(title: str, lines: Sequence[str], nothing: str) -> None:
+    """A card with the first few of `lines` and the others on demand, or with `nothing`."""
+    with st.container(border=True, height="stretch", gap="small"):
+        count = f" :gray-badge[{len(lines)}]" if lines else ""
+        st.markdown(f"##### {title}{count}")
+        if not lines:
+            st.markdown(nothing)
+            return
+        st.markdown("\n".join(f"- {line}" for line in lines[:_NUM_SHOWN]))
+        if len(lines) > _NUM_SHOWN:
+            with st.expander(f"{len(lines) - _NUM_SHOWN} more"):
+                st.markdown("\n".join(f"- {line}" for line in lines[_NUM_SHOWN:]))
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def _hardware() -> Hardware:
+    return detect_hardware()
+
+
+def _render_equipment(workspace: Workspace) -> None:
+    hardware = _hardware()
+    accelerator = ", ".join(hardware.accelerators) or "no GPU: the processor does the work"
+    computer, detector = st.columns(2, gap="medium")
+    with computer, st.container(border=True, height="stretch", gap="small"):
+        st.markdown("##### :material/memory: Computer")
+        st.markdown(f"{hardware}, {escape_markdown(accelerator)}")
+    with detector, st.container(border=True, height="stretch", gap="small"):
+        st.markdown("##### :material/face: Face detector")
+        if is_installed(YUNET, workspace):
+            st.markdown("YuNet is installed: it finds small, turned and partly hidden faces.")
+        else:
+            st.markdown("Haar, which finds upright frontal faces. YuNet is better and is fetched once.")
+            render_fetch_button(workspace)

@@ -1,0 +1,71 @@
+"""What a page says when something is missing or went wrong. The one place that shows errors."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import streamlit as st
+
+from fer_core.errors import FerError
+
+logger = logging.getLogger(__name__)
+
+RESPONSIBLE_USE: Final[str] = (
+    "The program reads **apparent expressions** of faces, not feelings: a face says little about what a "
+    "person feels, and models err more often on some people than on others. Ask before you analyze someone, "
+    "and base no decision about a person on it."
+)
+UNEXPECTED: Final[str] = (
+    "Something unexpected went wrong, and it is the program's fault. What happened stands in the log of the "
+    "terminal that runs the dashboard. Reload the page to try again."
+)
+
+_CODE_SPAN: Final[re.Pattern[str]] = re.compile(r"(`[^`\n]+`)")
+_MARKDOWN_SIGNS: Final[re.Pattern[str]] = re.compile(r"([\\`*_\[\]<>#|~$:])")
+
+
+def escape_markdown(text: str) -> str:
+    """Return `text` so that Markdown shows it as it is; `code spans` stay code.
+
+    Messages quote paths and names from files, which must never become formatting, links or icons.
+    """
+    parts = _CODE_SPAN.split(text)
+    return "".join(
+        part if index % 2 else _MARKDOWN_SIGNS.sub(r"\\\1", part) for index, part in enumerate(parts)
+    )
+
+
+def show_error(error: FerError, *, about: str = "") -> None:
+    """Show an error that the person can do something about.
+
+    Args:
+        error: its message says what was seen, what was expected and what to do next.
+        about: the file that it is about, where there are several.
+    """
+    text = escape_markdown(str(error))
+    st.error(f"**{escape_markdown(about)}** — {text}" if about else text, icon=":material/error:")
+
+
+@contextmanager
+def error_boundary() -> Iterator[None]:
+    """Turn errors of the block into messages: a `FerError` as it is, any other as a short apology and a log.
+
+    The router wraps every page in it; a fragment needs one of its own, since Streamlit reruns fragments
+    without running the router. Streamlit's own signals (rerun, stop) pass through.
+    """
+    try:
+        yield
+    except FerError as error:
+        show_error(error)
+    except Exception:  # the last resort: logged in full, shown without a traceback
+        logger.exception("unexpected error on a page")
+        st.error(UNEXPECTED, icon=":material/error:")
+
+
+def empty_state(title: str, text: str, *, icon: str = ":material/info:") -> None:
+    """Explain a place that has nothing to show yet, and what to do about it. `text` is Markdown."""
+    with st.container(border=True, gap="small"):
+        st.markdown(f"##### {icon} {title}")
+        st.markdown(text)

@@ -1,0 +1,52 @@
+"""The pages of the dashboard: what there is, and where."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from fer_core.workspace import PROJECT_ROOT
+
+PAGES_FOLDER: Final[Path] = PROJECT_ROOT / "pages"
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpec:
+    """A page that is a file in `pages/`."""
+
+    file: str
+    title: str
+    icon: str
+    summary: str
+    """One sentence: the tooltip in the navigation."""
+
+    def build(self) -> Page:
+        """Make Streamlit's page, for the router and for links to it."""
+        # Absolute: Streamlit resolves relative paths against app/, and the pages lie beside it.
+        return st.Page(PAGES_FOLDER / self.file, title=self.title, icon=self.icon, help=self.summary)
+
+
+ANALYZE_MEDIA: Final[PageSpec] = PageSpec(
+    "analyze_media.py",
+    "Analyze media",
+    ":material/add_photo_alternate:",
+    "Find the faces in pictures and videos and read their apparent expressions.",
+)
+LIVE_WEBCAM: Final[PageSpec] = PageSpec(
+    "live_webcam.py",
+    "Live webcam",
+    ":material/videocam:",
+    "Read apparent expressions live, from this computer's camera.",
+)
+
+
+def build_pages(home: Callable[[], None]) -> list[Page]:
+    """Every page, in the order of the navigation; `home` renders the first."""
+    return [
+        st.Page(home, title="Home", icon=":material/home:", url_path="home", default=True),
+        ANALYZE_MEDIA.build(),
+        LIVE_WEBCAM.build(),
+    ]

@@ -1,0 +1,88 @@
+"""Analyze media: find the faces on pictures and in videos, and read their apparent expressions."""
+
+import streamlit as st
+
+from app.ui.layout import page_header
+from app.ui.messages import RESPONSIBLE_USE, empty_state
+from app.ui.models import choose_detector, choose_model
+from app.ui.picture_view import render_results
+from app.ui.pictures import MAX_PICTURE_MB, MAX_PICTURES, Picture, analyze_pictures
+from app.ui.state import Key
+from fer_core.checkpoint import CheckpointEntry
+from fer_core.inference.images import IMAGE_SUFFIXES
+from fer_core.inference.overlay import OverlayStyle
+from fer_core.inference.sample import SAMPLE_CREDIT, sample_path
+from fer_core.workspace import Workspace
+
+PRIVACY = (
+    ":material/lock: What you upload is analyzed on this machine, in memory. Nothing is stored or sent on."
+)
+
+
+def main() -> None:
+    page_header("Analyze media", "Find the faces in pictures and read their **apparent expressions**.")
+    workspace = Workspace.default()
+    with st.container(border=True):
+        model, detector, drawing = st.columns([5, 4, 4], gap="medium")
+        with model:
+            entry = choose_model(workspace)
+        with detector:
+            detector_name = choose_detector(workspace)
+        with drawing:
+            style = _choose_style()
+    if entry is not None:
+        _render_pictures(entry, detector_name, style, workspace)
+    st.caption(RESPONSIBLE_USE)
+
+
+def _choose_style() -> OverlayStyle:
+    """The settings that only change what is drawn."""
+    top_k = st.slider("Bars drawn beside a face", 0, 8, 3, key=Key.TOP_K, persist_state="session")
+    below_pct = st.slider(
+        "Uncertain below",
+        0,
+        100,
+        40,
+        step=5,
+        format="%d %%",
+        key=Key.UNCERTAIN_BELOW,
+        persist_state="session",
+        help="A face whose most probable class is less probable than this is greyed out.",
+    )
+    return OverlayStyle(top_k=top_k, uncertain_below=below_pct / 100)
+
+
+def _render_pictures(
+    entry: CheckpointEntry, detector: str, style: OverlayStyle, workspace: Workspace
+) -> None:
+    pictures = _choose_pictures()
+    if not pictures:
+        return
+    results = analyze_pictures(pictures, entry, detector, workspace)
+    if results:
+        render_results(results, style)
+
+
+def _choose_pictures() -> list[Picture]:
+    uploads = st.file_uploader(
+        f"Pictures: up to {MAX_PICTURES}, {MAX_PICTURE_MB} MB each",
+        type=[suffix.lstrip(".") for suffix in IMAGE_SUFFIXES],
+        accept_multiple_files=True,
+        max_upload_size=MAX_PICTURE_MB,
+        key=Key.PICTURES,
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.toggle("Show the sample picture", key=Key.SAMPLE, help=SAMPLE_CREDIT)
+        st.caption(PRIVACY, width="content")
+    pictures = [Picture(item.name, item.getvalue()) for item in uploads[:MAX_PICTURES]]
+    if len(uploads) > MAX_PICTURES:
+        st.warning(f"{len(uploads)} pictures were uploaded; the first {MAX_PICTURES} are analyzed.")
+    if st.session_state[Key.SAMPLE]:
+        pictures.append(Picture("sample.png", sample_path().read_bytes()))
+    if not pictures:
+        empty_state("Nothing to analyze yet", "Upload pictures above, or switch the sample picture on.")
+    return pictures
+
+
+if __name__ == "__main__":
+    main()
