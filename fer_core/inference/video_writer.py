@@ -37,7 +37,7 @@ class EncoderSettings:
 
     crf: int = 20
     """Quality, 0 (lossless) to 51; 6 more halve the file. 20 shows no difference to most eyes."""
-    preset: Preset = "fast"
+    preset: Preset = "medium"
     """Slower presets make smaller files of the same quality."""
 
     def __post_init__(self) -> None:

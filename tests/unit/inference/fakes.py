@@ -65,5 +65,8 @@ class FakePredictor:
         return [Prediction.from_array(self._info.classes, (value, 1 - value)) for _ in boxes]
 
     def predict_crops(self, crops: UInt8Array) -> Float32Array:
+        self.num_calls += 1
+        if self.fails:
+            raise RuntimeError("the predictor failed")
         value = crops.reshape(len(crops), -1).mean(axis=1) / 255
         return np.stack([value, 1 - value], axis=1).astype(np.float32)

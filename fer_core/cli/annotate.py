@@ -1,0 +1,135 @@
+"""`fer annotate`: draw apparent expressions into a video."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from fer_core.errors import ConfigError
+from fer_core.inference.video_writer import EncoderSettings, Preset
+
+if TYPE_CHECKING:
+    from fer_core.inference.video import Progress, VideoSummary
+
+INTERRUPTED = 130
+
+
+def main(  # noqa: PLR0913 - the command's options
+    source: Annotated[Positional[Path], arg(metavar="INPUT")],
+    target: Annotated[Positional[Path], arg(metavar="OUTPUT.mp4")],
+    *,
+    model: str | None = None,
+    detector: str | None = None,
+    table: Path | None = None,
+    overwrite: bool = False,
+    top_k: int = 3,
+    uncertain_below: float = 0.4,
+    detect_every: int = 3,
+    smoothing: float = 0.4,
+    crf: int = 20,
+    preset: Preset = "medium",
+    threads: int = 0,
+) -> int:
+    """Draw boxes, labels and probabilities of the faces into a video, with its sound.
+
+    The result plays in a browser. Ctrl-C stops early and keeps what is done; twice, nothing.
+
+    Args:
+        source: A video file.
+        target: The MP4 file to write.
+        model: A shipped checkpoint's name, a run's name, or a folder; the first shipped one, if not given.
+        detector: yunet, haar or whole-image; the best that is installed, if not given.
+        table: Also write one row a face a frame, to a .csv or .parquet file.
+        overwrite: Replace files that exist.
+        top_k: Probability bars a face.
+        uncertain_below: Grey out faces whose best probability is lower.
+        detect_every: Look for faces in every so-many-th frame.
+        smoothing: Time constant of the smoothing of probabilities in seconds; 0 is off.
+        crf: Quality, 0 (lossless) to 51.
+        preset: Slower presets make smaller files.
+        threads: CPU threads for detection and classification; 0 is automatic.
+    """
+    for path in (target, table):
+        if path is not None and path.exists() and not overwrite:
+            raise ConfigError(f"{path} exists already; choose another name, or add --overwrite")
+    from fer_core.inference.overlay import OverlayStyle
+
+    style = OverlayStyle(top_k=top_k, uncertain_below=uncertain_below)
+    encoder = EncoderSettings(crf=crf, preset=preset)
+    from fer_core.cli.streams import build_stream, stop_on_interrupt
+    from fer_core.inference.video import annotate_video, probe_video
+
+    probe_video(source)  # a wrong file is told before a model is loaded
+    stream = build_stream(model, detector, detect_every=detect_every, smoothing=smoothing, threads=threads)
+    with stop_on_interrupt() as is_stopped, _ProgressBar() as bar:
+        summary = annotate_video(
+            source,
+            target,
+            stream,
+            style=style,
+            table=table,
+            encoder=encoder,
+            on_progress=bar.show,
+            cancelled=is_stopped,
+        )
+    _print_summary(summary, target, table)
+    return INTERRUPTED if summary.was_cancelled else 0
+
+
+class _ProgressBar:
+    """Frames done, frames a second and time left, on stderr."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        self._progress = RichProgress(
+            TextColumn("annotating"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("frames  {task.fields[pace]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._progress.add_task("annotate", total=None, pace="")
+
+    def __enter__(self) -> "_ProgressBar":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, progress: "Progress") -> None:
+        left = "" if progress.remaining_s is None else f"  {progress.remaining_s:.0f} s left"
+        self._progress.update(
+            self._task,
+            completed=progress.num_done,
+            total=progress.num_total,
+            pace=f"{progress.fps:.0f} fps{left}",
+        )
+
+
+def _print_summary(summary: "VideoSummary", target: Path, table: Path | None) -> None:
+    print(
+        f"{summary.num_frames} frames ({summary.duration_s:.1f} s), {summary.num_faces} face(s), "
+        f"{summary.num_label_changes} label changes; {summary.seconds:.1f} s, "
+        f"{summary.num_frames / max(summary.seconds, 1e-9):.0f} frames a second"
+    )
+    if summary.mean_shares:
+        ranked = sorted(summary.mean_shares.items(), key=lambda item: -item[1])
+        print(
+            "apparent expressions, mean shares: " + ", ".join(f"{name} {share:.0%}" for name, share in ranked)
+        )
+    for note in summary.notes:
+        print(note)
+    print(f"video: {target}")
+    if table is not None:
+        print(f"table: {table} ({summary.num_rows} rows)")

@@ -1,0 +1,69 @@
+"""What `fer annotate` and `fer camera` share."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import FrameType
+
+from fer_core.errors import CheckpointError
+from fer_core.inference.stream import FaceStream
+from fer_core.inference.threads import limit_threads
+from fer_core.inference.tracking import TemporalConfig
+from fer_core.workspace import Workspace
+
+VIDEO_DETECTOR_SIDE_PX = 640
+"""Frames are searched at this size; it loses only faces under about 1/30 of the picture."""
+
+
+def build_stream(
+    model: str | None, detector: str | None, *, detect_every: int, smoothing: float, threads: int
+) -> FaceStream:
+    """Load what the person chose, or the defaults, and say on stderr which these are.
+
+    Raises:
+        FerError: there is no such model or detector, or a setting is out of range.
+    """
+    temporal = replace(TemporalConfig(), detect_every=detect_every, smoothing_s=smoothing)
+    from fer_core.checkpoint import list_checkpoints
+    from fer_core.inference.detectors import choose_detector
+    from fer_core.inference.pipeline import build_pipeline
+    from fer_core.inference.predictor import load_predictor
+
+    workspace = Workspace.default()
+    limit_threads(threads)
+    if model is None:
+        entries = list_checkpoints(workspace)
+        if not entries:
+            raise CheckpointError("there is no model yet; train one with: fer train --preset quick")
+        model = entries[0].key
+    predictor = load_predictor(model, workspace)
+    choice = choose_detector(workspace)
+    if detector is None and choice.note:
+        print(choice.note, file=sys.stderr)
+    name = detector or choice.name
+    options = {} if name == "whole-image" else {"max_side_px": VIDEO_DETECTOR_SIDE_PX}
+    pipeline = build_pipeline(name, predictor, workspace, **options)
+    print(f"model {predictor.info.name}, detector {name}", file=sys.stderr)
+    return FaceStream(pipeline.detector, predictor, temporal)
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Yield a question that becomes true with the first Ctrl-C (or SIGTERM); the second one breaks off."""
+    stop = threading.Event()
+
+    def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        print("\nstopping; once more to break off", file=sys.stderr)
+
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

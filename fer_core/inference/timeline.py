@@ -1,0 +1,88 @@
+"""From rows (one a face a frame) to what is plotted and summed up: pure pandas.
+
+Rows are the table of `rows.create_table`, as `pandas.read_csv` or `read_parquet` returns it.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from fer_core.inference.rows import FIXED_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_POINTS: Final[int] = 2000
+"""Points of one curve: as many as a wide screen has columns of pixels."""
+
+
+def class_columns(rows: "pd.DataFrame") -> list[str]:
+    """The classes of a table, in the model's order."""
+    return [name for name in rows.columns if name not in FIXED_COLUMNS]
+
+
+def compute_timeline(
+    rows: "pd.DataFrame", *, classes: Sequence[str] | None = None, max_points: int = MAX_POINTS
+) -> "pd.DataFrame":
+    """Probabilities over time, one line a face a moment, thinned out for plotting.
+
+    A face with more than `max_points` rows is averaged over that many equal stretches of the video's time, so
+    that short peaks still show in the mean instead of being left out by chance.
+
+    Args:
+        rows: the table.
+        classes: columns of probabilities; all of the table if not given.
+        max_points: most points a face.
+
+    Returns:
+        Columns `track_id`, `time_s`, `frame` (the first of its stretch) and one a class, by face and time.
+    """
+    names = list(classes or class_columns(rows))
+    columns = ["track_id", "time_s", "frame", *names]
+    if len(rows) == 0:
+        return rows[columns].copy()
+    if rows.groupby("track_id").size().max() <= max_points:
+        return rows[columns].sort_values(["track_id", "time_s"], ignore_index=True)
+    start, end = rows["time_s"].min(), rows["time_s"].max()
+    stretch = ((rows["time_s"] - start) / max(end - start, 1e-9) * max_points).astype(int)
+    grouped = rows.groupby(["track_id", stretch.clip(upper=max_points - 1).rename("stretch")])
+    means = grouped[["time_s", *names]].mean().assign(frame=grouped["frame"].first())
+    return means.reset_index()[columns]
+
+
+def compute_shares(rows: "pd.DataFrame", *, classes: Sequence[str] | None = None) -> "pd.DataFrame":
+    """Mean probability of each class: one line a face, indexed by track id, and `all` for all rows together.
+
+    Fractions that sum to 1 in every line; no lines without rows. Faces that are longer in the picture count
+    for more in `all`.
+    """
+    import pandas as pd
+
+    names = list(classes or class_columns(rows))
+    if len(rows) == 0:
+        return pd.DataFrame(columns=names, dtype=float)
+    by_face = rows.groupby("track_id")[names].mean()
+    together = rows[names].mean().to_frame("all").T
+    return pd.concat([by_face, together]).rename_axis("face")
+
+
+def compute_presence(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """When each face is in the picture, one line a face, indexed by track id.
+
+    Columns: `first_s` and `last_s` (seconds), `num_frames`, `label` (of the highest mean probability).
+    """
+    import pandas as pd
+
+    grouped = rows.groupby("track_id")
+    times = grouped["time_s"]
+    means = grouped[class_columns(rows)].mean()
+    label = means.idxmax(axis=1) if len(means) else pd.Series(dtype=str)
+    return pd.DataFrame(
+        {"first_s": times.min(), "last_s": times.max(), "num_frames": grouped.size(), "label": label}
+    )
+
+
+def count_label_changes(rows: "pd.DataFrame") -> int:
+    """How often a face's label is another than in the face's row before: flicker, all faces together."""
+    labels = rows.sort_values(["track_id", "frame"])
+    is_same_face = labels["track_id"] == labels["track_id"].shift()
+    return int((is_same_face & (labels["label"] != labels["label"].shift())).sum())

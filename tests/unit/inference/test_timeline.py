@@ -1,0 +1,165 @@
+"""Summaries of rows, by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fer_core.errors import ConfigError, MediaError
+from fer_core.inference.rows import FIXED_COLUMNS, Totals, create_table
+from fer_core.inference.stream import FrameResult, StageTimes
+from fer_core.inference.timeline import (
+    class_columns,
+    compute_presence,
+    compute_shares,
+    compute_timeline,
+    count_label_changes,
+)
+from fer_core.types import FaceResult, Prediction
+from tests.unit.inference.fakes import box
+
+CLASSES = ("happiness", "sadness")
+
+
+def result(time_s: float, *faces: tuple[int, float]) -> FrameResult:
+    """A frame with faces given as (track id, probability of happiness)."""
+    return FrameResult(
+        faces=tuple(
+            FaceResult(box=box(10), prediction=Prediction(CLASSES, (p, 1 - p)), track_id=track_id)
+            for track_id, p in faces
+        ),
+        time_s=time_s,
+        was_searched=True,
+        times=StageTimes(detect_ms=0, classify_ms=0, track_ms=0),
+    )
+
+
+RESULTS = [
+    result(0.0, (1, 0.9), (2, 0.2)),
+    result(0.1, (1, 0.3), (2, 0.2)),
+    result(0.2, (1, 0.6)),
+    result(0.3),
+    result(0.4, (1, 0.6), (3, 0.8)),
+]
+
+
+@pytest.fixture(params=["rows.csv", "rows.parquet"])
+def rows(request, tmp_path) -> pd.DataFrame:  # type: ignore[no-untyped-def]
+    path = tmp_path / request.param
+    with create_table(path, CLASSES) as table:
+        for frame, item in enumerate(RESULTS):
+            table.add(frame, item.time_s, item.faces)
+    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+
+
+def test_the_table_reads_back(rows: pd.DataFrame) -> None:
+    assert rows.columns.tolist() == [*FIXED_COLUMNS, *CLASSES]
+    assert rows["frame"].tolist() == [0, 0, 1, 1, 2, 4, 4]
+    assert rows["track_id"].tolist() == [1, 2, 1, 2, 1, 1, 3]
+    assert rows["happiness"].tolist() == [0.9, 0.2, 0.3, 0.2, 0.6, 0.6, 0.8]
+    assert rows["label"].tolist()[:3] == ["happiness", "sadness", "sadness"]
+    assert class_columns(rows) == list(CLASSES)
+
+
+def test_label_changes(rows: pd.DataFrame) -> None:
+    """Face 1: happy, sad, happy, happy: two changes. The others never change."""
+    assert count_label_changes(rows) == 2
+
+
+def test_shares(rows: pd.DataFrame) -> None:
+    shares = compute_shares(rows)
+    assert shares.index.tolist() == [1, 2, 3, "all"]
+    assert shares["happiness"].tolist() == pytest.approx([0.6, 0.2, 0.8, 3.6 / 7])
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+
+
+def test_presence(rows: pd.DataFrame) -> None:
+    presence = compute_presence(rows)
+    assert presence["first_s"].tolist() == [0.0, 0.0, 0.4]
+    assert presence["last_s"].tolist() == [0.4, 0.1, 0.4]
+    assert presence["num_frames"].tolist() == [4, 2, 1]
+    assert presence["label"].tolist() == ["happiness", "sadness", "happiness"]
+
+
+def test_running_totals_agree_with_the_table(rows: pd.DataFrame) -> None:
+    totals = Totals(CLASSES)
+    for item in RESULTS:
+        totals.add(item)
+    assert totals.num_rows == len(rows) == 7
+    assert totals.num_faces == rows["track_id"].nunique() == 3
+    assert totals.num_label_changes == count_label_changes(rows)
+    assert totals.mean_shares() == pytest.approx(compute_shares(rows).loc["all"].to_dict())
+
+
+def test_a_short_timeline_is_complete(rows: pd.DataFrame) -> None:
+    timeline = compute_timeline(rows)
+    assert timeline["track_id"].tolist() == [1, 1, 1, 1, 2, 2, 3]
+    assert timeline["happiness"].tolist() == [0.9, 0.3, 0.6, 0.6, 0.2, 0.2, 0.8]
+    assert timeline.columns.tolist() == ["track_id", "time_s", "frame", *CLASSES]
+
+
+def test_a_long_timeline_is_thinned_to_means() -> None:
+    count = 10_000
+    long = pd.DataFrame(
+        {
+            "frame": np.arange(count),
+            "time_s": np.arange(count) / 100,
+            "track_id": np.where(np.arange(count) % 2, 1, 2),
+            "label": "happiness",
+            "happiness": np.linspace(0, 1, count),
+            "sadness": np.linspace(1, 0, count),
+        }
+    )
+    timeline = compute_timeline(long, max_points=50)
+    assert timeline.groupby("track_id").size().tolist() == [50, 50]
+    np.testing.assert_allclose(timeline["happiness"] + timeline["sadness"], 1)
+    np.testing.assert_allclose(timeline["happiness"], timeline["time_s"] / 99.99, atol=1e-9)
+    assert timeline["frame"].is_monotonic_increasing is False, "sorted by face, then time"
+    assert timeline[timeline["track_id"] == 1]["time_s"].is_monotonic_increasing
+
+
+def test_classes_can_be_chosen(rows: pd.DataFrame) -> None:
+    assert compute_timeline(rows, classes=["sadness"]).columns.tolist() == [
+        *("track_id", "time_s", "frame"),
+        "sadness",
+    ]
+    assert compute_shares(rows, classes=["sadness"]).columns.tolist() == ["sadness"]
+
+
+def test_no_rows(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with create_table(tmp_path / "rows.parquet", CLASSES):
+        pass
+    empty = pd.read_parquet(tmp_path / "rows.parquet")
+    assert len(compute_timeline(empty)) == len(compute_shares(empty)) == len(compute_presence(empty)) == 0
+    assert count_label_changes(empty) == 0
+    assert Totals(CLASSES).mean_shares() == {}
+
+
+def test_many_rows_are_written_in_batches(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with create_table(tmp_path / "rows.parquet", CLASSES) as table:
+        for frame in range(10_000):
+            table.add(frame, frame / 30, RESULTS[0].faces)
+            assert len(table._columns[0]) < 4096
+    rows = pd.read_parquet(tmp_path / "rows.parquet")
+    assert len(rows) == 20_000
+    assert rows["frame"].tolist() == [frame for frame in range(10_000) for _ in range(2)]
+
+
+def test_an_error_leaves_no_table(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(RuntimeError), create_table(tmp_path / "rows.csv", CLASSES) as table:
+        table.add(0, 0.0, RESULTS[0].faces)
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_is_none_is_told(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(MediaError, match="can't be written"),
+        create_table(tmp_path / "file" / "rows.csv", CLASSES),
+    ):
+        pass
+
+
+def test_classes_that_clash_with_columns_are_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ConfigError, match="score"), create_table(tmp_path / "rows.csv", ("score", "fear")):
+        pass

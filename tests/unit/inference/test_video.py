@@ -1,0 +1,433 @@
+"""Annotating videos: what comes out of the usual, the odd and the broken ones."""
+
+import errno
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+import pytest
+
+from fer_core.errors import ConfigError, MediaError
+from fer_core.inference.overlay import OverlayStyle
+from fer_core.inference.stream import FaceStream
+from fer_core.inference.tracking import TemporalConfig
+from fer_core.inference.video import (
+    EncoderSettings,
+    Progress,
+    VideoLimits,
+    annotate_video,
+    probe_video,
+    read_frame,
+)
+from fer_core.inference.video_reader import open_video
+from tests.unit.inference.fakes import CLASSES, FakeDetector, FakePredictor, box
+from tests.unit.inference.videos import frame_times, make_video, top_level_boxes
+
+
+def stream(num_faces: int = 1) -> FaceStream:
+    boxes = [box(4 + 30 * index, 8, 20, 24) for index in range(num_faces)]
+    return FaceStream(FakeDetector(boxes), FakePredictor(), TemporalConfig(smoothing_s=0))
+
+
+def streams_of(path: Path) -> dict[str, str]:
+    with av.open(str(path)) as container:
+        return {item.type: item.codec_context.name for item in container.streams}
+
+
+# What comes out
+
+
+def test_the_result_plays_in_a_browser(tmp_path: Path) -> None:
+    summary = annotate_video(make_video(tmp_path / "in.mp4"), tmp_path / "out.mp4", stream())
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        (video,) = container.streams.video
+        assert (video.codec_context.name, video.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert (video.width, video.height) == (64, 48)
+    boxes = top_level_boxes(tmp_path / "out.mp4")
+    assert boxes.index("moov") < boxes.index("mdat"), "faststart: the index stands in front"
+    assert summary.num_frames == 12 and summary.num_rows == 12 and summary.num_faces == 1
+    assert summary.notes == () and not summary.was_cancelled
+    assert summary.mean_shares["happiness"] + summary.mean_shares["sadness"] == pytest.approx(1)
+
+
+def test_faces_are_drawn_and_the_rest_is_as_it_was(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", size=(320, 240))
+    small = FaceStream(FakeDetector([box(200, 20, 60, 80)]), FakePredictor())
+    annotate_video(source, tmp_path / "out.mp4", small, encoder=EncoderSettings(crf=1))
+    before, after = (read_frame(path, 0.5).astype(int) for path in (source, tmp_path / "out.mp4"))
+    assert np.abs(before - after)[130:, 20:].max() <= 6, "the lower part shows no face"
+    assert np.abs(before - after)[20:100, 190:270].max() > 50
+
+
+def test_odd_sides_are_padded(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mkv", size=(63, 47), codec="ffv1", pix_fmt="yuv444p")
+    annotate_video(source, tmp_path / "out.mp4", stream())
+    info = probe_video(tmp_path / "out.mp4")
+    assert (info.width_px, info.height_px) == (64, 48)
+
+
+def test_variable_frame_rates_keep_their_times(tmp_path: Path) -> None:
+    times = [0, 40, 50, 300, 333, 900, 901, 2000]
+    source = make_video(tmp_path / "in.mkv", num_frames=len(times), times=times)
+    annotate_video(source, tmp_path / "out.mp4", stream(), table=tmp_path / "rows.csv")
+    assert frame_times(tmp_path / "out.mp4") == pytest.approx([time / 1000 for time in times], abs=0.0011)
+    assert pd.read_csv(tmp_path / "rows.csv")["time_s"].tolist() == [time / 1000 for time in times]
+
+
+@pytest.mark.parametrize(
+    ("sound", "container", "expected"),
+    [("aac", "in.mp4", "aac"), ("mp3", "in.mkv", "mp3float"), ("pcm_s16le", "in.mkv", "aac")],
+)
+def test_sound_is_kept(tmp_path: Path, sound: str, container: str, expected: str) -> None:
+    source = make_video(tmp_path / container, num_frames=20, sound=sound)
+    annotate_video(source, tmp_path / "out.mp4", stream())
+    assert streams_of(tmp_path / "out.mp4")["audio"] == expected
+    with av.open(str(tmp_path / "out.mp4")) as result:
+        samples = np.concatenate([frame.to_ndarray()[0] for frame in result.decode(audio=0)])
+        duration_s = len(samples) / 16_000
+        spectrum = np.abs(np.fft.rfft(samples))
+        pitch = np.fft.rfftfreq(len(samples), 1 / 16_000)[spectrum.argmax()]
+    assert duration_s == pytest.approx(2.0, abs=0.2)
+    assert pitch == pytest.approx(440, abs=5)
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_rotated_videos_come_out_upright(tmp_path: Path, rotation: int) -> None:
+    source = make_video(tmp_path / "in.mp4", rotation=rotation)
+    sizes = []
+
+    class Looking(FakeDetector):
+        def detect(self, image_rgb):  # type: ignore[no-untyped-def]
+            sizes.append(image_rgb.shape)
+            return super().detect(image_rgb)
+
+    annotate_video(source, tmp_path / "out.mp4", FaceStream(Looking([]), FakePredictor()))
+    upright = (48, 64) if rotation % 180 == 0 else (64, 48)
+    info = probe_video(tmp_path / "out.mp4")
+    assert (info.height_px, info.width_px) == upright
+    assert {shape[:2] for shape in sizes} == {upright}
+    # The dark quarter, upper left before, turns counter-clockwise.
+    image = read_frame(tmp_path / "out.mp4", 1.0).mean(axis=2)
+    height, width = image.shape
+    quarters = {
+        "upper left": image[: height // 2, : width // 2],
+        "upper right": image[: height // 2, width // 2 :],
+        "lower left": image[height // 2 :, : width // 2],
+        "lower right": image[height // 2 :, width // 2 :],
+    }
+    darkest = min(quarters, key=lambda name: quarters[name].mean())
+    assert darkest == {90: "lower left", 180: "lower right", 270: "upper right"}[rotation]
+
+
+def test_the_table_has_one_row_a_face_a_frame(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4")
+    for name in ("rows.csv", "rows.parquet"):
+        annotate_video(source, tmp_path / "out.mp4", stream(2), table=tmp_path / name)
+    rows = pd.read_csv(tmp_path / "rows.csv")
+    pd.testing.assert_frame_equal(rows, pd.read_parquet(tmp_path / "rows.parquet"), check_dtype=False)
+    assert len(rows) == 24
+    assert rows.columns.tolist() == [
+        *("frame", "time_s", "track_id", "x", "y", "width", "height", "score", "label", "confidence"),
+        *CLASSES,
+    ]
+    assert rows.groupby("frame").size().eq(2).all()
+    assert rows["track_id"].unique().tolist() == [1, 2]
+    np.testing.assert_allclose(rows[list(CLASSES)].sum(axis=1), 1)
+    assert (rows[list(CLASSES)].idxmax(axis=1) == rows["label"]).all()
+
+
+def test_label_changes_and_shares_are_counted(tmp_path: Path) -> None:
+    """Frame i has brightness 16 + 8 i around both faces: each label flips once on the way up."""
+    bright = FakeDetector([box(36, 8, 20, 24), box(6, 27, 14, 16)])
+    two = FaceStream(bright, FakePredictor(), TemporalConfig(smoothing_s=0))
+    summary = annotate_video(make_video(tmp_path / "in.mp4", 28), tmp_path / "out.mp4", two)
+    assert summary.num_label_changes == 2
+    assert 0 < summary.mean_shares["happiness"] < 0.5
+
+
+def test_results_do_not_depend_on_batches(tmp_path: Path) -> None:
+    """The fast way (batches, threads) finds what the plain way, frame by frame, finds."""
+    source = make_video(tmp_path / "in.mp4", 30)
+    table = tmp_path / "rows.parquet"
+    temporal = TemporalConfig(detect_every=3, smoothing_s=0.3)
+
+    def make() -> FaceStream:
+        return FaceStream(FakeDetector([box(0, 0, 64, 48)]), FakePredictor(), temporal)
+
+    annotate_video(source, tmp_path / "out.mp4", make(), table=table)
+    plain = make()
+    with open_video(source) as reader:
+        expected = [plain.step(frame.image_rgb, frame.time_s).faces[0] for frame in reader.frames()]
+    rows = pd.read_parquet(table)
+    np.testing.assert_allclose(rows["x"], [face.box.x for face in expected])
+    # The two fakes look at slightly different pixels (whole frame, crop), so only the course is compared.
+    assert (
+        np.corrcoef(rows["happiness"], [face.prediction.probabilities[0] for face in expected])[0, 1] > 0.99
+    )
+
+
+# Progress and cancelling
+
+
+def test_progress_is_told_up_to_the_end(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    annotate_video(make_video(tmp_path / "in.mp4"), tmp_path / "out.mp4", stream(), on_progress=seen.append)
+    assert seen[-1].num_done == 12 and seen[-1].fraction == 1.0 and seen[-1].remaining_s == 0
+    assert Progress(num_done=10, num_total=40, fps=5.0).remaining_s == 6
+    assert Progress(num_done=10, num_total=None, fps=5.0).remaining_s is None
+
+
+def test_every_frame_is_shown_to_the_caller_in_its_own_thread(tmp_path: Path) -> None:
+    numbers, threads = [], set()
+
+    def look(number: int, _result: object) -> None:
+        numbers.append(number)
+        threads.add(threading.get_ident())
+
+    annotate_video(make_video(tmp_path / "in.mp4"), tmp_path / "out.mp4", stream(), on_frame=look)
+    assert numbers == list(range(12))
+    assert threads == {threading.get_ident()}
+
+
+def test_cancelling_keeps_what_is_done(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", 60, sound="aac")
+    summary = annotate_video(
+        source,
+        tmp_path / "out.mp4",
+        stream(),
+        table=tmp_path / "rows.parquet",
+        cancelled=lambda: True,
+    )
+    assert summary.was_cancelled and 0 < summary.num_frames < 60
+    assert len(frame_times(tmp_path / "out.mp4")) == summary.num_frames
+    assert len(pd.read_parquet(tmp_path / "rows.parquet")) == summary.num_frames
+    assert "Stopped early" in summary.notes[0]
+
+
+def test_a_video_without_a_face_finishes_and_says_so(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4")
+    summary = annotate_video(source, tmp_path / "out.mp4", stream(0), table=tmp_path / "rows.csv")
+    assert summary.num_frames == 12 and summary.num_rows == 0 and summary.mean_shares == {}
+    assert "No face was found" in summary.notes[0]
+    assert pd.read_csv(tmp_path / "rows.csv").columns[0] == "frame"
+
+
+# Bad input
+
+
+def check_refused(source: Path, message: str, **options) -> None:  # type: ignore[no-untyped-def]
+    """The error says what is wrong, and nothing but the source is left in the folder."""
+    target = source.parent / "made" / "out.mp4"
+    with pytest.raises(MediaError, match=message):
+        annotate_video(source, target, stream(), table=target.with_suffix(".csv"), **options)
+    assert not target.parent.exists() or not list(target.parent.iterdir())
+
+
+def test_a_text_file_called_mp4(tmp_path: Path) -> None:
+    (tmp_path / "in.mp4").write_text("once upon a time\n" * 50)
+    check_refused(tmp_path / "in.mp4", "not a video that can be read")
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "in.mp4").touch()
+    check_refused(tmp_path / "in.mp4", "empty")
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    check_refused(tmp_path / "in.mp4", "missing")
+    (tmp_path / "in.mp4").mkdir()
+    check_refused(tmp_path / "in.mp4", "a folder")
+
+
+def test_a_video_without_its_index(tmp_path: Path) -> None:
+    data = make_video(tmp_path / "in.mp4", 60).read_bytes()
+    assert top_level_boxes(tmp_path / "in.mp4")[-1] == "moov"
+    (tmp_path / "in.mp4").write_bytes(data[: len(data) // 2])
+    check_refused(tmp_path / "in.mp4", "cut off or damaged")
+
+
+def test_a_video_that_ends_early_is_done_as_far_as_it_goes(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "whole.mp4", 100, size=(320, 240))
+    annotate_video(whole, tmp_path / "front.mp4", stream(), encoder=EncoderSettings(crf=1))
+    data = (tmp_path / "front.mp4").read_bytes()
+    (tmp_path / "in.mp4").write_bytes(data[: len(data) * 2 // 3])
+    summary = annotate_video(tmp_path / "in.mp4", tmp_path / "out.mp4", stream())
+    assert 0 < summary.num_frames < 100
+    assert len(frame_times(tmp_path / "out.mp4")) == summary.num_frames
+    assert "damaged or cut off" in summary.notes[0] and "about 100" in summary.notes[0]
+
+
+def test_damage_in_the_middle_is_survived(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mkv", 60, size=(320, 240))
+    data = bytearray(source.read_bytes())
+    rng = np.random.default_rng(0)
+    for position in rng.integers(len(data) // 3, len(data), 40):
+        data[position] ^= 0xFF
+    source.write_bytes(data)
+    summary = annotate_video(source, tmp_path / "out.mp4", stream())
+    assert len(frame_times(tmp_path / "out.mp4")) == summary.num_frames > 0
+
+
+def test_no_frames(tmp_path: Path) -> None:
+    check_refused(make_video(tmp_path / "in.mkv", 0, codec="ffv1", pix_fmt="yuv444p"), "cut off or damaged")
+
+
+def test_an_index_without_frames(tmp_path: Path) -> None:
+    annotate_video(make_video(tmp_path / "whole.mp4"), tmp_path / "front.mp4", stream())
+    data = (tmp_path / "front.mp4").read_bytes()
+    (tmp_path / "in.mp4").write_bytes(data[: data.index(b"mdat") + 4])
+    check_refused(tmp_path / "in.mp4", "no frame in it")
+
+
+def test_sound_alone(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "in.mp4"), "w") as container:
+        audio = container.add_stream("aac", rate=16_000)
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.int16), format="s16", layout="mono")
+        samples.sample_rate = 16_000
+        container.mux(audio.encode(samples))
+        container.mux(audio.encode(None))
+    check_refused(tmp_path / "in.mp4", "no video, only audio")
+
+
+def test_one_pixel(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mkv", size=(1, 1), codec="ffv1", pix_fmt="yuv444p")
+    check_refused(source, "1 x 1 px")
+
+
+def test_limits(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", 30)
+    check_refused(source, "at most 50 px", limits=VideoLimits(max_side_px=50))
+    check_refused(source, "2 s are the most", limits=VideoLimits(max_duration_s=2))
+    annotate_video(source, tmp_path / "out.mp4", stream(), limits=VideoLimits(max_side_px=64))
+
+
+def test_a_length_that_the_file_lies_about_is_found_out(tmp_path: Path) -> None:
+    """An MPEG transport stream says nothing reliable; the limit holds while its frames come out."""
+    source = make_video(tmp_path / "in.mkv", 30)
+    with open_video(source, VideoLimits(max_duration_s=10)) as reader:
+        reader._limits = VideoLimits(max_duration_s=1)
+        with pytest.raises(MediaError, match="1 s are the most"):
+            list(reader.frames())
+
+
+@pytest.mark.parametrize("content", ["ffconcat version 1.0\nfile other.mp4\n", "#EXTM3U\nother.mp4\n"])
+def test_a_play_list_does_not_open_other_files(tmp_path: Path, content: str) -> None:
+    make_video(tmp_path / "other.mp4")
+    (tmp_path / "in.mp4").write_text(content)
+    with pytest.raises(MediaError, match="not a video"):
+        probe_video(tmp_path / "in.mp4")
+
+
+@pytest.mark.parametrize(
+    ("target", "table", "message"),
+    [
+        ("out.avi", None, "expected .mp4"),
+        ("out.mp4", "rows.xlsx", "expected .csv"),
+        ("in.mp4", None, "input"),
+    ],
+)
+def test_wrong_outputs_are_refused(tmp_path: Path, target: str, table: str | None, message: str) -> None:
+    source = make_video(tmp_path / "in.mp4")
+    before = source.read_bytes()
+    with pytest.raises(ConfigError, match=message):
+        annotate_video(source, tmp_path / target, stream(), table=tmp_path / table if table else None)
+    assert source.read_bytes() == before
+
+
+@pytest.mark.parametrize("setting", [{"crf": 52}, {"preset": "warp"}])
+def test_wrong_encoder_settings_are_refused(setting: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(setting))):
+        EncoderSettings(**setting)  # type: ignore[arg-type]
+
+
+def test_an_error_on_the_way_leaves_the_old_result(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4")
+    (tmp_path / "out.mp4").write_text("old")
+    (tmp_path / "rows.csv").write_text("old")
+    failing = stream()
+    failing.predictor.fails = True  # type: ignore[attr-defined]
+    with pytest.raises(RuntimeError):
+        annotate_video(source, tmp_path / "out.mp4", failing, table=tmp_path / "rows.csv")
+    assert (tmp_path / "out.mp4").read_text() == (tmp_path / "rows.csv").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4", "rows.csv"]
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fer_core.inference.video_writer as module
+
+    source = make_video(tmp_path / "in.mp4", 60)
+
+    def full(*_: object) -> None:
+        raise av.error.OSError(errno.ENOSPC, "No space left on device")
+
+    real = module.VideoWriter.finish
+    monkeypatch.setattr(module.VideoWriter, "finish", lambda self: (real(self), full())[0])
+    target = tmp_path / "made" / "out.mp4"
+    with pytest.raises(MediaError, match="disk is full"):
+        annotate_video(source, target, stream(), table=tmp_path / "made" / "rows.csv")
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the file size limit is a POSIX resource limit")
+def test_a_write_that_fails_on_the_way_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    """A real refusal by the system in the middle of the file: the process may not write more than 100 kB."""
+    source = make_video(tmp_path / "in.mp4", 200, size=(320, 240))
+    code = f"""
+import resource, signal, sys
+from pathlib import Path
+sys.path.insert(0, {str(Path.cwd())!r})
+from tests.unit.inference.test_video import *
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+class Noise(FakeDetector):
+    def detect(self, image_rgb):
+        image_rgb[:] = np.random.default_rng(0).integers(0, 255, image_rgb.shape)
+        return []
+try:
+    annotate_video(Path({str(source)!r}), Path({str(tmp_path / "made" / "out.mp4")!r}),
+                   FaceStream(Noise([]), FakePredictor(), TemporalConfig(detect_every=1)))
+except MediaError as error:
+    print("told:", error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "told:" in done.stdout and "can't be written" in done.stdout, done.stderr
+    assert list((tmp_path / "made").iterdir()) == []
+
+
+# Single frames
+
+
+def test_the_frame_at_a_time(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", 25)
+    for time_s, number in [(0.0, 0), (0.1, 1), (0.14, 1), (1.25, 12), (2.4, 24), (99.0, 24), (-1.0, 0)]:
+        brightness = read_frame(source, time_s)[40, 50].mean()
+        assert round((brightness - 16) / 8) == number, time_s
+
+
+def test_what_a_video_says_of_itself(tmp_path: Path) -> None:
+    info = probe_video(make_video(tmp_path / "in.mp4", 30, sound="aac"))
+    assert (info.width_px, info.height_px, info.num_frames, info.has_audio, info.codec) == (
+        *(64, 48, 30, True),
+        "h264",
+    )
+    assert info.fps == pytest.approx(10, rel=0.05)
+    assert info.duration_s == pytest.approx(3, abs=0.15)
+
+
+# Real videos
+
+
+@pytest.mark.parametrize("name", ["justinshenk_woman2.mp4", "pyfeat_single_face.mp4"])
+def test_real_videos_keep_times_and_sound(tmp_path: Path, shared: Path, name: str) -> None:
+    source = shared / "media" / "videos" / name
+    still = FaceStream(FakeDetector([box(100, 50)]), FakePredictor())
+    summary = annotate_video(
+        source, tmp_path / "out.mp4", still, encoder=EncoderSettings(preset="ultrafast"), style=OverlayStyle()
+    )
+    assert summary.num_frames == summary.source.num_frames
+    assert frame_times(tmp_path / "out.mp4") == pytest.approx(frame_times(source), abs=1e-4)
+    assert streams_of(tmp_path / "out.mp4").keys() == streams_of(source).keys()
