@@ -231,6 +231,22 @@ def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
     return entries
 
 
+DEFAULT_CHECKPOINT: Final[str] = "fer-small"
+"""The shipped model that is used when nobody chose one."""
+
+
+def default_checkpoint(workspace: Workspace) -> CheckpointEntry:
+    """The checkpoint to use when nobody chose one: the shipped default, else the first there is.
+
+    Raises:
+        CheckpointError: there is none at all.
+    """
+    entries = list_checkpoints(workspace)
+    if not entries:
+        raise CheckpointError("there is no model yet; train one with: fer train --preset quick")
+    return next((entry for entry in entries if entry.key == DEFAULT_CHECKPOINT), entries[0])
+
+
 def find_checkpoint(reference: str, workspace: Workspace) -> CheckpointEntry:
     """Resolve what a person typed: a key of `list_checkpoints`, a run's name, or a folder.
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
-from fer_core.errors import CheckpointError
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.threads import limit_threads
 from fer_core.inference.tracking import TemporalConfig
@@ -27,7 +26,7 @@ def build_stream(
         FerError: there is no such model or detector, or a setting is out of range.
     """
     temporal = replace(TemporalConfig(), detect_every=detect_every, smoothing_s=smoothing)
-    from fer_core.checkpoint import list_checkpoints
+    from fer_core.checkpoint import default_checkpoint
     from fer_core.inference.detectors import choose_detector
     from fer_core.inference.pipeline import build_pipeline
     from fer_core.inference.predictor import load_predictor
@@ -35,10 +34,7 @@ def build_stream(
     workspace = Workspace.default()
     limit_threads(threads)
     if model is None:
-        entries = list_checkpoints(workspace)
-        if not entries:
-            raise CheckpointError("there is no model yet; train one with: fer train --preset quick")
-        model = entries[0].key
+        model = default_checkpoint(workspace).key
     predictor = load_predictor(model, workspace)
     choice = choose_detector(workspace)
     if detector is None and choice.note:

@@ -1,0 +1,157 @@
+"""`fer predict`: apparent expressions of the faces on pictures."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from fer_core.errors import MediaError
+from fer_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from fer_core.inference.pipeline import FacePipeline, ImageAnalysis
+    from fer_core.types import UInt8Array
+
+
+def main(  # noqa: PLR0913 - the command's options
+    pictures: Annotated[Positional[tuple[Path, ...]], arg(metavar="PICTURE")],
+    *,
+    model: str | None = None,
+    detector: str | None = None,
+    json_output: Annotated[bool, arg(name="json")] = False,
+    table: Path | None = None,
+    save: Path | None = None,
+    top_k: int = 3,
+    uncertain_below: float = 0.4,
+    device: str = "auto",
+) -> int:
+    """Find the faces on pictures and print the probabilities of their apparent expressions, sorted.
+
+    A picture that can't be read is reported and passed over; the exit status is 1 then.
+
+    Args:
+        pictures: Picture files, or folders of them.
+        model: A shipped checkpoint's name, a run's name, or a folder; the shipped default, if not given.
+        detector: yunet, haar, or whole-image for pictures that are cropped to one face already; the best that
+            is installed, if not given.
+        json_output: Print one JSON document instead of tables.
+        table: Also write one row a face to this .csv file.
+        save: Also write the pictures with boxes and bars as PNG files into this folder.
+        top_k: Probability bars a face in saved pictures.
+        uncertain_below: Grey out faces whose best probability is lower in saved pictures.
+        device: Where to compute: auto, cpu or cuda.
+    """
+    files = _list_files(pictures)
+    pipeline = _build_pipeline(model, detector, device)
+    analyses: list[tuple[str, ImageAnalysis]] = []
+    num_failed = 0
+    for path in files:
+        try:
+            image_rgb = _load(path)
+        except MediaError as error:
+            print(f"fer predict: {error}", file=sys.stderr)
+            num_failed += 1
+            continue
+        analysis = pipeline.examine(image_rgb)
+        analyses.append((str(path), analysis))
+        if not json_output:
+            _print_analysis(str(path), analysis)
+        if save is not None:
+            _save_picture(save, path, image_rgb, analysis, top_k=top_k, uncertain_below=uncertain_below)
+    if json_output:
+        from fer_core.inference.pipeline import export_json
+
+        print(json.dumps(export_json(analyses), indent=2))
+    if table is not None:
+        _write_table(table, analyses)
+    return 1 if num_failed else 0
+
+
+def _list_files(pictures: tuple[Path, ...]) -> list[Path]:
+    from fer_core.inference.images import IMAGE_SUFFIXES
+
+    files: list[Path] = []
+    for path in pictures:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        found = sorted(item for item in path.iterdir() if item.suffix.lower() in IMAGE_SUFFIXES)
+        if not found:
+            raise MediaError(f"the folder {path} holds no pictures ({', '.join(IMAGE_SUFFIXES)})")
+        files += found
+    if not files:
+        raise MediaError("no picture was named; try: fer predict photo.jpg")
+    return files
+
+
+def _build_pipeline(model: str | None, detector: str | None, device: str) -> "FacePipeline":
+    from fer_core.checkpoint import default_checkpoint
+    from fer_core.inference.detectors import choose_detector
+    from fer_core.inference.pipeline import build_pipeline
+    from fer_core.inference.predictor import load_predictor
+
+    workspace = Workspace.default()
+    predictor = load_predictor(model or default_checkpoint(workspace).key, workspace, device=device)
+    if detector is None:
+        choice = choose_detector(workspace)
+        if choice.note:
+            print(f"fer predict: {choice.note}", file=sys.stderr)
+        detector = choice.name
+    return build_pipeline(detector, predictor, workspace)
+
+
+def _load(path: Path) -> "UInt8Array":
+    from fer_core.inference.images import load_image
+
+    return load_image(path)
+
+
+def _print_analysis(source: str, analysis: "ImageAnalysis") -> None:
+    faces = analysis.faces
+    print(
+        f"{source}: {analysis.width_px}x{analysis.height_px} px, "
+        f"{len(faces)} face{'' if len(faces) == 1 else 's'} "
+        f"(model {analysis.model}, detector {analysis.detector})"
+    )
+    if not faces:
+        print("  no face found; a picture cropped to one face needs --detector whole-image")
+    for number, face in enumerate(faces, start=1):
+        box = face.box
+        place = f"at {box.x:.0f}, {box.y:.0f}, {box.width:.0f}x{box.height:.0f} px"
+        ranked = "  ".join(f"{name} {probability:.1%}" for name, probability in face.prediction.ranked())
+        print(f"  {number:>3}  {place:<28} {ranked}")
+
+
+def _write_table(path: Path, analyses: "list[tuple[str, ImageAnalysis]]") -> None:
+    from fer_core.inference.pipeline import compute_rows
+    from fer_core.io import atomic_path
+
+    rows = [{"source": source, **row} for source, found in analyses for row in compute_rows(found.faces)]
+    columns = list(rows[0]) if rows else ["source", "face"]
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _save_picture(
+    folder: Path,
+    path: Path,
+    image_rgb: "UInt8Array",
+    analysis: "ImageAnalysis",
+    *,
+    top_k: int,
+    uncertain_below: float,
+) -> None:
+    from PIL import Image
+
+    from fer_core.inference.overlay import OverlayStyle, draw_overlay
+
+    style = OverlayStyle(top_k=top_k, uncertain_below=uncertain_below)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{path.name}.png"
+    Image.fromarray(draw_overlay(image_rgb, analysis.faces, style)).save(target)
+    print(f"fer predict: {target}", file=sys.stderr)

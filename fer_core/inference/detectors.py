@@ -1,0 +1,287 @@
+"""Face detectors behind one interface. All answer in YuNet's box convention (see `FaceBox`).
+
+How the constants were found (OpenCV 4.14; 13 photos with 71 YuNet faces, and 1,500 random FER2013 pictures
+enlarged to 192 px): see each constant.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from fer_core.checkpoint import FramingSpec
+from fer_core.errors import ConfigError
+from fer_core.inference.crop import Square, compute_box
+from fer_core.inference.interfaces import FaceDetector
+from fer_core.inference.weights import YUNET, is_installed, require_file, weights_path
+from fer_core.registry import Registry
+from fer_core.types import FaceBox, UInt8Array
+from fer_core.workspace import Workspace
+
+DetectorBuilder = Callable[..., FaceDetector]
+"""Called with the workspace and the detector's own keyword options."""
+
+DETECTORS: Final[Registry[DetectorBuilder]] = Registry("face detector")
+
+MIN_SIDE_PX: Final[int] = 192
+"""Smaller pictures are enlarged to this: of 300 FER2013 faces YuNet finds 222 at their 48 px, 290 at 192."""
+COARSE_SIDE_PX: Final[int] = 640
+"""Longest side at which YuNet sees big faces: it finds 68 of 68 faces of 64 to 430 px, but only 53 at 680 px
+and 19 at 850 px, so a large picture is looked at twice."""
+
+FACE_ASPECT: Final[float] = 0.76
+"""Width per height of YuNet's boxes (median)."""
+
+_HAAR_CASCADE: Final[str] = "haarcascade_frontalface_alt.xml"
+"""Of 71 faces on photos it finds 61 with 4 false alarms; `default` 61 with 23, `alt2` 60 with 10."""
+_HAAR_WIDTH: Final[float] = 0.82
+_HAAR_HEIGHT: Final[float] = 1.09
+_HAAR_SHIFT_DOWN: Final[float] = 0.018
+"""YuNet's box relative to the side of Haar's square: medians of 1,087 pairs (61 on photos, 1,026 on FER2013).
+10th to 90th percentile: width 0.74 to 0.93, height 0.97 to 1.24, centre down -0.035 to 0.073, centre to the
+right -0.072 to 0.074 (median -0.004, taken as 0)."""
+_HAAR_SCORE_SLOPE: Final[float] = 1.88
+_HAAR_SCORE_MIDDLE: Final[float] = 106.0
+"""Logistic fit of "YuNet agrees" to the cascade's last stage sum (512 detections, AUC 0.85)."""
+
+
+class YuNetDetector:
+    """YuNet (Wu et al., 2023) by OpenCV's `FaceDetectorYN`: small, fast, finds faces from about 20 px on."""
+
+    name = "yunet"
+
+    def __init__(
+        self,
+        model: bytes,
+        *,
+        score_threshold: float = 0.7,
+        nms_threshold: float = 0.3,
+        max_side_px: int = 1280,
+    ) -> None:
+        """Load the network.
+
+        Args:
+            model: content of the ONNX file.
+            score_threshold: least score in (0, 1) of a face that is reported. On 13 photos 0.7 finds every
+                face a person marks as one without a false alarm; 0.6 adds three wrong ones, 0.9 loses faces.
+            nms_threshold: overlap (IoU) in (0, 1) above which two boxes are taken for one face.
+            max_side_px: longest side that is searched; larger pictures are shrunk to it. 640 is three times
+                faster and loses only faces under about 1/30 of the picture.
+
+        Raises:
+            ConfigError: a setting is out of range.
+        """
+        import cv2
+
+        _check_share("score_threshold", score_threshold)
+        _check_share("nms_threshold", nms_threshold)
+        if not 160 <= max_side_px <= 8192:
+            raise ConfigError(f"max_side_px is {max_side_px}; expected 160 to 8192")
+        self.max_side_px = max_side_px
+        self._detector = cv2.FaceDetectorYN.create(
+            "onnx",
+            np.frombuffer(model, dtype=np.uint8),
+            np.empty(0, dtype=np.uint8),
+            (MIN_SIDE_PX, MIN_SIDE_PX),
+            score_threshold,
+            nms_threshold,
+            5000,
+        )
+
+    def detect(self, image_rgb: UInt8Array) -> list[FaceBox]:
+        """Return the faces of an H x W x 3 RGB image, best score first."""
+        longest = max(image_rgb.shape[:2])
+        fine = min(max(longest, MIN_SIDE_PX), self.max_side_px)
+        boxes = self._detect_at(image_rgb, fine)
+        if fine > COARSE_SIDE_PX:
+            boxes = merge_boxes(boxes + self._detect_at(image_rgb, COARSE_SIDE_PX))
+        return boxes
+
+    def _detect_at(self, image_rgb: UInt8Array, longest_px: int) -> list[FaceBox]:
+        import cv2
+
+        scale = longest_px / max(image_rgb.shape[:2])
+        image_bgr = cv2.cvtColor(_resize(image_rgb, scale), cv2.COLOR_RGB2BGR)
+        self._detector.setInputSize((image_bgr.shape[1], image_bgr.shape[0]))
+        _, faces = self._detector.detect(image_bgr)
+        if faces is None:
+            return []
+        # Columns: x, y, width, height, five landmarks, score.
+        boxes = [
+            FaceBox(x=x, y=y, width=width, height=height, score=min(score, 1.0)).scaled(1 / scale)
+            for x, y, width, height, score in faces[:, [0, 1, 2, 3, 14]].tolist()
+            if width > 0 and height > 0
+        ]
+        return sorted(boxes, key=lambda box: -box.score)
+
+
+class HaarDetector:
+    """Viola and Jones's cascade (2001), which comes inside OpenCV. Upright frontal faces only."""
+
+    name = "haar"
+
+    def __init__(self, *, min_neighbors: int = 5, min_face: float = 0.03, max_side_px: int = 1280) -> None:
+        """Load the cascade.
+
+        Args:
+            min_neighbors: overlapping raw detections that make a face, >= 1; more means fewer false alarms.
+            min_face: least side of a face, as a share in (0, 1) of the picture's shorter side.
+            max_side_px: longest side that is searched; larger pictures are shrunk to it.
+
+        Raises:
+            ConfigError: a setting is out of range.
+        """
+        import cv2
+
+        _check_share("min_face", min_face)
+        if min_neighbors < 1:
+            raise ConfigError(f"min_neighbors is {min_neighbors}; expected at least 1")
+        if not 160 <= max_side_px <= 8192:
+            raise ConfigError(f"max_side_px is {max_side_px}; expected 160 to 8192")
+        self.min_neighbors = min_neighbors
+        self.min_face = min_face
+        self.max_side_px = max_side_px
+        self._cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / _HAAR_CASCADE))
+        assert not self._cascade.empty(), (
+            "OpenCV's wheel lacks its cascades; opencv-python-headless<5 has them"
+        )
+
+    def detect(self, image_rgb: UInt8Array) -> list[FaceBox]:
+        """Return the faces of an H x W x 3 RGB image, best score first, as YuNet would box them."""
+        import cv2
+
+        longest = max(image_rgb.shape[:2])
+        scale = min(max(longest, MIN_SIDE_PX), self.max_side_px) / longest
+        gray = cv2.cvtColor(_resize(image_rgb, scale), cv2.COLOR_RGB2GRAY)
+        least = max(20, round(min(gray.shape) * self.min_face))
+        squares, _, weights = self._cascade.detectMultiScale3(
+            gray, 1.1, self.min_neighbors, 0, (least, least), outputRejectLevels=True
+        )
+        boxes = [
+            _box_from_haar(*square, weight=weight).scaled(1 / scale)
+            for square, weight in zip(np.asarray(squares).tolist(), np.ravel(weights).tolist(), strict=True)
+        ]
+        return sorted(boxes, key=lambda box: -box.score)
+
+
+class WholeImageDetector:
+    """Takes the whole picture for one face: for pictures that are cropped already.
+
+    It answers with the box whose crop, under a model's framing, is the largest square in the middle of the
+    picture.
+    """
+
+    name = "whole-image"
+
+    def __init__(self, *, framing: FramingSpec | None = None) -> None:
+        """Make a detector for models of the given framing; None is FER2013's."""
+        self.framing = framing or FramingSpec()
+
+    def detect(self, image_rgb: UInt8Array) -> list[FaceBox]:
+        """Return one box of score 1 for an H x W x 3 RGB image."""
+        height, width = image_rgb.shape[:2]
+        side = min(height, width)
+        square = Square(x=(width - side) / 2, y=(height - side) / 2, side=side)
+        return [compute_box(square, self.framing, aspect=FACE_ASPECT, score=1.0)]
+
+
+@DETECTORS.register("yunet")
+def _build_yunet(workspace: Workspace, **options: Any) -> FaceDetector:
+    return YuNetDetector(require_file(YUNET, workspace).read_bytes(), **options)
+
+
+@DETECTORS.register("haar")
+def _build_haar(_workspace: Workspace, **options: Any) -> FaceDetector:
+    return HaarDetector(**options)
+
+
+@DETECTORS.register("whole-image")
+def _build_whole_image(_workspace: Workspace, **options: Any) -> FaceDetector:
+    return WholeImageDetector(**options)
+
+
+def build_detector(name: str, workspace: Workspace | None = None, **options: Any) -> FaceDetector:
+    """Make a detector. Each thread needs one of its own.
+
+    Args:
+        name: a name in `DETECTORS`.
+        workspace: where downloaded weights are; None is the default one.
+        options: keyword arguments of the detector's class.
+
+    Raises:
+        ConfigError: unknown name, or an option out of range.
+        FerError: the detector's file is not installed or damaged.
+    """
+    return DETECTORS[name](workspace or Workspace.default(), **options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorChoice:
+    """The detector to use when nobody chose one."""
+
+    name: str
+    note: str | None
+    """What the person should know about it; None if it is the best there is."""
+
+
+def choose_detector(workspace: Workspace) -> DetectorChoice:
+    """Return YuNet if its file is installed, else Haar with a note that says why and how to get better."""
+    if is_installed(YUNET, workspace):
+        return DetectorChoice(name="yunet", note=None)
+    damaged = weights_path(YUNET, workspace).exists()
+    reason = "is damaged" if damaged else "is not installed"
+    return DetectorChoice(
+        name="haar",
+        note=f"The face detector YuNet {reason}; `fer fetch yunet` gets it. Haar finds upright frontal faces "
+        "only.",
+    )
+
+
+def default_detector(workspace: Workspace) -> str:
+    """Name of the detector to use when nobody chose one."""
+    return choose_detector(workspace).name
+
+
+def merge_boxes(boxes: Sequence[FaceBox], *, max_overlap: float = 0.5) -> list[FaceBox]:
+    """Keep the best-scored of boxes that show one face, best first.
+
+    Overlap is the shared area over the smaller box's area, so that a part of a face found at one scale does
+    not stand beside the whole face found at another.
+    """
+    kept: list[FaceBox] = []
+    for box in sorted(boxes, key=lambda item: -item.score):
+        if all(_overlap(box, other) <= max_overlap for other in kept):
+            kept.append(box)
+    return kept
+
+
+def _overlap(a: FaceBox, b: FaceBox) -> float:
+    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+    return max(0.0, width) * max(0.0, height) / min(a.width * a.height, b.width * b.height)
+
+
+def _box_from_haar(x: int, y: int, side: int, _side: int, *, weight: float) -> FaceBox:
+    width, height = _HAAR_WIDTH * side, _HAAR_HEIGHT * side
+    center_x, center_y = x + side / 2, y + side / 2 + _HAAR_SHIFT_DOWN * side
+    score = 1 / (1 + math.exp(-_HAAR_SCORE_SLOPE * (weight - _HAAR_SCORE_MIDDLE)))
+    return FaceBox(x=center_x - width / 2, y=center_y - height / 2, width=width, height=height, score=score)
+
+
+def _resize(image: UInt8Array, scale: float) -> UInt8Array:
+    import cv2
+
+    if scale == 1:
+        return image
+    height, width = image.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    mode = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size, interpolation=mode), dtype=np.uint8)
+
+
+def _check_share(name: str, value: float) -> None:
+    if not 0 < value < 1:
+        raise ConfigError(f"{name} is {value}; expected more than 0 and less than 1")

@@ -1,0 +1,148 @@
+"""The way from an image to labelled faces, and what is told of it: a table, or JSON."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fer_core.inference.interfaces import FaceDetector, Predictor
+from fer_core.types import FaceResult, UInt8Array
+from fer_core.workspace import Workspace
+
+SCHEMA_VERSION: Final[int] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageAnalysis:
+    """What the pipeline found on one image."""
+
+    faces: tuple[FaceResult, ...]
+    """Best detection score first."""
+    width_px: int
+    height_px: int
+    detector: str
+    """Name in the detector registry."""
+    model: str
+    """Name of the checkpoint."""
+    classes: tuple[str, ...]
+    """Class names in the model's order."""
+    timings_ms: Mapping[str, float]
+    """Wall time of each stage, in milliseconds: `detect`, `classify`."""
+
+
+class FacePipeline:
+    """Detector and predictor joined. One instance serves one thread, as its detector does."""
+
+    def __init__(self, detector: FaceDetector, predictor: Predictor) -> None:
+        """Join two ready parts."""
+        self.detector = detector
+        self.predictor = predictor
+
+    def analyze(self, image_rgb: UInt8Array) -> list[FaceResult]:
+        """Return the faces of an H x W x 3 RGB image with their predictions, best detection first."""
+        return list(self.examine(image_rgb).faces)
+
+    def examine(self, image_rgb: UInt8Array) -> ImageAnalysis:
+        """Like `analyze`, and say also what was used and how long it took."""
+        start = time.perf_counter()
+        boxes = self.detector.detect(image_rgb)
+        detected = time.perf_counter()
+        predictions = self.predictor.predict(image_rgb, boxes)
+        classified = time.perf_counter()
+        return ImageAnalysis(
+            faces=tuple(
+                FaceResult(box=box, prediction=prediction)
+                for box, prediction in zip(boxes, predictions, strict=True)
+            ),
+            width_px=image_rgb.shape[1],
+            height_px=image_rgb.shape[0],
+            detector=self.detector.name,
+            model=self.predictor.info.name,
+            classes=self.predictor.info.classes,
+            timings_ms={"detect": (detected - start) * 1e3, "classify": (classified - detected) * 1e3},
+        )
+
+
+def build_pipeline(detector: str, predictor: Predictor, workspace: Workspace, **options: Any) -> FacePipeline:
+    """Build a pipeline from a detector's name and a loaded predictor.
+
+    The whole-image detector is given the predictor's framing, so that the model sees the whole picture.
+
+    Args:
+        detector: a name in the detector registry.
+        predictor: a ready predictor; several pipelines may share it.
+        workspace: where downloaded weights are.
+        options: keyword arguments of the detector's class.
+
+    Raises:
+        ConfigError: unknown detector, or an option out of range.
+        FerError: the detector's file is not installed.
+    """
+    from fer_core.inference.detectors import WholeImageDetector, build_detector
+
+    if detector == WholeImageDetector.name:
+        options = {"framing": predictor.info.input.framing, **options}
+    return FacePipeline(build_detector(detector, workspace, **options), predictor)
+
+
+def compute_rows(faces: Sequence[FaceResult]) -> list[dict[str, Any]]:
+    """Return one flat row a face, for a table or CSV.
+
+    Columns: face (from 1), x, y, width, height (pixels), score, label, confidence, then one probability in
+    [0, 1] a class, named by it.
+    """
+    return [
+        {
+            "face": number,
+            "x": round(face.box.x, 1),
+            "y": round(face.box.y, 1),
+            "width": round(face.box.width, 1),
+            "height": round(face.box.height, 1),
+            "score": round(face.box.score, 4),
+            "label": face.prediction.label,
+            "confidence": face.prediction.confidence,
+            **face.prediction.as_dict(),
+        }
+        for number, face in enumerate(faces, start=1)
+    ]
+
+
+def analysis_to_dict(analysis: ImageAnalysis, *, source: str) -> dict[str, Any]:
+    """Return the analysis of one image as plain values for JSON; `source` says which image it was."""
+    return {
+        "source": source,
+        "width_px": analysis.width_px,
+        "height_px": analysis.height_px,
+        "timings_ms": {stage: round(value, 3) for stage, value in analysis.timings_ms.items()},
+        "faces": [
+            {
+                "box": {
+                    "x": face.box.x,
+                    "y": face.box.y,
+                    "width": face.box.width,
+                    "height": face.box.height,
+                    "score": face.box.score,
+                },
+                "label": face.prediction.label,
+                "confidence": face.prediction.confidence,
+                "probabilities": dict(face.prediction.ranked()),
+            }
+            for face in analysis.faces
+        ],
+    }
+
+
+def export_json(analyses: Sequence[tuple[str, ImageAnalysis]]) -> dict[str, Any]:
+    """Return (source, analysis) pairs made by one pipeline as one JSON document.
+
+    Probabilities are sorted, most probable first. They are apparent expressions: what a face looks like, not
+    what a person feels.
+    """
+    first = analyses[0][1] if analyses else None
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "detector": first.detector if first else None,
+        "model": first.model if first else None,
+        "classes": list(first.classes) if first else [],
+        "images": [analysis_to_dict(analysis, source=source) for source, analysis in analyses],
+    }

@@ -1,0 +1,192 @@
+"""Files that can be downloaded, on request only, and how they are checked and put in place."""
+
+import http.client
+import logging
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from fer_core.errors import FerError
+from fer_core.io import atomic_path, sha256_file
+from fer_core.registry import Registry
+from fer_core.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Called with (bytes so far, bytes in all) as a download goes on."""
+
+TIMEOUT_S: Final[float] = 30.0
+_CHUNK_BYTES: Final[int] = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteFile:
+    """A file with a fixed content that someone else publishes."""
+
+    name: str
+    """What a person types: `fer fetch <name>`."""
+    title: str
+    """What it is called in messages."""
+    file_name: str
+    """Its name in the workspace's weights folder."""
+    url: str
+    sha256: str
+    """64 hexadecimal digits."""
+    num_bytes: int
+    """Exact size; nothing longer is ever read."""
+    license: str
+    """SPDX identifier."""
+    source: str
+    """The page to read about it."""
+
+
+REMOTE_FILES: Final[Registry[RemoteFile]] = Registry("downloadable file")
+
+YUNET: Final[RemoteFile] = REMOTE_FILES.register("yunet")(
+    RemoteFile(
+        name="yunet",
+        title="YuNet",
+        file_name="face_detection_yunet_2023mar.onnx",
+        # github.com/.../raw/ only redirects here: the repository keeps its models in Git LFS.
+        url=(
+            "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/"
+            "face_detection_yunet/face_detection_yunet_2023mar.onnx"
+        ),
+        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        num_bytes=232_589,
+        license="MIT",
+        source="https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet",
+    )
+)
+"""Face detector by Wu et al. (2023), doi:10.1007/s11633-023-1423-y."""
+
+
+def weights_path(file: RemoteFile, workspace: Workspace) -> Path:
+    """Where `file` is, or would be."""
+    return workspace.weights / file.file_name
+
+
+def is_installed(file: RemoteFile, workspace: Workspace) -> bool:
+    """Whether `file` is in the workspace with the right content."""
+    path = weights_path(file, workspace)
+    return path.is_file() and _checksum(path) == file.sha256
+
+
+def require_file(file: RemoteFile, workspace: Workspace) -> Path:
+    """Return the path of `file` after checking its content.
+
+    Raises:
+        FerError: it is missing or damaged; the message says how to get it.
+    """
+    path = weights_path(file, workspace)
+    if not path.is_file():
+        raise FerError(
+            f"{file.title} is not installed: run `fer fetch {file.name}` ({file.num_bytes:,} bytes)"
+        )
+    if _checksum(path) != file.sha256:
+        raise FerError(
+            f"{path} is not the published {file.title}: its SHA-256 is {_checksum(path)[:12]}…, expected "
+            f"{file.sha256[:12]}…. Run `fer fetch {file.name}` to replace it."
+        )
+    return path
+
+
+def fetch_file(
+    file: RemoteFile,
+    workspace: Workspace,
+    *,
+    progress: Progress | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> Path:
+    """Download `file` into the workspace, check it, and put it in place in one step.
+
+    Returns at once if it is there already. Whatever goes wrong, nothing half-written is left.
+
+    Args:
+        file: what to download.
+        workspace: where to.
+        progress: told how far it is.
+        timeout_s: longest silence of the server, in seconds.
+
+    Raises:
+        FerError: no connection, a refusal by the server, or other content than expected; the message says
+            how to install the file by hand.
+    """
+    if is_installed(file, workspace):
+        return weights_path(file, workspace)
+    logger.info("downloading %s", file.url)
+    request = urllib.request.Request(file.url, headers={"User-Agent": "fer-workbench"})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as response:
+            return _install_stream(response, file, workspace, origin=file.url, progress=progress)
+    except urllib.error.HTTPError as cause:
+        raise FerError(f"{file.url} answered {cause.code} {cause.reason}. {_by_hand(file)}") from cause
+    except (OSError, http.client.HTTPException) as cause:
+        reason = getattr(cause, "reason", None) or cause
+        raise FerError(
+            f"{file.title} can't be downloaded from {file.url}: {reason}. {_by_hand(file)}"
+        ) from cause
+
+
+def install_file(file: RemoteFile, workspace: Workspace, source: Path) -> Path:
+    """Copy a file that was downloaded by hand into the workspace, after checking it.
+
+    Raises:
+        FerError: `source` can't be read or is not the expected content.
+    """
+    try:
+        with source.open("rb") as stream:
+            return _install_stream(stream, file, workspace, origin=str(source))
+    except OSError as cause:
+        raise FerError(f"{source} can't be installed as {file.title}: {cause}") from cause
+
+
+def _install_stream(
+    stream: BinaryIO, file: RemoteFile, workspace: Workspace, *, origin: str, progress: Progress | None = None
+) -> Path:
+    target = weights_path(file, workspace)
+    with atomic_path(target) as temporary:
+        num_bytes = 0
+        with temporary.open("wb") as out:
+            while chunk := stream.read(_CHUNK_BYTES):
+                num_bytes += len(chunk)
+                if num_bytes > file.num_bytes:
+                    break
+                out.write(chunk)
+                if progress:
+                    progress(num_bytes, file.num_bytes)
+        if num_bytes != file.num_bytes:
+            seen = f"more than {file.num_bytes:,}" if num_bytes > file.num_bytes else f"{num_bytes:,}"
+            raise FerError(
+                f"{origin} gave {seen} bytes; {file.title} has exactly {file.num_bytes:,}. {_by_hand(file)}"
+            )
+        seen = sha256_file(temporary)
+        if seen != file.sha256:
+            raise FerError(
+                f"{origin} is not the published {file.title}: SHA-256 {seen[:12]}…, expected "
+                f"{file.sha256[:12]}…. {_by_hand(file)}"
+            )
+    return target
+
+
+def _by_hand(file: RemoteFile) -> str:
+    return (
+        f"Nothing was installed. To install it by hand, download {file.url} in a browser and run "
+        f"`fer fetch {file.name} --from-file FILE`."
+    )
+
+
+def _checksum(path: Path) -> str:
+    stat = path.stat()
+    return _cached_checksum(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
+
+
+@lru_cache(maxsize=32)
+def _cached_checksum(path: Path, _mtime_ns: int, _num_bytes: int, _inode: int) -> str:
+    """The checksum of a file, computed again only when the file has changed: pages ask at every rerun."""
+    return sha256_file(path)
