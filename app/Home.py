@@ -4,7 +4,7 @@
 import streamlit as st
 
 from app.ui import landing
-from app.ui.layout import LOGO_SVG
+from app.ui.layout import LOGO_SVG, apply_style
 from app.ui.messages import error_boundary
 from app.ui.navigation import build_pages
 
@@ -14,6 +14,7 @@ st.set_page_config(
     layout="wide",
     menu_items={"About": "FER workbench: apparent facial expressions, from data to a model to the webcam."},
 )
+apply_style()
 st.logo(LOGO_SVG, size="large")
 page = st.navigation(build_pages(landing.render), position="top")
 with error_boundary():

@@ -8,6 +8,7 @@ from app.ui.models import choose_detector, choose_model
 from app.ui.picture_view import render_results
 from app.ui.pictures import MAX_PICTURE_MB, MAX_PICTURES, Picture, analyze_pictures
 from app.ui.state import Key
+from app.ui.video_view import render_video_part
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.inference.images import IMAGE_SUFFIXES
 from fer_core.inference.overlay import OverlayStyle
@@ -20,7 +21,9 @@ PRIVACY = (
 
 
 def main() -> None:
-    page_header("Analyze media", "Find the faces in pictures and read their **apparent expressions**.")
+    page_header(
+        "Analyze media", "Find the faces in pictures and videos and read their **apparent expressions**."
+    )
     workspace = Workspace.default()
     with st.container(border=True):
         model, detector, drawing = st.columns([5, 4, 4], gap="medium")
@@ -31,7 +34,13 @@ def main() -> None:
         with drawing:
             style = _choose_style()
     if entry is not None:
-        _render_pictures(entry, detector_name, style, workspace)
+        pictures, video = st.tabs(
+            [":material/image: Pictures", ":material/movie: Video"], key=Key.MEDIA_TAB, on_change="rerun"
+        )
+        with pictures:
+            _render_pictures(entry, detector_name, style, workspace, is_open=bool(pictures.open))
+        with video:
+            render_video_part(entry, detector_name, style, workspace, is_open=bool(video.open))
     st.caption(RESPONSIBLE_USE)
 
 
@@ -53,10 +62,10 @@ def _choose_style() -> OverlayStyle:
 
 
 def _render_pictures(
-    entry: CheckpointEntry, detector: str, style: OverlayStyle, workspace: Workspace
+    entry: CheckpointEntry, detector: str, style: OverlayStyle, workspace: Workspace, *, is_open: bool
 ) -> None:
-    pictures = _choose_pictures()
-    if not pictures:
+    pictures = _choose_pictures()  # always: a file dialog that is left out forgets its files
+    if not pictures or not is_open:
         return
     results = analyze_pictures(pictures, entry, detector, workspace)
     if results:

@@ -23,8 +23,8 @@ def render() -> None:
     """Render the page."""
     page_header(
         "Facial expression recognition workbench",
-        "Look at data, train a model, compare it honestly with others, and use it on pictures, videos and "
-        "the live webcam: it finds faces and reads their **apparent expressions**.",
+        "Train a model, measure it honestly, and use it on pictures, videos and the live webcam: it finds "
+        "faces and reads their **apparent expressions**.",
     )
     _render_ways()
     _render_machine(Workspace.default())
@@ -35,14 +35,16 @@ def _render_ways() -> None:
     analyze, live, train = st.columns(3, gap="medium")
     with analyze:
         _render_way(
-            ANALYZE_MEDIA, "Analyze a picture", "Upload pictures or a video, or take the sample picture."
+            ANALYZE_MEDIA,
+            "Analyze pictures and videos",
+            "Upload pictures or a video, or take the sample picture.",
         )
     with live:
         _render_way(LIVE_WEBCAM, "Go live", "Point the webcam at a face and watch its apparent expression.")
     with train, st.container(border=True, height="stretch"):
         st.subheader(":material/model_training: Train a model", anchor=False)
         st.markdown("In a terminal, import a data set and train on it:")
-        st.code(_TRAIN_COMMANDS, language="bash")
+        st.code(_TRAIN_COMMANDS, language=None)
 
 
 def _render_way(page: PageSpec, title: str, text: str) -> None:

@@ -121,7 +121,7 @@ def render_fetch_button(workspace: Workspace) -> None:
     except FerError as error:  # shown here, so that the rest of the page stays usable without it
         show_error(error)
         return
-    st.session_state[Key.DETECTOR] = YUNET.name
+    st.session_state.pop(Key.DETECTOR, None)  # YuNet is the default where it is installed
     st.rerun()
 
 
