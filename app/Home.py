@@ -1,4 +1,3 @@
-# ruff: noqa: N999 - the name `Home` is what people type
 """Entry point of the dashboard: `streamlit run app/Home.py`. Sets the page up, routes, and shows errors."""
 
 import streamlit as st

@@ -17,7 +17,7 @@ LOGO_SVG: Final[str] = (
 
 
 _STYLE: Final[str] = "<style>.stMainBlockContainer {padding-top: 4.5rem; max-width: 84rem;}</style>"
-"""Less empty room above a page's title than Streamlit leaves, and lines that stay readable on wide screens."""
+"""Less empty room above the title than Streamlit leaves, and readable lines on wide screens."""
 
 
 def apply_style() -> None:

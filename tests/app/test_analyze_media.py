@@ -1,0 +1,216 @@
+"""The Analyze media page without a browser: pictures."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app.ui import picture_view, pictures
+from app.ui.cache import SessionCache
+from app.ui.pictures import Picture, analyze_picture
+from app.ui.state import Key
+from fer_core.data.synthetic import draw_portrait
+from fer_core.errors import MediaError
+from fer_core.inference.overlay import OverlayStyle
+from fer_core.inference.pipeline import build_pipeline, compute_rows, export_json
+from fer_core.inference.predictor import load_predictor
+from fer_core.workspace import PROJECT_ROOT
+
+PAGE = str(PROJECT_ROOT / "pages" / "analyze_media.py")
+
+
+@pytest.fixture
+def model(save_model):
+    return save_model("first")
+
+
+def _run(*uploads: tuple[str, bytes], **state) -> AppTest:
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    for key, value in state.items():
+        page.session_state[key] = value
+    page.run()
+    if uploads:
+        page.file_uploader(key=Key.PICTURES).set_value([(*item, "image/png") for item in uploads]).run()
+    return page
+
+
+def _texts(page: AppTest) -> str:
+    return "\n".join(element.value for kind in (page.markdown, page.caption) for element in kind)
+
+
+def _png(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def test_without_a_model_the_page_says_how_to_get_one(app_workspace):
+    page = _run()
+    assert not page.exception
+    assert "No model on this machine yet" in _texts(page)
+    assert "fer train" in _texts(page)
+
+
+def test_with_nothing_uploaded_it_says_what_to_do(model):
+    page = _run()
+    assert not page.exception
+    assert "Nothing to analyze yet" in _texts(page)
+    assert "No video yet" in _texts(page)
+    assert "Nothing is stored or sent on" in _texts(page)
+
+
+def test_the_sample_is_one_click_away(model):
+    page = _run()
+    page.toggle(key=Key.SAMPLE).set_value(True).run()
+    assert not page.exception
+    assert not page.error
+    assert page.subheader[0].value == "1 face"
+    (table,) = page.dataframe
+    assert len(table.value) == 1
+    shown = table.value.iloc[0]
+    assert sum(shown[name] for name in load_predictor("first", _workspace()).info.classes) == pytest.approx(1)
+    assert "#1" in _texts(page)
+
+
+def _workspace():
+    from fer_core.workspace import Workspace
+
+    return Workspace.default()
+
+
+def test_sliders_draw_anew_without_computing_anew(model, monkeypatch):
+    calls = []
+    real = pictures.analyze_picture
+    monkeypatch.setattr(pictures, "analyze_picture", lambda *args: calls.append(1) or real(*args))
+    page = _run(show_sample=True)
+    assert len(calls) == 1
+    page.slider(key=Key.TOP_K).set_value(5).run()
+    page.slider(key=Key.UNCERTAIN_BELOW).set_value(100).run()
+    assert not page.exception
+    assert len(calls) == 1
+    assert "uncertain" in _texts(page)
+    page.selectbox(key=Key.DETECTOR).set_value("whole-image").run()
+    assert len(calls) == 2
+
+
+def test_a_picture_without_a_face_says_so(model):
+    page = _run(("grey.png", _png(np.full((200, 300, 3), 128, np.uint8))), detector="haar")
+    assert not page.exception
+    assert "No face was found" in _texts(page)
+    assert "Whole picture" in _texts(page)
+    assert not page.dataframe
+
+
+def test_one_bad_file_is_named_and_hides_no_other(model):
+    face = _png(draw_portrait("happiness", np.random.default_rng(0), size=160))
+    page = _run(
+        ("notes.png", b"this is text"), ("face.png", face), ("cut.png", face[:400]), detector="whole-image"
+    )
+    assert not page.exception
+    messages = [item.value for item in page.error]
+    assert len(messages) == 2
+    assert "notes.png" in messages[0]
+    assert "no picture that can be read" in messages[0]
+    assert "cut.png" in messages[1]
+    assert page.subheader[0].value == "1 face"
+
+
+def test_a_huge_picture_is_refused_before_it_is_decoded(model):
+    header = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(header, format="PNG")  # 110 KB of file, 2.7 GB of RGB
+    page = _run(("huge.png", header.getvalue()))
+    assert not page.exception
+    (error,) = page.error
+    assert "the picture is too large" in error.value
+    assert "64 megapixels" in error.value
+
+
+def test_several_pictures_are_chosen_from(model):
+    rng = np.random.default_rng(0)
+    files = [(f"{name}.png", _png(draw_portrait(name, rng, size=120))) for name in ("happiness", "sadness")]
+    page = _run(*files, detector="whole-image")
+    assert not page.exception
+    assert len(page.dataframe[0].value) == 2
+    page.selectbox(key=Key.PICTURE).set_value(1).run()
+    assert not page.exception
+    assert "sadness.png" in _texts(page)
+
+
+def test_a_damaged_model_is_a_message(model):
+    weights = next(model.glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-8] + b"damaged!")
+    page = AppTest.from_file(str(PROJECT_ROOT / "app" / "Home.py"), default_timeout=60).run()
+    page.switch_page(PAGE).run()
+    page.toggle(key=Key.SAMPLE).set_value(True).run()
+    assert not page.exception
+    assert any("SHA-256" in item.value for item in page.error)
+
+
+def test_a_crowd_is_turned_over_page_by_page(model, monkeypatch):
+    from fer_core.types import FaceBox
+
+    class Crowd:
+        name = "haar"
+
+        def detect(self, image_rgb):
+            return [
+                FaceBox(x=40 * (i % 6), y=50 * (i // 6), width=36, height=44, score=0.9) for i in range(15)
+            ]
+
+    real = pictures.build_pipeline
+
+    def build(detector, predictor, workspace):
+        pipeline = real(detector, predictor, workspace)
+        pipeline.detector = Crowd()
+        return pipeline
+
+    monkeypatch.setattr(pictures, "build_pipeline", build)
+    page = _run(("crowd.png", _png(np.full((240, 320, 3), 90, np.uint8))), detector="haar")
+    assert not page.exception
+    assert page.subheader[0].value == "15 faces"
+    assert len(page.dataframe[0].value) == 15
+    heads = [item.value for item in page.markdown if item.value.startswith("**#")]
+    assert len(heads) == picture_view.FACES_PER_PAGE
+
+
+def test_the_annotated_picture_has_the_size_of_its_own(model):
+    image = draw_portrait("happiness", np.random.default_rng(0), size=800)
+    picture = Picture("face.png", _png(image))
+    pipeline = build_pipeline("whole-image", load_predictor("first", _workspace()), _workspace())
+    result = analyze_picture(picture.data, pipeline)
+    drawn = np.asarray(
+        Image.open(io.BytesIO(picture_view._encode_annotated(picture, result, OverlayStyle())))
+    )
+    assert drawn.shape == image.shape
+    assert (drawn != image).any()
+
+
+def test_downloads_hold_every_face(model):
+    pipeline = build_pipeline("whole-image", load_predictor("first", _workspace()), _workspace())
+    image = draw_portrait("happiness", np.random.default_rng(0), size=160)
+    analysis = pipeline.examine(image)
+    (row,) = compute_rows(analysis.faces)
+    document = json.loads(json.dumps(export_json([("face.png", analysis)])))
+    (face,) = document["images"][0]["faces"]
+    assert face["label"] == row["label"]
+    assert list(face["probabilities"].values()) == sorted(face["probabilities"].values(), reverse=True)
+
+
+def test_a_bad_picture_raises_before_anything_is_kept(model):
+    pipeline = build_pipeline("whole-image", load_predictor("first", _workspace()), _workspace())
+    with pytest.raises(MediaError):
+        analyze_picture(b"", pipeline)
+
+
+def test_the_cache_forgets_what_was_not_used_for_longest():
+    cache: SessionCache[int] = SessionCache(2)
+    cache.put(("a",), 1)
+    cache.put(("b",), 2)
+    assert cache.get(("a",)) == 1
+    cache.put(("c",), 3)
+    assert ("b",) not in cache
+    assert ("a",) in cache
+    assert ("c",) in cache
