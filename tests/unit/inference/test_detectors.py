@@ -1,0 +1,125 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from fer_core.checkpoint import FramingSpec
+from fer_core.errors import ConfigError, FerError
+from fer_core.inference.crop import compute_square
+from fer_core.inference.detectors import (
+    DETECTORS,
+    HaarDetector,
+    WholeImageDetector,
+    build_detector,
+    choose_detector,
+    default_detector,
+    merge_boxes,
+)
+from fer_core.inference.images import load_image
+from fer_core.inference.sample import load_sample
+from fer_core.inference.weights import YUNET, weights_path
+from fer_core.types import FaceBox
+
+SAMPLE_FACE = (224, 115)
+"""Centre of the face on the sample picture, in pixels, read off it by eye."""
+
+
+@pytest.fixture
+def with_yunet(workspace, shared):
+    path = weights_path(YUNET, workspace)
+    path.parent.mkdir(parents=True)
+    shutil.copy(shared / "models" / YUNET.file_name, path)
+    return workspace
+
+
+def assert_is_sample_face(boxes):
+    assert len(boxes) >= 1
+    center = boxes[0].center
+    assert abs(center[0] - SAMPLE_FACE[0]) < 20
+    assert abs(center[1] - SAMPLE_FACE[1]) < 25
+    assert 80 < boxes[0].height < 160
+
+
+def test_haar_finds_the_sample_face_with_nothing_installed(workspace):
+    boxes = build_detector("haar", workspace).detect(load_sample())
+    assert_is_sample_face(boxes)
+    assert 0 <= boxes[0].score <= 1
+
+
+def test_yunet_and_haar_answer_in_one_convention(with_yunet):
+    yunet = build_detector("yunet", with_yunet).detect(load_sample())
+    assert_is_sample_face(yunet)
+    haar = build_detector("haar", with_yunet).detect(load_sample())[0]
+    assert haar.height == pytest.approx(yunet[0].height, rel=0.2)
+    assert haar.width == pytest.approx(yunet[0].width, rel=0.25)
+
+
+@pytest.mark.parametrize("name", ["yunet", "haar"])
+def test_boxes_are_best_first_and_in_the_pictures_own_pixels(with_yunet, name):
+    sample = load_sample()
+    large = np.tile(sample, (4, 4, 1))[:1400, :2000]
+    boxes = build_detector(name, with_yunet).detect(large)
+    assert len(boxes) >= 4, "the same face, many times"
+    assert [box.score for box in boxes] == sorted((box.score for box in boxes), reverse=True)
+    assert max(box.x + box.width for box in boxes) > 1300
+
+
+@pytest.mark.parametrize("name", ["yunet", "haar"])
+@pytest.mark.parametrize("shape", [(16, 16), (16, 1000), (1000, 16), (700, 700)])
+def test_pictures_without_a_face(with_yunet, name, shape):
+    assert build_detector(name, with_yunet).detect(np.full((*shape, 3), 128, np.uint8)) == []
+
+
+@pytest.mark.parametrize("name", ["faceapi_angry", "faceapi_happy", "faceapi_sad", "faceapi_surprised"])
+def test_yunet_finds_the_one_face_of_a_portrait(with_yunet, shared, name):
+    image = load_image(shared / "media" / "photos" / f"{name}.jpg")
+    assert len(build_detector("yunet", with_yunet).detect(image)) == 1
+
+
+def test_yunet_finds_all_29_of_the_solvay_conference(with_yunet, shared):
+    image = load_image(shared / "media" / "photos" / "human_solvay1927.jpg")
+    assert len(build_detector("yunet", with_yunet).detect(image)) == 29
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 48), (200, 120), (66, 88)])
+def test_whole_image_is_the_square_in_the_middle(height, width):
+    framing = FramingSpec(side_per_height=1.2, shift_up=0.05)
+    boxes = WholeImageDetector(framing=framing).detect(np.zeros((height, width, 3), np.uint8))
+    square = compute_square(boxes[0], framing)
+    side = min(height, width)
+    assert (square.x, square.y, square.side) == pytest.approx(((width - side) / 2, (height - side) / 2, side))
+
+
+def test_choice_says_why_it_is_not_yunet(workspace, tmp_path):
+    assert default_detector(workspace) == "haar"
+    assert "fer fetch yunet" in choose_detector(workspace).note
+    path = weights_path(YUNET, workspace)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not the network")
+    assert "damaged" in choose_detector(workspace).note
+    with pytest.raises(FerError, match="SHA-256"):
+        build_detector("yunet", workspace)
+
+
+def test_choice_is_yunet_where_it_is_installed(with_yunet):
+    assert choose_detector(with_yunet).name == "yunet"
+    assert choose_detector(with_yunet).note is None
+
+
+def test_names_and_options_are_checked(workspace):
+    assert set(DETECTORS) == {"yunet", "haar", "whole-image"}
+    with pytest.raises(ConfigError, match="Did you mean 'yunet'"):
+        build_detector("yunett", workspace)
+    with pytest.raises(FerError, match="fer fetch yunet"):
+        build_detector("yunet", workspace)
+    for options in ({"min_face": 0}, {"min_neighbors": 0}, {"max_side_px": 10}):
+        with pytest.raises(ConfigError):
+            HaarDetector(**options)
+
+
+def test_merging_keeps_the_best_of_overlapping_boxes():
+    def box(x, score, size=100):
+        return FaceBox(x=x, y=0, width=size, height=size, score=score)
+
+    kept = merge_boxes([box(0, 0.7), box(10, 0.9), box(300, 0.5), box(20, 0.6, size=30)])
+    assert [(item.x, item.score) for item in kept] == [(10, 0.9), (300, 0.5)]

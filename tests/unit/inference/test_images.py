@@ -1,0 +1,149 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from fer_core.errors import MediaError
+from fer_core.inference.images import MAX_PIXELS, load_image
+from fer_core.inference.sample import load_sample
+
+
+def encode(image, kind="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def gradient(mode="RGB", size=(40, 30)):
+    rng = np.random.default_rng(0)
+    return Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).convert(mode)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP"])
+def test_lossless_formats_come_back_as_they_were(kind):
+    image = gradient()
+    options = {"lossless": True} if kind == "WEBP" else {}
+    loaded = load_image(encode(image, kind, **options))
+    assert loaded.dtype == np.uint8
+    assert (loaded == np.asarray(image)).all()
+    assert loaded.flags.writeable
+    assert loaded.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("L", "PNG"), ("P", "PNG"), ("CMYK", "JPEG"), ("1", "PNG"), ("P", "GIF")]
+)
+def test_every_colour_mode_becomes_rgb(mode, kind):
+    loaded = load_image(encode(gradient(mode), kind))
+    assert loaded.shape == (30, 40, 3)
+    assert np.abs(loaded.astype(int) - np.asarray(gradient(mode).convert("RGB"))).mean() < 20
+
+
+def test_sixteen_bit_gray_is_scaled_not_clipped():
+    values = np.linspace(0, 65535, 32 * 32).astype(np.uint16).reshape(32, 32)
+    loaded = load_image(encode(Image.fromarray(values)))
+    assert loaded[0, 0, 0] == 0
+    assert loaded[-1, -1, 0] == 255
+    assert abs(int(loaded[16, 0, 0]) - 128) <= 2
+
+
+def test_transparent_parts_become_white():
+    image = Image.new("RGBA", (20, 20), (200, 0, 0, 0))
+    image.paste((200, 0, 0, 255), (0, 0, 10, 20))
+    loaded = load_image(encode(image))
+    assert loaded[5, 5].tolist() == [200, 0, 0]
+    assert loaded[5, 15].tolist() == [255, 255, 255]
+
+
+def test_camera_orientation_is_applied():
+    image = Image.new("RGB", (40, 20), "black")
+    image.paste("white", (0, 0, 20, 20))  # left half white
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
+    loaded = load_image(encode(image, "JPEG", exif=exif))
+    assert loaded.shape == (40, 20, 3)
+    assert loaded[5].mean() > 240, "the left half is on top now"
+    assert loaded[-5].mean() < 15
+
+
+def test_path_or_bytes(tmp_path):
+    (tmp_path / "misnamed.txt").write_bytes(encode(gradient()))
+    assert load_image(tmp_path / "misnamed.txt").shape == (30, 40, 3), "content decides, not the name"
+
+
+def png_header(width, height):
+    """A PNG that promises a size and has next to no pixels."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (png_header(30_000, 30_000), "too large"),
+        (png_header(200_000, 200_000), "too large"),
+        (png_header(40_000, 100), "too large"),
+        (png_header(100, 100), "damaged or cut short"),
+        (encode(Image.new("RGB", (1, 1))), "1 x 1"),
+        (encode(gradient())[:300], "damaged or cut short"),
+        (encode(gradient(size=(400, 400)), "JPEG")[:5000], "damaged or cut short"),
+        (b"", "no picture|empty"),
+        (b"just some text, named photo.jpg", "no picture"),
+        (b"GIF89a", "no picture|damaged"),
+        (b"\xff\xd8\xff\xe0" + bytes(50), "no picture|damaged"),
+        (b"%PDF-1.7 hello", "no picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n", "no picture"),
+        (encode(Image.fromarray(np.ones((32, 32), np.float32)), "TIFF"), "floating point"),
+    ],
+)
+def test_what_is_no_picture_is_refused_in_words(data, match):
+    with pytest.raises(MediaError, match=match):
+        load_image(data)
+
+
+def test_limit_admits_a_phone_camera():
+    assert MAX_PIXELS >= 50_000_000
+
+
+def test_missing_files_and_folders(tmp_path):
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    for path, match in [
+        (tmp_path / "none.jpg", "does not exist"),
+        (tmp_path, "folder"),
+        (tmp_path / "empty.jpg", "empty"),
+    ]:
+        with pytest.raises(MediaError, match=match):
+            load_image(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"]),
+    st.integers(0, 400),
+)
+def test_damaged_pictures_raise_nothing_but_media_errors(noise, kind, position):
+    data = bytearray(encode(gradient(), kind))
+    data[position : position + len(noise)] = noise
+    try:
+        assert load_image(bytes(data)).ndim == 3
+    except MediaError as error:
+        assert str(error)
+
+
+def test_sample():
+    assert load_sample().shape == (512, 512, 3)
