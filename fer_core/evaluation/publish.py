@@ -148,6 +148,6 @@ expect slightly less, and on other kinds of images clearly less.
 Research, teaching, and prototypes in which the people shown have agreed and a person checks the result.
 
 Not for: decisions about people (hiring, work, schools, credit, border or police work), lie detection,
-diagnosis, or watching people without their consent. The EU's AI Act (Art. 5(1)(f)) prohibits inferring emotions
-from faces at work and in schools, medical and safety reasons aside.
+diagnosis, or watching people without their consent. The EU's AI Act (Art. 5(1)(f)) prohibits inferring
+emotions from faces at work and in schools, medical and safety reasons aside.
 """

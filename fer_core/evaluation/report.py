@@ -15,7 +15,7 @@ from fer_core.errors import DataError
 from fer_core.evaluation.metrics import Scores, compute_scores
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
 from fer_core.io import atomic_path, write_json
-from fer_core.models import load_checkpoint
+from fer_core.models import load_checkpoint, resolve_device
 from fer_core.runs.layout import PREDICTIONS_FILE, REPORT_FILE
 
 SCHEMA_VERSION: Final[int] = 1
@@ -72,9 +72,7 @@ def evaluate_checkpoint(
             f"{', '.join(dataset.info.classes)}; they can't be compared"
         )
     targets = compute_targets(dataset, split, "majority")
-    target_device = torch.device(
-        ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    )
+    target_device = resolve_device(device)
     model = model.to(target_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     logits = compute_logits(
         model, dataset.images, targets.indices, info.input, device=target_device, on_progress=on_progress

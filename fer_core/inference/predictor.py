@@ -13,8 +13,6 @@ from fer_core.types import FaceBox, Float32Array, Prediction, UInt8Array
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
-    import torch
-
     from fer_core.models import FerModel
 
 BATCH_SIZE: Final[int] = 64
@@ -36,6 +34,8 @@ class TorchPredictor:
             ConfigError: there is no such device here.
         """
         import torch
+
+        from fer_core.models import resolve_device
 
         self._info = info
         self.device = resolve_device(device)
@@ -93,25 +93,6 @@ def check_crops(crops: UInt8Array, spec: InputSpec) -> None:
     if crops.dtype != np.uint8 or crops.ndim != len(expected) + 1 or crops.shape[1:] != expected:
         shape = " x ".join(map(str, ("N", *expected)))
         raise ConfigError(f"crops are {crops.dtype} of shape {crops.shape}; the model takes uint8, {shape}")
-
-
-def resolve_device(device: str) -> "torch.device":
-    """Return the torch device called `device`; `auto` is CUDA where there is one, else the CPU.
-
-    Raises:
-        ConfigError: torch does not know it, or this machine has none.
-    """
-    import torch
-
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-        torch.empty(1, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as cause:
-        reason = str(cause).splitlines()[0]
-        raise ConfigError(f"device {device!r} can't be used here: {reason} Use 'auto' or 'cpu'.") from cause
-    return found
 
 
 def load_predictor(reference: str, workspace: Workspace, *, device: str = "auto") -> Predictor:
