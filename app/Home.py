@@ -1,3 +1,4 @@
+# ruff: noqa: N999 - `Home` is the name that people type
 """Entry point of the dashboard: `streamlit run app/Home.py`. Sets the page up, routes, and shows errors."""
 
 import streamlit as st

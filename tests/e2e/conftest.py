@@ -1,0 +1,79 @@
+"""A served dashboard and a real browser."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, save_random_model, serve_dashboard
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from fer_core.checkpoint import list_checkpoints
+from fer_core.workspace import Workspace
+
+TIMEOUT_MS = 30_000
+
+
+@pytest.fixture(scope="session")
+def dashboard_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A fresh workspace; with a model of random weights where none ships with the project."""
+    workspace = Workspace(tmp_path_factory.mktemp("e2e") / "workspace")
+    if not list_checkpoints(workspace):
+        save_random_model(workspace, "random")
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def dashboard_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server prints to."""
+    return tmp_path_factory.mktemp("log") / "server.log"
+
+
+@pytest.fixture(scope="module")
+def dashboard_url(dashboard_workspace: Workspace, dashboard_log: Path) -> Iterator[str]:
+    """Address of a dashboard that runs for one module; what it logs must hold no traceback and no warning."""
+    with serve_dashboard(dashboard_workspace, dashboard_log) as url:
+        yield url
+    log = dashboard_log.read_text()
+    assert "Traceback" not in log, log
+    assert "deprecat" not in log.lower(), log
+    assert "Session State API" not in log, log
+
+
+@pytest.fixture(scope="module")
+def launch_browser() -> Iterator[Callable[..., Browser]]:
+    """Starts a Chromium: `launch_browser(extra_flags)`. One that is missing is a failure, not a skip."""
+    with sync_playwright() as playwright, ExitStack() as browsers:
+
+        def launch(extra_flags: Sequence[str] = ()) -> Browser:
+            browser = playwright.chromium.launch(
+                executable_path=find_browser(), args=[*BROWSER_FLAGS, *extra_flags]
+            )
+            browsers.callback(browser.close)
+            return browser
+
+        yield launch
+
+
+@pytest.fixture(scope="module")
+def dashboard_browser(launch_browser: Callable[..., Browser]) -> Browser:
+    """One browser for the module."""
+    return launch_browser()
+
+
+@pytest.fixture
+def open_page(dashboard_browser: Browser, dashboard_url: str) -> Iterator[Callable[..., Page]]:
+    """Opens a page of the dashboard: `open_page("analyze_media", color_scheme="dark")`."""
+    with ExitStack() as contexts:
+
+        def open_(path: str = "", **options: object) -> Page:
+            context = dashboard_browser.new_context(
+                **{"viewport": {"width": 1280, "height": 1200}, **options}
+            )
+            contexts.callback(context.close)
+            context.set_default_timeout(TIMEOUT_MS)
+            page = context.new_page()
+            page.goto(f"{dashboard_url}/{path}")
+            return page
+
+        yield open_

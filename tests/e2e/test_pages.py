@@ -1,0 +1,153 @@
+"""The pages in a real browser."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from tests.e2e.dashboard import moving_face, write_clip
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from fer_core.inference.sample import load_sample
+from fer_core.labels import EMOTIONS
+from fer_core.palette import EMOTION_COLORS, UNKNOWN_COLOR, hex_to_rgb
+
+pytestmark = pytest.mark.e2e
+
+EXPRESSION = re.compile(rf"#1 ({'|'.join((*EMOTIONS, 'uncertain'))})")
+
+
+@pytest.fixture(scope="module")
+def astronaut(tmp_path_factory):
+    path = tmp_path_factory.mktemp("media") / "astronaut.jpg"
+    Image.fromarray(load_sample()).save(path, quality=95)
+    return path
+
+
+def _upload(page: Page, path, *, tab: int = 0) -> None:
+    page.locator("input[type=file]").nth(tab).set_input_files(path)
+
+
+def _shown_picture(page: Page, alt: str) -> np.ndarray:
+    """The pixels of a picture on the page, as the browser got them."""
+    image = page.get_by_alt_text(alt)
+    expect(image).to_be_visible()
+    address = image.get_attribute("src")
+    assert address is not None
+    response = page.request.get(
+        address if address.startswith("http") else page.url.rsplit("/", 1)[0] + address
+    )
+    assert response.ok
+    return np.asarray(Image.open(io.BytesIO(response.body())).convert("RGB"))
+
+
+def _num_pixels_like(image: np.ndarray, color: str) -> int:
+    return int((np.abs(image.astype(int) - hex_to_rgb(color)).max(axis=2) < 12).sum())
+
+
+def test_home_shows_its_three_ways_and_they_lead_somewhere(open_page):
+    page = open_page()
+    for title in ("Analyze pictures and videos", "Go live", "Train a model"):
+        expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(page.get_by_text("base no decision about a person on it")).to_be_visible()
+    page.get_by_role("button", name="Open Analyze media").click()
+    expect(page.get_by_role("heading", name="Analyze media")).to_be_visible()
+    page.get_by_role("link", name="Home").first.click()
+    page.get_by_role("button", name="Open Live webcam").click()
+    expect(page.get_by_role("heading", name="Live webcam")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_an_uploaded_picture_gets_its_box_and_label(open_page, astronaut):
+    page = open_page("analyze_media")
+    _upload(page, astronaut)
+    label = page.get_by_text(EXPRESSION).first
+    expect(label).to_be_visible()
+    found = EXPRESSION.search(label.inner_text())
+    assert found is not None
+    color = EMOTION_COLORS.get(found[1], UNKNOWN_COLOR)
+    drawn = _shown_picture(page, "astronaut.jpg with 1 face marked")
+    plain = np.asarray(Image.open(astronaut).resize(drawn.shape[1::-1]))
+    # The box alone is some 400 px long and 3 px wide.
+    assert _num_pixels_like(drawn, color) > _num_pixels_like(plain, color) + 500
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Annotated picture (PNG)").click()
+    with Image.open(download.value.path()) as saved:
+        assert saved.format == "PNG"
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table (CSV)").click()
+    header, row = download.value.path().read_text().splitlines()
+    assert header.split(",")[:2] == ["picture", "face"]
+    assert row.startswith("astronaut.jpg,1,")
+
+
+def test_what_is_no_picture_gets_a_clear_message(open_page, tmp_path):
+    notes = tmp_path / "notes.png"
+    notes.write_text("this is text, whatever its name says")
+    page = open_page("analyze_media")
+    _upload(page, notes)
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_contain_text("notes.png")
+    expect(alert).to_contain_text("no picture that can be read")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_video_is_annotated_and_its_timeline_answers_clicks(open_page, tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", moving_face(40), fps=15)
+    page = open_page("analyze_media")
+    page.get_by_role("tab", name="Video").click()
+    _upload(page, clip, tab=1)
+    page.get_by_role("button", name="Analyze the video").click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    expect(page.get_by_role("progressbar").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Over time")).to_be_visible(timeout=60_000)
+    played = page.locator("video").evaluate(
+        """async (video) => {
+            video.muted = true;
+            await video.play();
+            await new Promise((done) => video.addEventListener("timeupdate", done, {once: true}));
+            return [video.videoWidth, video.videoHeight, video.error];
+        }"""
+    )
+    assert played == [640, 480, None]
+    caption = page.get_by_text(re.compile(r"^\d\.\d\d s, frame \d+$"))
+    before = caption.inner_text()
+    chart = page.locator(".st-key-video_timeline .nsewdrag").first
+    box = chart.bounding_box()
+    assert box is not None
+    share = 0.9 if float(before.split()[0]) < 1.3 else 0.1
+    chart.scroll_into_view_if_needed()
+    chart.hover(position={"x": share * box["width"], "y": 0.5 * box["height"]})
+    chart.click(position={"x": share * box["width"], "y": 0.5 * box["height"]})
+    expect(caption).not_to_have_text(before)
+    assert abs(float(caption.inner_text().split()[0]) - share * 2.6) < 0.4
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table (CSV)").click()
+    assert len(download.value.path().read_text().splitlines()) >= 40
+
+
+def test_text_called_mp4_gets_a_clear_message(open_page, tmp_path):
+    notes = tmp_path / "notes.mp4"
+    notes.write_text("this is text, whatever its name says")
+    page = open_page("analyze_media")
+    page.get_by_role("tab", name="Video").click()
+    _upload(page, notes, tab=1)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("not a video that can be read")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_dark_pages_are_dark_and_complete(open_page):
+    page = open_page("analyze_media", color_scheme="dark")
+    page.get_by_text("Show the sample picture").click()
+    expect(page.get_by_role("heading", name="All faces")).to_be_visible()
+    background = page.get_by_test_id("stApp").evaluate("(app) => getComputedStyle(app).backgroundColor")
+    assert max(int(value) for value in re.findall(r"\d+", background)[:3]) < 60
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(open_page):
+    page = open_page("analyze_media", viewport={"width": 400, "height": 900})
+    page.get_by_text("Show the sample picture").click()
+    expect(page.get_by_role("heading", name="All faces")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
