@@ -42,5 +42,8 @@ bench: $(VENV)/.runtime ## measure live and video
 	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/video.py
 
+screenshots: $(VENV)/.dev browser ## take the README's screenshots
+	$(BIN)/python docs/make_screenshots.py
+
 clean: ## remove the virtual environment and caches; the workspace stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -56,7 +56,7 @@ def choose_model(workspace: Workspace, *, key: str = Key.MODEL) -> CheckpointEnt
         empty_state(
             "No model on this machine yet",
             "Train one in a terminal, then reload this page:\n\n"
-            "```bash\nfer import synthetic\nfer train\n```\n\n"
+            "```text\nfer train --preset quick\n```\n\n"
             "or copy a checkpoint's folder into `checkpoints/`.",
             icon=":material/neurology:",
         )

@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, save_random_model, serve_dashboard
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from fer_core.checkpoint import list_checkpoints
 from fer_core.workspace import Workspace
+from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, save_random_model, serve_dashboard
 
 TIMEOUT_MS = 30_000
 

@@ -5,13 +5,13 @@ import re
 
 import numpy as np
 import pytest
-from tests.e2e.dashboard import moving_face, write_clip
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from fer_core.inference.sample import load_sample
 from fer_core.labels import EMOTIONS
 from fer_core.palette import EMOTION_COLORS, UNKNOWN_COLOR, hex_to_rgb
+from tests.e2e.dashboard import moving_face, write_clip
 
 pytestmark = pytest.mark.e2e
 
