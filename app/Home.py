@@ -4,13 +4,13 @@
 import streamlit as st
 
 from app.ui import landing
-from app.ui.layout import LOGO_SVG, apply_style
+from app.ui.layout import ICON_SVG, LOGO_SVG, apply_style
 from app.ui.messages import error_boundary
 from app.ui.navigation import build_pages
 
 st.set_page_config(
     page_title="FER workbench",
-    page_icon=":material/familiar_face_and_zone:",
+    page_icon=ICON_SVG,
     layout="wide",
     menu_items={"About": "FER workbench: apparent facial expressions, from data to a model to the webcam."},
 )

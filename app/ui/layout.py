@@ -4,12 +4,19 @@ from typing import Final
 
 import streamlit as st
 
-LOGO_SVG: Final[str] = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 176 32" width="176" height="32">'
+_FACE_SVG: Final[str] = (
     '<g fill="none" stroke="#3d9bd6" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round">'
     '<path d="M3 10V5.5A2.5 2.5 0 0 1 5.5 3H10M22 3h4.5A2.5 2.5 0 0 1 29 5.5V10M29 22v4.5A2.5 2.5 '
     '0 0 1 26.5 29H22M10 29H5.5A2.5 2.5 0 0 1 3 26.5V22"/><path d="M10.5 19q5.5 5.5 11 0"/></g>'
     '<g fill="#3d9bd6"><circle cx="11.5" cy="12.5" r="1.9"/><circle cx="20.5" cy="12.5" r="1.9"/></g>'
+)
+ICON_SVG: Final[str] = (
+    f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" width="32" height="32">{_FACE_SVG}</svg>'
+)
+"""Ours, since browsers fetch a Material icon in the tab from fonts.gstatic.com: the page works offline."""
+LOGO_SVG: Final[str] = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 176 32" width="176" height="32">'
+    f"{_FACE_SVG}"
     '<text x="39" y="21.5" font-family="Source Sans, Source Sans Pro, sans-serif" font-size="16.5" '
     'font-weight="600" fill="#5f8fb0">FER workbench</text></svg>'
 )

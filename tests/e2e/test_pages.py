@@ -59,6 +59,18 @@ def test_home_shows_its_three_ways_and_they_lead_somewhere(open_page):
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
+def test_pages_contact_nobody_but_their_own_server(open_page, dashboard_url):
+    page = open_page()
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    for path in ("", "analyze_media", "live_webcam"):
+        page.goto(f"{dashboard_url}/{path}")
+        expect(page.get_by_test_id("stHeading").first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+    assert addresses
+    assert [url for url in addresses if not url.startswith((dashboard_url, "data:", "blob:"))] == []
+
+
 def test_an_uploaded_picture_gets_its_box_and_label(open_page, astronaut):
     page = open_page("analyze_media")
     _upload(page, astronaut)
