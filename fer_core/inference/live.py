@@ -96,6 +96,11 @@ class _Engine:
         self._painters = [OverlayPainter(settings.style) for _ in predictors]
         self._frame_size: tuple[int, ...] = ()
 
+    def has_parts(self, detector: FaceDetector, predictors: Sequence[Predictor]) -> bool:
+        """Whether these very parts are in use."""
+        parts = list(map(id, (self.detector, *self.predictors)))
+        return parts == list(map(id, (detector, *predictors)))
+
     def follow(self, before: "_Engine | None") -> None:
         """Go on with the faces of the engine that this one replaces, where they can be kept."""
         if before is not None and before.detector is self.detector:
@@ -225,7 +230,7 @@ class LiveSession:
             raise ConfigError(f"{len(predictors)} models were given; expected 1 to {MAX_MODELS}")
         settings = settings or LiveSettings()
         before = self._engine
-        if before is not None and before.detector is detector and before.predictors == tuple(predictors):
+        if before is not None and before.has_parts(detector, predictors):
             with self._lock:
                 self._settings = settings
             return
@@ -233,9 +238,10 @@ class LiveSession:
         engine = _Engine(detector, predictors, settings)
         # Taken so that no step of the old engine runs while its faces are handed over.
         with self._step_lock, self._lock:
-            kept = dict(zip(self._engine.predictors, self._histories, strict=True)) if self._engine else {}
+            models = self._engine.predictors if self._engine else ()
+            kept = {id(model): history for model, history in zip(models, self._histories, strict=False)}
             self._histories = [
-                kept.get(model) or ProbabilityHistory(model.info.classes, length_s=_HISTORY_S)
+                kept.get(id(model)) or ProbabilityHistory(model.info.classes, length_s=_HISTORY_S)
                 for model in predictors
             ]
             engine.follow(self._engine)

@@ -1,0 +1,214 @@
+"""The live page in a real browser whose camera plays a known face."""
+
+import io
+import re
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from fer_core.inference.detectors import build_detector
+from fer_core.inference.tracking import compute_iou
+from fer_core.palette import emotion_color, hex_to_rgb
+from fer_core.types import FaceBox
+from fer_core.workspace import PROJECT_ROOT, Workspace
+from tests.e2e.dashboard import serve_dashboard
+from tests.e2e.live_support import FRAME_SIZE, camera_frame, save_constant_model, write_camera_file
+from tests.e2e.watched_live import read_watch
+
+pytestmark = pytest.mark.e2e
+
+COUNTS = re.compile(r"([\d,]+) of ([\d,]+) frames analyzed · ([\d,]+) dropped · ([\d,]+) failed")
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def live_workspace(tmp_path_factory):
+    workspace = Workspace(tmp_path_factory.mktemp("live") / "workspace")
+    save_constant_model(workspace, "zz-disgusted", "disgust")  # the last name is first in the list
+    save_constant_model(workspace, "aa-sad", "sadness")
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def live_url(live_workspace, tmp_path_factory):
+    """The live page of a dashboard that is served for this module."""
+    log = tmp_path_factory.mktemp("log") / "server.log"
+    with serve_dashboard(live_workspace, log, environment={"HF_TOKEN": "hf_not_to_be_sent"}) as url:
+        yield f"{url}/live_webcam"
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def browser(launch_browser, tmp_path_factory):
+    camera = write_camera_file(tmp_path_factory.mktemp("camera") / "face.y4m")
+    return launch_browser(
+        [
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera}",
+        ]
+    )
+
+
+@contextmanager
+def started(browser, url, model="zz-disgusted/best"):
+    """A tab whose camera plays."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1300})
+    page.goto(url)
+    choose(page, "Model", model)
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("button", name="Start the camera").click(timeout=PATIENCE_MS)
+    expect(frame.get_by_role("button", name="Stop")).to_be_visible(timeout=PATIENCE_MS)
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    box = page.get_by_role("combobox", name=re.compile(label)).first
+    box.click(timeout=PATIENCE_MS)
+    page.get_by_role("option", name=option, exact=True).click(timeout=PATIENCE_MS)
+
+
+def read_counts(page: Page) -> tuple[int, int, int, int]:
+    """Frames analyzed, received, dropped and failed, as the page says."""
+    text = page.get_by_text(COUNTS).inner_text(timeout=PATIENCE_MS)
+    return tuple(int(item.replace(",", "")) for item in COUNTS.search(text).groups())
+
+
+def wait_for(condition, message, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, message() if callable(message) else message
+        time.sleep(0.5)
+    return result
+
+
+def share_over(page: Page, seconds: float) -> float:
+    """Analyzed over received frames of the next seconds."""
+    before = read_counts(page)
+    time.sleep(seconds)
+    after = read_counts(page)
+    assert after[1] > before[1], "no frames come"
+    return (after[0] - before[0]) / (after[1] - before[1])
+
+
+def take_snapshot(page: Page) -> np.ndarray:
+    with page.expect_download(timeout=PATIENCE_MS) as download:
+        page.get_by_role("button", name="Snapshot").click()
+    return np.asarray(Image.open(io.BytesIO(download.value.path().read_bytes())))
+
+
+def drawn_box(picture: np.ndarray, emotion: str) -> FaceBox:
+    """The box that is drawn in the colour of `emotion`, in pixels of the camera's picture."""
+    import cv2
+
+    mask = (picture == np.array(hex_to_rgb(emotion_color(emotion)), np.uint8)).all(axis=2)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    x, y, width, height, _ = max(stats[1:].tolist(), key=lambda row: row[2] * row[3])
+    scale = FRAME_SIZE[0] / picture.shape[1]
+    return FaceBox(x=x, y=y, width=width, height=height, score=1.0).scaled(scale)
+
+
+def test_the_stream_is_annotated_and_keeps_up(browser, live_url):
+    with started(browser, live_url) as page:
+        expect(page.get_by_text("disgust", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+        # The last of several windows: at first Chromium negotiates, and the machine may be busy with others.
+        shares = []
+        wait_for(
+            lambda: shares.append(share_over(page, 5)) or shares[-1] >= 0.9,
+            lambda: f"shares of frames analyzed: {shares}",
+        )
+        analyzed, received, dropped, failed = read_counts(page)
+        assert failed == 0
+        assert analyzed + dropped == received
+
+        picture = take_snapshot(page)
+        (expected,) = build_detector("haar").detect(np.ascontiguousarray(camera_frame()[:, ::-1]))
+        found = drawn_box(picture, "disgust")
+        assert compute_iou([expected], [found])[0, 0] > 0.6, (expected, found)
+
+        video = page.frame_locator("iframe").locator("video")
+        before = video.evaluate("v => v.currentTime")
+        time.sleep(2)
+        assert video.evaluate("v => v.currentTime") > before + 1
+        # What the browser shows has the label's green somewhere; the sample picture has none.
+        green = video.evaluate(
+            """v => {
+                const canvas = document.createElement('canvas');
+                canvas.width = v.videoWidth; canvas.height = v.videoHeight;
+                const context = canvas.getContext('2d'); context.drawImage(v, 0, 0);
+                const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+                let number = 0;
+                for (let i = 0; i < data.length; i += 4)
+                    if (data[i + 1] > data[i] + 50 && data[i + 1] > data[i + 2] + 15) number++;
+                return number;
+            }"""
+        )
+        assert green > 300
+
+
+def test_models_are_swapped_and_compared_while_it_plays(browser, live_url):
+    with started(browser, live_url) as page:
+        expect(page.get_by_text("disgust", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+        analyzed = read_counts(page)[0]
+        choose(page, "Model", "aa-sad/best")
+        expect(page.get_by_test_id("stMetricValue")).to_have_text("sadness", timeout=PATIENCE_MS)
+        wait_for(lambda: read_counts(page)[0] > analyzed + 20, "the stream stopped at the swap")
+
+        page.get_by_text("Compare with a second model").click()
+        choose(page, "Model", "zz-disgusted/best")
+        choose(page, "Face detector", "Whole picture")
+        video = page.frame_locator("iframe").locator("video")
+        wait_for(
+            lambda: video.evaluate("v => v.videoWidth / v.videoHeight") > 2,
+            lambda: f"still {video.evaluate('v => [v.videoWidth, v.videoHeight]')}",
+        )
+        assert read_counts(page)[3] == 0
+
+
+def test_a_predictor_that_raises_on_every_tenth_frame_does_not_end_the_stream(
+    browser, live_workspace, tmp_path
+):
+    script = PROJECT_ROOT / "tests" / "e2e" / "failing_live.py"
+    log = tmp_path / "server.log"
+    with serve_dashboard(live_workspace, log, script=script) as url, started(browser, url) as page:
+        video = page.frame_locator("iframe").locator("video")
+        wait_for(lambda: read_counts(page)[3] >= 1, "nothing failed")
+        seconds = video.evaluate("v => v.currentTime")
+        wait_for(lambda: read_counts(page)[3] >= 5, lambda: f"it ended: {read_counts(page)}")
+        analyzed, _, _, failed = read_counts(page)
+        assert 7 <= analyzed / failed <= 13  # nine to one; the page's figures are a moment old
+        assert video.evaluate("v => v.currentTime") > seconds + 1
+        expect(page.get_by_text("RuntimeError")).to_be_visible()
+        expect(page.get_by_text("every tenth frame fails")).to_be_visible()
+        expect(page.get_by_text("Traceback")).to_have_count(0)
+    assert log.read_text().count("Traceback") == 1  # the first is logged, the rest counted
+
+
+def test_a_second_tab_works_at_once_and_nothing_stays_after_both(browser, live_workspace, tmp_path):
+    script = PROJECT_ROOT / "tests" / "e2e" / "watched_live.py"
+    watch = live_workspace.root / "watch.json"
+    with serve_dashboard(live_workspace, tmp_path / "server.log", script=script) as url:
+        with started(browser, url) as first:
+            wait_for(lambda: read_counts(first)[0] > 30, "the first tab does not get going")
+            memory = read_watch(watch)["rss"]
+            with started(browser, url) as second:
+                wait_for(lambda: read_counts(second)[0] > 30, "the second tab does not get going")
+                analyzed = read_counts(first)[0]
+                wait_for(lambda: read_counts(first)[0] > analyzed + 10, "the first tab stands")
+                running = read_watch(watch)
+                assert running["engines"] == 2
+                assert sum(name.startswith("async_media") for name in running["threads"]) == 2
+        # A closed tab says nothing: WebRTC notices after half a minute without an answer.
+        wait_for(
+            lambda: read_watch(watch)["threads"] == [] and read_watch(watch)["engines"] == 0,
+            lambda: read_watch(watch),
+            seconds=90,
+        )
+        assert read_watch(watch)["rss"] < 1.1 * memory
