@@ -93,23 +93,34 @@ def analyze_pictures(
 
     A picture that can't be read becomes a message and is left out; the others are returned in order.
     """
-    cache: SessionCache[PictureResult] = st.session_state.setdefault(
-        Key.ANALYSES, SessionCache[PictureResult](_MAX_CACHED)
+    cache: SessionCache[PictureResult | MediaError] = st.session_state.setdefault(
+        Key.ANALYSES, SessionCache[PictureResult | MediaError](_MAX_CACHED)
     )
     model = checkpoint_fingerprint(entry)
     keys = [(hashlib.sha256(item.data).hexdigest(), model, detector) for item in pictures]
-    if all(key in cache for key in keys):
-        return [(picture, cache.get(key)) for picture, key in zip(pictures, keys, strict=True)]
-    bar = st.progress(0.0, "Loading the model…")
-    pipeline = build_pipeline(detector, load_shared_predictor(entry), workspace)
-    results = []
-    for index, (picture, key) in enumerate(zip(pictures, keys, strict=True)):
-        bar.progress(index / len(pictures), f"Picture {index + 1} of {len(pictures)}")
+    new = {key: picture for picture, key in zip(pictures, keys, strict=True) if key not in cache}
+    if new:
+        bar = st.progress(0.0, "Loading the model…")
         try:
-            if key not in cache:
-                cache.put(key, analyze_picture(picture.data, pipeline))
-            results.append((picture, cache.get(key)))
-        except MediaError as error:  # one bad file must not hide the others
-            show_error(error, about=picture.name)
-    bar.empty()
+            pipeline = build_pipeline(detector, load_shared_predictor(entry), workspace)
+            for index, (key, picture) in enumerate(new.items()):
+                bar.progress(index / len(new), f"Picture {index + 1} of {len(new)}")
+                cache.put(key, _try_picture(picture.data, pipeline))
+        finally:
+            bar.empty()
+    results = []
+    for picture, key in zip(pictures, keys, strict=True):
+        found = cache.get(key)
+        if isinstance(found, MediaError):
+            show_error(found, about=picture.name)
+        else:
+            results.append((picture, found))
     return results
+
+
+def _try_picture(data: bytes, pipeline: FacePipeline) -> PictureResult | MediaError:
+    """What was found, or why it can't be read: one bad file must not hide the others."""
+    try:
+        return analyze_picture(data, pipeline)
+    except MediaError as error:
+        return MediaError(str(error))  # without its traceback, which would keep the pixels alive

@@ -118,6 +118,17 @@ def test_one_bad_file_is_named_and_hides_no_other(model):
     assert page.subheader[0].value == "1 face"
 
 
+def test_a_bad_file_is_tried_once_and_named_again(model, monkeypatch):
+    calls = []
+    real = pictures.build_pipeline
+    monkeypatch.setattr(pictures, "build_pipeline", lambda *args: calls.append(1) or real(*args))
+    page = _run(("notes.png", b"this is text"))
+    page.slider(key=Key.TOP_K).set_value(5).run()
+    assert len(calls) == 1
+    (error,) = page.error
+    assert "notes.png" in error.value
+
+
 def test_a_huge_picture_is_refused_before_it_is_decoded(model):
     header = io.BytesIO()
     Image.new("1", (30_000, 30_000)).save(header, format="PNG")  # 110 KB of file, 2.7 GB of RGB
