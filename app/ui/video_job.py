@@ -118,10 +118,10 @@ class VideoJob:
             style: what is drawn.
         """
         self.video = video
-        folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
-        self.annotated = folder / "annotated.mp4"
-        self.table = folder / "faces.parquet"
-        self._shared = _Shared(folder)
+        self.folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
+        self.annotated = self.folder / "annotated.mp4"
+        self.table = self.folder / "faces.parquet"
+        self._shared = _Shared(self.folder)
         self._rows: pd.DataFrame | None = None
         # The thread refers to the job's parts, never to the job: a job that nobody holds must go.
         self._thread = threading.Thread(
@@ -162,6 +162,7 @@ class VideoJob:
 
     def close(self) -> None:
         """End it and delete its results; closing twice is fine."""
+        self._rows = None
         self._finalizer()
 
 

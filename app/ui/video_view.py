@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.ui.cache import load_shared_predictor
 from app.ui.messages import empty_state, error_boundary, escape_markdown, show_error
+from app.ui.session_end import at_session_end
 from app.ui.state import Key
 from app.ui.video_job import MAX_MINUTES, MAX_VIDEO_MB, JobStatus, UploadedVideo, VideoJob
 from app.ui.video_results import render_result
@@ -37,9 +38,12 @@ def render_video_part(
         is_open: whether the person sees this part; what costs time is left out if not.
     """
     video = _choose_video()
+    job: VideoJob | None = st.session_state.get(Key.VIDEO_JOB)
+    for item in (video, job):
+        if item is not None:
+            at_session_end(str(item.folder), item.close)
     if video is None or not is_open:
         return
-    job: VideoJob | None = st.session_state.get(Key.VIDEO_JOB)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
             "Analyze again" if job else "Analyze the video",

@@ -5,6 +5,7 @@ import io
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.ui import video_job, video_view
+from app.ui import session_end, video_job, video_view
 from app.ui.state import Key
 from app.ui.video_charts import build_timeline_chart, chosen_moment
 from app.ui.video_job import JobStatus, UploadedVideo, VideoJob
@@ -309,3 +310,16 @@ def test_the_page_offers_only_files_it_reads():
     from fer_core.inference.video_reader import VIDEO_SUFFIXES
 
     assert {f".{name}" for name in video_view.VIDEO_TYPES} <= set(VIDEO_SUFFIXES)
+
+
+def test_a_session_that_is_gone_is_cleaned_up_after_and_one_that_is_back_is_not(monkeypatch):
+    done = []
+    watch = session_end._Watch("mine", lambda: done.append(1))
+    alive = SimpleNamespace(is_active_session=lambda session_id: session_id == "mine")
+    monkeypatch.setattr(session_end.runtime, "exists", lambda: True)
+    monkeypatch.setattr(session_end.runtime, "get_instance", lambda: alive)
+    watch.act_if_gone()
+    assert done == []
+    alive.is_active_session = lambda _session_id: False
+    watch.act_if_gone()
+    assert done == [1]
