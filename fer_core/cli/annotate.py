@@ -25,7 +25,7 @@ def main(  # noqa: PLR0913 - the command's options
     overwrite: bool = False,
     top_k: int = 3,
     uncertain_below: float = 0.4,
-    detect_every: int = 3,
+    detect_every: int = 5,
     smoothing: float = 0.4,
     crf: int = 20,
     preset: Preset = "medium",

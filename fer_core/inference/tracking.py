@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -65,8 +65,10 @@ class _Track:
     """When a detection last agreed."""
     velocity: tuple[float, float] = (0.0, 0.0)
     """Of the centre, in pixels a second."""
-    num_missed: int = field(default=0)
+    num_missed: int = 0
     """Detections since then that did not."""
+    before: tuple[FaceBox, float] | None = None
+    """Box and time before the last detection; None if that one began the track."""
 
     def box_at(self, time_s: float) -> FaceBox:
         """Where the face is expected at `time_s`."""
@@ -76,6 +78,14 @@ class _Track:
             x=self.box.x + self.velocity[0] * elapsed,
             y=self.box.y + self.velocity[1] * elapsed,
         )
+
+    def box_between(self, time_s: float) -> FaceBox | None:
+        """Where the face was at a time between the last two detections; None if it was not known then."""
+        if self.before is None:
+            return None
+        box, start_s = self.before
+        share = (time_s - start_s) / (self.time_s - start_s) if self.time_s > start_s else 1.0
+        return _blend(box, self.box, min(max(share, 0.0), 1.0))
 
     def correct(self, found: FaceBox, time_s: float) -> None:
         """Take in a detection at `time_s`."""
@@ -125,6 +135,9 @@ class FaceTracker:
         Detections and tracks are paired so that the sum of overlaps is largest (Hungarian algorithm). What is
         left over begins a track, or lets one age.
         """
+        for track in self._tracks:
+            # What had been out of sight for longer was not in the picture meanwhile.
+            track.before = (track.box, track.time_s) if track.num_missed <= 1 else None
         expected = [track.box_at(time_s) for track in self._tracks]
         pairs = _match(expected, boxes, self.config.min_iou)
         for track_index, box_index in pairs.items():
@@ -154,6 +167,18 @@ class FaceTracker:
             TrackedFace(track_id=track.track_id, box=track.box_at(time_s), is_current=track.num_missed == 0)
             for track in self._tracks
             if track.num_missed <= 1 and time_s - track.seen_s <= self.config.max_gap_s
+        ]
+
+    def faces_between(self, time_s: float) -> list[TrackedFace]:
+        """The faces in the picture at a time between the last two calls of `update`, oldest first.
+
+        Looking back, boxes lie between two detections instead of being foreseen from the past.
+        """
+        placed = [(track, track.box_between(time_s)) for track in self._tracks if track.num_missed <= 1]
+        return [
+            TrackedFace(track_id=track.track_id, box=box, is_current=track.num_missed == 0)
+            for track, box in placed
+            if box is not None
         ]
 
     @property

@@ -2,17 +2,18 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from fer_core.errors import ConfigError
 from fer_core.inference.overlay import OverlayPainter, OverlayStyle
 from fer_core.inference.rows import TableWriter, Totals, check_table_path, create_table
 from fer_core.inference.stream import FaceStream, FrameResult
+from fer_core.inference.tracking import TemporalConfig
 from fer_core.inference.video_reader import (
     VideoFrame,
     VideoInfo,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 __all__ = [
+    "FILE_TEMPORAL",
     "EncoderSettings",
     "Progress",
     "VideoInfo",
@@ -38,10 +40,13 @@ __all__ = [
     "read_frame",
 ]
 
-_T = TypeVar("_T")
+FILE_TEMPORAL: Final = TemporalConfig(detect_every=5)
+"""For recordings: boxes between two detections are known from both sides, so fewer detections do. On a video
+of a talking person every 5th frame is as exact this way as every 3rd is live: their boxes' mean IoU with those
+of every frame is 0.975 and 0.974."""
 
 _PROGRESS_EVERY_S: Final[float] = 0.2
-_MAX_BATCH: Final[int] = 8
+_MAX_BATCH: Final[int] = 12
 _MAX_BATCH_PX: Final[int] = 8_000_000
 """Frames that are analysed together, and the most pixels these may have, which bounds memory."""
 
@@ -118,7 +123,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
     Args:
         source: any video that FFmpeg decodes.
         target: the MP4 file to write.
-        stream: finds and classifies the faces; it is reset first.
+        stream: finds and classifies the faces; it is reset first. `FILE_TEMPORAL` suits recordings.
         style: what is drawn.
         table: `.csv` or `.parquet` file to write; see `rows.FIXED_COLUMNS`.
         limits: what is refused.
@@ -177,11 +182,9 @@ class _Job:
     ) -> None:
         sound: list[Packet[Any]] = []
         num_done = 0
-        info = self.reader.info
-        batch_size = max(1, min(_MAX_BATCH, _MAX_BATCH_PX // (info.width_px * info.height_px)))
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fer-video-writer") as pool:
             written: Future[None] | None = None
-            for frames in batched(self.reader.frames(sound.append), batch_size):
+            for frames in self._batches(self.reader.frames(sound.append)):
                 # The first frames are written in any case, so that a cancelled video is a video.
                 if num_done and cancelled():
                     self.was_cancelled = True
@@ -203,6 +206,15 @@ class _Job:
                 self._write((), (), sound)
         reporter.tell(num_done, is_last=True)
 
+    def _batches(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[VideoFrame, ...]]:
+        """The first frame, then batches that end with a frame which is searched for faces."""
+        info, every = self.reader.info, self.stream.temporal.detect_every
+        most = max(1, min(_MAX_BATCH, _MAX_BATCH_PX // (info.width_px * info.height_px)))
+        size = most // every * every or most
+        yield from ((frame,) for frame in itertools.islice(frames, 1))
+        while batch := tuple(itertools.islice(frames, size)):
+            yield batch
+
     def _write(
         self, frames: Sequence[VideoFrame], results: Sequence[FrameResult], sound: Sequence["Packet[Any]"]
     ) -> None:
@@ -216,13 +228,6 @@ class _Job:
             self.rows.add(number, result.time_s, result.faces)
         self.totals.add(result)
         self.time_s = result.time_s
-
-
-def batched(items: Iterable[_T], size: int) -> Iterator[tuple[_T, ...]]:
-    """Tuples of `size` items, the last one shorter; itertools has it from Python 3.12 on."""
-    iterator = iter(items)
-    while batch := tuple(itertools.islice(iterator, size)):
-        yield batch
 
 
 class _Reporter:

@@ -15,6 +15,40 @@ from tests.unit.inference.fakes import FakeDetector, FakePredictor, box, frame
 RAW = TemporalConfig(detect_every=1, smoothing_s=0)
 
 
+def test_a_recording_is_searched_as_often_and_between_two_searches_boxes_are_known_from_both_sides() -> None:
+    class Moving(FakeDetector):
+        """The face moves 10 px a frame; frame i has brightness i."""
+
+        def detect(self, image_rgb: UInt8Array) -> list[FaceBox]:
+            self.num_calls += 1
+            return [box(10.0 * int(image_rgb[0, 0, 0]))]
+
+    detector = Moving([])
+    stream = FaceStream(detector, FakePredictor(), TemporalConfig(detect_every=4))
+    frames = [(frame(index), index / 30) for index in range(11)]
+    results = stream.step_many(frames[:1]) + stream.step_many(frames[1:6]) + stream.step_many(frames[6:])
+    assert [result.was_searched for result in results] == [index % 4 == 0 for index in range(11)]
+    assert detector.num_calls == 3
+    known = [result.faces[0].box.x for result in results[:9]]
+    assert known[:5] == pytest.approx([0, 8, 16, 24, 32]), "four fifths of the way to the detection at 40"
+    assert known[6] == pytest.approx((known[4] + known[8]) / 2)
+    assert [result.time_s for result in results] == [time_s for _, time_s in frames]
+
+
+def test_a_recording_in_one_batch_has_the_predictions_of_single_steps() -> None:
+    still = [box(10), box(200)]
+    temporal = TemporalConfig(detect_every=3, smoothing_s=0.3)
+    frames = [(frame(20 * index), index / 30) for index in range(10)]
+    plain = FaceStream(FakeDetector(still), FakePredictor(), temporal)
+    one_by_one = [plain.step(*item) for item in frames]
+    batched = FaceStream(FakeDetector(still), FakePredictor(), temporal).step_many(frames)
+    for first, second in zip(one_by_one, batched, strict=True):
+        assert [face.track_id for face in first.faces] == [face.track_id for face in second.faces]
+        for a, b in zip(first.faces, second.faces, strict=True):
+            assert a.box == b.box
+            assert a.prediction.probabilities == pytest.approx(b.prediction.probabilities, abs=1e-6)
+
+
 def test_a_still_image_is_a_stream_of_one_frame() -> None:
     stream = FaceStream(FakeDetector([box(10), box(200)]), FakePredictor())
     result = stream.step(frame(200), 0.0)

@@ -90,6 +90,42 @@ def test_between_detections_the_box_moves_on() -> None:
     assert face.box.x == pytest.approx(speed * 1.95, abs=1.0)
 
 
+def test_looking_back_boxes_lie_between_two_detections() -> None:
+    tracker = FaceTracker(CONFIG)
+    tracker.update([box(100), box(500)], 0.0)
+    assert tracker.faces_between(0.0) == [], "nothing is known of the time before the first detection"
+    tracker.update([box(200), box(500), box(800)], 0.4)
+    (end, *_) = tracker.faces(0.4)
+    moving, still = tracker.faces_between(0.1)
+    assert moving.box.x == pytest.approx(100 + (end.box.x - 100) / 4)
+    assert still.box == box(500)
+    assert [face.track_id for face in (moving, still)] == [1, 2], "the third face was not there yet"
+
+
+def test_looking_back_a_face_is_not_put_where_it_was_not_seen() -> None:
+    tracker = FaceTracker(CONFIG)
+    for time_s, boxes in [(0.0, [box(100)]), (0.1, []), (0.2, []), (0.3, [box(110)])]:
+        tracker.update(boxes, time_s)
+    assert [face.track_id for face in tracker.faces(0.3)] == [1]
+    assert tracker.faces_between(0.25) == []
+
+
+def test_looking_back_follows_a_face_more_closely_than_looking_ahead() -> None:
+    """A head that swings to and fro once a second, looked for five times a second."""
+
+    def true_x(time_s: float) -> float:
+        return 200 + 60 * math.sin(2 * math.pi * time_s)
+
+    tracker, errors = FaceTracker(CONFIG), {"ahead": [], "back": []}
+    tracker.update([box(true_x(0.0))], 0.0)
+    for step in range(1, 15):
+        middle, end = 0.2 * step - 0.1, 0.2 * step
+        errors["ahead"].append(abs(tracker.faces(middle)[0].box.x - true_x(middle)))
+        tracker.update([box(true_x(end))], end)
+        errors["back"].append(abs(tracker.faces_between(middle)[0].box.x - true_x(middle)))
+    assert np.mean(errors["back"]) < 0.6 * np.mean(errors["ahead"])
+
+
 def test_after_a_hiccup_the_box_has_not_flown_off() -> None:
     tracker = FaceTracker(TemporalConfig(max_gap_s=10))
     for step in range(10):

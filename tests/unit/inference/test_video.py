@@ -149,27 +149,6 @@ def test_label_changes_and_shares_are_counted(tmp_path: Path) -> None:
     assert 0 < summary.mean_shares["happiness"] < 0.5
 
 
-def test_results_do_not_depend_on_batches(tmp_path: Path) -> None:
-    """The fast way (batches, threads) finds what the plain way, frame by frame, finds."""
-    source = make_video(tmp_path / "in.mp4", 30)
-    table = tmp_path / "rows.parquet"
-    temporal = TemporalConfig(detect_every=3, smoothing_s=0.3)
-
-    def make() -> FaceStream:
-        return FaceStream(FakeDetector([box(0, 0, 64, 48)]), FakePredictor(), temporal)
-
-    annotate_video(source, tmp_path / "out.mp4", make(), table=table)
-    plain = make()
-    with open_video(source) as reader:
-        expected = [plain.step(frame.image_rgb, frame.time_s).faces[0] for frame in reader.frames()]
-    rows = pd.read_parquet(table)
-    np.testing.assert_allclose(rows["x"], [face.box.x for face in expected])
-    # The two fakes look at slightly different pixels (whole frame, crop), so only the course is compared.
-    assert (
-        np.corrcoef(rows["happiness"], [face.prediction.probabilities[0] for face in expected])[0, 1] > 0.99
-    )
-
-
 # Progress and cancelling
 
 
