@@ -100,7 +100,8 @@ def build_model_card(info: CheckpointInfo, data: DatasetInfo, evaluation: Evalua
     weakest = ", ".join(f"{item.name} ({item.recall:.0%} of {item.support} found)" for item in weak)
     return f"""# {info.name}
 
-Names the **apparent expression** of one face: {", ".join(info.classes)}. It reads faces, not feelings: what a
+Names the **apparent expression** of one face: {", ".join(info.classes)}.
+It reads faces, not feelings: what a
 face shows and what a person feels are different things, and people disagree on both.
 
 | | |
