@@ -18,10 +18,12 @@ IMAGES = PROJECT_ROOT / "docs" / "images"
 MAX_KB = 300
 WIDTH_PX = 1280
 NUM_COLORS = 256
+TIMEOUT_MS = 60_000
 
 
 def main() -> None:
     """Take them all."""
+    expect.set_options(timeout=TIMEOUT_MS)
     with tempfile.TemporaryDirectory(prefix="fer-screenshots-") as folder:
         workspace = Workspace(Path(folder) / "workspace")
         if not list_checkpoints(workspace):
@@ -78,7 +80,7 @@ def open_page(browser: Browser, address: str, *, height: int, color_scheme: str 
     context = browser.new_context(
         viewport={"width": WIDTH_PX, "height": height}, color_scheme=color_scheme, reduced_motion="reduce"
     )
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
     page.goto(address)
     return page
@@ -91,8 +93,9 @@ def save(page: Page, name: str) -> None:
     from PIL import Image
 
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)  # nothing runs any more
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(1000)  # charts and fonts
+    for chart in page.get_by_test_id("stPlotlyChart").all():
+        expect(chart.locator(".main-svg").first).to_be_attached()
+    page.wait_for_timeout(1500)  # pictures fade in
     IMAGES.mkdir(parents=True, exist_ok=True)
     path = IMAGES / f"{name}.png"
     with Image.open(io.BytesIO(page.screenshot())) as image:

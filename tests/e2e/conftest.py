@@ -5,13 +5,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from fer_core.checkpoint import list_checkpoints
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, save_random_model, serve_dashboard
 
 TIMEOUT_MS = 30_000
+"""Generous: on a busy machine the first picture waits for torch to be imported."""
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="session")
