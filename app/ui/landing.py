@@ -11,7 +11,7 @@ from app.ui.messages import RESPONSIBLE_USE, escape_markdown
 from app.ui.models import describe_accuracy, render_fetch_button
 from app.ui.navigation import ANALYZE_MEDIA, LIVE_WEBCAM, PageSpec
 from fer_core.checkpoint import list_checkpoints
-from fer_core.data.store import list_datasets
+from fer_core.data.store import SCHEMATIC_FACES, list_datasets
 from fer_core.inference.weights import YUNET, is_installed
 from fer_core.workspace import Workspace
 
@@ -69,7 +69,9 @@ def _render_machine(workspace: Workspace) -> None:
             f"**{escape_markdown(info.name)}** · {info.num_images:,} images, {len(info.classes)} classes"
             for info in list_datasets(workspace)
         ]
-        _render_list(":material/dataset: Data sets", lines, "None yet: `fer import` brings one in.")
+        if not workspace.dataset(SCHEMATIC_FACES).exists():
+            lines.append(f"**{SCHEMATIC_FACES}** · built in, drawn when first used; `fer import` adds others")
+        _render_list(":material/dataset: Data sets", lines)
     with runs:
         folders = sorted(workspace.runs.glob("*/config.toml"), reverse=True)
         lines = [f"**{escape_markdown(path.parent.name)}**" for path in folders]
@@ -77,7 +79,7 @@ def _render_machine(workspace: Workspace) -> None:
     _render_equipment(workspace)
 
 
-def _render_list(title: str, lines: Sequence[str], nothing: str) -> None:
+def _render_list(title: str, lines: Sequence[str], nothing: str = "") -> None:
     """A card with the first few of `lines` and the others on demand, or with `nothing`."""
     with st.container(border=True, height="stretch", gap="small"):
         count = f" :gray-badge[{len(lines)}]" if lines else ""

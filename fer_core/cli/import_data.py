@@ -24,8 +24,9 @@ def main(
     """
     from rich.progress import Progress
 
-    from fer_core.data.builtin import SCHEMATIC_FACES, write_schematic_faces
+    from fer_core.data.builtin import write_schematic_faces
     from fer_core.data.importers.fer2013 import import_fer2013
+    from fer_core.data.store import SCHEMATIC_FACES
 
     workspace = Workspace.default()
     with Progress(transient=True) as progress:

@@ -5,13 +5,19 @@ from typing import Final
 
 import pandas as pd
 
-from fer_core.data.store import VOTE_COLUMNS, Dataset, DatasetInfo, load_dataset, write_dataset
+from fer_core.data.store import (
+    SCHEMATIC_FACES,
+    VOTE_COLUMNS,
+    Dataset,
+    DatasetInfo,
+    load_dataset,
+    write_dataset,
+)
 from fer_core.data.synthetic import generate_schematic_faces
 from fer_core.errors import FerError
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import Workspace
 
-SCHEMATIC_FACES: Final[str] = "schematic-faces"
 NUM_IMAGES: Final[int] = 4000
 _SEED: Final[int] = 20240
 

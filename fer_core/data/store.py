@@ -24,6 +24,8 @@ from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace
 
 SCHEMA_VERSION: Final[int] = 1
+SCHEMATIC_FACES: Final[str] = "schematic-faces"
+"""Name of the built-in data set, which is drawn on first use."""
 INFO_FILE: Final[str] = "dataset.json"
 IMAGES_FILE: Final[str] = "images.npy"
 SAMPLES_FILE: Final[str] = "samples.parquet"

@@ -32,7 +32,8 @@ def test_an_empty_machine_says_how_to_fill_it(app_workspace):
     assert [item.value.split(": ", 1)[-1] for item in page.subheader] == WAYS
     texts = _texts(page)
     assert "`fer train` makes one" in texts
-    assert "`fer import` brings one in" in texts
+    assert "schematic-faces** · built in" in texts
+    assert "`fer import` adds others" in texts
     assert "apparent expressions" in texts
     assert "base no decision about a person on it" in texts
 

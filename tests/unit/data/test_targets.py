@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_core.data.builtin import SCHEMATIC_FACES, open_dataset, write_schematic_faces
-from fer_core.data.store import VOTE_COLUMNS, load_dataset, write_dataset
+from fer_core.data.builtin import open_dataset, write_schematic_faces
+from fer_core.data.store import SCHEMATIC_FACES, VOTE_COLUMNS, load_dataset, write_dataset
 from fer_core.data.targets import compute_pixel_statistics, compute_targets
 from fer_core.errors import DataError
 from fer_core.labels import EMOTIONS, FERPLUS_COLUMNS
