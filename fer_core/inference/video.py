@@ -42,7 +42,7 @@ __all__ = [
 
 FILE_TEMPORAL: Final = TemporalConfig(detect_every=5)
 """For recordings: boxes between two detections are known from both sides, so fewer detections do. On a video
-of a talking person every 5th frame is as exact this way as every 3rd is live: their boxes' mean IoU with those
+of a talking person every 5th frame is as exact this way as every 3rd is live: the boxes' mean IoU with those
 of every frame is 0.975 and 0.974."""
 
 _PROGRESS_EVERY_S: Final[float] = 0.2
