@@ -59,7 +59,7 @@ def _render_stream(choice: LiveChoice, workspace: Workspace) -> bool:
         show_error(error)
         if not session.is_ready:
             return False  # else the models that ran before go on
-    playing = render_camera(session, rtc_configuration)
+    playing = render_camera(session, choice, rtc_configuration)
     render_actions(session, playing=playing)
     render_pace(session, playing=playing)
     return playing

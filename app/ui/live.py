@@ -36,13 +36,6 @@ _CONSTRAINTS: Final[dict[str, Any]] = {
     },
     "audio": False,
 }
-_VIDEO_ATTRIBUTES: Final[dict[str, Any]] = {
-    "autoPlay": True,
-    "controls": False,
-    "muted": True,
-    "playsInline": True,
-    "style": {"width": "100%", "borderRadius": "0.6rem", "backgroundColor": "#101318"},
-}
 _BUTTONS: Final["Translations"] = {
     "start": "Start the camera",
     "stop": "Stop",
@@ -109,7 +102,7 @@ def _choose_second(first: CheckpointEntry, workspace: Workspace) -> tuple[Checkp
     )
     if not compare or num_models < 2:
         return ()
-    second = choose_model(workspace, key=LiveKey.SECOND_MODEL)
+    second = choose_model(workspace, key=LiveKey.SECOND_MODEL, label="Second model")
     if second is None or second.key == first.key:
         st.caption(":material/info: Choose another model to see two side by side.")
         return ()
@@ -224,7 +217,7 @@ def build_frames_callback(session: LiveSession) -> FramesCallback:
     return on_frames
 
 
-def render_camera(session: LiveSession, rtc_configuration: dict[str, Any]) -> bool:
+def render_camera(session: LiveSession, choice: LiveChoice, rtc_configuration: dict[str, Any]) -> bool:
     """Show the camera with its start and stop buttons; returns whether it plays."""
     from streamlit_webrtc import webrtc_streamer
 
@@ -234,12 +227,24 @@ def render_camera(session: LiveSession, rtc_configuration: dict[str, Any]) -> bo
         on_video_ended=session.release,
         rtc_configuration=rtc_configuration,
         media_stream_constraints=_CONSTRAINTS,
-        video_html_attrs=_VIDEO_ATTRIBUTES,
+        video_html_attrs=_video_attributes(len(choice.models)),
         translations=_BUTTONS,
         media_toggle_controls=False,
         async_processing=True,
     )
     return bool(context.state.playing)
+
+
+def _video_attributes(num_models: int) -> dict[str, Any]:
+    # A fixed shape: WebRTC changes the picture's size as the link allows, and the page must not jump with it.
+    style = {
+        "width": "100%",
+        "aspectRatio": f"{4 * num_models} / 3",
+        "objectFit": "contain",
+        "borderRadius": "0.6rem",
+        "backgroundColor": "#101318",
+    }
+    return {"autoPlay": True, "controls": False, "muted": True, "playsInline": True, "style": style}
 
 
 def is_playing() -> bool:

@@ -44,12 +44,15 @@ def describe_model(info: CheckpointInfo) -> str:
     )
 
 
-def choose_model(workspace: Workspace, *, key: str = Key.MODEL) -> CheckpointEntry | None:
+def choose_model(
+    workspace: Workspace, *, key: str = Key.MODEL, label: str = "Model"
+) -> CheckpointEntry | None:
     """Let the person choose a checkpoint; without one, say how to get one and return None.
 
     Args:
         workspace: where to look.
         key: of the widget; pages that share it share the choice.
+        label: of the widget.
     """
     entries = {entry.key: entry for entry in list_checkpoints(workspace)}
     if not entries:
@@ -63,7 +66,7 @@ def choose_model(workspace: Workspace, *, key: str = Key.MODEL) -> CheckpointEnt
         return None
     _forget_unless(key, entries)
     chosen = st.selectbox(
-        "Model",
+        label,
         list(entries),
         key=key,
         persist_state="session",
