@@ -15,6 +15,7 @@ from tests.e2e.dashboard import moving_face, write_clip
 
 pytestmark = pytest.mark.e2e
 
+EMPTY = ("Nothing to analyze yet", "No video yet")
 EXPRESSION = re.compile(rf"#1 ({'|'.join((*EMOTIONS, 'uncertain'))})")
 
 
@@ -26,6 +27,9 @@ def astronaut(tmp_path_factory):
 
 
 def _upload(page: Page, path, *, tab: int = 0) -> None:
+    """Give a file to a file dialog once the page has come to rest."""
+    expect(page.get_by_text(EMPTY[tab])).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     page.locator("input[type=file]").nth(tab).set_input_files(path)
 
 
