@@ -25,6 +25,7 @@ UNCERTAIN: Final[str] = "uncertain"
 
 _PANEL_SCALES: Final[tuple[float, ...]] = (1.0, 0.8, 0.65, 0.5)
 _TAG_SCALES: Final[tuple[float, ...]] = (0.8, 0.65)
+_COMFORTABLE_FONT_PX: Final[int] = 12
 _MIN_FONT_PX: Final[int] = 9
 _PLATE_SHARE_LEFT: Final[float] = 0.2
 """How much of the picture shines through a panel."""
@@ -185,7 +186,7 @@ class _Look:
 @lru_cache(maxsize=64)
 def _looks(width: int, height: int, style: OverlayStyle) -> tuple[_Look, ...]:
     """The levels of detail of a frame, most detailed first; always the same number."""
-    font_px = 0.03 * min(width, height) * style.font_scale
+    font_px = max(_COMFORTABLE_FONT_PX, 0.032 * min(width, height)) * style.font_scale
 
     def scaled(scale: float) -> int:
         return max(_MIN_FONT_PX, round(font_px * scale))
