@@ -135,6 +135,10 @@ def _render_face(face: "FaceResult", style: "OverlayStyle") -> "RenderableType":
 
     is_uncertain = face.prediction.confidence < style.uncertain_below
     table = Table.grid(padding=(0, 1))
+    # Columns as wide as they can get, so that nothing jumps from frame to frame.
+    table.add_column(min_width=2 + max(map(len, face.prediction.classes)))
+    table.add_column(width=_BAR_WIDTH)
+    table.add_column(justify="right", width=4)
     table.add_row(Text(f"#{face.track_id} {shown_label(face, style.uncertain_below)}", style="bold"))
     for name, probability in face.prediction.ranked()[: style.top_k]:
         color = UNKNOWN_COLOR if is_uncertain else emotion_color(name)
@@ -145,7 +149,7 @@ def _render_face(face: "FaceResult", style: "OverlayStyle") -> "RenderableType":
 
 def _print_summary(summary: "CameraSummary") -> None:
     rate = summary.num_frames / summary.duration_s if summary.duration_s > 0 else float("nan")
-    print(f"{summary.num_frames} frames in {summary.duration_s:.1f} s ({rate:.0f} a second)")
+    print(f"{summary.num_frames} frames of {summary.duration_s:.1f} s ({rate:.0f} a second)")
     if summary.was_lost:
         print("the camera stopped sending: unplugged, or the connection was cut", file=sys.stderr)
     if summary.saved is not None:
