@@ -3,12 +3,15 @@
 import csv
 import json
 import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from fer_core.errors import MediaError
+from fer_core.errors import FerError, MediaError
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ def main(  # noqa: PLR0913 - the command's options
         device: Where to compute: auto, cpu or cuda.
     """
     files = _list_files(pictures)
+    album = _Album(save, files, top_k=top_k, uncertain_below=uncertain_below) if save else None
     pipeline = _build_pipeline(model, detector, device)
     analyses: list[tuple[str, ImageAnalysis]] = []
     num_failed = 0
@@ -59,15 +63,54 @@ def main(  # noqa: PLR0913 - the command's options
         analyses.append((str(path), analysis))
         if not json_output:
             _print_analysis(str(path), analysis)
-        if save is not None:
-            _save_picture(save, path, image_rgb, analysis, top_k=top_k, uncertain_below=uncertain_below)
+        if album:
+            album.add(path, image_rgb, analysis)
     if json_output:
         from fer_core.inference.pipeline import export_json
 
         print(json.dumps(export_json(analyses), indent=2))
     if table is not None:
-        _write_table(table, analyses)
+        _write_table(table, analyses, pipeline.predictor.info.classes)
     return 1 if num_failed else 0
+
+
+class _Album:
+    """The folder that pictures with boxes and bars are saved into."""
+
+    def __init__(self, folder: Path, files: list[Path], *, top_k: int, uncertain_below: float) -> None:
+        from fer_core.inference.overlay import OverlayStyle
+
+        self._style = OverlayStyle(top_k=top_k, uncertain_below=uncertain_below)
+        self._targets: dict[Path, Path] = {}
+        taken: Counter[str] = Counter()
+        for path in dict.fromkeys(files):  # pictures of one name, from several folders, must not collide
+            taken[path.name] += 1
+            number = f"-{taken[path.name]}" if taken[path.name] > 1 else ""
+            self._targets[path] = folder / f"{path.name}{number}.png"
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, path: Path, image_rgb: "UInt8Array", analysis: "ImageAnalysis") -> None:
+        from PIL import Image
+
+        from fer_core.inference.overlay import draw_overlay
+        from fer_core.io import atomic_path
+
+        target = self._targets[path]
+        drawn = Image.fromarray(draw_overlay(image_rgb, analysis.faces, self._style))
+        with _writing(target), atomic_path(target) as temporary:
+            drawn.save(temporary, "PNG")
+        print(f"fer predict: {target}", file=sys.stderr)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as cause:
+        raise FerError(
+            f"{target} can't be written: {cause.strerror or cause}; choose another place"
+        ) from cause
 
 
 def _list_files(pictures: tuple[Path, ...]) -> list[Path]:
@@ -78,7 +121,10 @@ def _list_files(pictures: tuple[Path, ...]) -> list[Path]:
         if not path.is_dir():
             files.append(path)
             continue
-        found = sorted(item for item in path.iterdir() if item.suffix.lower() in IMAGE_SUFFIXES)
+        try:
+            found = sorted(item for item in path.iterdir() if item.suffix.lower() in IMAGE_SUFFIXES)
+        except OSError as cause:
+            raise MediaError(f"the folder {path} can't be read: {cause.strerror}") from cause
         if not found:
             raise MediaError(f"the folder {path} holds no pictures ({', '.join(IMAGE_SUFFIXES)})")
         files += found
@@ -125,33 +171,16 @@ def _print_analysis(source: str, analysis: "ImageAnalysis") -> None:
         print(f"  {number:>3}  {place:<28} {ranked}")
 
 
-def _write_table(path: Path, analyses: "list[tuple[str, ImageAnalysis]]") -> None:
-    from fer_core.inference.pipeline import compute_rows
+def _write_table(path: Path, analyses: "list[tuple[str, ImageAnalysis]]", classes: Sequence[str]) -> None:
+    from fer_core.inference.pipeline import compute_columns, compute_rows
     from fer_core.io import atomic_path
 
     rows = [{"source": source, **row} for source, found in analyses for row in compute_rows(found.faces)]
-    columns = list(rows[0]) if rows else ["source", "face"]
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns)
+    with (
+        _writing(path),
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.DictWriter(file, ["source", *compute_columns(classes)])
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _save_picture(
-    folder: Path,
-    path: Path,
-    image_rgb: "UInt8Array",
-    analysis: "ImageAnalysis",
-    *,
-    top_k: int,
-    uncertain_below: float,
-) -> None:
-    from PIL import Image
-
-    from fer_core.inference.overlay import OverlayStyle, draw_overlay
-
-    style = OverlayStyle(top_k=top_k, uncertain_below=uncertain_below)
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{path.name}.png"
-    Image.fromarray(draw_overlay(image_rgb, analysis.faces, style)).save(target)
-    print(f"fer predict: {target}", file=sys.stderr)

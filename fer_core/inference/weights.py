@@ -1,5 +1,6 @@
 """Files that can be downloaded, on request only, and how they are checked and put in place."""
 
+import hashlib
 import http.client
 import logging
 import urllib.error
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from fer_core.errors import FerError
-from fer_core.io import atomic_path, sha256_file
+from fer_core.io import sha256_file, write_bytes
 from fer_core.registry import Registry
 from fer_core.workspace import Workspace
 
@@ -114,8 +115,8 @@ def fetch_file(
         timeout_s: longest silence of the server, in seconds.
 
     Raises:
-        FerError: no connection, a refusal by the server, or other content than expected; the message says
-            how to install the file by hand.
+        FerError: no connection, a refusal by the server, or other content than expected (the message says
+            how to install the file by hand); or the workspace can't be written.
     """
     if is_installed(file, workspace):
         return weights_path(file, workspace)
@@ -123,7 +124,7 @@ def fetch_file(
     request = urllib.request.Request(file.url, headers={"User-Agent": "fer-workbench"})
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as response:
-            return _install_stream(response, file, workspace, origin=file.url, progress=progress)
+            content = _read_capped(response, file, progress)
     except urllib.error.HTTPError as cause:
         raise FerError(f"{file.url} answered {cause.code} {cause.reason}. {_by_hand(file)}") from cause
     except (OSError, http.client.HTTPException) as cause:
@@ -131,46 +132,57 @@ def fetch_file(
         raise FerError(
             f"{file.title} can't be downloaded from {file.url}: {reason}. {_by_hand(file)}"
         ) from cause
+    return _install(content, file, workspace, origin=file.url)
 
 
 def install_file(file: RemoteFile, workspace: Workspace, source: Path) -> Path:
     """Copy a file that was downloaded by hand into the workspace, after checking it.
 
     Raises:
-        FerError: `source` can't be read or is not the expected content.
+        FerError: `source` can't be read or is not the expected content, or the workspace can't be written.
     """
     try:
         with source.open("rb") as stream:
-            return _install_stream(stream, file, workspace, origin=str(source))
+            content = _read_capped(stream, file)
     except OSError as cause:
-        raise FerError(f"{source} can't be installed as {file.title}: {cause}") from cause
+        raise FerError(f"{source} can't be read: {cause}. {_by_hand(file)}") from cause
+    return _install(content, file, workspace, origin=str(source))
 
 
-def _install_stream(
-    stream: BinaryIO, file: RemoteFile, workspace: Workspace, *, origin: str, progress: Progress | None = None
-) -> Path:
+def _read_capped(stream: BinaryIO, file: RemoteFile, progress: Progress | None = None) -> bytes:
+    """Read to the end, or to one byte more than `file` has. Kept in memory: these files are small."""
+    content = bytearray()
+    while len(content) <= file.num_bytes:
+        chunk = stream.read(min(_CHUNK_BYTES, file.num_bytes + 1 - len(content)))
+        if not chunk:
+            break
+        content += chunk
+        if progress:
+            progress(min(len(content), file.num_bytes), file.num_bytes)
+    return bytes(content)
+
+
+def _install(content: bytes, file: RemoteFile, workspace: Workspace, *, origin: str) -> Path:
+    if len(content) != file.num_bytes:
+        too_long = len(content) > file.num_bytes
+        seen = f"more than {file.num_bytes:,}" if too_long else f"{len(content):,}"
+        raise FerError(
+            f"{origin} gave {seen} bytes; {file.title} has exactly {file.num_bytes:,}. {_by_hand(file)}"
+        )
+    checksum = hashlib.sha256(content).hexdigest()
+    if checksum != file.sha256:
+        raise FerError(
+            f"{origin} is not the published {file.title}: SHA-256 {checksum[:12]}…, expected "
+            f"{file.sha256[:12]}…. {_by_hand(file)}"
+        )
     target = weights_path(file, workspace)
-    with atomic_path(target) as temporary:
-        num_bytes = 0
-        with temporary.open("wb") as out:
-            while chunk := stream.read(_CHUNK_BYTES):
-                num_bytes += len(chunk)
-                if num_bytes > file.num_bytes:
-                    break
-                out.write(chunk)
-                if progress:
-                    progress(num_bytes, file.num_bytes)
-        if num_bytes != file.num_bytes:
-            seen = f"more than {file.num_bytes:,}" if num_bytes > file.num_bytes else f"{num_bytes:,}"
-            raise FerError(
-                f"{origin} gave {seen} bytes; {file.title} has exactly {file.num_bytes:,}. {_by_hand(file)}"
-            )
-        seen = sha256_file(temporary)
-        if seen != file.sha256:
-            raise FerError(
-                f"{origin} is not the published {file.title}: SHA-256 {seen[:12]}…, expected "
-                f"{file.sha256[:12]}…. {_by_hand(file)}"
-            )
+    try:
+        write_bytes(target, content)
+    except OSError as cause:
+        raise FerError(
+            f"{target} can't be written: {cause}. Make room or access there, or set $FER_WORKSPACE to "
+            "another folder."
+        ) from cause
     return target
 
 

@@ -10,6 +10,8 @@ from PIL import Image
 from fer_core.cli import main
 from fer_core.inference.sample import sample_path
 from fer_core.inference.weights import YUNET
+from fer_core.models import build_model, save_checkpoint
+from tests.unit.inference.test_predictor import make_info
 
 
 @pytest.fixture
@@ -38,7 +40,53 @@ def test_json_table_and_saved_picture(workspace, picture, tmp_path, capsys):
     assert float(rows[0]["happiness"]) == pytest.approx(face["confidence"])
     saved = Image.open(tmp_path / "out" / "astronaut.png.png")
     assert saved.size == (512, 512)
-    assert list(saved.getdata()) != list(Image.open(picture).convert("RGB").getdata())
+    assert saved.tobytes() != Image.open(picture).convert("RGB").tobytes()
+
+
+@pytest.fixture
+def tiny(workspace):
+    """Arguments that choose a small untrained model: what it says does not matter where it is used."""
+    info = make_info()
+    model = build_model("fer_resnet", num_classes=3, input_size=(24, 24), arguments=info.arguments)
+    save_checkpoint(workspace.run("tiny") / "best", model, info)
+    return ["--model", "tiny", "--detector", "haar"]
+
+
+def test_pictures_of_one_name_are_saved_side_by_side(workspace, tiny, picture, tmp_path):
+    (tmp_path / "b").mkdir()
+    shutil.copy(picture, tmp_path / "b" / picture.name)
+    out = tmp_path / "out"
+    assert main(["predict", str(picture), str(tmp_path / "b"), *tiny, "--save", str(out)]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["astronaut.png-2.png", "astronaut.png.png"]
+
+
+def test_a_table_without_faces_has_its_columns(workspace, tiny, tmp_path):
+    Image.new("RGB", (200, 200), "gray").save(tmp_path / "wall.png")
+    assert main(["predict", str(tmp_path / "wall.png"), *tiny, "--table", str(tmp_path / "t.csv")]) == 0
+    header = "source,face,x,y,width,height,score,label,confidence,anger,fear,neutral"
+    assert (tmp_path / "t.csv").read_text().splitlines() == [header]
+
+
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [("--save", "astronaut.png"), ("--table", "astronaut.png/t.csv"), ("--table", "folder")],
+)
+def test_outputs_that_cannot_be_written(workspace, tiny, picture, tmp_path, capsys, option, place):
+    (tmp_path / "folder").mkdir()
+    before = picture.read_bytes()
+    assert main(["predict", str(picture), *tiny, option, str(tmp_path / place)]) == 1
+    assert "can't be written" in capsys.readouterr().err
+    assert picture.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["astronaut.png", "folder", "workspace"]
+
+
+def test_drawing_options_are_checked_before_anything_is_done(workspace, tiny, picture, tmp_path, capsys):
+    arguments = ["--save", str(tmp_path / "out"), "--top-k", "-1"]
+    assert main(["predict", str(picture), *tiny, *arguments]) == 1
+    printed, errors = capsys.readouterr()
+    assert "top_k" in errors
+    assert printed == ""
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_bad_picture_does_not_stop_the_others(workspace, picture, capsys):

@@ -3,7 +3,13 @@ import json
 import numpy as np
 import pytest
 
-from fer_core.inference.pipeline import FacePipeline, build_pipeline, compute_rows, export_json
+from fer_core.inference.pipeline import (
+    FacePipeline,
+    build_pipeline,
+    compute_columns,
+    compute_rows,
+    export_json,
+)
 from tests.unit.inference.test_predictor import make_predictor
 
 
@@ -24,6 +30,7 @@ def test_faces_table_and_json_tell_the_same():
     assert list(analysis.faces) == pipeline.analyze(image)
     rows = compute_rows(analysis.faces)
     assert [row["face"] for row in rows] == [1, 2]
+    assert list(rows[0]) == compute_columns(analysis.classes)
     assert rows[0]["confidence"] == max(rows[0][name] for name in analysis.classes)
     document = json.loads(json.dumps(export_json([("a.jpg", analysis)])))
     assert document["schema_version"] == 1

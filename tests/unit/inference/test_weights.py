@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import http.server
+import socket
 import threading
 
 import pytest
@@ -122,6 +123,21 @@ def test_installing_a_copy_by_hand(workspace, tmp_path, server):
         install_file(file, workspace, tmp_path / "none.bin")
     assert is_installed(file, workspace), "the good copy stays"
     assert server.num_requests == 0
+
+
+def test_a_workspace_that_cannot_be_written_is_not_blamed_on_the_server(server, workspace):
+    workspace.root.mkdir(parents=True)
+    workspace.weights.write_text("a file where the folder should be")
+    with pytest.raises(FerError, match=r"can't be written.*FER_WORKSPACE") as error:
+        fetch_file(remote(server, "/good"), workspace)
+    assert "http" not in str(error.value)
+
+
+def test_a_server_that_falls_silent(workspace):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        file = dataclasses.replace(YUNET, url=f"http://127.0.0.1:{silent.getsockname()[1]}/x")
+        with pytest.raises(FerError, match="timed out"):
+            fetch_file(file, workspace, timeout_s=0.2)
 
 
 def test_a_changed_file_is_noticed(workspace, tmp_path, server):
