@@ -70,6 +70,31 @@ def test_pictures_without_a_face(with_yunet, name, shape):
     assert build_detector(name, with_yunet).detect(np.full((*shape, 3), 128, np.uint8)) == []
 
 
+class SizeRecorder:
+    """Stands in for OpenCV's detector and notes what it is given."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def setInputSize(self, size):
+        self.sizes.append(size)
+
+    def detect(self, image_bgr):
+        assert (image_bgr.shape[1], image_bgr.shape[0]) == self.sizes[-1]
+        return 1, None
+
+
+@pytest.mark.parametrize("shape", [(16, 1000), (1000, 16), (32, 320), (40, 40), (480, 640)])
+def test_yunet_is_never_given_a_thin_picture(with_yunet, monkeypatch, shape):
+    """Left alone with a side under 64 px, OpenCV's YuNet reads memory it never wrote and finds faces there."""
+    detector = build_detector("yunet", with_yunet)
+    recorder = SizeRecorder()
+    monkeypatch.setattr(detector, "_detector", recorder)
+    assert detector.detect(np.full((*shape, 3), 128, np.uint8)) == []
+    assert min(map(min, recorder.sizes)) >= 64
+    assert max(recorder.sizes[0]) == max(192, *shape)
+
+
 @pytest.mark.parametrize("name", ["faceapi_angry", "faceapi_happy", "faceapi_sad", "faceapi_surprised"])
 def test_yunet_finds_the_one_face_of_a_portrait(with_yunet, shared, name):
     image = load_image(shared / "media" / "photos" / f"{name}.jpg")
