@@ -108,7 +108,7 @@ class YuNetDetector:
         import cv2
 
         scale = longest_px / max(image_rgb.shape[:2])
-        image_bgr = _pad_thin(cv2.cvtColor(_resize(image_rgb, scale), cv2.COLOR_RGB2BGR))
+        image_bgr = cv2.cvtColor(_pad_thin(_resize(image_rgb, scale)), cv2.COLOR_RGB2BGR)
         self._detector.setInputSize((image_bgr.shape[1], image_bgr.shape[0]))
         _, faces = self._detector.detect(image_bgr)
         if faces is None:

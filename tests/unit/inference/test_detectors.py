@@ -76,7 +76,7 @@ class SizeRecorder:
     def __init__(self):
         self.sizes = []
 
-    def setInputSize(self, size):
+    def setInputSize(self, size):  # noqa: N802 - OpenCV's name
         self.sizes.append(size)
 
     def detect(self, image_bgr):
@@ -86,7 +86,7 @@ class SizeRecorder:
 
 @pytest.mark.parametrize("shape", [(16, 1000), (1000, 16), (32, 320), (40, 40), (480, 640)])
 def test_yunet_is_never_given_a_thin_picture(with_yunet, monkeypatch, shape):
-    """Left alone with a side under 64 px, OpenCV's YuNet reads memory it never wrote and finds faces there."""
+    """With a side under 64 px OpenCV's YuNet reads memory it never wrote and finds faces there."""
     detector = build_detector("yunet", with_yunet)
     recorder = SizeRecorder()
     monkeypatch.setattr(detector, "_detector", recorder)
