@@ -8,6 +8,7 @@ from app.ui.models import choose_detector, choose_model
 from app.ui.picture_view import render_results
 from app.ui.pictures import MAX_PICTURE_MB, MAX_PICTURES, Picture, analyze_pictures
 from app.ui.state import Key
+from app.ui.style import choose_style
 from app.ui.video_view import render_video_part
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.inference.images import IMAGE_SUFFIXES
@@ -32,7 +33,7 @@ def main() -> None:
         with detector:
             detector_name = choose_detector(workspace)
         with drawing:
-            style = _choose_style()
+            style = choose_style()
     if entry is not None:
         pictures, video = st.tabs(
             [":material/image: Pictures", ":material/movie: Video"], key=Key.MEDIA_TAB, on_change="rerun"
@@ -42,23 +43,6 @@ def main() -> None:
         with video:
             render_video_part(entry, detector_name, style, workspace, is_open=bool(video.open))
     st.caption(RESPONSIBLE_USE)
-
-
-def _choose_style() -> OverlayStyle:
-    """The settings that only change what is drawn."""
-    top_k = st.slider("Bars drawn beside a face", 0, 8, 3, key=Key.TOP_K, persist_state="session")
-    below_pct = st.slider(
-        "Uncertain below",
-        0,
-        100,
-        40,
-        step=5,
-        format="%d %%",
-        key=Key.UNCERTAIN_BELOW,
-        persist_state="session",
-        help="A face whose most probable class is less probable than this is greyed out.",
-    )
-    return OverlayStyle(top_k=top_k, uncertain_below=below_pct / 100)
 
 
 def _render_pictures(

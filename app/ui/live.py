@@ -11,11 +11,10 @@ import streamlit as st
 
 from app.ui.cache import load_shared_predictor
 from app.ui.models import choose_detector, choose_model
-from app.ui.state import Key
+from app.ui.style import choose_style
 from fer_core.checkpoint import CheckpointEntry, list_checkpoints
 from fer_core.inference.ice import parse_ice_servers
 from fer_core.inference.live import LiveSession, LiveSettings
-from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.tracking import TemporalConfig
 from fer_core.workspace import Workspace
 
@@ -110,18 +109,7 @@ def _choose_second(first: CheckpointEntry, workspace: Workspace) -> tuple[Checkp
 
 
 def _choose_settings() -> LiveSettings:
-    top_k = st.slider("Bars drawn beside a face", 0, 8, 3, key=Key.TOP_K, persist_state="session")
-    below_pct = st.slider(
-        "Uncertain below",
-        0,
-        100,
-        40,
-        step=5,
-        format="%d %%",
-        key=Key.UNCERTAIN_BELOW,
-        persist_state="session",
-        help="A face whose most probable class is less probable than this is greyed out.",
-    )
+    style = choose_style()
     smoothing_s = st.slider(
         "Smoothing",
         0.0,
@@ -148,7 +136,7 @@ def _choose_settings() -> LiveSettings:
     )
     return LiveSettings(
         temporal=TemporalConfig(smoothing_s=smoothing_s, detect_every=detect_every),
-        style=OverlayStyle(top_k=top_k, uncertain_below=below_pct / 100),
+        style=style,
         mirror=mirror,
     )
 

@@ -11,16 +11,15 @@ from streamlit.testing.v1 import AppTest
 from streamlit_webrtc import component
 
 from app.ui import live, live_view
-from fer_core.checkpoint import CheckpointInfo, InputSpec
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import ConfigError
 from fer_core.inference.live_stats import HistoryCurve, LiveStats
 from fer_core.labels import EMOTIONS
 from fer_core.palette import EMOTION_COLORS
 from fer_core.workspace import PROJECT_ROOT, Workspace
+from tests.small_models import save_small_model
 
 PAGE = str(PROJECT_ROOT / "pages" / "live_webcam.py")
-SMALL = {"stem_width": 8, "widths": "8-8-8", "depths": "1-1-1"}
 
 
 @pytest.fixture(autouse=True)
@@ -42,31 +41,9 @@ def empty_checkpoints(monkeypatch, tmp_path):
     monkeypatch.setattr(Workspace, "checkpoints", property(lambda self: tmp_path / "shipped"))
 
 
-def _save_model(workspace, name):
-    import torch
-
-    from fer_core.models import build_model, save_checkpoint
-
-    torch.manual_seed(0)
-    network = build_model("fer_resnet", num_classes=len(EMOTIONS), in_channels=1, arguments=SMALL)
-    info = CheckpointInfo(
-        name=name,
-        architecture="fer_resnet",
-        arguments=SMALL,
-        classes=EMOTIONS,
-        input=InputSpec(height=48, width=48, color="gray", mean=(0.5,), std=(0.25,)),
-        weights_sha256="0" * 64,
-        num_parameters=1,
-    )
-    folder = workspace.run(name) / "best"
-    folder.mkdir(parents=True)
-    save_checkpoint(folder, network, info)
-    return folder
-
-
 @pytest.fixture
 def model(workspace, empty_checkpoints):
-    return _save_model(workspace, "first")
+    return save_small_model(workspace, "first")
 
 
 class Camera:
@@ -164,7 +141,7 @@ def test_a_slip_in_the_servers_is_a_message(model, camera, monkeypatch):
 
 
 def test_a_damaged_model_is_a_message_and_another_can_be_chosen(model, workspace, camera):
-    _save_model(workspace, "second")
+    save_small_model(workspace, "second")
     weights = next(model.glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-8] + b"damaged!")
     page = _run(model="first/best")
@@ -191,7 +168,7 @@ def test_settings_reach_the_running_session(model, camera):
 
 
 def test_a_playing_stream_shows_label_pace_and_chart(model, workspace, camera):
-    _save_model(workspace, "second")
+    save_small_model(workspace, "second")
     camera.playing = True
     page = _run(detector="whole-image")
     session = page.session_state["live_session"]
@@ -210,7 +187,7 @@ def test_a_playing_stream_shows_label_pace_and_chart(model, workspace, camera):
 
 
 def test_two_models_are_compared_while_playing(model, workspace, camera):
-    _save_model(workspace, "second")
+    save_small_model(workspace, "second")
     camera.playing = True
     page = _run(detector="whole-image", model="first/best")
     first_detector = page.session_state["live_session"].detector

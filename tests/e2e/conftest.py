@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from fer_core.checkpoint import list_checkpoints
 from fer_core.workspace import Workspace
-from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, save_random_model, serve_dashboard
+from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
+from tests.small_models import save_small_model
 
 TIMEOUT_MS = 30_000
 """Generous: on a busy machine the first picture waits for torch to be imported."""
@@ -21,7 +22,7 @@ def dashboard_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A fresh workspace; with a model of random weights where none ships with the project."""
     workspace = Workspace(tmp_path_factory.mktemp("e2e") / "workspace")
     if not list_checkpoints(workspace):
-        save_random_model(workspace, "random")
+        save_small_model(workspace, "random")
     return workspace
 
 

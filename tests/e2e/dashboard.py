@@ -120,28 +120,3 @@ def write_clip(path: Path, frames: Iterator[UInt8Array], *, fps: int = 25) -> Pa
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
     return path
-
-
-def save_random_model(workspace: Workspace, name: str) -> None:
-    """Save a small network with random weights: for what must work whatever the model says."""
-    import torch
-
-    from fer_core.checkpoint import CheckpointInfo, InputSpec
-    from fer_core.labels import EMOTIONS
-    from fer_core.models import build_model, save_checkpoint
-
-    torch.manual_seed(0)
-    arguments = {"stem_width": 8, "widths": "8-8-8", "depths": "1-1-1"}
-    network = build_model("fer_resnet", num_classes=len(EMOTIONS), in_channels=1, arguments=arguments)
-    info = CheckpointInfo(
-        name=name,
-        architecture="fer_resnet",
-        arguments=arguments,
-        classes=EMOTIONS,
-        input=InputSpec(height=48, width=48, color="gray", mean=(0.5,), std=(0.25,)),
-        weights_sha256="0" * 64,
-        num_parameters=1,
-    )
-    folder = workspace.run(name) / "best"
-    folder.mkdir(parents=True)
-    save_checkpoint(folder, network, info)

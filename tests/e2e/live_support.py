@@ -5,42 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from fer_core.types import UInt8Array
-from fer_core.workspace import Workspace
 
 FRAME_SIZE = (320, 240)
 """Width and height of the camera's picture. Small and slow, since browser and server share a test's cores."""
 
 CAMERA_FPS = 10
-
-
-def save_constant_model(workspace: Workspace, name: str, emotion: str) -> None:
-    """Save a small network that sees `emotion` in every face, about nine to one."""
-    import torch
-
-    from fer_core.checkpoint import CheckpointInfo, InputSpec
-    from fer_core.labels import EMOTIONS
-    from fer_core.models import build_model, save_checkpoint
-
-    torch.manual_seed(0)
-    arguments = {"stem_width": 8, "widths": "8-8-8", "depths": "1-1-1"}
-    network = build_model("fer_resnet", num_classes=len(EMOTIONS), in_channels=1, arguments=arguments)
-    last = [module for module in network.modules() if isinstance(module, torch.nn.Linear)][-1]
-    with torch.no_grad():
-        last.weight.mul_(0.01)
-        last.bias.zero_()
-        last.bias[EMOTIONS.index(emotion)] = 4.0  # e^4 / (e^4 + 7) = 0.886
-    folder = workspace.run(name) / "best"
-    folder.mkdir(parents=True)
-    info = CheckpointInfo(
-        name=name,
-        architecture="fer_resnet",
-        arguments=arguments,
-        classes=EMOTIONS,
-        input=InputSpec(height=48, width=48, color="gray", mean=(0.5,), std=(0.25,)),
-        weights_sha256="0" * 64,
-        num_parameters=1,
-    )
-    save_checkpoint(folder, network, info)
 
 
 def camera_frame(phase: float = 0.0) -> UInt8Array:

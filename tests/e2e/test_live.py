@@ -16,8 +16,9 @@ from fer_core.palette import emotion_color, hex_to_rgb
 from fer_core.types import FaceBox
 from fer_core.workspace import PROJECT_ROOT, Workspace
 from tests.e2e.dashboard import serve_dashboard
-from tests.e2e.live_support import FRAME_SIZE, camera_frame, save_constant_model, write_camera_file
+from tests.e2e.live_support import FRAME_SIZE, camera_frame, write_camera_file
 from tests.e2e.watched_live import read_watch
+from tests.small_models import save_small_model
 
 pytestmark = pytest.mark.e2e
 
@@ -28,8 +29,8 @@ PATIENCE_MS = 60_000
 @pytest.fixture(scope="module")
 def live_workspace(tmp_path_factory):
     workspace = Workspace(tmp_path_factory.mktemp("live") / "workspace")
-    save_constant_model(workspace, "zz-disgusted", "disgust")  # the last name is first in the list
-    save_constant_model(workspace, "aa-sad", "sadness")
+    save_small_model(workspace, "zz-disgusted", always="disgust")  # the last name is first in the list
+    save_small_model(workspace, "aa-sad", always="sadness")
     return workspace
 
 

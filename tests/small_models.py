@@ -1,0 +1,49 @@
+"""Checkpoints that a test makes for itself."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fer_core.checkpoint import CheckpointInfo, InputSpec
+from fer_core.labels import EMOTIONS
+from fer_core.workspace import Workspace
+
+SMALL_NETWORK = {"stem_width": 8, "widths": "8-8-8", "depths": "1-1-1"}
+
+
+def save_small_model(
+    workspace: Workspace,
+    name: str,
+    *,
+    seed: int = 0,
+    always: str | None = None,
+    metrics: Sequence[Mapping[str, Any]] = (),
+) -> Path:
+    """Save a small network as the best checkpoint of a run, and return its folder.
+
+    Its weights are random; with `always` it gives that emotion 89 % whatever it sees.
+    """
+    import torch
+
+    from fer_core.models import build_model, save_checkpoint
+
+    torch.manual_seed(seed)
+    network = build_model("fer_resnet", num_classes=len(EMOTIONS), in_channels=1, arguments=SMALL_NETWORK)
+    if always is not None:
+        with torch.no_grad():
+            network.classifier.weight.mul_(0.01)
+            network.classifier.bias.zero_()
+            network.classifier.bias[EMOTIONS.index(always)] = 4.0  # e^4 / (e^4 + 7) = 0.886
+    info = CheckpointInfo(
+        name=name,
+        architecture="fer_resnet",
+        arguments=SMALL_NETWORK,
+        classes=EMOTIONS,
+        input=InputSpec(height=48, width=48, color="gray", mean=(0.5,), std=(0.25,)),
+        weights_sha256="0" * 64,
+        num_parameters=0,
+        metrics=tuple(metrics),
+    )
+    folder = workspace.run(name) / "best"
+    save_checkpoint(folder, network, info)
+    return folder
