@@ -71,17 +71,18 @@ def test_real_fer2013_with_ferplus(real_ferplus):
     assert len(compute_targets(real_ferplus, "train", "crossentropy")) == 27_956
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_import_stays_under_a_gigabyte(shared, tmp_path):
     code = f"""
-from resource import RUSAGE_SELF, getrusage
+from pathlib import Path
 from fer_core.cli import main
 assert main(["import", {str(shared / "data" / "fer2013.zip")!r}, "--votes",
              {str(shared / "data" / "fer2013new.csv")!r}]) == 0
-print(getrusage(RUSAGE_SELF).ru_maxrss)
+# Not getrusage: its peak begins with that of the process that started this one.
+print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
     environment = os.environ | {"FER_WORKSPACE": str(tmp_path)}
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
-    unit = 1024 if sys.platform != "darwin" else 1
-    assert int(result.stdout.splitlines()[-1]) * unit < 1_000_000_000
+    assert int(result.stdout.splitlines()[-1]) * 1024 < 1_000_000_000
