@@ -70,7 +70,8 @@ def load_image(source: Path | bytes) -> UInt8Array:
     try:
         with Image.open(stream, formats=FORMATS) as image:
             _check_size(image, name)
-            return _to_rgb(ImageOps.exif_transpose(image), name)
+            ImageOps.exif_transpose(image, in_place=True)
+            return _to_rgb(image, name)
     except UnidentifiedImageError as cause:
         raise MediaError(
             f"{name} is no picture that can be read; expected {', '.join(FORMATS)} "
@@ -124,4 +125,5 @@ def _to_rgb(image: Image.Image, name: str) -> UInt8Array:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"))
+    # convert() would copy what is RGB already: a quarter of a gigabyte for the largest pictures.
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
