@@ -14,7 +14,7 @@ from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import FerError, MediaError
 from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.stream import FaceStream
-from fer_core.inference.video import Progress, VideoInfo
+from fer_core.inference.video import FILE_TEMPORAL, Progress, VideoInfo
 from fer_core.workspace import Workspace
 
 VIDEO_TYPES: Final[tuple[str, ...]] = ("mp4", "mov", "m4v", "webm", "avi", "mkv")
@@ -114,17 +114,17 @@ def _start_job(
     Raises:
         CheckpointError: the model is damaged.
     """
-    from fer_core.inference.pipeline import build_pipeline
+    from fer_core.inference import pipeline
     from fer_core.inference.threads import limit_threads
 
     _forget_job()
     limit_threads()  # before the job's thread starts, which takes the number over
     predictor = load_shared_predictor(entry)  # here: the cache belongs to the page's thread
 
-    def build_stream() -> FaceStream:
-        return FaceStream(build_pipeline(detector, predictor, workspace).detector, predictor)
+    def build() -> FaceStream:
+        return pipeline.build_stream(detector, predictor, workspace, FILE_TEMPORAL)
 
-    st.session_state[Key.VIDEO_JOB] = VideoJob(video, build_stream, style=style)
+    st.session_state[Key.VIDEO_JOB] = VideoJob(video, build, style=style)
 
 
 def _render_job(job: VideoJob) -> None:

@@ -13,9 +13,6 @@ from fer_core.inference.threads import limit_threads
 from fer_core.inference.tracking import TemporalConfig
 from fer_core.workspace import Workspace
 
-VIDEO_DETECTOR_SIDE_PX = 640
-"""Frames are searched at this size; it loses only faces under about 1/30 of the picture."""
-
 
 def build_stream(
     model: str | None, detector: str | None, *, detect_every: int, smoothing: float, threads: int
@@ -27,8 +24,8 @@ def build_stream(
     """
     temporal = replace(TemporalConfig(), detect_every=detect_every, smoothing_s=smoothing)
     from fer_core.checkpoint import default_checkpoint
+    from fer_core.inference import pipeline
     from fer_core.inference.detectors import choose_detector
-    from fer_core.inference.pipeline import build_pipeline
     from fer_core.inference.predictor import load_predictor
 
     workspace = Workspace.default()
@@ -40,10 +37,8 @@ def build_stream(
     if detector is None and choice.note:
         print(choice.note, file=sys.stderr)
     name = detector or choice.name
-    options = {} if name == "whole-image" else {"max_side_px": VIDEO_DETECTOR_SIDE_PX}
-    pipeline = build_pipeline(name, predictor, workspace, **options)
     print(f"model {predictor.info.name}, detector {name}", file=sys.stderr)
-    return FaceStream(pipeline.detector, predictor, temporal)
+    return pipeline.build_stream(name, predictor, workspace, temporal)
 
 
 @contextmanager

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fer_core.inference.interfaces import FaceDetector, Predictor
+from fer_core.inference.stream import FaceStream
+from fer_core.inference.tracking import TemporalConfig
 from fer_core.types import FaceResult, UInt8Array
 from fer_core.workspace import Workspace
 
 SCHEMA_VERSION: Final[int] = 1
+STREAM_SIDE_PX: Final[int] = 640
+"""Longest side at which frames are searched; it loses only faces under about 1/30 of the picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,26 @@ def build_pipeline(detector: str, predictor: Predictor, workspace: Workspace, **
 def compute_columns(classes: Sequence[str]) -> list[str]:
     """Return the column names of `compute_rows` for a model's classes: a table without faces has them too."""
     return ["face", "x", "y", "width", "height", "score", "label", "confidence", *classes]
+
+
+def build_stream(
+    detector: str, predictor: Predictor, workspace: Workspace, temporal: TemporalConfig
+) -> FaceStream:
+    """Build the pipeline of a video or camera; frames are searched at `STREAM_SIDE_PX` at most.
+
+    Args:
+        detector: a name in the detector registry.
+        predictor: a ready predictor; several streams may share it.
+        workspace: where downloaded weights are.
+        temporal: how frames are joined.
+
+    Raises:
+        ConfigError: unknown detector.
+        FerError: the detector's file is not installed.
+    """
+    options = {} if detector == "whole-image" else {"max_side_px": STREAM_SIDE_PX}
+    pipeline = build_pipeline(detector, predictor, workspace, **options)
+    return FaceStream(pipeline.detector, predictor, temporal)
 
 
 def compute_rows(faces: Sequence[FaceResult]) -> list[dict[str, Any]]:
