@@ -163,12 +163,12 @@ def test_models_are_swapped_and_compared_while_it_plays(browser, live_url):
     with started(browser, live_url) as page:
         expect(page.get_by_text("disgust", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
         analyzed = read_counts(page)[0]
-        choose(page, "Second model", "aa-sad/best")
+        choose(page, "Model", "aa-sad/best")
         expect(page.get_by_test_id("stMetricValue")).to_have_text("sadness", timeout=PATIENCE_MS)
         wait_for(lambda: read_counts(page)[0] > analyzed + 20, "the stream stopped at the swap")
 
         page.get_by_text("Compare with a second model").click()
-        choose(page, "Model", "zz-disgusted/best")
+        choose(page, "Second model", "zz-disgusted/best")
         choose(page, "Face detector", "Whole picture")
         video = page.frame_locator("iframe").locator("video")
         wait_for(
