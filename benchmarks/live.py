@@ -46,6 +46,7 @@ def main(
     threads: int = 0,
     beside_training: bool = False,
     seconds: float = 20.0,
+    nice: int = 10,
 ) -> int:
     """Measure.
 
@@ -56,6 +57,7 @@ def main(
         threads: of torch and OpenCV; 0 is what the program takes by itself.
         beside_training: also feed 30 frames a second, alone and beside `fer train`.
         seconds: length of each of those.
+        nice: how far the training steps back; 10 is what `fer train` does by itself.
     """
     threads = limit_threads(threads)
     workspace = Workspace.default()
@@ -68,7 +70,7 @@ def main(
         print(f"\nfaces looked for in every {'' if every == 1 else f'{every}rd '}frame, {num_frames} frames")
         print_stages(measure_stages(session, frames, num_frames))
     if beside_training:
-        measure_pace(lambda: build_session(predictor, detector, workspace, 3), frames, seconds)
+        measure_pace(lambda: build_session(predictor, detector, workspace, 3), frames, seconds, nice)
     return 0
 
 
@@ -138,16 +140,18 @@ def print_stages(report: LiveReport) -> None:
     print(f"whole step p95 = {p95 / BUDGET_MS:.2f} x {BUDGET_MS:.0f} ms (target: at most 1)")
 
 
-def measure_pace(build: Callable[[], LiveSession], frames: Sequence[UInt8Array], seconds: float) -> None:
+def measure_pace(
+    build: Callable[[], LiveSession], frames: Sequence[UInt8Array], seconds: float, nice: int
+) -> None:
     """Print how many of 30 frames a second are analyzed, alone and beside a training."""
     print(f"\n{FPS} frames a second for {seconds:.0f} s; what is not taken in time is dropped")
     print(f"{'':<28}{'analyzed':>10}{'fps':>7}{'p50 ms':>9}{'p95 ms':>9}")
     print_pace("alone", *run_paced(build(), frames, seconds))
-    with training_beside() as is_training:
+    with training_beside(nice) as is_training:
         before = is_training()
         result = run_paced(build(), frames, seconds)
         assert before and is_training(), "the training ended too soon to say anything"
-    print_pace("beside `fer train` (nice 10)", *result)
+    print_pace(f"beside `fer train --nice {nice}`", *result)
 
 
 def run_paced(
@@ -174,7 +178,7 @@ def print_pace(name: str, num_received: int, num_processed: int, latencies: list
 
 
 @contextmanager
-def training_beside():
+def training_beside(nice: int):
     """Run `fer train` on drawn faces in a folder of its own; yields a function that says whether it runs."""
     with tempfile.TemporaryDirectory(prefix="fer-bench-") as folder:
         environment = os.environ | {"FER_WORKSPACE": folder}
@@ -183,7 +187,7 @@ def training_beside():
             [*command, "import", "schematic-faces"], env=environment, check=True, capture_output=True
         )
         training = subprocess.Popen(
-            [*command, "train", "--preset", "quick", "--epochs", "500"],
+            [*command, "train", "--preset", "quick", "--epochs", "500", "--nice", str(nice)],
             env=environment,
             cwd=PROJECT_ROOT,
             stdout=subprocess.DEVNULL,

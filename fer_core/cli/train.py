@@ -62,13 +62,13 @@ def train(command: TrainCommand) -> int:
     from fer_core.training.start import resume_run, start_run
 
     workspace = Workspace.default()
-    if command.nice:
-        os.nice(command.nice)
     with _Bars() as bars:
         if command.resume:
             trainer = resume_run(command.resume, workspace, observer=bars)
         else:
             trainer = start_run(command.config, workspace, name=command.name, observer=bars)
+        if command.nice:  # only now: what can't begin has no reason to step back
+            os.nice(command.nice)
         bars.begin(trainer.writer.name, trainer.config.epochs, trainer.progress.epoch)
 
         def stop(number: int, frame: FrameType | None) -> None:
