@@ -35,6 +35,14 @@ def test_requirements_stay_clear_of_the_traps():
     assert 'onnxruntime-gpu>=1.20,<2; sys_platform != "darwin"' in text
 
 
+def test_the_server_is_local_silent_and_asks_nothing():
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert config["server"]["address"] == "localhost"
+    assert config["server"]["showEmailPrompt"] is False, "the first `streamlit run` would wait for an answer"
+    assert config["server"]["enableXsrfProtection"] is True
+    assert config["browser"]["gatherUsageStats"] is False
+
+
 def heavy_modules_after(code: str) -> set[str]:
     names = ["torch", "timm", "accelerate", "kornia", "cv2", "sklearn", "pandas", "streamlit", "tyro"]
     script = f"import sys\n{code}\nprint(*[n for n in {names} if n in sys.modules])"
