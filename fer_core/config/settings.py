@@ -1,0 +1,362 @@
+"""Settings of a training run: frozen, keyword-only, checked when made.
+
+Every field's docstring is its help text in the CLI and on the Train page.
+"""
+
+import typing
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal
+
+from fer_core.errors import ConfigError
+
+LabelMode = Literal["majority", "crossentropy", "probability", "multi_target"]
+Sampling = Literal["shuffled", "balanced"]
+InputColor = Literal["auto", "gray", "rgb"]
+LossName = Literal["crossentropy", "focal"]
+ClassWeights = Literal["none", "balanced", "effective"]
+OptimizerName = Literal["sgd", "adamw"]
+ScheduleName = Literal["constant", "step", "plateau", "cosine", "one_cycle"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Monitor = Literal["accuracy", "macro_f1", "loss"]
+Tracker = Literal["none", "mlflow", "wandb"]
+
+
+def _check(condition: bool, field_name: str, value: object, expected: str) -> None:
+    if not condition:
+        raise ConfigError(f"{field_name} is {value!r}; expected {expected}")
+
+
+def _check_choice(field_name: str, value: object, choices: object) -> None:
+    allowed = typing.get_args(choices)
+    if value not in allowed:
+        near = get_close_matches(str(value), allowed, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"{field_name} is {value!r}; expected one of {', '.join(allowed)}.{hint}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What to train and validate on."""
+
+    dataset: str = "schematic-faces"
+    """Name of an imported data set. `schematic-faces` is drawn on first use; nothing to download."""
+    label_mode: LabelMode = "crossentropy"
+    """How annotators' votes become training targets (Barsoum et al., 2016). Validation is always scored in
+    majority mode. Data sets without votes take their labels as they are, whatever is set here."""
+    train_split: str = "train"
+    """Split to learn from."""
+    valid_split: str = "valid"
+    """Split to validate on after every epoch."""
+    sampling: Sampling = "shuffled"
+    """`shuffled` shows every image once an epoch; `balanced` draws each class equally often, so images of
+    rare classes are repeated and some of frequent classes are left out."""
+
+    def __post_init__(self) -> None:
+        _check_choice("data.label_mode", self.label_mode, LabelMode)
+        _check_choice("data.sampling", self.sampling, Sampling)
+        _check(
+            self.train_split != self.valid_split,
+            "data.valid_split",
+            self.valid_split,
+            "another split than data.train_split",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Which network to train."""
+
+    name: str = "fer_resnet"
+    """Architecture, as in the model registry."""
+    arguments: dict[str, int | float | bool | str] = field(default_factory=dict)
+    """Arguments of that architecture, for example `width 48`. What is not named keeps its default."""
+    height: int = 0
+    """Rows of the input in pixels; 0 takes what the architecture was designed for, or the data set's own."""
+    width: int = 0
+    """Columns of the input in pixels; 0 as above."""
+    color: InputColor = "auto"
+    """Channels of the input: `gray` (1) or `rgb` (3). `auto` takes the data set's own, and `rgb` for a
+    network that starts from weights trained on RGB. Grey images are repeated into three channels."""
+
+    def __post_init__(self) -> None:
+        _check_choice("model.color", self.color, InputColor)
+        for name in ("height", "width"):
+            value = getattr(self, name)
+            _check(value == 0 or 8 <= value <= 2048, f"model.{name}", value, "0 or 8 to 2048 px")
+        _check(
+            (self.height == 0) == (self.width == 0),
+            "model.width",
+            self.width,
+            "both model.height and model.width, or neither",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferConfig:
+    """Starting from weights that were trained before."""
+
+    weights: str = ""
+    """Where they come from: `hub` (timm's own for that backbone), a .safetensors or state-dict file, or a
+    checkpoint or run. Empty starts from random weights."""
+    freeze_epochs: int = 0
+    """Epochs in which only the head learns; at least `epochs` is a linear probe."""
+    thaw_every: int = 0
+    """After those, thaw one group of layers every so many epochs, from the head down; 0 thaws all at once."""
+    layer_decay: float = 1.0
+    """Multiply the learning rate by this for every group of layers further from the head (Clark et al., 2020;
+    0.65 to 0.8 are usual for transformers); 1 treats all alike."""
+
+    def __post_init__(self) -> None:
+        _check(self.freeze_epochs >= 0, "transfer.freeze_epochs", self.freeze_epochs, "at least 0")
+        _check(self.thaw_every >= 0, "transfer.thaw_every", self.thaw_every, "at least 0")
+        _check(0 < self.layer_decay <= 1, "transfer.layer_decay", self.layer_decay, "more than 0, at most 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """What is made small."""
+
+    name: LossName = "crossentropy"
+    """`crossentropy`, or `focal` (Lin et al., 2017), which pays less heed to faces that are easy already."""
+    focal_gamma: float = 2.0
+    """Focusing exponent of the focal loss; 0 is cross-entropy."""
+    label_smoothing: float = 0.0
+    """Share of every target spread evenly over all classes (Szegedy et al., 2016). Not used by the label mode
+    `multi_target`."""
+    class_weights: ClassWeights = "none"
+    """Weigh faces by their class: `balanced` by inverse frequency, `effective` by the effective number of
+    samples (Cui et al., 2019), which is milder."""
+
+    def __post_init__(self) -> None:
+        _check_choice("loss.name", self.name, LossName)
+        _check_choice("loss.class_weights", self.class_weights, ClassWeights)
+        _check(self.focal_gamma >= 0, "loss.focal_gamma", self.focal_gamma, "at least 0")
+        _check(
+            0 <= self.label_smoothing < 1,
+            "loss.label_smoothing",
+            self.label_smoothing,
+            "0 to less than 1",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """Random changes made to every training batch, on the device that trains."""
+
+    apply_probability: float = 1.0
+    """Share of the images that are changed at all; the others pass as they are."""
+    flip_probability: float = 0.5
+    """Chance of a left-right flip."""
+    rotation_deg: float = 15.0
+    """Rotate by up to this many degrees either way."""
+    scale: float = 0.15
+    """Resize by a factor within 1 +- this."""
+    shift: float = 0.1
+    """Move by up to this fraction of the picture's side."""
+    brightness: float = 0.2
+    """Change brightness by up to this fraction."""
+    contrast: float = 0.2
+    """Change contrast by up to this fraction."""
+    erasing_probability: float = 0.25
+    """Chance of blanking one random rectangle (Zhong et al., 2020)."""
+    mixup_alpha: float = 0.4
+    """Mix pairs of images with a weight drawn from Beta(alpha, alpha) (Zhang et al., 2018); 0 is off."""
+    cutmix_alpha: float = 0.0
+    """Paste a rectangle of another image, its share of the area drawn from Beta(alpha, alpha) (Yun et al.,
+    2019); 0 is off. With mixup on too, each mixed batch takes one of the two at random."""
+    mixup_probability: float = 0.5
+    """Share of the batches that are mixed, by mixup or cutmix."""
+    crop_fraction: float = 1.0
+    """Cut out a random part with at least this fraction of the area, and bring it back to full size; 1 is
+    off."""
+    crop_side_px: int = 0
+    """Bring that part to squares of this side first, so that detail is lost as in a small face; 0 is off."""
+    randaugment_ops: int = 0
+    """Random operations an image from the RandAugment list (Cubuk et al., 2020); 0 is off."""
+    randaugment_magnitude: float = 9.0
+    """Strength of those operations, 0 to 30."""
+
+    def __post_init__(self) -> None:
+        for name in ("apply_probability", "flip_probability", "erasing_probability", "mixup_probability"):
+            value = getattr(self, name)
+            _check(0 <= value <= 1, f"augment.{name}", value, "a probability in 0 to 1")
+        _check(
+            0 < self.crop_fraction <= 1, "augment.crop_fraction", self.crop_fraction, "more than 0, at most 1"
+        )
+        _check(
+            self.crop_side_px == 0 or self.crop_side_px >= 8,
+            "augment.crop_side_px",
+            self.crop_side_px,
+            "0 or at least 8 px",
+        )
+        _check(0 <= self.randaugment_ops <= 8, "augment.randaugment_ops", self.randaugment_ops, "0 to 8")
+        _check(
+            0 <= self.randaugment_magnitude <= 30,
+            "augment.randaugment_magnitude",
+            self.randaugment_magnitude,
+            "0 to 30",
+        )
+        _check(self.cutmix_alpha >= 0, "augment.cutmix_alpha", self.cutmix_alpha, "at least 0")
+        for name in ("scale", "shift", "brightness", "contrast"):
+            value = getattr(self, name)
+            _check(0 <= value < 1, f"augment.{name}", value, "at least 0 and less than 1")
+        _check(0 <= self.rotation_deg <= 180, "augment.rotation_deg", self.rotation_deg, "0 to 180")
+        _check(self.mixup_alpha >= 0, "augment.mixup_alpha", self.mixup_alpha, "at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """How the weights move."""
+
+    name: OptimizerName = "sgd"
+    """Optimiser: `sgd` with Nesterov momentum, or `adamw`."""
+    learning_rate: float = 0.1
+    """Peak learning rate."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    weight_decay: float = 5e-4
+    """Weight decay; normalisation layers and biases are spared."""
+    schedule: ScheduleName = "one_cycle"
+    """Course of the learning rate over the run: `one_cycle` (Smith, 2018), `cosine`, `step` (cut every few
+    epochs), `plateau` (cut when the score stalls), `constant`."""
+    warmup_fraction: float = 0.25
+    """Share of the run during which the learning rate rises; 0 is off. Not used by `constant`."""
+    step_epochs: int = 10
+    """Epochs between two cuts of the `step` schedule."""
+    step_factor: float = 0.1
+    """Factor of each cut of the `step` and `plateau` schedules."""
+    plateau_patience: int = 3
+    """Epochs without a better score before the `plateau` schedule cuts."""
+    gradient_clip: float = 5.0
+    """Scale gradients down to this norm where they are longer; 0 is off."""
+    accumulation_steps: int = 1
+    """Split each batch into this many parts, one after the other, to save memory; the gradient is that of the
+    whole batch (batch normalisation sees the parts)."""
+    sam_rho: float = 0.0
+    """Radius of sharpness-aware minimisation (Foret et al., 2021), 0.05 is usual; it doubles the cost of a
+    step; 0 is off."""
+
+    def __post_init__(self) -> None:
+        _check_choice("optimizer.name", self.name, OptimizerName)
+        _check_choice("optimizer.schedule", self.schedule, ScheduleName)
+        _check(self.learning_rate > 0, "optimizer.learning_rate", self.learning_rate, "more than 0")
+        _check(0 <= self.momentum < 1, "optimizer.momentum", self.momentum, "0 to less than 1")
+        _check(self.weight_decay >= 0, "optimizer.weight_decay", self.weight_decay, "at least 0")
+        _check(
+            0 <= self.warmup_fraction < 1,
+            "optimizer.warmup_fraction",
+            self.warmup_fraction,
+            "0 to less than 1",
+        )
+        _check(self.gradient_clip >= 0, "optimizer.gradient_clip", self.gradient_clip, "at least 0")
+        _check(self.step_epochs >= 1, "optimizer.step_epochs", self.step_epochs, "at least 1")
+        _check(0 < self.step_factor < 1, "optimizer.step_factor", self.step_factor, "between 0 and 1")
+        _check(self.plateau_patience >= 1, "optimizer.plateau_patience", self.plateau_patience, "at least 1")
+        _check(
+            self.accumulation_steps >= 1,
+            "optimizer.accumulation_steps",
+            self.accumulation_steps,
+            "at least 1",
+        )
+        _check(self.sam_rho >= 0, "optimizer.sam_rho", self.sam_rho, "at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStoppingConfig:
+    """When to stop before the last epoch."""
+
+    patience: int = 0
+    """Stop after this many epochs without a better score; 0 never stops early."""
+    min_delta: float = 0.0
+    """A score counts as better only if it is better by more than this."""
+    confirm_epochs: int = 0
+    """Extra epochs after patience ran out; a better score in them cancels the stop."""
+
+    def __post_init__(self) -> None:
+        _check(self.patience >= 0, "early_stopping.patience", self.patience, "at least 0")
+        _check(self.min_delta >= 0, "early_stopping.min_delta", self.min_delta, "at least 0")
+        _check(
+            self.confirm_epochs >= 0,
+            "early_stopping.confirm_epochs",
+            self.confirm_epochs,
+            "at least 0",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogConfig:
+    """What a run writes down beside its scores."""
+
+    tensorboard: bool = True
+    """Write TensorBoard events: scores, weights and gradients as histograms, sample predictions."""
+    gradients: bool = True
+    """Write the norm of every layer's gradient and weights once an epoch, with warnings."""
+    tracker: Tracker = "none"
+    """Also report to `mlflow` or `wandb`, where that package is installed; both may send data elsewhere."""
+
+    def __post_init__(self) -> None:
+        _check_choice("log.tracker", self.tracker, Tracker)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides the result of a training run."""
+
+    data: DataConfig = DataConfig()
+    """Data set and labels."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """Architecture."""
+    transfer: TransferConfig = TransferConfig()
+    """Pretrained weights."""
+    loss: LossConfig = LossConfig()
+    """Loss."""
+    augment: AugmentConfig = AugmentConfig()
+    """Augmentation."""
+    optimizer: OptimizerConfig = OptimizerConfig()
+    """Optimiser and schedule."""
+    early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()
+    """Early stopping."""
+    log: LogConfig = LogConfig()
+    """Logging."""
+    epochs: int = 24
+    """Passes over the training split."""
+    batch_size: int = 128
+    """Images a step, over all devices together."""
+    ema_decay: float = 0.999
+    """Keep an exponential moving average of the weights and validate with it; 0 is off."""
+    monitor: Monitor = "accuracy"
+    """Validation score that decides which epoch is the best."""
+    precision: Precision = "auto"
+    """Arithmetic: `auto` takes bf16 where the device is faster with it, and fp32 otherwise."""
+    seed: int = 0
+    """Seed of initial weights, order and augmentation."""
+    threads: int = 0
+    """CPU threads for the arithmetic; 0 takes all physical cores."""
+    deterministic: bool = False
+    """Use only algorithms that give the same bits every time; slower on a GPU. A CPU is deterministic
+    anyway, for the same number of threads."""
+    halve_on_out_of_memory: bool = False
+    """When the device's memory is too small, split the batch into twice as many parts and go on, instead of
+    ending with the batch size to try."""
+
+    def __post_init__(self) -> None:
+        _check(self.epochs >= 1, "epochs", self.epochs, "at least 1")
+        _check(self.batch_size >= 2, "batch_size", self.batch_size, "at least 2 (batch normalisation)")
+        _check(0 <= self.ema_decay < 1, "ema_decay", self.ema_decay, "0 to less than 1")
+        _check_choice("monitor", self.monitor, Monitor)
+        _check_choice("precision", self.precision, Precision)
+        _check(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
+        _check(self.threads >= 0, "threads", self.threads, "at least 0")
+        _check(
+            self.optimizer.accumulation_steps * 2 <= self.batch_size,
+            "optimizer.accumulation_steps",
+            self.optimizer.accumulation_steps,
+            f"at most {self.batch_size // 2}, half of batch_size",
+        )
+        _check(
+            self.precision != "fp16" or not self.optimizer.sam_rho,
+            "optimizer.sam_rho",
+            self.optimizer.sam_rho,
+            "0 with precision 'fp16', whose gradients are scaled",
+        )
