@@ -174,8 +174,8 @@ class AugmentConfig:
     """Bring that part to squares of this side first, so that detail is lost as in a small face; 0 is off."""
     randaugment_ops: int = 0
     """Random operations an image from the RandAugment list (Cubuk et al., 2020); 0 is off."""
-    randaugment_magnitude: float = 9.0
-    """Strength of those operations, 0 to 30."""
+    randaugment_magnitude: int = 9
+    """Strength of those operations, 1 to 29."""
 
     def __post_init__(self) -> None:
         for name in ("apply_probability", "flip_probability", "erasing_probability", "mixup_probability"):
@@ -192,10 +192,10 @@ class AugmentConfig:
         )
         _check(0 <= self.randaugment_ops <= 8, "augment.randaugment_ops", self.randaugment_ops, "0 to 8")
         _check(
-            0 <= self.randaugment_magnitude <= 30,
+            1 <= self.randaugment_magnitude <= 29,
             "augment.randaugment_magnitude",
             self.randaugment_magnitude,
-            "0 to 30",
+            "1 to 29",
         )
         _check(self.cutmix_alpha >= 0, "augment.cutmix_alpha", self.cutmix_alpha, "at least 0")
         for name in ("scale", "shift", "brightness", "contrast"):

@@ -1,13 +1,16 @@
 """Batched augmentation on the device that trains (kornia): no per-image Python."""
 
+from typing import Final
+
 import torch
 from torch import Tensor, nn
 
 from fer_core.config import AugmentConfig
+from fer_core.data.batches import match_channels, resize_batch
 
 
 class BatchAugmenter(nn.Module):
-    """Flip, rotate, scale, shift, change light, erase: each image of a batch in its own way.
+    """Flip, rotate, scale, shift, crop, change light, erase: each image of a batch in its own way.
 
     Takes and gives float images N x C x H x W in [0, 1]. Randomness comes from torch's global generator.
     """
@@ -17,6 +20,7 @@ class BatchAugmenter(nn.Module):
         super().__init__()
         from kornia import augmentation as K
 
+        self.apply_probability = config.apply_probability
         parts: list[nn.Module] = []
         if config.flip_probability:
             parts.append(K.RandomHorizontalFlip(p=config.flip_probability))
@@ -30,10 +34,14 @@ class BatchAugmenter(nn.Module):
                     p=1.0,
                 )
             )
+        if config.crop_fraction < 1 or config.crop_side_px:
+            parts.append(_CropAndBack(config.crop_fraction, config.crop_side_px))
         if config.brightness:
             parts.append(K.RandomBrightness((1 - config.brightness, 1 + config.brightness), p=1.0))
         if config.contrast:
             parts.append(K.RandomContrast((1 - config.contrast, 1 + config.contrast), p=1.0))
+        if config.randaugment_ops:
+            parts.append(_RandAugment(config.randaugment_ops, config.randaugment_magnitude))
         if config.erasing_probability:
             parts.append(K.RandomErasing(scale=(0.02, 0.2), ratio=(0.4, 2.5), p=config.erasing_probability))
         self.chain = nn.Sequential(*parts)
@@ -41,5 +49,64 @@ class BatchAugmenter(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """Return the changed images, same shape, in [0, 1]."""
-        changed: Tensor = self.chain(images)
-        return changed.clamp(0, 1)
+        changed: Tensor = self.chain(images).clamp(0, 1)
+        if self.apply_probability < 1:
+            drawn = torch.rand(len(images), device=images.device) < self.apply_probability
+            changed = torch.where(drawn.view(-1, 1, 1, 1), changed, images)
+        return changed
+
+
+class _CropAndBack(nn.Module):
+    """Cut out a random part of the same shape and resize it back, perhaps by way of a small size."""
+
+    def __init__(self, fraction: float, side_px: int) -> None:
+        super().__init__()
+        self.fraction, self.side_px = fraction, side_px
+
+    def forward(self, images: Tensor) -> Tensor:
+        from kornia.augmentation import RandomResizedCrop
+
+        height, width = images.shape[2:]
+        small = (self.side_px, self.side_px) if self.side_px else (height, width)
+        aspect = width / height
+        # `resample` cuts the whole batch in one operation; the default goes image by image.
+        crop = RandomResizedCrop(
+            small,
+            scale=(self.fraction, 1.0),
+            ratio=(aspect, aspect),
+            cropping_mode="resample",
+            align_corners=False,
+        )
+        return resize_batch(crop(images), (height, width))
+
+
+class _RandAugment(nn.Module):
+    """RandAugment (Cubuk et al., 2020) without inverting and recolouring, which grey faces never show."""
+
+    # Name, magnitude at strength 0, magnitude at strength 30. kornia goes from one to the other in a straight
+    # line, so factors begin at 1: from 0.1, as in its default, a mild strength would only ever darken.
+    _POLICY: Final = [
+        [("auto_contrast", 0, 1)],
+        [("equalize", 0, 1)],
+        [("posterize", 4.0, 8.0)],
+        [("contrast", 1.0, 1.9)],
+        [("brightness", 1.0, 1.9)],
+        [("sharpness", 0.0, 1.9)],
+        [("rotate", -30.0, 30.0)],
+        [("shear_x", -0.3, 0.3)],
+        [("shear_y", -0.3, 0.3)],
+        [("translate_x", -0.1, 0.1)],
+        [("translate_y", -0.1, 0.1)],
+    ]
+
+    def __init__(self, num_ops: int, magnitude: int) -> None:
+        super().__init__()
+        from kornia.augmentation.auto import RandAugment
+
+        self.operations = RandAugment(n=num_ops, m=magnitude, policy=self._POLICY)
+
+    def forward(self, images: Tensor) -> Tensor:
+        channels = images.shape[1]
+        changed: Tensor = self.operations(match_channels(images, 3).contiguous().clamp(0, 1))
+        # Grey stays grey under every operation, so any channel would do; the mean keeps rounding even.
+        return changed if channels == 3 else changed.mean(dim=1, keepdim=True)

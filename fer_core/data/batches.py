@@ -64,3 +64,27 @@ def iterate_batches(indices: npt.NDArray[np.int64], batch_size: int) -> Iterator
 def shuffle_for_epoch(num_samples: int, *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     """The order of an epoch: a function of seed and epoch alone, so that a resumed run sees the same."""
     return np.random.default_rng([seed, epoch]).permutation(num_samples)
+
+
+def draw_balanced_order(labels: npt.NDArray[np.int64], *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """An epoch in which every class is drawn equally often, as long as a plain one.
+
+    Each class's images come in random order, all of them before any is repeated.
+
+    Args:
+        labels: class of each sample, M.
+        seed: seed of the run.
+        epoch: counts from 1; the order is a function of seed and epoch alone.
+
+    Returns:
+        M indices into `labels`.
+    """
+    generator = np.random.default_rng([seed, epoch])
+    classes = np.unique(labels)
+    quota = -(-len(labels) // len(classes))
+    drawn = []
+    for name in classes:
+        members = np.flatnonzero(labels == name)
+        rounds = [generator.permutation(members) for _ in range(-(-quota // len(members)))]
+        drawn.append(np.concatenate(rounds)[:quota])
+    return generator.permutation(np.concatenate(drawn))[: len(labels)]
