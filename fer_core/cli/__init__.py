@@ -17,6 +17,7 @@ from fer_core.errors import FerError
 COMMANDS: Final[dict[str, str]] = {
     "import": "import a data set, or draw the built-in one",
     "train": "train a model",
+    "lr-find": "see which learning rate a configuration stands",
     "evaluate": "score a checkpoint on a data set",
     "predict": "apparent expressions of the faces on a picture",
     "annotate": "draw apparent expressions into a video",
@@ -25,7 +26,7 @@ COMMANDS: Final[dict[str, str]] = {
     "publish": "make a run one of the shipped checkpoints",
     "fetch": "download the better face detector (YuNet, 230 KB)",
 }
-_RENAMED: Final[dict[str, str]] = {"import": "import_data"}
+_RENAMED: Final[dict[str, str]] = {"import": "import_data", "lr-find": "lr_find"}
 """Commands whose module can't have their name."""
 
 

@@ -31,6 +31,19 @@ class FerModel(nn.Module, ABC):
         logits: Tensor = self.classifier(self.dropout(self.forward_embedding(x)))
         return logits
 
+    def layer_groups(self) -> list[list[nn.Parameter]]:
+        """All parameters, each once, in groups from the input to the head: for freezing and layer decay.
+
+        By default one group a child, or a child of a sequential child, in the order they were made; what
+        makes the head (dropout, classifier) is the last.
+        """
+        blocks: list[nn.Module] = []
+        for child in self.children():
+            if child is not self.classifier:
+                blocks += list(child.children()) if isinstance(child, nn.Sequential) else [child]
+        groups = [list(block.parameters()) for block in [*blocks, self.classifier]]
+        return [group for group in groups if group]
+
 
 def count_parameters(model: nn.Module) -> int:
     """Number of trained parameters."""

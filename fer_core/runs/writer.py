@@ -17,11 +17,13 @@ from fer_core.errors import RunError
 from fer_core.io import read_json, to_json_line, write_json, write_text
 from fer_core.runs.layout import (
     CONFIG_FILE,
+    GRADIENTS_FILE,
     LOG_FILE,
     META_FILE,
     METRICS_FILE,
     SCHEMA_VERSION,
     STATUS_FILE,
+    VALIDATION_FILE,
     State,
 )
 from fer_core.runs.process import ProcessIdentity
@@ -120,17 +122,29 @@ class RunWriter:
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add the line of one epoch, whole and flushed to the disk."""
-        with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as file:
+        self._append(METRICS_FILE, record)
+
+    def append_gradients(self, record: Mapping[str, Any]) -> None:
+        """Add the gradient norms of one epoch, whole and flushed to the disk."""
+        self._append(GRADIENTS_FILE, record)
+
+    def _append(self, name: str, record: Mapping[str, Any]) -> None:
+        with (self.folder / name).open("a", encoding="utf-8") as file:
             file.write(to_json_line(record) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
-    def truncate_metrics(self, num_epochs: int) -> None:
+    def write_validation(self, record: Mapping[str, Any]) -> None:
+        """Replace what is known of the best epoch's validation: confusion matrix and sample predictions."""
+        write_json(self.folder / VALIDATION_FILE, {"schema_version": SCHEMA_VERSION, **record})
+
+    def truncate_records(self, num_epochs: int) -> None:
         """Keep the lines of the first `num_epochs` epochs: those after the state that is resumed from go."""
-        path = self.folder / METRICS_FILE
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        kept = [line for line in lines if _epoch_of(line) <= num_epochs]
-        write_text(path, "".join(line + "\n" for line in kept))
+        for path in (self.folder / METRICS_FILE, self.folder / GRADIENTS_FILE):
+            if path.exists():
+                lines = path.read_text(encoding="utf-8").splitlines()
+                kept = [line for line in lines if _epoch_of(line) <= num_epochs]
+                write_text(path, "".join(line + "\n" for line in kept))
 
     def update_meta(self, **facts: Any) -> None:
         """Add facts to meta.json."""

@@ -1,42 +1,53 @@
 """The training loop, on accelerate.
 
 All randomness of a step is a function of (seed, epoch, step), so a run that is stopped and resumed takes the
-same steps as one that never stopped.
+same steps as one that never stopped. With several processes every one runs this loop on its share of each
+batch; only the first writes.
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any, Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from torch import Tensor, nn, optim
+from accelerate.utils import gather_object
+from torch import nn, optim
 
-from fer_core.checkpoint import CheckpointInfo, InputSpec
-from fer_core.config import TrainConfig
-from fer_core.data.augment import BatchAugmenter
-from fer_core.data.batches import load_batch, normalise, shuffle_for_epoch
-from fer_core.data.store import Dataset
-from fer_core.data.targets import Targets, compute_pixel_statistics, compute_targets
+from fer_core.checkpoint import CheckpointInfo
+from fer_core.config import config_to_dict
+from fer_core.data.batches import draw_balanced_order, shuffle_for_epoch
 from fer_core.errors import ConfigError
 from fer_core.evaluation.metrics import Scores, compute_scores
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
-from fer_core.models import ARCHITECTURES, FerModel, build_model, save_checkpoint
-from fer_core.runs.layout import BEST_FOLDER, LAST_FOLDER, STATE_FILE
+from fer_core.models import save_checkpoint
+from fer_core.runs.layout import BEST_FOLDER, LAST_FOLDER, STATE_FILE, TENSORBOARD_FOLDER
 from fer_core.runs.writer import RunWriter
-from fer_core.training.device import resolve_precision, set_threads
+from fer_core.training.device import set_threads
 from fer_core.training.early_stopping import StopState
 from fer_core.training.ema import build_ema
-from fer_core.training.losses import compute_loss, draw_targets
-from fer_core.training.optim import build_optimizer, compute_lr_factor, set_learning_rate
-from fer_core.training.state import Progress, load_state, save_state, seed_step
+from fer_core.training.freezing import count_thawed_groups, hold_frozen_statistics, set_thawed_groups
+from fer_core.training.gradients import GradientLog
+from fer_core.training.optim import build_optimizer
+from fer_core.training.schedule import compute_lr_factor
+from fer_core.training.state import Progress, load_state, save_state
+from fer_core.training.step import StepResult, StepTaker
+from fer_core.training.task import Task
+from fer_core.training.tracking import EventWriter, Sample, flatten_settings, select_scores
 
 _LOG = logging.getLogger(__name__)
+
+NUM_SAMPLES: Final[int] = 16
+"""Validation images shown with their predictions after every best epoch."""
+_READ_EVERY: Final[int] = 10
+"""Steps between two looks at the loss on a GPU: each look waits for all that is under way there."""
 
 
 class Observer(Protocol):
@@ -49,73 +60,51 @@ class Observer(Protocol):
         """After each epoch, with the record that went into metrics.jsonl."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is learned from what: made before anything is written, so that a bad setting leaves no trace."""
-
-    config: TrainConfig
-    dataset: Dataset
-    train: Targets
-    valid: Targets
-    spec: InputSpec
-    precision: str
-    """Arithmetic in accelerate's terms."""
-    model: FerModel
-
-
-def prepare_task(config: TrainConfig, dataset: Dataset) -> Task:
-    """Check a configuration against a data set and build the network with fresh weights.
-
-    Raises:
-        ConfigError: a setting does not work, alone or with this data set.
-        DataError: a split is missing or empty.
-    """
-    precision = resolve_precision(config.precision, PartialState().device)
-    train = compute_targets(dataset, config.data.train_split, config.data.label_mode)
-    valid = compute_targets(dataset, config.data.valid_split, "majority")
-    if len(train) < config.batch_size:
-        raise ConfigError(
-            f"batch_size is {config.batch_size}, but split {config.data.train_split!r} of {dataset.name!r} "
-            f"has only {len(train)} images to learn from; take a smaller one"
-        )
-    architecture = ARCHITECTURES[config.model.name]
-    height, width = architecture.input_size or (dataset.info.height, dataset.info.width)
-    mean, std = compute_pixel_statistics(dataset, train.indices)
-    spec = InputSpec(height=height, width=width, color=dataset.info.color, mean=mean, std=std)
-    torch.manual_seed(config.seed)
-    model = build_model(
-        config.model.name,
-        num_classes=len(dataset.info.classes),
-        in_channels=spec.channels,
-        input_size=(height, width),
-        arguments=config.model.arguments,
-    )
-    return Task(config, dataset, train, valid, spec, precision, model)
-
-
 class Trainer:
     """Trains one task and writes its run folder."""
 
     def __init__(self, task: Task, writer: RunWriter, *, observer: Observer | None = None) -> None:
-        """Set up devices, precision, optimiser and average. Nothing is trained yet."""
-        self.task, self.config, self.writer, self.observer = task, task.config, writer, observer
+        """Set up devices, precision, optimiser and average. Nothing is trained yet.
+
+        Args:
+            task: what is learned from what.
+            writer: the run folder; processes other than the first only read it.
+            observer: told how the run goes on, in the first process.
+        """
+        self.task, self.config, self.writer = task, task.config, writer
         set_threads(self.config.threads)
+        _set_determinism(self.config.deterministic)
         # accelerate keeps its precision for the life of the process; a notebook trains more than once.
         AcceleratorState._reset_state()
-        self.accelerator = Accelerator(mixed_precision=task.precision)
+        tracker = self.config.log.tracker
+        self.accelerator = Accelerator(
+            mixed_precision=task.precision, log_with=None if tracker == "none" else tracker
+        )
+        self.is_main: bool = self.accelerator.is_main_process
+        self.observer = observer if self.is_main else None
         self.device: torch.device = self.accelerator.device
         model = task.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.raw_model: nn.Module = model
-        optimizer = build_optimizer(model, self.config.optimizer)
-        self.model: nn.Module
-        self.optimizer: optim.Optimizer
-        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        if self.device.type == "cuda" and self.accelerator.num_processes > 1:
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        self.raw_model = model
+        self.layer_groups = model.layer_groups()
+        optimizer = build_optimizer(
+            self.layer_groups, self.config.optimizer, layer_decay=self.config.transfer.layer_decay
+        )
+        self.optimizer: optim.Optimizer = self.accelerator.prepare(optimizer)
+        self.model: nn.Module | None = None
+        """What computes gradients: the network, wrapped where several processes share the work."""
         self.ema = build_ema(model, self.config.ema_decay) if self.config.ema_decay else None
-        self.augmenter = BatchAugmenter(self.config.augment).to(self.device)
-        self.targets = torch.from_numpy(task.train.distributions)
+        self.steps = StepTaker(task, self.accelerator, self.optimizer)
+        self.gradients = GradientLog(model) if self.config.log.gradients else None
+        if self.gradients is not None:
+            self.steps.on_gradients.append(self.gradients.observe)
+        self.events: EventWriter | None = None
         self.num_steps = len(task.train) // self.config.batch_size
         self.progress = Progress()
+        self.learning_rate = 0.0
         self.stop_requested = False
+        self._pending: list[StepResult] = []
         self._started = time.monotonic()
         self._steps_this_time = 0
 
@@ -131,19 +120,22 @@ class Trainer:
         """
         path = self.writer.folder / LAST_FOLDER / STATE_FILE
         self.progress = load_state(path, self.raw_model, self.ema, self.optimizer)
-        self.writer.truncate_metrics(self.progress.epoch)
+        if self.is_main:
+            self.writer.truncate_records(self.progress.epoch)
         _LOG.info("resumed after epoch %d, step %d", self.progress.epoch, self.progress.step)
 
     def run(self) -> str:
         """Train to the end, to an early stop or to a requested one; return the final state.
 
-        An exception ends the run in state `failed`, with its message in status.json, and goes on up.
+        An exception ends the run in state `failed`, with its message in status.json, and goes on up. What
+        the device holds is freed either way.
         """
-        handler = self.writer.open_log()
+        handler = self.writer.open_log() if self.is_main else logging.NullHandler()
         logger = logging.getLogger("fer_core")
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         try:
+            self._open_trackers()
             self._announce("running")
             self._train_epochs()
             state = "stopped" if self.stop_requested else "finished"
@@ -155,8 +147,24 @@ class Trainer:
             self._announce("failed", message=f"{type(error).__name__}: {error}", eta_s=None)
             raise
         finally:
+            self._close_trackers()
             logger.removeHandler(handler)
             handler.close()
+            self.optimizer.zero_grad()
+            self.model = None
+            self.accelerator.free_memory()
+
+    def _open_trackers(self) -> None:
+        if self.is_main and self.config.log.tensorboard:
+            self.events = EventWriter(self.writer.folder / TENSORBOARD_FOLDER, epoch=self.progress.epoch)
+        if self.config.log.tracker != "none":
+            self.accelerator.init_trackers("fer-workbench", flatten_settings(config_to_dict(self.config)))
+
+    def _close_trackers(self) -> None:
+        if self.events is not None:
+            self.events.close()
+        if self.config.log.tracker != "none":
+            self.accelerator.end_training()
 
     def _train_epochs(self) -> None:
         while self.progress.epoch < self.config.epochs:
@@ -170,91 +178,138 @@ class Trainer:
                 return
             num_images = (self.num_steps - first_step) * self.config.batch_size
             train_seconds = time.monotonic() - started
-            scores = self._validate()
-            self._finish_epoch(scores, num_images / train_seconds, time.monotonic() - started)
+            probabilities = self._validate()
+            self._finish_epoch(probabilities, num_images / train_seconds, time.monotonic() - started)
 
     def _train_one_epoch(self) -> bool:
         """Take the steps of an epoch; False if a stop was requested before its end."""
         epoch = self.progress.epoch + 1
-        order = shuffle_for_epoch(len(self.task.train), seed=self.config.seed, epoch=epoch)
+        order = self._order(epoch)
+        model = self._prepare_model(epoch)
         batch_size = self.config.batch_size
-        self.model.train()
         for step in range(self.progress.step, self.num_steps):
-            if self.stop_requested:
+            if self._must_stop():
                 return False
             picked = order[step * batch_size : (step + 1) * batch_size]
-            loss, num_correct = self._train_one_step(epoch, step, picked)
+            self.learning_rate = self._compute_learning_rate(epoch, step)
+            if step == self.num_steps - 1 and self.events is not None:
+                self.steps.on_gradients.append(self._write_gradient_histograms)
+            self._pending.append(self.steps.take(model, epoch, step, picked, self.learning_rate))
+            if self.ema is not None:
+                self.ema.update_parameters(self.raw_model)
             self._steps_this_time += 1
-            self.progress = replace(
-                self.progress,
-                step=step + 1,
-                loss_sum=self.progress.loss_sum + loss,
-                num_correct=self.progress.num_correct + num_correct,
-            )
-            if self.observer is not None:
-                self.observer.on_step(epoch, step + 1, self.num_steps, self.progress.loss_sum / (step + 1))
-            self.writer.beat("stopping" if self.stop_requested else "running", **self._facts())
+            self.progress = replace(self.progress, step=step + 1)
+            if self.device.type == "cpu" or step % _READ_EVERY == 0 or step == self.num_steps - 1:
+                self._read_results()
+            self._beat()
         return True
 
-    def _train_one_step(self, epoch: int, step: int, picked: np.ndarray[Any, Any]) -> tuple[float, int]:
+    def _write_gradient_histograms(self) -> None:
+        """Once: takes itself out of the hooks."""
+        self.steps.on_gradients.remove(self._write_gradient_histograms)
+        if self.events is not None:
+            self.events.add_histograms(self.raw_model, self.progress.epoch + 1, gradients=True)
+
+    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Numbers of training images in the order of an epoch, the same in every process."""
+        seed = self.config.seed
+        if self.config.data.sampling == "balanced":
+            return draw_balanced_order(self.task.train.labels, seed=seed, epoch=epoch)
+        return shuffle_for_epoch(len(self.task.train), seed=seed, epoch=epoch)
+
+    def _prepare_model(self, epoch: int) -> nn.Module:
+        """Thaw the layers that learn in this epoch and put the network into training mode."""
+        num_thawed = count_thawed_groups(epoch, len(self.layer_groups), self.config.transfer)
+        changed = set_thawed_groups(self.layer_groups, num_thawed)
+        if changed:
+            _LOG.info("epoch %d: %d of %d layer groups learn", epoch, num_thawed, len(self.layer_groups))
+        if self.model is None or changed:
+            # Wrapped anew: the wrapper that averages gradients only knows parameters that learned when it
+            # was made.
+            self.accelerator._models.clear()
+            self.model = self.accelerator.prepare_model(self.raw_model)
+        model: nn.Module = self.model
+        model.train()
+        hold_frozen_statistics(model)
+        return model
+
+    def _must_stop(self) -> bool:
+        """Whether a stop was requested, of any process: all must end after the same step."""
+        if self.accelerator.num_processes > 1:
+            flag = torch.tensor(float(self.stop_requested), device=self.device)
+            self.stop_requested = bool(self.accelerator.reduce(flag, "sum") > 0)
+        return self.stop_requested
+
+    def _compute_learning_rate(self, epoch: int, step: int) -> float:
         config = self.config
-        seed_step(config.seed, epoch, step)
-        task = self.task
-        batch = load_batch(task.dataset.images, task.train.indices[picked], task.spec, self.device)
-        targets = draw_targets(self.targets[picked].to(self.device), config.data.label_mode)
-        batch = self.augmenter(batch)
-        weight, partner = self._draw_mixup(len(batch))
-        mixed = batch if partner is None else weight * batch + (1 - weight) * batch[partner]
-        logits = self.model(normalise(mixed, task.spec))
-        loss = compute_loss(logits, targets, config.data.label_mode)
-        if partner is not None:
-            other = compute_loss(logits, targets[partner], config.data.label_mode)
-            loss = weight * loss + (1 - weight) * other
         factor = compute_lr_factor(
-            (epoch - 1) * self.num_steps + step, config.epochs * self.num_steps, config.optimizer
+            (epoch - 1) * self.num_steps + step,
+            config.epochs * self.num_steps,
+            config.optimizer,
+            steps_per_epoch=self.num_steps,
         )
-        self.learning_rate = config.optimizer.learning_rate * factor
-        set_learning_rate(self.optimizer, self.learning_rate)
-        self.accelerator.backward(loss)
-        if config.optimizer.gradient_clip:
-            self.accelerator.clip_grad_norm_(self.model.parameters(), config.optimizer.gradient_clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        if self.ema is not None:
-            self.ema.update_parameters(self.raw_model)
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise ConfigError(
-                f"the loss became {value} in epoch {epoch}, step {step + 1}; "
-                f"lower optimizer.learning_rate (now {config.optimizer.learning_rate:g})"
+        return config.optimizer.learning_rate * factor * self.progress.plateau.factor
+
+    def _read_results(self) -> None:
+        """Add the results of the last steps to the progress, which waits for the device."""
+        if not self._pending:
+            return
+        for result in self._pending:
+            loss = float(result.loss)
+            if not np.isfinite(loss):
+                raise ConfigError(
+                    f"the loss became {loss} in epoch {self.progress.epoch + 1}, by step "
+                    f"{self.progress.step}; lower optimizer.learning_rate "
+                    f"(now {self.config.optimizer.learning_rate:g})"
+                )
+            self.progress = replace(
+                self.progress,
+                loss_sum=self.progress.loss_sum + loss,
+                num_correct=self.progress.num_correct + int(result.num_correct),
             )
-        return value, int((logits.argmax(1) == targets.argmax(1)).sum())
+        self._pending.clear()
+        if self.observer is not None:
+            step = self.progress.step
+            mean_loss = self.progress.loss_sum / step
+            self.observer.on_step(self.progress.epoch + 1, step, self.num_steps, mean_loss)
 
-    def _draw_mixup(self, size: int) -> tuple[float, Tensor | None]:
-        """Weight and partners of this batch; the larger weight stays with the image itself."""
-        augment = self.config.augment
-        if not augment.mixup_alpha or float(torch.rand(())) >= augment.mixup_probability:
-            return 1.0, None
-        alpha = torch.tensor(augment.mixup_alpha)
-        drawn = float(torch.distributions.Beta(alpha, alpha).sample())
-        return max(drawn, 1 - drawn), torch.randperm(size).to(self.device)
+    def _beat(self) -> None:
+        """Tell the run folder that this process lives, if the last time is long enough ago."""
+        if self.is_main:
+            self.writer.beat("stopping" if self.stop_requested else "running", **self._facts())
 
-    def _validate(self) -> Scores:
-        model = self._model_to_keep()
+    def _validate(self) -> npt.NDArray[np.float64]:
+        """Probabilities of all validation images, M x K, in every process; each computes its share."""
         autocast: Callable[[], AbstractContextManager[object]] = self.accelerator.autocast
-        task = self.task
-        logits = compute_logits(
-            model, task.dataset.images, task.valid.indices, task.spec, device=self.device, autocast=autocast
+        task, rank, num_processes = (
+            self.task,
+            self.accelerator.process_index,
+            self.accelerator.num_processes,
         )
-        probabilities = compute_probabilities(logits)
-        return compute_scores(task.valid.labels, probabilities, task.dataset.info.classes)
+        logits = compute_logits(
+            self._model_to_keep(),
+            task.dataset.images,
+            task.valid.indices[rank::num_processes],
+            task.spec,
+            device=self.device,
+            autocast=autocast,
+        )
+        if num_processes > 1:
+            parts = gather_object([logits])
+            logits = np.empty((len(task.valid), logits.shape[1]), logits.dtype)
+            for number, part in enumerate(parts):
+                logits[number::num_processes] = part
+        return compute_probabilities(logits)
 
     def _model_to_keep(self) -> nn.Module:
         """The network that is validated and saved: the average where there is one."""
         return self.raw_model if self.ema is None else self.ema.module
 
-    def _finish_epoch(self, scores: Scores, images_per_s: float, seconds: float) -> None:
+    def _finish_epoch(
+        self, probabilities: npt.NDArray[np.float64], images_per_s: float, seconds: float
+    ) -> None:
         epoch = self.progress.epoch + 1
+        scores = compute_scores(self.task.valid.labels, probabilities, self.task.dataset.info.classes)
         monitored = {
             "accuracy": scores.accuracy,
             "macro_f1": scores.macro_f1,
@@ -275,24 +330,88 @@ class Trainer:
             "learning_rate": self.learning_rate,
             "images_per_s": images_per_s,
             "seconds": seconds,
+            "device_memory_mb": self._measure_device_memory(),
             "is_best": is_best,
         }
-        # Order matters for a crash in between: the state goes last, and what it does not know of is redone.
-        if is_best:
-            self._save_model(BEST_FOLDER, epoch, scores)
-        self._save_model(LAST_FOLDER, epoch, scores)
-        self.writer.append_metrics(record)
-        self.progress = Progress(epoch=epoch, stop=stop)
-        self._save_state()
+        plateau = self.progress.plateau.after(monitored, self.config.optimizer)
+        self.progress = replace(self.progress, plateau=plateau)
+        if self.is_main:
+            self._write_epoch(record, scores, probabilities)
+        self.progress = Progress(epoch=epoch, stop=stop, plateau=plateau)
+        if self.is_main:
+            self._save_state()
+        if self.config.log.tracker != "none":
+            self.accelerator.log(select_scores(record), step=epoch)
+        self.accelerator.wait_for_everyone()
         _LOG.info("epoch %d: %s", epoch, record)
         self._announce("running")
         if self.observer is not None:
             self.observer.on_epoch(record)
 
+    def _write_epoch(
+        self, record: dict[str, Any], scores: Scores, probabilities: npt.NDArray[np.float64]
+    ) -> None:
+        """Write what an epoch gave. The state goes last: what it does not know of is redone after a crash."""
+        epoch = record["epoch"]
+        if record["is_best"]:
+            self._save_model(BEST_FOLDER, epoch, scores)
+            self._write_validation(epoch, scores, probabilities)
+        self._save_model(LAST_FOLDER, epoch, scores)
+        if self.gradients is not None:
+            norms = self.gradients.finish_epoch(epoch)
+            for problem in norms["warnings"]:
+                _LOG.warning("epoch %d: %s", epoch, problem)
+            self.writer.append_gradients(norms)
+            if self.events is not None:
+                self.events.add_gradient_norms(norms)
+        self.writer.append_metrics(record)
+        if self.events is not None:
+            self.events.add_scores(record)
+            self.events.add_histograms(self._model_to_keep(), epoch, gradients=False)
+
+    def _write_validation(self, epoch: int, scores: Scores, probabilities: npt.NDArray[np.float64]) -> None:
+        """Confusion matrix and a few images with predictions, the same images every time."""
+        dataset, valid = self.task.dataset, self.task.valid
+        classes = dataset.info.classes
+        chosen = np.unique(np.linspace(0, len(valid) - 1, NUM_SAMPLES).astype(np.int64))
+        samples = [
+            Sample(
+                row=int(valid.indices[index]),
+                image=dataset.images[valid.indices[index]],
+                truth=classes[valid.labels[index]],
+                probabilities=probabilities[index],
+            )
+            for index in chosen
+        ]
+        self.writer.write_validation(
+            {
+                "epoch": epoch,
+                "classes": list(classes),
+                "confusion": [list(row) for row in scores.confusion],
+                "samples": [
+                    {"row": item.row, "truth": item.truth, "probabilities": item.probabilities.tolist()}
+                    for item in samples
+                ],
+            }
+        )
+        if self.events is not None:
+            self.events.add_samples(samples, classes, epoch)
+
+    def _measure_device_memory(self) -> float | None:
+        """Peak memory of this process on its device since the last epoch, in MB; None on a CPU."""
+        if self.device.type != "cuda":
+            return None
+        peak = torch.cuda.max_memory_allocated(self.device) / 1e6
+        torch.cuda.reset_peak_memory_stats(self.device)
+        return peak
+
     def _save_last(self) -> None:
-        if self.progress.epoch == 0:
-            self._save_model(LAST_FOLDER, 0, None)
-        self._save_state()
+        self._read_results()
+        if self.is_main:
+            if self.progress.epoch == 0:
+                self._save_model(LAST_FOLDER, 0, None)
+            self._save_state()
+        self.accelerator.wait_for_everyone()
 
     def _save_state(self) -> None:
         path = self.writer.folder / LAST_FOLDER / STATE_FILE
@@ -332,7 +451,8 @@ class Trainer:
         }
 
     def _announce(self, state: Any, **facts: Any) -> None:
-        self.writer.set_state(state, **{**self._facts(), **facts})
+        if self.is_main:
+            self.writer.set_state(state, **{**self._facts(), **facts})
 
     def _facts(self) -> dict[str, Any]:
         done = self.progress.epoch * self.num_steps + self.progress.step
@@ -350,3 +470,12 @@ class Trainer:
             "best_score": stop.best_score if stop.best_epoch else None,
             "device": str(self.device),
         }
+
+
+def _set_determinism(wanted: bool) -> None:
+    """Choose between the fastest algorithms and those that repeat bit for bit."""
+    if wanted:
+        # cuBLAS reads this when it starts; without it some of its products may differ from run to run.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(wanted, warn_only=True)
+    torch.backends.cudnn.benchmark = not wanted

@@ -2,9 +2,12 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from fer_core.config import LabelMode
+from fer_core.config import ClassWeights, LabelMode, LossConfig
+
+_EFFECTIVE_BETA = 0.999
+"""Beta of Cui et al. (2019); they try 0.9 to 0.9999."""
 
 
 def draw_targets(distributions: Tensor, mode: LabelMode) -> Tensor:
@@ -20,17 +23,56 @@ def draw_targets(distributions: Tensor, mode: LabelMode) -> Tensor:
     return F.one_hot(drawn, distributions.shape[1]).to(distributions.dtype)
 
 
-def compute_loss(logits: Tensor, targets: Tensor, mode: LabelMode) -> Tensor:
-    """Mean loss of a batch, a scalar (Barsoum et al., 2016, section 3).
+def compute_class_weights(distributions: Tensor, method: ClassWeights) -> Tensor | None:
+    """Weights of the classes, K, scaled so that the mean weight of the training faces is 1; None for `none`.
+
+    `balanced` is 1 / n_k, `effective` is (1 - beta) / (1 - beta^n_k) with beta = 0.999 (Cui et al., 2019),
+    where n_k is the mass of class k. A class without any face keeps weight 0: nothing is multiplied by it.
 
     Args:
-        logits: N x K.
-        targets: N x K, rows sum to 1.
-        mode: `multi_target` takes `-log max_k p_k` over the classes that annotators named; every other mode
-            takes the cross-entropy `-sum_k t_k log p_k`.
+        distributions: all training targets, N x K, rows sum to 1.
+        method: how to weigh.
     """
-    log_probabilities = F.log_softmax(logits.float(), dim=1)
-    if mode == "multi_target":
-        named = log_probabilities.masked_fill(targets <= 0, -torch.inf)
-        return -named.amax(dim=1).mean()
-    return -(targets * log_probabilities).sum(dim=1).mean()
+    if method == "none":
+        return None
+    mass = distributions.double().sum(dim=0)
+    if method == "balanced":
+        weights = 1 / mass
+    else:
+        weights = (1 - _EFFECTIVE_BETA) / (1 - torch.pow(_EFFECTIVE_BETA, mass))
+    weights[mass == 0] = 0
+    return (weights * mass.sum() / (weights * mass).sum()).float()
+
+
+class DistributionLoss(nn.Module):
+    """Mean loss of a batch against label distributions (Barsoum et al., 2016, section 3).
+
+    `multi_target` takes `-log max_k p_k` over the classes that annotators named; every other label mode takes
+    the cross-entropy `-sum_k t_k log p_k`. The focal loss multiplies each term by `(1 - p_k)^gamma` (Lin et
+    al., 2017). Class weights multiply a face's loss by `sum_k t_k w_k`.
+    """
+
+    def __init__(self, config: LossConfig, mode: LabelMode, class_weights: Tensor | None = None) -> None:
+        """Make the loss; `class_weights`, K, as `compute_class_weights` gives them."""
+        super().__init__()
+        self.mode = mode
+        self.gamma = config.focal_gamma if config.name == "focal" else 0.0
+        self.smoothing = 0.0 if mode == "multi_target" else config.label_smoothing
+        self.class_weights: Tensor | None
+        self.register_buffer("class_weights", class_weights)
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss, a scalar, of logits N x K against targets N x K whose rows sum to 1."""
+        log_probabilities = F.log_softmax(logits.float(), dim=1)
+        terms = -log_probabilities
+        if self.gamma:
+            terms = terms * (1 - log_probabilities.exp()).clamp_min(1e-8) ** self.gamma
+        if self.mode == "multi_target":
+            # Of the named classes, the most probable one has the smallest term.
+            losses = terms.masked_fill(targets <= 0, torch.inf).amin(dim=1)
+        else:
+            smooth = targets * (1 - self.smoothing) + self.smoothing / targets.shape[1]
+            losses = (smooth * terms).sum(dim=1)
+        if self.class_weights is not None:
+            losses = losses * (targets @ self.class_weights)
+        return losses.mean()

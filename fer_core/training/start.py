@@ -6,7 +6,8 @@ from fer_core.errors import RunError
 from fer_core.models import count_parameters
 from fer_core.runs.reader import load_run
 from fer_core.runs.writer import RunWriter, new_run_name
-from fer_core.training.loop import Observer, Task, Trainer, prepare_task
+from fer_core.training.loop import Observer, Trainer
+from fer_core.training.task import Task, prepare_task
 from fer_core.workspace import Workspace
 
 
@@ -18,7 +19,7 @@ def start_run(
     Raises:
         FerError: the configuration or the data set does not work; nothing was written then.
     """
-    task = prepare_task(config, open_dataset(config.data.dataset, workspace))
+    task = prepare_task(config, open_dataset(config.data.dataset, workspace), workspace)
     writer = RunWriter.create(
         workspace,
         name or new_run_name(config.model.name, config.data.dataset),

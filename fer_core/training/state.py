@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 from fer_core.errors import RunError
 from fer_core.io import atomic_path
 from fer_core.training.early_stopping import StopState
+from fer_core.training.schedule import PlateauState
 
 _PROGRESS_KEY: Final[str] = "progress"
 
@@ -34,6 +35,8 @@ class Progress:
     """Training images classified right in those steps."""
     stop: StopState = field(default_factory=StopState)
     """Best score so far, and the patience used up."""
+    plateau: PlateauState = field(default_factory=PlateauState)
+    """Cuts of the learning rate so far."""
 
 
 def save_state(
@@ -69,7 +72,8 @@ def load_state(
         optimizer.load_state_dict(
             {"state": _optimizer_state(tensors), "param_groups": optimizer.state_dict()["param_groups"]}
         )
-        return Progress(**{**fields, "stop": StopState(**fields["stop"])})
+        stop, plateau = StopState(**fields["stop"]), PlateauState(**fields.get("plateau", {}))
+        return Progress(**{**fields, "stop": stop, "plateau": plateau})
     except FileNotFoundError as cause:
         raise RunError(f"{path} is missing: the run had not saved a state yet; start it anew") from cause
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as cause:

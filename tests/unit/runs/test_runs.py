@@ -86,7 +86,7 @@ def test_a_line_cut_short_is_passed_over_and_removed_on_resume(workspace):
     with (writer.folder / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 4, "tra')
     assert [record["epoch"] for record in load_run(writer.folder).load_metrics()] == [1, 2, 3]
-    writer.truncate_metrics(2)
+    writer.truncate_records(2)
     assert (writer.folder / "metrics.jsonl").read_text() == '{"epoch": 1}\n{"epoch": 2}\n'
 
 

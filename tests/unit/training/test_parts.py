@@ -5,26 +5,69 @@ import math
 import pytest
 import torch
 
-from fer_core.config import EarlyStoppingConfig, OptimizerConfig
+from fer_core.config import AugmentConfig, EarlyStoppingConfig, LossConfig, OptimizerConfig, TransferConfig
 from fer_core.errors import ConfigError
 from fer_core.training.device import resolve_precision
 from fer_core.training.early_stopping import StopState
 from fer_core.training.ema import build_ema
-from fer_core.training.losses import compute_loss, draw_targets
-from fer_core.training.optim import build_optimizer, compute_lr_factor
+from fer_core.training.freezing import count_thawed_groups, hold_frozen_statistics, set_thawed_groups
+from fer_core.training.gradients import GradientLog, describe_problems
+from fer_core.training.losses import DistributionLoss, compute_class_weights, draw_targets
+from fer_core.training.mixing import mix_batch
+from fer_core.training.optim import ascend, build_optimizer, set_learning_rate
+from fer_core.training.schedule import PlateauState, compute_lr_factor
+from fer_core.training.tracking import Sample, draw_samples, flatten_settings, select_scores
 
 LOG_PROBABILITIES = torch.log(torch.tensor([[0.5, 0.3, 0.2]]))
 
 
+def compute_loss(targets, mode="crossentropy", weights=None, **settings):
+    loss = DistributionLoss(LossConfig(**settings), mode, weights)
+    return loss(LOG_PROBABILITIES, torch.tensor([targets])).item()
+
+
 def test_cross_entropy_on_a_distribution():
-    targets = torch.tensor([[0.6, 0.4, 0.0]])
     expected = -(0.6 * math.log(0.5) + 0.4 * math.log(0.3))
-    assert compute_loss(LOG_PROBABILITIES, targets, "crossentropy").item() == pytest.approx(expected)
+    assert compute_loss([0.6, 0.4, 0.0]) == pytest.approx(expected)
 
 
 def test_multi_target_takes_the_best_named_class():
-    targets = torch.tensor([[0.0, 0.5, 0.5]])
-    assert compute_loss(LOG_PROBABILITIES, targets, "multi_target").item() == pytest.approx(-math.log(0.3))
+    assert compute_loss([0.0, 0.5, 0.5], "multi_target") == pytest.approx(-math.log(0.3))
+
+
+def test_focal_loss_turns_down_what_is_easy():
+    expected = -(0.5**2) * math.log(0.5)
+    assert compute_loss([1.0, 0.0, 0.0], name="focal") == pytest.approx(expected)
+    assert compute_loss([1.0, 0.0, 0.0], name="focal", focal_gamma=0.0) == pytest.approx(-math.log(0.5))
+    expected = -(0.7**2) * math.log(0.3)
+    assert compute_loss([0.0, 1.0, 0.0], "multi_target", name="focal") == pytest.approx(expected)
+
+
+def test_a_certain_prediction_has_a_finite_focal_gradient():
+    logits = torch.tensor([[200.0, 0.0, 0.0]], requires_grad=True)
+    loss = DistributionLoss(LossConfig(name="focal", focal_gamma=0.5), "crossentropy")
+    loss(logits, torch.tensor([[1.0, 0.0, 0.0]])).backward()
+    assert logits.grad.isfinite().all()
+
+
+def test_label_smoothing_spreads_its_share_evenly():
+    smooth = [0.7 + 0.1, 0.1, 0.1]
+    expected = -sum(t * math.log(p) for t, p in zip(smooth, (0.5, 0.3, 0.2), strict=True))
+    assert compute_loss([1.0, 0.0, 0.0], label_smoothing=0.3) == pytest.approx(expected)
+    assert compute_loss([1.0, 0.0, 0.0], "multi_target", label_smoothing=0.3) == pytest.approx(-math.log(0.5))
+
+
+def test_class_weights():
+    counts = torch.tensor([[1.0, 0, 0]] * 30 + [[0, 1.0, 0]] * 10)
+    assert compute_class_weights(counts, "none") is None
+    balanced = compute_class_weights(counts, "balanced")
+    assert balanced.tolist() == pytest.approx([40 / 60, 40 / 20, 0])
+    mild = compute_class_weights(counts, "effective")
+    assert (counts @ mild).mean().item() == pytest.approx(1)
+    ratio = (1 - 0.999**30) / (1 - 0.999**10)
+    assert (mild[1] / mild[0]).item() == pytest.approx(ratio, rel=1e-4)
+    expected = -2.0 * math.log(0.3)
+    assert compute_loss([0.0, 1.0, 0.0], weights=torch.tensor([0.5, 2.0, 1.0])) == pytest.approx(expected)
 
 
 def test_drawn_labels_follow_the_distribution():
@@ -47,6 +90,25 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_nothing():
     assert factors[25:] == sorted(factors[25:], reverse=True)
 
 
+def test_step_cuts_and_plateau_only_warms_up():
+    config = OptimizerConfig(schedule="step", warmup_fraction=0, step_epochs=2, step_factor=0.5)
+    factors = [compute_lr_factor(step, 60, config, steps_per_epoch=10) for step in range(60)]
+    assert factors == [1.0] * 20 + [0.5] * 20 + [0.25] * 20
+    plateau = OptimizerConfig(schedule="plateau", warmup_fraction=0.5)
+    factors = [compute_lr_factor(step, 5, plateau) for step in range(5)]
+    assert factors == pytest.approx([0, 0.5, 1, 1, 1])
+
+
+def test_plateau_cuts_after_patience_and_starts_counting_anew():
+    config = OptimizerConfig(schedule="plateau", plateau_patience=2, step_factor=0.1)
+    state, factors = PlateauState(), []
+    for score in (0.5, 0.6, 0.6, 0.55, 0.59, float("nan"), 0.7):
+        state = state.after(score, config)
+        factors.append(state.factor)
+    assert factors == pytest.approx([1, 1, 1, 0.1, 0.1, 0.01, 0.01])
+    assert PlateauState().after(0.0, OptimizerConfig(schedule="cosine")) == PlateauState()
+
+
 def test_cosine_and_constant():
     config = OptimizerConfig(schedule="cosine", warmup_fraction=0.5)
     assert [compute_lr_factor(step, 5, config) for step in range(5)] == pytest.approx([0, 0.5, 1, 0.5, 0])
@@ -55,14 +117,127 @@ def test_cosine_and_constant():
     assert compute_lr_factor(0, 1, OptimizerConfig(warmup_fraction=0)) == 1.0
 
 
+def groups_of(model):
+    return [list(layer.parameters()) for layer in model]
+
+
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_norms_and_biases_are_spared_the_decay(name):
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Linear(4, 2))
-    decayed, spared = build_optimizer(model, OptimizerConfig(name=name, weight_decay=0.1)).param_groups
+    optimizer = build_optimizer(groups_of(model), OptimizerConfig(name=name, weight_decay=0.1))
+    decayed, spared = optimizer.param_groups
     assert decayed["weight_decay"] == 0.1
     assert spared["weight_decay"] == 0
     assert all(item.ndim > 1 for item in decayed["params"])
     assert len(decayed["params"]) + len(spared["params"]) == len(list(model.parameters()))
+
+
+def test_layer_decay_slows_what_is_far_from_the_head():
+    model = torch.nn.Sequential(*(torch.nn.Linear(2, 2) for _ in range(3)))
+    optimizer = build_optimizer(groups_of(model), OptimizerConfig(), layer_decay=0.5)
+    set_learning_rate(optimizer, 0.4)
+    rates = {id(item): group["lr"] for group in optimizer.param_groups for item in group["params"]}
+    assert [rates[id(layer.weight)] for layer in model] == pytest.approx([0.1, 0.2, 0.4])
+    assert [rates[id(layer.bias)] for layer in model] == pytest.approx([0.1, 0.2, 0.4])
+
+
+def test_sharpness_aware_step_looks_at_the_worst_point_nearby_and_comes_back():
+    weight = torch.nn.Parameter(torch.tensor([3.0, 4.0]))
+    (weight**2).sum().backward()  # gradient (6, 8), norm 10
+    with ascend([weight], rho=0.5):
+        assert weight.tolist() == pytest.approx([3.3, 4.4])
+        assert weight.grad is None
+        (weight**2).sum().backward()
+    assert weight.tolist() == [3.0, 4.0]
+    assert weight.grad.tolist() == pytest.approx([6.6, 8.8])
+
+
+def test_layers_thaw_from_the_head_down():
+    gradual = TransferConfig(freeze_epochs=2, thaw_every=2)
+    assert [count_thawed_groups(epoch, 4, gradual) for epoch in range(1, 9)] == [1, 1, 2, 2, 3, 3, 4, 4]
+    at_once = TransferConfig(freeze_epochs=1)
+    assert [count_thawed_groups(epoch, 4, at_once) for epoch in (1, 2)] == [1, 4]
+    assert count_thawed_groups(1, 4, TransferConfig(thaw_every=3)) == 4
+
+
+def test_frozen_layers_keep_weights_and_statistics():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2))
+    groups = groups_of(model)
+    assert set_thawed_groups(groups, 1)
+    assert not set_thawed_groups(groups, 1)
+    assert [item.requires_grad for item in model.parameters()] == [False] * 4 + [True] * 2
+    model.train()
+    hold_frozen_statistics(model)
+    assert [layer.training for layer in model] == [True, False, True]
+
+
+def test_gradient_norms_by_layer():
+    model = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1))
+    log = GradientLog(model)
+    for first in (3.0, 6.0):
+        model[0].weight.grad = torch.tensor([[first]])
+        model[0].bias.grad = torch.tensor([first * 4 / 3])
+        log.observe()
+    model[1].requires_grad_(False)
+    record = log.finish_epoch(7)
+    assert record["epoch"] == 7
+    assert record["layers"]["0"]["gradient_norm"] == pytest.approx((5 + 10) / 2)
+    assert math.isnan(record["layers"]["1"]["gradient_norm"])
+    expected = math.hypot(model[1].weight.item(), model[1].bias.item())
+    assert record["layers"]["1"]["weight_norm"] == pytest.approx(expected)
+    assert record["warnings"] == []
+
+
+def test_gradients_that_vanish_or_explode_are_named():
+    def layers(**norms):
+        return {name: {"gradient_norm": norm} for name, norm in norms.items()}
+
+    assert describe_problems(layers(a=1.0, b=0.1)) == []
+    assert describe_problems({}) == []
+    (vanishing,) = describe_problems(layers(stem=1e-9, head=1.0))
+    assert "vanishing" in vanishing
+    assert "stem" in vanishing
+    (exploding,) = describe_problems(layers(stem=1e5, head=1.0))
+    assert "exploding" in exploding
+
+
+@pytest.mark.parametrize(("mixup", "cutmix"), [(0.4, 0.0), (0.0, 1.0), (0.4, 1.0)])
+def test_mixing_shares_the_loss_as_it_shares_the_pixels(mixup, cutmix):
+    torch.manual_seed(1)
+    config = AugmentConfig(mixup_alpha=mixup, cutmix_alpha=cutmix, mixup_probability=1.0)
+    images = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 1, 20, 30).contiguous()
+    for _ in range(20):
+        mix = mix_batch(images, config)
+        own, other = images.mean((1, 2, 3)), images[mix.partner].mean((1, 2, 3))
+        expected = mix.weight * own + (1 - mix.weight) * other
+        assert mix.images.mean((1, 2, 3)).tolist() == pytest.approx(expected.tolist(), abs=1e-4)
+        assert 0.5 <= mix.weight <= 1
+
+
+def test_nothing_is_mixed_when_it_is_off():
+    images = torch.rand(4, 1, 8, 8)
+    state = torch.get_rng_state()
+    mix = mix_batch(images, AugmentConfig(mixup_alpha=0.0, cutmix_alpha=0.0))
+    assert mix.images is images
+    assert mix.partner is None
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_what_is_logged_as_a_curve_and_as_a_setting():
+    record = {"epoch": 2, "is_best": True, "protocol": "x", "train_loss": 0.5, "device_memory_mb": None}
+    assert select_scores(record) == {"train_loss": 0.5}
+    assert flatten_settings({"a": {"b": 1, "c": {"d": "x"}}, "e": 2}) == {"a.b": 1, "a.c.d": "x", "e": 2}
+
+
+def test_sample_sheet_has_a_tile_for_every_face():
+    import numpy as np
+
+    grey = Sample(0, np.full((48, 48), 7, np.uint8), "anger", np.array([0.9, 0.1]))
+    color = Sample(1, np.full((30, 40, 3), 200, np.uint8), "fear", np.array([0.6, 0.4]))
+    sheet = draw_samples([grey, color, grey], ["anger", "fear"], columns=2)
+    assert sheet.shape == (2 * 126, 2 * 96, 3)
+    assert (sheet[:96, :96] == 7).all()
+    assert (sheet[:96, 96:] == 200).all()
 
 
 def run_scores(scores, config):

@@ -1,0 +1,116 @@
+"""Learning-rate range test (Smith, 2017): raise the rate and see where the loss falls fastest."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import nn
+
+from fer_core.data.batches import shuffle_for_epoch
+from fer_core.errors import ConfigError
+from fer_core.training.device import set_threads
+from fer_core.training.optim import build_optimizer
+from fer_core.training.step import StepTaker
+from fer_core.training.task import Task
+
+_SMOOTHING: Final[float] = 0.9
+_DIVERGED: Final[float] = 3.0
+"""The test ends when the smoothed loss is this many times the best one."""
+_FEWEST_STEPS: Final[int] = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RateTest:
+    """What a range test saw."""
+
+    rates: npt.NDArray[np.float64]
+    """Learning rate of each step, rising; S of them."""
+    losses: npt.NDArray[np.float64]
+    """Smoothed training loss at each, S."""
+    suggestion: float
+    """Rate at which the loss fell fastest: a good peak for `one_cycle` or `cosine`."""
+
+
+def run_rate_test(
+    task: Task,
+    *,
+    num_steps: int = 100,
+    lowest: float = 1e-5,
+    highest: float = 3.0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> RateTest:
+    """Train for a few steps at rising learning rates. Nothing is written, but the task's model is used up.
+
+    Args:
+        task: as `prepare_task` makes it; its schedule is not used.
+        num_steps: most steps to take, at least 20.
+        lowest: rate of the first step, more than 0.
+        highest: rate that the last step would have, more than `lowest`.
+        on_progress: told (steps done, steps in all).
+
+    Raises:
+        ConfigError: the range or the number of steps does not work.
+    """
+    if num_steps < _FEWEST_STEPS or not 0 < lowest < highest:
+        raise ConfigError(
+            f"can't test {num_steps} learning rates from {lowest:g} to {highest:g}; expected at least "
+            f"{_FEWEST_STEPS} steps, from a rate above 0 to a higher one"
+        )
+    config = task.config
+    set_threads(config.threads)
+    AcceleratorState._reset_state()
+    accelerator = Accelerator(mixed_precision=task.precision)
+    model: nn.Module = accelerator.prepare_model(task.model)
+    model.train()
+    optimizer = accelerator.prepare(
+        build_optimizer(task.model.layer_groups(), config.optimizer, layer_decay=config.transfer.layer_decay)
+    )
+    steps = StepTaker(task, accelerator, optimizer)
+    rates = np.geomspace(lowest, highest, num_steps)
+    per_epoch = len(task.train) // config.batch_size
+    losses: list[float] = []
+    average, best = 0.0, math.inf
+    try:
+        for number, rate in enumerate(rates):
+            epoch, step = number // per_epoch + 1, number % per_epoch
+            order = shuffle_for_epoch(len(task.train), seed=config.seed, epoch=epoch)
+            picked = order[step * config.batch_size : (step + 1) * config.batch_size]
+            loss = float(steps.take(model, epoch, step, picked, float(rate)).loss)
+            average = _SMOOTHING * average + (1 - _SMOOTHING) * loss
+            smooth = average / (1 - _SMOOTHING ** (number + 1))
+            if not math.isfinite(smooth) or (number > 10 and smooth > _DIVERGED * best):
+                break
+            best = min(best, smooth)
+            losses.append(smooth)
+            if on_progress is not None:
+                on_progress(number + 1, num_steps)
+    finally:
+        accelerator.free_memory()
+    seen = np.asarray(losses)
+    return RateTest(rates[: len(seen)], seen, suggest_rate(rates[: len(seen)], seen))
+
+
+def suggest_rate(rates: npt.NDArray[np.float64], losses: npt.NDArray[np.float64]) -> float:
+    """The rate at which the loss falls fastest over the logarithm of the rate.
+
+    Args:
+        rates: S rising learning rates.
+        losses: S smoothed losses.
+
+    Raises:
+        ConfigError: fewer than 10 losses, as when the first steps diverge already.
+    """
+    if len(losses) < 10:
+        raise ConfigError(
+            f"the loss diverged after {len(losses)} steps, before a slope could be seen; begin the test at a "
+            "lower learning rate"
+        )
+    # The first steps are noise, and the last belong to the divergence.
+    first, last = 5, max(6, len(losses) - 5)
+    slopes = np.gradient(losses, np.log(rates))[first:last]
+    return float(rates[first:last][slopes.argmin()])

@@ -1,0 +1,138 @@
+"""One step of training: images, augmentation, loss, gradients, weights."""
+
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from accelerate import Accelerator
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from torch import Tensor, nn, optim
+
+from fer_core.data.augment import BatchAugmenter
+from fer_core.data.batches import load_batch, normalise
+from fer_core.errors import ConfigError
+from fer_core.training.losses import DistributionLoss, compute_class_weights, draw_targets
+from fer_core.training.mixing import Mix, mix_batch
+from fer_core.training.optim import ascend, set_learning_rate
+from fer_core.training.state import seed_step
+from fer_core.training.task import Task
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What came of a step; tensors stay on the device, so that reading them need not wait for it."""
+
+    loss: Tensor
+    """Mean loss over the batch, of all processes; a scalar."""
+    num_correct: Tensor
+    """Images of all processes whose most probable class is the target's; a scalar."""
+
+
+class StepTaker:
+    """Takes the steps of one task."""
+
+    def __init__(self, task: Task, accelerator: Accelerator, optimizer: optim.Optimizer) -> None:
+        """Set up augmentation and loss on the accelerator's device."""
+        config = task.config
+        self.task, self.config = task, config
+        self.accelerator, self.optimizer = accelerator, optimizer
+        self.device: torch.device = accelerator.device
+        self.augmenter = BatchAugmenter(config.augment).to(self.device)
+        self.distributions = torch.from_numpy(task.train.distributions)
+        weights = compute_class_weights(self.distributions, config.loss.class_weights)
+        self.loss = DistributionLoss(config.loss, config.data.label_mode, weights).to(self.device)
+        self.num_parts = config.optimizer.accumulation_steps
+        self.on_gradients: list[Callable[[], None]] = []
+        """Called when the gradients of a step are complete and not yet clipped."""
+
+    def take(
+        self, model: nn.Module, epoch: int, step: int, picked: npt.NDArray[np.int64], learning_rate: float
+    ) -> StepResult:
+        """Learn from the training images numbered `picked`, all processes together.
+
+        Raises:
+            ConfigError: the device's memory is too small, and splitting the batch was not asked for or does
+                not help any more.
+        """
+        while True:
+            seed_step(self.config.seed, epoch, step, *self._rank())
+            try:
+                result = self._compute_gradients(model, picked)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not should_reduce_batch_size(error):
+                    raise
+                reason = str(error).splitlines()[0]
+            # Outside the handler: the error's traceback keeps the tensors of the failed step alive.
+            self._recover_memory(reason)
+        self.accelerator.unscale_gradients()
+        for hook in self.on_gradients:
+            hook()
+        set_learning_rate(self.optimizer, learning_rate)
+        if self.config.optimizer.gradient_clip:
+            self.accelerator.clip_grad_norm_(model.parameters(), self.config.optimizer.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return result
+
+    def _rank(self) -> tuple[int, ...]:
+        """Processes draw differently; a single one draws as if there were no processes at all."""
+        return (self.accelerator.process_index,) if self.accelerator.num_processes > 1 else ()
+
+    def _compute_gradients(self, model: nn.Module, picked: npt.NDArray[np.int64]) -> StepResult:
+        own = picked[self.accelerator.process_index :: self.accelerator.num_processes]
+        task = self.task
+        images = load_batch(task.dataset.images, task.train.indices[own], task.spec, self.device)
+        targets = draw_targets(self.distributions[own].to(self.device), self.config.data.label_mode)
+        mix = mix_batch(self.augmenter(images), self.config.augment)
+        result = self._backward(model, mix, targets)
+        if self.config.optimizer.sam_rho:
+            parameters = [item for item in model.parameters() if item.requires_grad]
+            with ascend(parameters, self.config.optimizer.sam_rho):
+                self._backward(model, mix, targets)
+        return result
+
+    def _backward(self, model: nn.Module, mix: Mix, targets: Tensor) -> StepResult:
+        """Add the gradients of a batch, part by part."""
+        total = len(targets)
+        loss_sum = torch.zeros((), device=self.device)
+        num_correct = torch.zeros((), device=self.device)
+        rows = torch.arange(total, device=self.device).chunk(self.num_parts)
+        for number, part in enumerate(rows, 1):
+            is_last = number == len(rows)
+            # Gradients travel between processes once a batch, with the last part.
+            with nullcontext() if is_last else self.accelerator.no_sync(model):
+                logits = model(normalise(mix.images[part], self.task.spec))
+                loss = self.loss(logits, targets[part])
+                if mix.partner is not None:
+                    other = self.loss(logits, targets[mix.partner[part]])
+                    loss = mix.weight * loss + (1 - mix.weight) * other
+                loss = loss * (len(part) / total)
+                self.accelerator.backward(loss)
+            loss_sum += loss.detach()
+            num_correct += (logits.argmax(1) == targets[part].argmax(1)).sum()
+        if self.accelerator.num_processes > 1:
+            loss_sum = self.accelerator.reduce(loss_sum, "mean")
+            num_correct = self.accelerator.reduce(num_correct, "sum")
+        return StepResult(loss_sum, num_correct)
+
+    def _recover_memory(self, reason: str) -> None:
+        """Free what the failed step holds and split batches further, or say what would fit."""
+        self.optimizer.zero_grad()
+        clear_device_cache(garbage_collection=True)
+        share = self.config.batch_size // self.accelerator.num_processes
+        can_halve = self.accelerator.num_processes == 1 and share // (2 * self.num_parts) >= 2
+        if not (self.config.halve_on_out_of_memory and can_halve):
+            raise ConfigError(
+                f"the memory of {self.device} is too small for {share // self.num_parts} images at a time "
+                f"({reason}). Try batch_size {max(2, self.config.batch_size // 2)}, or keep the batch and "
+                f"set optimizer.accumulation_steps to {2 * self.num_parts}, or set halve_on_out_of_memory"
+            )
+        self.num_parts *= 2
+        _LOG.warning("out of memory: batches are now split into %d parts (%s)", self.num_parts, reason)

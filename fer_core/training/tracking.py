@@ -1,0 +1,112 @@
+"""TensorBoard events, and accelerate's trackers for MLflow and Weights & Biases."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from fer_core.types import UInt8Array
+
+_TILE_PX: Final[int] = 96
+_CAPTION_PX: Final[int] = 30
+_NOT_SCORES: Final[frozenset[str]] = frozenset({"epoch", "is_best", "protocol"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A validation image with what was predicted for it."""
+
+    row: int
+    """Row of the data set."""
+    image: UInt8Array
+    """H x W or H x W x 3."""
+    truth: str
+    probabilities: npt.NDArray[np.float64]
+    """One a class, sum 1."""
+
+
+def select_scores(record: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of an epoch's record that make a curve."""
+    return {
+        key: float(value)
+        for key, value in record.items()
+        if key not in _NOT_SCORES and isinstance(value, int | float)
+    }
+
+
+def flatten_settings(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level with dotted names."""
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            flat |= flatten_settings(item, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = item
+    return flat
+
+
+class EventWriter:
+    """Writes TensorBoard events into a run folder."""
+
+    def __init__(self, folder: Path, *, epoch: int) -> None:
+        """Open new event files; what older ones say beyond `epoch` finished epochs is superseded."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=epoch + 1 if epoch else None)
+
+    def add_scores(self, record: Mapping[str, Any]) -> None:
+        """Write the scalars of an epoch."""
+        for key, value in select_scores(record).items():
+            self._writer.add_scalar(key, value, record["epoch"])
+
+    def add_gradient_norms(self, record: Mapping[str, Any]) -> None:
+        """Write one scalar a layer, as `gradient_norm/<layer>`."""
+        for layer, values in record["layers"].items():
+            if np.isfinite(values["gradient_norm"]):
+                self._writer.add_scalar(f"gradient_norm/{layer}", values["gradient_norm"], record["epoch"])
+
+    def add_histograms(self, model: nn.Module, epoch: int, *, gradients: bool) -> None:
+        """Write the distribution of every finite weight tensor, or of its gradient as it stands."""
+        for name, parameter in model.named_parameters():
+            tensor = parameter.grad if gradients else parameter
+            if tensor is not None and bool(tensor.isfinite().all()):
+                kind = "gradients" if gradients else "weights"
+                self._writer.add_histogram(f"{kind}/{name}", tensor.detach().float().cpu(), epoch)
+
+    def add_samples(self, samples: Sequence[Sample], classes: Sequence[str], epoch: int) -> None:
+        """Write one picture of faces with truth and prediction beneath."""
+        self._writer.add_image("predictions", draw_samples(samples, classes), epoch, dataformats="HWC")
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is pending and close the file."""
+        self._writer.close()
+
+
+def draw_samples(samples: Sequence[Sample], classes: Sequence[str], *, columns: int = 8) -> UInt8Array:
+    """Faces in a grid, with the truth and the prediction beneath each, green where they agree.
+
+    Returns:
+        Rows x columns x 3, RGB uint8.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    rows = -(-len(samples) // columns)
+    tile = _TILE_PX + _CAPTION_PX
+    sheet = Image.new("RGB", (columns * _TILE_PX, rows * tile), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(11)
+    for index, sample in enumerate(samples):
+        left, top = index % columns * _TILE_PX, index // columns * tile
+        face = Image.fromarray(sample.image).convert("RGB")
+        sheet.paste(face.resize((_TILE_PX, _TILE_PX)), (left, top))
+        best = int(sample.probabilities.argmax())
+        right = classes[best] == sample.truth
+        draw.text((left + 2, top + _TILE_PX), sample.truth, fill="black", font=font)
+        caption = f"{classes[best]} {sample.probabilities[best]:.2f}"
+        draw.text((left + 2, top + _TILE_PX + 13), caption, fill="#1a7f37" if right else "#c62828", font=font)
+    return np.asarray(sheet)
