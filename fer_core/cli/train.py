@@ -1,29 +1,23 @@
 """`fer train`: train a model, with every setting of the configuration as an option."""
 
-import argparse
 import os
 import signal
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
 import tyro
 from tyro.conf import arg
 
-from fer_core.config import TrainConfig, list_presets, load_config, load_preset
-from fer_core.errors import ConfigError
+from fer_core.cli.base_config import BaseOptions, read_base_config
+from fer_core.config import TrainConfig, list_presets
 from fer_core.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainCommand:
+class TrainCommand(BaseOptions):
     """Train a model. Settings come from the preset or file, then from the options given here."""
 
-    preset: str | None = None
-    """Start from a preset that comes with the program."""
-    config_file: Path | None = None
-    """Start from a TOML file, for example the config.toml of a run."""
     name: str | None = None
     """Name of the run; made from time, model and data set if not given."""
     resume: str | None = None
@@ -36,23 +30,12 @@ class TrainCommand:
 
 def parse(arguments: list[str]) -> int:
     """Read the command line (the preset first, since it changes every other default) and train."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--preset")
-    first.add_argument("--config-file", type=Path)
-    known, _ = first.parse_known_args(arguments)
-    if known.preset and known.config_file:
-        raise ConfigError("--preset and --config-file exclude each other")
-    config = TrainConfig()
-    if known.preset:
-        config = load_preset(known.preset)
-    elif known.config_file:
-        config = load_config(known.config_file)
     command = tyro.cli(
         TrainCommand,
         prog="fer train",
         description=f"Train a model. Presets: {', '.join(list_presets())}.",
         args=arguments,
-        default=TrainCommand(config=config),
+        default=TrainCommand(config=read_base_config(arguments)),
     )
     return train(command)
 
