@@ -1,0 +1,260 @@
+"""What a run learns with, and what it writes down: each option in a real, short training."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from fer_core.config import (
+    AugmentConfig,
+    DataConfig,
+    LogConfig,
+    LossConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TrainConfig,
+    TransferConfig,
+    load_augment_policy,
+)
+from fer_core.data.builtin import open_dataset, write_schematic_faces
+from fer_core.errors import ConfigError
+from fer_core.models import load_checkpoint
+from fer_core.runs.reader import load_run
+from fer_core.training.lr_finder import run_rate_test, suggest_rate
+from fer_core.training.start import resume_run, start_run
+from fer_core.training.task import prepare_task
+
+CONFIG = TrainConfig(
+    data=DataConfig(dataset="faces"),
+    model=ModelConfig(arguments={"stem_width": 8, "widths": "16-32", "depths": "1-1"}),
+    augment=load_augment_policy("none"),
+    optimizer=OptimizerConfig(name="adamw", learning_rate=4e-3, weight_decay=0.05),
+    log=LogConfig(tensorboard=False),
+    epochs=2,
+    batch_size=32,
+    ema_decay=0.0,
+    threads=1,
+    precision="fp32",
+)
+
+
+@pytest.fixture
+def faces(workspace):
+    write_schematic_faces(workspace, "faces", num_images=320)
+    return workspace
+
+
+def train(workspace, name="run", **changes):
+    trainer = start_run(dataclasses.replace(CONFIG, **changes), workspace, name=name)
+    assert trainer.run() == "finished"
+    return load_run(workspace.run(name))
+
+
+def last_loss(run):
+    return run.load_metrics()[-1]["train_loss"]
+
+
+def test_a_run_writes_gradients_validation_and_tensorboard_events(faces):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = train(faces, log=LogConfig())
+    lines = [json.loads(line) for line in (run.folder / "gradients.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert "classifier" in lines[0]["layers"]
+    for values in lines[0]["layers"].values():
+        assert values["gradient_norm"] > 0
+        assert values["weight_norm"] >= 0
+    validation = json.loads((run.folder / "validation.json").read_text())
+    best = max(run.load_metrics(), key=lambda record: record["valid_accuracy"])
+    confusion = validation["confusion"]
+    assert sum(map(sum, confusion)) == best["valid_n"]
+    right = sum(row[index] for index, row in enumerate(confusion))
+    assert right / best["valid_n"] == pytest.approx(best["valid_accuracy"])
+    data = open_dataset("faces", faces)
+    for sample in validation["samples"]:
+        assert data.samples["split"].iloc[sample["row"]] == "valid"
+        assert sum(sample["probabilities"]) == pytest.approx(1)
+    events = EventAccumulator(str(run.folder / "tensorboard")).Reload()
+    assert [item.step for item in events.Scalars("valid_accuracy")] == [1, 2]
+    tags = events.Tags()
+    assert "predictions" in tags["images"]
+    assert {"weights/classifier.weight", "gradients/classifier.weight"} <= set(tags["histograms"])
+    assert "gradient_norm/classifier" in tags["scalars"]
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
+    trainer = start_run(CONFIG, faces, name="run")
+    model = trainer.raw_model.eval()  # in training, batch normalisation sees the parts
+    picked = np.arange(30)
+    gradients, losses = [], []
+    for num_parts in (1, 4):
+        trainer.steps.num_parts = num_parts
+        losses.append(trainer.steps._compute_gradients(model, picked).loss.item())
+        gradients.append([item.grad.clone() for item in model.parameters()])
+        trainer.optimizer.zero_grad()
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+    for whole, parts in zip(*gradients, strict=True):
+        assert torch.allclose(whole, parts, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": dataclasses.replace(CONFIG.optimizer, sam_rho=0.05)},
+        {"loss": LossConfig(name="focal", label_smoothing=0.1, class_weights="effective")},
+        {"data": DataConfig(dataset="faces", sampling="balanced", label_mode="probability")},
+        {"augment": load_augment_policy("strong")},
+        {"augment": load_augment_policy("ferplus")},
+        {"transfer": TransferConfig(layer_decay=0.8)},
+        {"deterministic": True},
+        {"precision": "bf16", "optimizer": OptimizerConfig(learning_rate=0.02, schedule="step")},
+    ],
+    ids=["sam", "focal", "balanced", "strong", "ferplus", "layer-decay", "deterministic", "bf16-step"],
+)
+def test_every_option_learns_and_resumes_exactly(faces, changes):
+    unbroken = train(faces, "unbroken", **changes)
+    losses = [record["train_loss"] for record in unbroken.load_metrics()]
+    assert losses[1] < losses[0]
+    trainer = start_run(dataclasses.replace(CONFIG, **changes), faces, name="broken")
+    take, counted = trainer.steps.take, []
+
+    def take_and_stop(*arguments):
+        counted.append(1)
+        if len(counted) == 4:
+            trainer.request_stop()
+        return take(*arguments)
+
+    trainer.steps.take = take_and_stop
+    assert trainer.run() == "stopped"
+    assert resume_run("broken", faces).run() == "finished"
+    broken = load_run(faces.run("broken"))
+    assert [record["train_loss"] for record in broken.load_metrics()] == losses
+    shas = [load_checkpoint(run.folder / "last")[1].weights_sha256 for run in (unbroken, broken)]
+    assert shas[0] == shas[1]
+
+
+def test_only_the_head_learns_while_the_rest_is_frozen(faces):
+    config = dataclasses.replace(CONFIG, transfer=TransferConfig(freeze_epochs=1), epochs=2)
+    trainer = start_run(config, faces, name="frozen")
+    before = {name: item.clone() for name, item in trainer.raw_model.state_dict().items()}
+    seen = []
+
+    class Watch:
+        def on_step(self, *_):
+            pass
+
+        def on_epoch(self, record):
+            state = trainer.raw_model.state_dict()
+            seen.append({name for name in state if not torch.equal(state[name], before[name])})
+
+    trainer.observer = Watch()
+    trainer.run()
+    assert seen[0] == {"classifier.weight", "classifier.bias"}
+    assert any(name.startswith("layers.") for name in seen[1])
+    first, second = (
+        json.loads(line)["layers"]
+        for line in (trainer.writer.folder / "gradients.jsonl").read_text().splitlines()
+    )
+    assert first["layers.0.0"]["gradient_norm"] is None
+    assert second["layers.0.0"]["gradient_norm"] > 0
+
+
+def test_plateau_cuts_the_learning_rate(faces):
+    optimizer = OptimizerConfig(
+        name="adamw",
+        learning_rate=1e-7,  # too low to gain anything
+        schedule="plateau",
+        plateau_patience=1,
+        step_factor=0.5,
+        warmup_fraction=0,
+    )
+    rates = [record["learning_rate"] for record in train(faces, optimizer=optimizer, epochs=4).load_metrics()]
+    assert rates[0] == pytest.approx(1e-7)
+    assert rates[-1] < rates[0]
+
+
+def run_out_of_memory(trainer, *, until_parts):
+    """Make every step fail as a full device does, until batches are split into so many parts."""
+    compute = trainer.steps._compute_gradients
+
+    def fail_or_compute(model, picked):
+        if trainer.steps.num_parts < until_parts:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return compute(model, picked)
+
+    trainer.steps._compute_gradients = fail_or_compute
+
+
+def test_out_of_memory_says_what_to_try(faces):
+    trainer = start_run(CONFIG, faces, name="full")
+    run_out_of_memory(trainer, until_parts=2)
+    with pytest.raises(ConfigError, match=r"batch_size 16.*accumulation_steps to 2"):
+        trainer.run()
+    run = load_run(faces.run("full"))
+    assert run.state == "failed"
+    assert "memory" in run.status["message"]
+
+
+def test_out_of_memory_halves_when_asked_to(faces):
+    trainer = start_run(dataclasses.replace(CONFIG, halve_on_out_of_memory=True), faces, name="halved")
+    run_out_of_memory(trainer, until_parts=4)
+    assert trainer.run() == "finished"
+    assert trainer.steps.num_parts == 4
+    assert "split into 4 parts" in (trainer.writer.folder / "log.txt").read_text()
+
+
+def test_learning_rate_test_finds_a_slope_and_writes_nothing(faces):
+    task = prepare_task(CONFIG, open_dataset("faces", faces))
+    told = []
+    test = run_rate_test(task, num_steps=40, on_progress=lambda done, total: told.append((done, total)))
+    assert len(test.rates) == len(test.losses) == len(told)
+    assert 1e-5 < test.suggestion < 3
+    assert all(math.isfinite(loss) for loss in test.losses)
+    assert not faces.runs.exists()
+    with pytest.raises(ConfigError, match="20 steps"):
+        run_rate_test(task, num_steps=5)
+
+
+def test_steepest_slope_of_a_known_curve():
+    rates = np.geomspace(1e-4, 1, 41)
+    losses = 2 - np.tanh(2 * (np.log10(rates) + 2))  # steepest at 1e-2
+    assert suggest_rate(rates, losses) == pytest.approx(1e-2, rel=0.01)
+    with pytest.raises(ConfigError, match="diverged"):
+        suggest_rate(rates[:5], losses[:5])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 500}, "batch_size is 500.*images"),
+        ({"precision": "fp16"}, "fp16.*bf16"),
+        ({"model": ModelConfig(name="fer_restnet")}, "fer_resnet"),
+        ({"model": ModelConfig(arguments={"wdths": "8"})}, "widths"),
+        ({"log": LogConfig(tracker="wandb")}, "pip install wandb"),
+    ],
+)
+def test_what_can_not_work_is_refused_before_anything_is_written(faces, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        start_run(dataclasses.replace(CONFIG, **changes), faces, name="bad")
+    assert not faces.runs.exists()
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: OptimizerConfig(learning_rate=-1), "optimizer.learning_rate is -1"),
+        (lambda: OptimizerConfig(schedule="cosin"), "Did you mean 'cosine'"),
+        (lambda: ModelConfig(height=48), "both model.height and model.width"),
+        (lambda: AugmentConfig(crop_fraction=0), "augment.crop_fraction"),
+        (lambda: TransferConfig(layer_decay=0), "transfer.layer_decay"),
+        (lambda: LossConfig(label_smoothing=1.0), "loss.label_smoothing"),
+        (lambda: TrainConfig(precision="fp16", optimizer=OptimizerConfig(sam_rho=0.1)), "sam_rho"),
+        (lambda: TrainConfig(batch_size=8, optimizer=OptimizerConfig(accumulation_steps=5)), "at most 4"),
+    ],
+)
+def test_settings_out_of_range_name_the_field(build, message):
+    with pytest.raises(ConfigError, match=message):
+        build()
