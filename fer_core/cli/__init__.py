@@ -18,6 +18,8 @@ COMMANDS: Final[dict[str, str]] = {
     "import": "import a data set, or draw the built-in one",
     "train": "train a model",
     "lr-find": "see which learning rate a configuration stands",
+    "estimate": "see how long a training takes and how much memory it needs",
+    "summary": "show the layers and the cost of a network",
     "evaluate": "score a checkpoint on a data set",
     "predict": "apparent expressions of the faces on a picture",
     "annotate": "draw apparent expressions into a video",

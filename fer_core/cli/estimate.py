@@ -1,0 +1,75 @@
+"""`fer estimate`: how long a training will take and how much memory it needs."""
+
+import sys
+from dataclasses import asdict, dataclass, field
+from typing import Annotated
+
+import tyro
+from tyro.conf import arg
+
+from fer_core.cli.base_config import BaseOptions, read_base_config
+from fer_core.config import TrainConfig
+from fer_core.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimateCommand(BaseOptions):
+    """Measure a few real training steps on this machine. Nothing is trained, no run is made."""
+
+    steps: int = 10
+    """Steps to time, after three to warm up."""
+    json: bool = False
+    """Print JSON, and a line of progress a step on the standard error."""
+    config: Annotated[TrainConfig, arg(name="")] = field(default_factory=TrainConfig)
+    """The training configuration."""
+
+
+def parse(arguments: list[str]) -> int:
+    """Read the command line and estimate."""
+    command = tyro.cli(
+        EstimateCommand,
+        prog="fer estimate",
+        args=arguments,
+        default=EstimateCommand(config=read_base_config(arguments)),
+    )
+    return estimate(command)
+
+
+def estimate(command: EstimateCommand) -> int:
+    """Measure in this process and print what was seen."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from fer_core.io import to_json_line
+    from fer_core.training.estimate import estimate_training
+
+    workspace = Workspace.default()
+    if command.json:
+        result = estimate_training(
+            command.config, workspace, num_measured=command.steps, on_progress=_print_progress
+        )
+        print(to_json_line({"schema_version": 1, **asdict(result)}))
+        return 0
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("steps", total=None)
+        result = estimate_training(
+            command.config,
+            workspace,
+            num_measured=command.steps,
+            on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
+        )
+    seconds = result.total_seconds
+    print(f"device          {result.device}, {result.precision}")
+    print(f"parameters      {result.num_parameters:,}")
+    print(f"step            {1000 * result.seconds_per_step:.0f} ms, {result.images_per_s:,.0f} images/s")
+    print(f"epoch           {result.seconds_per_epoch:.1f} s with validation, {result.num_steps:,} steps")
+    print(
+        f"whole training  {seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min {seconds % 60:.0f} s, "
+        f"{command.config.epochs} epochs"
+    )
+    print(f"peak memory     {result.peak_memory_mb:,.0f} MB")
+    return 0
+
+
+def _print_progress(done: int, total: int) -> None:
+    print(f"{done}/{total}", file=sys.stderr, flush=True)
