@@ -10,6 +10,9 @@ GRADIENTS_FILE: Final[str] = "gradients.jsonl"
 VALIDATION_FILE: Final[str] = "validation.json"
 TENSORBOARD_FOLDER: Final[str] = "tensorboard"
 LOG_FILE: Final[str] = "log.txt"
+NOTES_FILE: Final[str] = "notes.json"
+STOP_FILE: Final[str] = "stop-requested"
+"""Empty; there from the moment a stop is asked for until the run is taken up again."""
 REPORT_FILE: Final[str] = "report.json"
 PREDICTIONS_FILE: Final[str] = "predictions.parquet"
 BEST_FOLDER: Final[str] = "best"
@@ -21,5 +24,8 @@ SCHEMA_VERSION: Final[int] = 1
 State = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "interrupted"]
 """`interrupted` is never written: it is what a reader calls a run whose process is gone."""
 ACTIVE_STATES: Final[frozenset[str]] = frozenset({"queued", "running", "stopping"})
+RESUMABLE_STATES: Final[frozenset[str]] = frozenset({"stopped", "failed", "interrupted"})
+LAUNCH_TIMEOUT_S: Final[float] = 30.0
+"""A queued run whose process has not reported itself after this long counts as interrupted."""
 HEARTBEAT_TIMEOUT_S: Final[float] = 120.0
 """A run of another machine counts as interrupted when its heartbeat is older than this."""

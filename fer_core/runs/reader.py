@@ -1,23 +1,32 @@
 """Reading run folders: cheap, tolerant of what a crash leaves behind, and without torch."""
 
+import dataclasses
 import json
+import os
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fer_core.errors import RunError
 from fer_core.io import read_json
+from fer_core.runs.cache import read_cached
 from fer_core.runs.layout import (
     ACTIVE_STATES,
     CONFIG_FILE,
+    GRADIENTS_FILE,
     HEARTBEAT_TIMEOUT_S,
+    LAUNCH_TIMEOUT_S,
     META_FILE,
     METRICS_FILE,
+    NOTES_FILE,
     STATUS_FILE,
+    STOP_FILE,
+    VALIDATION_FILE,
 )
+from fer_core.runs.notes import Notes, read_notes
 from fer_core.runs.process import ProcessIdentity
 from fer_core.workspace import Workspace
 
@@ -32,11 +41,21 @@ class Run:
     status: Mapping[str, Any]
     config: Mapping[str, Any]
     """Nested plain values of config.toml."""
+    tags: tuple[str, ...] = ()
+    """Words a person filed it under."""
+    queue_position: int | None = None
+    """1 for the next to begin among the runs that wait for the same device. Only `list_runs` knows it, and
+    only of runs in state `queued`."""
 
     @property
     def name(self) -> str:
         """Name of the run: that of its folder."""
         return self.folder.name
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a process works on it, or waits to."""
+        return self.state in ACTIVE_STATES
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -45,16 +64,32 @@ class Run:
 
     def load_metrics(self) -> list[dict[str, Any]]:
         """One record a finished epoch; a line cut short by a crash is passed over."""
-        path = self.folder / METRICS_FILE
-        records = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            if isinstance(record, dict):
-                records.append(record)
-        return records
+        return _read_lines(self.folder / METRICS_FILE)
+
+    def load_gradients(self) -> list[dict[str, Any]]:
+        """One record a finished epoch: `epoch`, `layers` (norms of gradient and weights) and `warnings`."""
+        return _read_lines(self.folder / GRADIENTS_FILE)
+
+    def load_validation(self) -> dict[str, Any] | None:
+        """Confusion matrix and sample predictions of the best epoch; None before the first.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        path = self.folder / VALIDATION_FILE
+        return read_json(path, RunError) if path.is_file() else None
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    records = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    return records
 
 
 def load_run(folder: Path) -> Run:
@@ -63,38 +98,86 @@ def load_run(folder: Path) -> Run:
     Raises:
         RunError: the folder is no run, or its files are damaged.
     """
-    if not (folder / CONFIG_FILE).is_file():
+    config = read_cached(folder / CONFIG_FILE, _read_config)
+    if config is None:
         raise RunError(f"{folder} is no run: it has no {CONFIG_FILE}")
-    try:
-        config = tomllib.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
-        raise RunError(f"{folder / CONFIG_FILE} can't be read: {cause}") from cause
     # A process killed right after making the folder has written no status yet.
-    status = read_json(folder / STATUS_FILE, RunError) if (folder / STATUS_FILE).is_file() else {}
-    return Run(folder, _effective_state(status), status, config)
+    status = read_cached(folder / STATUS_FILE, _read_status) or {}
+    notes = read_cached(folder / NOTES_FILE, _read_notes_beside) or Notes()
+    return Run(folder, _effective_state(folder, status), status, config, notes.tags)
 
 
-def _effective_state(status: Mapping[str, Any]) -> str:
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
+        raise RunError(f"{path} can't be read: {cause}") from cause
+
+
+def _read_status(path: Path) -> dict[str, Any]:
+    return read_json(path, RunError)
+
+
+def _read_notes_beside(path: Path) -> Notes:
+    return read_notes(path.parent)
+
+
+def _effective_state(folder: Path, status: Mapping[str, Any]) -> str:
     state = str(status.get("state", "interrupted"))
     if state not in ACTIVE_STATES:
         return state
-    try:
-        process = ProcessIdentity(str(status["host"]), int(status["pid"]), float(status["process_started"]))
-        heartbeat = float(status["heartbeat"])
-    except (KeyError, TypeError, ValueError):
+    if not _is_alive(status):
         return "interrupted"
+    return "stopping" if (folder / STOP_FILE).exists() else state
+
+
+def _is_alive(status: Mapping[str, Any]) -> bool:
+    process = ProcessIdentity.from_status(status)
+    heartbeat = status.get("heartbeat")
+    age_s = time.time() - heartbeat if isinstance(heartbeat, int | float) else float("inf")
+    if process is None:  # launched, but not yet up
+        return status.get("pid", 0) is None and age_s < LAUNCH_TIMEOUT_S
     alive = process.is_alive()
-    if alive is None:
-        alive = time.time() - heartbeat < HEARTBEAT_TIMEOUT_S
-    return state if alive else "interrupted"
+    return age_s < HEARTBEAT_TIMEOUT_S if alive is None else alive
 
 
 def list_runs(workspace: Workspace) -> list[Run]:
     """Every readable run of the workspace, newest first; damaged folders are left out."""
+    try:
+        names = sorted((entry.name for entry in os.scandir(workspace.runs)), reverse=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
     runs = []
-    for path in sorted(workspace.runs.glob(f"*/{CONFIG_FILE}"), reverse=True):
+    for name in names:
+        if name.startswith("."):  # being made or removed
+            continue
         try:
-            runs.append(load_run(path.parent))
+            runs.append(load_run(workspace.runs / name))
         except RunError:
             continue
-    return runs
+    positions = compute_queue_positions(runs)
+    return [dataclasses.replace(run, queue_position=positions.get(run.name)) for run in runs]
+
+
+def get_ticket(run: Run) -> tuple[float, str]:
+    """Place of a run in the order of submission; smaller goes first."""
+    queue = run.status.get("queue")
+    submitted = queue.get("submitted") if isinstance(queue, Mapping) else None
+    return (float(submitted) if isinstance(submitted, int | float) else float("inf"), run.name)
+
+
+def get_wanted_devices(run: Run) -> frozenset[str]:
+    """Machine and name of each device that a queued run may take."""
+    queue = run.status.get("queue")
+    candidates = queue.get("candidates", []) if isinstance(queue, Mapping) else []
+    return frozenset(f"{run.status.get('host')}/{device}" for device in candidates)
+
+
+def compute_queue_positions(runs: Sequence[Run]) -> dict[str, int]:
+    """Place of each queued run among those that want one of the same devices, from 1, by name."""
+    queued = sorted((run for run in runs if run.state == "queued"), key=get_ticket)
+    wanted = [get_wanted_devices(run) for run in queued]
+    return {
+        run.name: 1 + sum(bool(devices & wanted[index]) for devices in wanted[:index])
+        for index, run in enumerate(queued)
+    }

@@ -1,9 +1,11 @@
 """Writing a run folder. One process writes, any number read."""
 
+import errno
 import json
 import logging
 import os
 import platform
+import re
 import secrets
 import subprocess
 import time
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer_core.errors import RunError
-from fer_core.io import read_json, to_json_line, write_json, write_text
+from fer_core.io import atomic_directory, read_json, to_json_line, write_json, write_text
 from fer_core.runs.layout import (
     CONFIG_FILE,
     GRADIENTS_FILE,
@@ -29,14 +31,24 @@ from fer_core.runs.layout import (
 from fer_core.runs.process import ProcessIdentity
 from fer_core.workspace import PROJECT_ROOT, Workspace, validate_name
 
+_LOG: Final = logging.getLogger(__name__)
 _HEARTBEAT_S: Final[float] = 2.0
+_VOLATILE: Final[frozenset[str]] = frozenset(
+    {"schema_version", "state", "host", "pid", "process_started", "process_birth", "heartbeat"}
+    | {"message", "eta_s"}
+)
+"""What a process that takes up a run does not take over from its status."""
 _PACKAGES: Final[tuple[str, ...]] = ("torch", "torchvision", "timm", "accelerate", "kornia", "numpy")
 
 
 def new_run_name(model: str, dataset: str, *, now: datetime | None = None) -> str:
-    """A sortable, unique folder name: `<utc>-<model>-<dataset>-<id>`."""
+    """A sortable, unique folder name: `<utc>-<model>-<dataset>-<id>`.
+
+    What no folder can be called (the slash of `timm/resnet18`) becomes a hyphen, and long names are cut.
+    """
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S")
-    return f"{stamp}-{model}-{dataset}-{secrets.token_hex(2)}"
+    subject = re.sub(r"[^A-Za-z0-9_.]+|\.{2,}", "-", f"{model}-{dataset}").strip("-")[:70]
+    return f"{stamp}-{subject}-{secrets.token_hex(2)}"
 
 
 def describe_environment() -> dict[str, Any]:
@@ -67,58 +79,102 @@ def _git_commit() -> str | None:
 class RunWriter:
     """Writes what a training process has to tell into its run folder."""
 
-    def __init__(self, folder: Path) -> None:
-        """Write into an existing run folder; `create` makes a new one."""
+    def __init__(self, folder: Path, *, facts: Mapping[str, Any] | None = None) -> None:
+        """Write into an existing run folder as the calling process; `create` makes a new one.
+
+        Args:
+            folder: the run folder.
+            facts: what status.json says beyond state and process, until replaced.
+        """
         self.folder = folder
         self._process = ProcessIdentity.current()
         self._last_heartbeat = 0.0
-        self._status: dict[str, Any] = {}
+        self._status: dict[str, Any] = dict(facts or {})
+
+    @classmethod
+    def attach(cls, folder: Path) -> "RunWriter":
+        """Take up an existing run: what its status says of progress and queue is kept.
+
+        Raises:
+            RunError: the status is damaged.
+        """
+        path = folder / STATUS_FILE
+        status = read_json(path, RunError) if path.is_file() else {}
+        return cls(folder, facts={key: value for key, value in status.items() if key not in _VOLATILE})
 
     @classmethod
     def create(
-        cls, workspace: Workspace, name: str, *, config_toml: str, meta: Mapping[str, Any]
+        cls,
+        workspace: Workspace,
+        name: str,
+        *,
+        config_toml: str,
+        meta: Mapping[str, Any],
+        facts: Mapping[str, Any] | None = None,
+        is_launched: bool = False,
     ) -> "RunWriter":
-        """Make a run folder.
+        """Make a run folder, complete or not at all, in state `queued`.
+
+        Args:
+            workspace: where.
+            name: what the run is called.
+            config_toml: its settings.
+            meta: facts for meta.json, beside those of the machine.
+            facts: facts for status.json.
+            is_launched: another process will take up the run; until then the run has none.
 
         Raises:
-            RunError: a run of that name exists.
+            ConfigError: the name can't be used.
+            RunError: a run of that name exists, or the workspace can't be written.
         """
         folder = workspace.runs / validate_name(name, "run")
+        writer = cls(folder, facts=facts)
+        if folder.exists():
+            raise RunError(f"run {name!r} exists already; choose another name or resume it")
         try:
-            folder.mkdir(parents=True)
-        except FileExistsError as cause:
-            raise RunError(f"run {name!r} exists already; choose another name or resume it") from cause
-        write_text(folder / CONFIG_FILE, config_toml)
-        write_json(folder / META_FILE, {"schema_version": SCHEMA_VERSION, **describe_environment(), **meta})
-        return cls(folder)
+            with atomic_directory(folder) as temporary:
+                write_text(temporary / CONFIG_FILE, config_toml)
+                described = {"schema_version": SCHEMA_VERSION, **describe_environment(), **meta}
+                write_json(temporary / META_FILE, described)
+                writer._write_status(temporary, "queued", has_process=not is_launched)
+        except OSError as cause:
+            raise RunError(
+                f"run {name!r} can't be written into {workspace.runs}: {cause}; make room, or set "
+                "FER_WORKSPACE to a folder that can be written"
+            ) from cause
+        return writer
 
     @property
     def name(self) -> str:
         """Name of the run."""
         return self.folder.name
 
-    def set_state(self, state: State, **facts: Any) -> None:
-        """Write status.json at once. `facts` are kept until replaced."""
-        self._status |= facts
-        now = time.time()
-        self._last_heartbeat = time.monotonic()
-        write_json(
-            self.folder / STATUS_FILE,
-            {
-                "schema_version": SCHEMA_VERSION,
-                "state": state,
-                "host": self._process.host,
-                "pid": self._process.pid,
-                "process_started": self._process.started,
-                "heartbeat": now,
-                **self._status,
-            },
-        )
+    def set_state(self, state: State, *, has_process: bool = True, **facts: Any) -> None:
+        """Write status.json at once. `facts` are kept until replaced.
 
-    def beat(self, state: State, **facts: Any) -> None:
-        """Write status.json if the last time is long enough ago; cheap to call every step."""
-        if time.monotonic() - self._last_heartbeat >= _HEARTBEAT_S:
-            self.set_state(state, **facts)
+        Without `has_process` the run waits for a process that was or will be launched for it.
+        """
+        self._status |= facts
+        self._last_heartbeat = time.monotonic()
+        self._write_status(self.folder, state, has_process=has_process)
+
+    def _write_status(self, folder: Path, state: State, *, has_process: bool) -> None:
+        process = self._process.to_status()
+        if not has_process:
+            process = {key: value if key == "host" else None for key, value in process.items()}
+        status = {"schema_version": SCHEMA_VERSION, "state": state, **process, "heartbeat": time.time()}
+        write_json(folder / STATUS_FILE, {**status, **self._status})
+
+    def beat(self, state: State, *, every_s: float = _HEARTBEAT_S, **facts: Any) -> None:
+        """Write status.json if the last time is long enough ago; cheap to call every step.
+
+        A disk that is full for a while is told in the log: a heartbeat is not worth a run.
+        """
+        if time.monotonic() - self._last_heartbeat >= every_s:
+            try:
+                self.set_state(state, **facts)
+            except OSError as error:
+                _LOG.warning("status of run %s can't be written: %s", self.name, error)
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add the line of one epoch, whole and flushed to the disk."""
@@ -129,10 +185,18 @@ class RunWriter:
         self._append(GRADIENTS_FILE, record)
 
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
-        with (self.folder / name).open("a", encoding="utf-8") as file:
-            file.write(to_json_line(record) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        line = (to_json_line(record) + "\n").encode()
+        with (self.folder / name).open("ab", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            try:
+                # A full disk may take a part and report no error before the next write.
+                written = file.write(line)
+                if written != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder / name))
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)
+                raise
 
     def write_validation(self, record: Mapping[str, Any]) -> None:
         """Replace what is known of the best epoch's validation: confusion matrix and sample predictions."""

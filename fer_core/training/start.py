@@ -4,6 +4,7 @@ from fer_core.config import TrainConfig, config_from_dict, dump_config
 from fer_core.data.builtin import open_dataset
 from fer_core.errors import RunError
 from fer_core.models import count_parameters
+from fer_core.runs.layout import LAST_FOLDER, RESUMABLE_STATES, STATE_FILE, STOP_FILE
 from fer_core.runs.reader import load_run
 from fer_core.runs.writer import RunWriter, new_run_name
 from fer_core.training.loop import Observer, Trainer
@@ -36,19 +37,37 @@ def resume_run(name: str, workspace: Workspace, *, observer: Observer | None = N
         RunError: no such run, it is still running, it is finished, or its data has changed.
     """
     run = load_run(workspace.run(name))
-    if run.state not in ("stopped", "failed", "interrupted"):
+    if run.state not in RESUMABLE_STATES:
         raise RunError(
             f"run {name!r} is {run.state}; only a stopped, failed or interrupted run can be resumed"
         )
+    (run.folder / STOP_FILE).unlink(missing_ok=True)
+    return open_run(RunWriter.attach(run.folder), workspace, observer=observer)
+
+
+def open_run(writer: RunWriter, workspace: Workspace, *, observer: Observer | None = None) -> Trainer:
+    """Load a run that this process works on: from its saved state, or from the beginning if it has none.
+
+    With several processes each calls this; only the first writes.
+
+    Raises:
+        FerError: the configuration or the data set does not work, or the data has changed since.
+    """
+    run = load_run(writer.folder)
     config = config_from_dict(run.config)
-    task = prepare_task(config, open_dataset(config.data.dataset, workspace))
-    recorded = run.meta.get("data_fingerprint")
-    if recorded != task.dataset.info.fingerprint:
+    is_saved = (run.folder / LAST_FOLDER / STATE_FILE).is_file()
+    dataset = open_dataset(config.data.dataset, workspace)
+    task = prepare_task(config, dataset, None if is_saved else workspace)
+    if is_saved and run.meta.get("data_fingerprint") != dataset.info.fingerprint:
         raise RunError(
-            f"data set {task.dataset.name!r} has changed since run {name!r} began; start a new run instead"
+            f"data set {dataset.name!r} has changed since run {run.name!r} began; start a new run instead"
         )
-    trainer = Trainer(task, RunWriter(run.folder), observer=observer)
-    trainer.resume()
+    trainer = Trainer(task, writer, observer=observer)
+    if is_saved:
+        trainer.resume()
+    elif trainer.is_main:
+        writer.update_meta(**_describe_task(task))
+        writer.truncate_records(0)
     return trainer
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from fer_core.errors import ConfigError, RunError
@@ -64,8 +65,30 @@ def test_a_dead_process_means_interrupted(workspace):
 def test_a_reused_pid_is_not_the_same_process():
     me = ProcessIdentity.current()
     assert me.is_alive() is True
-    assert dataclasses.replace(me, started=me.started - 3600).is_alive() is False
     assert dataclasses.replace(me, host="elsewhere").is_alive() is None
+    by_time = dataclasses.replace(me, birth="")
+    assert by_time.is_alive() is True
+    assert dataclasses.replace(by_time, started=me.started - 3600).is_alive() is False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems tell no boot and tick")
+def test_a_reboot_ends_a_process_and_a_step_of_the_clock_does_not():
+    me = ProcessIdentity.current()
+    boot, tick = me.birth.split("/")
+    assert dataclasses.replace(me, birth=f"{boot}/{int(tick) - 1}").is_alive() is False
+    assert dataclasses.replace(me, birth=f"another-boot/{tick}").is_alive() is False
+    assert dataclasses.replace(me, started=me.started - 3600).is_alive() is True
+
+
+def test_a_zombie_is_dead():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    started = psutil.Process(process.pid).create_time()
+    identity = dataclasses.replace(ProcessIdentity.current(), pid=process.pid, started=started, birth="")
+    assert identity.is_alive() is True
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, and left as a zombie
+    assert identity.is_alive() is False
+    process.communicate()
 
 
 def test_a_run_of_another_machine_lives_by_its_heartbeat(workspace):

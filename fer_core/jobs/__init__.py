@@ -1,0 +1,26 @@
+"""Training runs as detached processes: start, queue, stop, resume, delete. No torch in here.
+
+A run belongs to a process of its own session, so it outlives the page, the browser and the server that
+started it. Pages and commands only ever read its folder and send it signals.
+"""
+
+from fer_core.jobs.control import clone_config, delete_run, enqueue_run, resume_run, stop_run, submit_run
+from fer_core.jobs.devices import DeviceRequest, list_devices, resolve_request
+from fer_core.jobs.records import load_notes, read_log_tail, save_notes
+from fer_core.runs.notes import Notes
+
+__all__ = [
+    "DeviceRequest",
+    "Notes",
+    "clone_config",
+    "delete_run",
+    "enqueue_run",
+    "list_devices",
+    "load_notes",
+    "read_log_tail",
+    "resolve_request",
+    "resume_run",
+    "save_notes",
+    "stop_run",
+    "submit_run",
+]

@@ -1,0 +1,259 @@
+"""Submitting, resuming, stopping and deleting runs."""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fer_core.config import TrainConfig, config_from_dict, dump_config
+from fer_core.data.store import SCHEMATIC_FACES, list_datasets, load_dataset_info
+from fer_core.errors import ConfigError, DataError, RunError
+from fer_core.jobs.devices import DeviceRequest, resolve_request
+from fer_core.jobs.launch import launch_run
+from fer_core.jobs.queue import queue_mutex
+from fer_core.jobs.records import read_log_tail
+from fer_core.runs.layout import RESUMABLE_STATES, STOP_FILE
+from fer_core.runs.process import ProcessIdentity
+from fer_core.runs.reader import Run, load_run
+from fer_core.runs.writer import RunWriter, new_run_name
+from fer_core.workspace import Workspace
+
+
+def submit_run(
+    config: TrainConfig,
+    workspace: Workspace,
+    *,
+    name: str | None = None,
+    device: str = "",
+    num_processes: int = 1,
+) -> Run:
+    """Put a run into the queue and start its process, which outlives the caller.
+
+    What needs torch or the pixels is checked by that process: then the run ends in state `failed`, with the
+    cause in `status["message"]`.
+
+    Args:
+        config: the settings.
+        workspace: where the run is written.
+        name: what it is called; made from time, model and data set if not given.
+        device: `cuda:0`, `cuda` (any GPU), `mps`, `cpu`; empty for the fastest kind there is.
+        num_processes: processes that share the work: one GPU each, or all on the CPU.
+
+    Returns:
+        The run in state `queued` (or beyond: it may begin at once).
+
+    Raises:
+        ConfigError: a setting, the name or the device does not work; nothing was written.
+        DataError: there is no such data set, or it has no such split; nothing was written.
+        RunError: the name is taken, or the workspace can't be written; nothing was left behind.
+    """
+    writer = enqueue_run(config, workspace, name=name, device=device, num_processes=num_processes)
+    try:
+        return _launch(writer.folder, workspace)
+    except RunError:
+        shutil.rmtree(writer.folder, ignore_errors=True)
+        raise
+
+
+def enqueue_run(
+    config: TrainConfig,
+    workspace: Workspace,
+    *,
+    name: str | None = None,
+    device: str = "",
+    num_processes: int = 1,
+    is_launched: bool = True,
+) -> RunWriter:
+    """Check a run and write its folder in state `queued`; `submit_run` also starts its process.
+
+    Args:
+        config: as in `submit_run`.
+        workspace: as in `submit_run`.
+        name: as in `submit_run`.
+        device: as in `submit_run`.
+        num_processes: as in `submit_run`.
+        is_launched: another process takes up the run; otherwise the caller is its process.
+
+    Raises:
+        FerError: as in `submit_run`.
+    """
+    request = resolve_request(device, num_processes)
+    _check_data(config, workspace)
+    _check_batch(config, num_processes)
+    config = _with_absolute_weights(config)
+    return RunWriter.create(
+        workspace,
+        name or new_run_name(config.model.name, config.data.dataset),
+        config_toml=dump_config(config),
+        meta={"seed": config.seed},
+        facts=_describe_queued(request) | {"epoch": 0, "num_epochs": config.epochs},
+        is_launched=is_launched,
+    )
+
+
+def resume_run(name: str, workspace: Workspace) -> Run:
+    """Put a stopped, failed or interrupted run back into the queue and start a process for it.
+
+    It goes on from its last saved state, or from the beginning if it had saved none. Device and number of
+    processes are those it was submitted with.
+
+    Raises:
+        ConfigError: its device is not on this machine.
+        RunError: no such run, it is active or finished, or its folder can't be written.
+    """
+    writer = requeue_run(name, workspace)
+    try:
+        return _launch(writer.folder, workspace)
+    except RunError as error:
+        writer.set_state("failed", message=str(error))
+        raise
+
+
+def requeue_run(name: str, workspace: Workspace, *, is_launched: bool = True) -> RunWriter:
+    """Bring a run that is not active back into state `queued`, last in the queue.
+
+    Args:
+        name: the run.
+        workspace: where it is.
+        is_launched: another process takes up the run; otherwise the caller is its process.
+
+    Raises:
+        FerError: as in `resume_run`.
+    """
+    with queue_mutex(workspace):
+        run = load_run(workspace.run(name))
+        if run.state not in RESUMABLE_STATES:
+            raise RunError(
+                f"run {name!r} is {run.state}; only a stopped, failed or interrupted run can be resumed"
+            )
+        request = get_request(run)
+        try:
+            (run.folder / STOP_FILE).unlink(missing_ok=True)
+            writer = RunWriter.attach(run.folder)
+            writer.set_state("queued", has_process=not is_launched, **_describe_queued(request))
+        except OSError as cause:
+            raise RunError(f"run {name!r} can't be resumed: {cause}") from cause
+    return writer
+
+
+def get_request(run: Run) -> DeviceRequest:
+    """Devices that a run asked for when it was submitted.
+
+    Raises:
+        ConfigError: this machine does not have them.
+    """
+    queue = run.status.get("queue")
+    asked = queue if isinstance(queue, dict) else {}
+    return resolve_request(str(asked.get("device", "")), int(asked.get("num_processes", 1)))
+
+
+def stop_run(name: str, workspace: Workspace) -> None:
+    """Ask a run to finish its step, save and end; a queued one leaves the queue. Returns at once.
+
+    Raises:
+        RunError: no such run, it is not active, or its process belongs to another machine or person.
+    """
+    run = load_run(workspace.run(name))
+    if not run.is_active:
+        raise RunError(f"run {name!r} is {run.state}; there is nothing to stop")
+    process = ProcessIdentity.from_status(run.status)
+    if process is not None and not process.is_local:
+        raise RunError(f"run {name!r} belongs to the machine {process.host!r}; stop it there")
+    try:
+        (run.folder / STOP_FILE).touch()
+        if process is not None:  # else it is just starting, and looks for the file
+            os.kill(process.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    except OSError as cause:
+        raise RunError(f"run {name!r} can't be stopped: {cause}") from cause
+
+
+def delete_run(name: str, workspace: Workspace) -> None:
+    """Remove a run with everything in its folder: settings, scores, log and checkpoints.
+
+    Raises:
+        RunError: no such run, it is active, or its folder can't be removed.
+    """
+    folder = workspace.run(name)
+    with queue_mutex(workspace):
+        if not folder.is_dir():
+            raise RunError(f"there is no run {name!r} in {workspace.runs}")
+        if _is_active(folder):
+            raise RunError(f"run {name!r} is active; stop it first")
+        try:
+            # Out of sight in one step, so that nobody meets half a run.
+            retired = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".old", dir=workspace.runs))
+            folder.replace(retired / "run")
+        except OSError as cause:
+            raise RunError(f"run {name!r} can't be removed: {cause}") from cause
+    try:
+        shutil.rmtree(retired)
+    except OSError as cause:
+        raise RunError(
+            f"run {name!r} is gone from the list, but {retired} can't be removed: {cause}"
+        ) from cause
+
+
+def _is_active(folder: Path) -> bool:
+    """Whether a process works on it; a folder that can't be read has none."""
+    try:
+        return load_run(folder).is_active
+    except RunError:
+        return False
+
+
+def clone_config(run: Run) -> TrainConfig:
+    """The settings of a run, to start another one from.
+
+    Raises:
+        ConfigError: they are from another version of the program and can't be used; the message names which.
+    """
+    return config_from_dict(run.config)
+
+
+def _launch(folder: Path, workspace: Workspace) -> Run:
+    if not launch_run(folder, workspace):
+        lines = read_log_tail(load_run(folder), 20)
+        message = "its process ended before it began: " + (lines[-1] if lines else "see the log")
+        RunWriter.attach(folder).set_state("failed", message=message)
+    return load_run(folder)
+
+
+def _describe_queued(request: DeviceRequest) -> dict[str, Any]:
+    return {"queue": {**request.to_status(), "submitted": time.time()}, "message": None, "locks": []}
+
+
+def _check_data(config: TrainConfig, workspace: Workspace) -> None:
+    name, folder = config.data.dataset, workspace.dataset(config.data.dataset)
+    if not folder.exists():
+        if name == SCHEMATIC_FACES:  # drawn on first use
+            return
+        known = ", ".join([SCHEMATIC_FACES, *(info.name for info in list_datasets(workspace))])
+        raise DataError(
+            f"there is no data set {name!r} in {workspace.datasets}; import it with `fer import`. "
+            f"Known: {known}"
+        )
+    splits = load_dataset_info(folder).split_counts
+    for split in (config.data.train_split, config.data.valid_split):
+        if not splits.get(split):
+            raise DataError(f"data set {name!r} has no split {split!r}; it has {', '.join(splits)}")
+
+
+def _check_batch(config: TrainConfig, num_processes: int) -> None:
+    if config.batch_size % num_processes:
+        raise ConfigError(
+            f"batch_size is {config.batch_size}; expected a multiple of num_processes, {num_processes}"
+        )
+
+
+def _with_absolute_weights(config: TrainConfig) -> TrainConfig:
+    """A file named relative to the caller's folder must be found from any other."""
+    weights = config.transfer.weights
+    if not weights or not Path(weights).is_file():
+        return config
+    return replace(config, transfer=replace(config.transfer, weights=str(Path(weights).resolve())))

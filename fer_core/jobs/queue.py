@@ -1,0 +1,179 @@
+"""One device runs one job; the others wait in the order of their submission.
+
+A device is held by a file lock that the kernel frees when the process ends, however it ends: there is no
+stale lock. Whose turn it is stands in the status files of the runs: who is gone, is passed over.
+"""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from filelock import FileLock, Timeout
+
+from fer_core.errors import RunError
+from fer_core.jobs.devices import DeviceRequest
+from fer_core.jobs.stopping import StopSignal
+from fer_core.runs.process import get_host
+from fer_core.runs.reader import Run, get_ticket, get_wanted_devices, list_runs
+from fer_core.runs.writer import RunWriter
+from fer_core.workspace import Workspace
+
+_LOG: Final = logging.getLogger(__name__)
+LOCKS_FOLDER: Final[str] = "locks"
+_POLL_S: Final[float] = 0.5
+_LOOK_EVERY: Final[int] = 10
+"""Looks at the locks between two looks at who holds them."""
+_HEARTBEAT_S: Final[float] = 30.0
+_MUTEX_TIMEOUT_S: Final[float] = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a run has to wait."""
+
+    devices: tuple[str, ...]
+    """What it waits for."""
+    ahead: tuple[str, ...]
+    """Runs that go first: those on the device, then those that wait longer."""
+
+    def __str__(self) -> str:
+        """For people."""
+        used_by = f", used by {', '.join(self.ahead)}" if self.ahead else ", used by another program"
+        return f"waiting for {' or '.join(self.devices)}{used_by}"
+
+
+class WaitObserver(Protocol):
+    """Told what a run waits for."""
+
+    def __call__(self, waiting: Waiting) -> None:
+        """Whenever that changes."""
+
+
+def queue_mutex(workspace: Workspace) -> FileLock:
+    """The lock under which the order of runs is read and changed; held for moments only.
+
+    Raises:
+        RunError: on entering, if the workspace can't be written.
+    """
+    return _open_lock(workspace, "queue", _MUTEX_TIMEOUT_S)
+
+
+def _open_lock(workspace: Workspace, name: str, timeout_s: float) -> FileLock:
+    folder = get_locks_folder(workspace)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise RunError(f"{folder} can't be made: {cause}; the queue of runs needs it") from cause
+    return FileLock(folder / f"{name}.lock", timeout=timeout_s)
+
+
+def get_locks_folder(workspace: Workspace) -> Path:
+    """Folder of this machine's locks, which need not exist."""
+    return workspace.root / LOCKS_FOLDER / re.sub(r"[^A-Za-z0-9_-]", "_", get_host())
+
+
+@contextmanager
+def hold_devices(
+    writer: RunWriter,
+    workspace: Workspace,
+    request: DeviceRequest,
+    *,
+    stop: StopSignal,
+    is_patient: bool = True,
+    on_wait: WaitObserver | None = None,
+) -> Iterator[tuple[str, ...]]:
+    """Wait for a run's turn, then hold what it asked for until the block ends.
+
+    Args:
+        writer: the run, in state `queued`.
+        workspace: whose runs stand in the queue.
+        request: what it wants.
+        stop: ends the waiting.
+        is_patient: wait; otherwise a device in use is an error.
+        on_wait: told what it waits for.
+
+    Yields:
+        Names of the locks it holds.
+
+    Raises:
+        StopRequestedError: a stop was asked for meanwhile.
+        RunError: the device is in use and `is_patient` is False, or the workspace can't be written.
+    """
+    with ExitStack() as held:
+        locks = _wait_for_turn(held, writer, workspace, request, stop, is_patient, on_wait)
+        _LOG.info("run %s holds %s", writer.name, ", ".join(locks))
+        yield locks
+
+
+def _wait_for_turn(
+    held: ExitStack,
+    writer: RunWriter,
+    workspace: Workspace,
+    request: DeviceRequest,
+    stop: StopSignal,
+    is_patient: bool,
+    on_wait: WaitObserver | None,
+) -> tuple[str, ...]:
+    num_looks, told = 0, ""
+    while True:
+        stop.check()
+        with queue_mutex(workspace):
+            locks = _try_to_take(held, workspace, request)
+            ahead = _find_waiting_ahead(writer.name, workspace) if locks else []
+            if locks and not ahead:
+                return locks
+            held.close()
+        if num_looks % _LOOK_EVERY == 0 or not is_patient:
+            waiting = Waiting(request.candidates, tuple(_find_ahead(writer.name, workspace, request)))
+            if not is_patient:
+                raise RunError(f"{waiting}; stop that first, or wait for it")
+            if str(waiting) != told:
+                told = str(waiting)
+                _LOG.info("run %s is %s", writer.name, told)
+                if on_wait is not None:
+                    on_wait(waiting)
+        num_looks += 1
+        writer.beat("queued", every_s=_HEARTBEAT_S)
+        stop.sleep(_POLL_S)
+
+
+def _try_to_take(held: ExitStack, workspace: Workspace, request: DeviceRequest) -> tuple[str, ...]:
+    """Take as many devices as are needed, or none."""
+    taken: list[str] = []
+    for name in request.candidates:
+        try:
+            held.enter_context(_open_lock(workspace, f"device-{name}", 0))
+        except Timeout:
+            continue
+        taken.append(name)
+        if len(taken) == request.num_devices:
+            return tuple(taken)
+    held.close()
+    return ()
+
+
+def _find_waiting_ahead(name: str, workspace: Workspace) -> list[Run]:
+    """Runs that wait for one of the same devices and were submitted before, in their order."""
+    queued = sorted((run for run in list_runs(workspace) if run.state == "queued"), key=get_ticket)
+    mine = next((run for run in queued if run.name == name), None)
+    if mine is None:
+        return []
+    wanted = get_wanted_devices(mine)
+    return [run for run in queued[: queued.index(mine)] if wanted & get_wanted_devices(run)]
+
+
+def _find_ahead(name: str, workspace: Workspace, request: DeviceRequest) -> list[str]:
+    """Names of the runs on the devices, then of those that wait longer."""
+    host = get_host()
+    holders = [
+        run.name
+        for run in list_runs(workspace)
+        if run.state in ("running", "stopping")
+        and run.status.get("host") == host
+        and set(run.status.get("locks") or ()) & set(request.candidates)
+    ]
+    return holders + [run.name for run in _find_waiting_ahead(name, workspace)]

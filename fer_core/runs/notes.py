@@ -1,0 +1,79 @@
+"""What a person writes beside a run: tags and notes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from fer_core.errors import ConfigError, RunError
+from fer_core.io import read_json, write_json
+from fer_core.runs.layout import NOTES_FILE, SCHEMA_VERSION
+
+MAX_TAGS: Final[int] = 20
+MAX_TAG_LENGTH: Final[int] = 40
+MAX_NOTES_LENGTH: Final[int] = 20_000
+
+
+class Notes(NamedTuple):
+    """Tags and notes of a run. Plain text: a page must escape it like any other."""
+
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+
+
+def clean_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    """Tags without surrounding space, empty ones and repeats, in the given order.
+
+    Raises:
+        ConfigError: too many, too long, or with a line break or comma inside.
+
+    Examples:
+        >>> clean_tags([" baseline ", "", "baseline", "paper"])
+        ('baseline', 'paper')
+    """
+    cleaned = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
+    for tag in cleaned:
+        if len(tag) > MAX_TAG_LENGTH or "," in tag or not tag.isprintable():
+            raise ConfigError(
+                f"tag {tag!r} can't be used; expected at most {MAX_TAG_LENGTH} printable characters "
+                "without a comma"
+            )
+    if len(cleaned) > MAX_TAGS:
+        raise ConfigError(f"{len(cleaned)} tags; expected at most {MAX_TAGS}")
+    return cleaned
+
+
+def write_notes(folder: Path, tags: Sequence[str], notes: str) -> Notes:
+    """Replace tags and notes of the run in `folder`, and return them as written.
+
+    Raises:
+        ConfigError: a tag or the notes can't be used.
+        RunError: they can't be written.
+    """
+    cleaned = Notes(clean_tags(tags), notes.strip())
+    if len(cleaned.notes) > MAX_NOTES_LENGTH:
+        raise ConfigError(
+            f"the notes have {len(cleaned.notes)} characters; expected at most {MAX_NOTES_LENGTH}"
+        )
+    if not folder.is_dir():
+        raise RunError(f"there is no run {folder.name!r} any more; its notes can't be saved")
+    try:
+        write_json(folder / NOTES_FILE, {"schema_version": SCHEMA_VERSION, **cleaned._asdict()})
+    except OSError as cause:
+        raise RunError(f"the notes of run {folder.name!r} can't be saved: {cause}") from cause
+    return cleaned
+
+
+def read_notes(folder: Path) -> Notes:
+    """Tags and notes of the run in `folder`; empty if there are none.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = folder / NOTES_FILE
+    if not path.is_file():
+        return Notes()
+    value = read_json(path, RunError)
+    tags, notes = value.get("tags", []), value.get("notes", "")
+    if not isinstance(tags, list) or not isinstance(notes, str):
+        raise RunError(f"{path} holds no tags and notes; expected a list and a text. Save them anew.")
+    return Notes(tuple(str(tag) for tag in tags), notes)
