@@ -1,17 +1,33 @@
 """Architectures, their registry, and loading and saving of weights."""
 
-from fer_core.models import fer_resnet, vgg13  # noqa: F401 - importing an architecture registers it
-from fer_core.models.base import FerModel, count_parameters
+from fer_core.models import (  # noqa: F401 - importing an architecture registers it
+    fcn,
+    fer_resnet,
+    gcn,
+    plain_cnn,
+    vgg13,
+    vit,
+)
+from fer_core.models.base import FerModel, ModelOutputs, count_parameters
 from fer_core.models.device import resolve_device
-from fer_core.models.registry import ARCHITECTURES, Architecture, build_model
+from fer_core.models.registry import (
+    ARCHITECTURES,
+    Architecture,
+    build_model,
+    find_architecture,
+    list_arguments,
+)
 from fer_core.models.weights import load_checkpoint, save_checkpoint
 
 __all__ = [
     "ARCHITECTURES",
     "Architecture",
     "FerModel",
+    "ModelOutputs",
     "build_model",
     "count_parameters",
+    "find_architecture",
+    "list_arguments",
     "load_checkpoint",
     "resolve_device",
     "save_checkpoint",

@@ -3,9 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fer_core.errors import ConfigError
 from fer_core.models.base import FerModel, init_kaiming
-from fer_core.models.registry import ARCHITECTURES, Architecture
+from fer_core.models.registry import ARCHITECTURES, Architecture, parse_widths, require
 
 _OPEN_GATE_BIAS = 2.0
 """Gates begin at sigmoid(2) = 0.88: half-shut ones slow the first epochs down."""
@@ -87,12 +86,14 @@ class FerResNet(FerModel):
         Raises:
             ConfigError: an argument is out of range, or widths and depths differ in length.
         """
-        stage_widths, stage_depths = _parse_list("widths", widths), _parse_list("depths", depths)
-        if len(stage_widths) != len(stage_depths):
-            raise ConfigError(f"model.arguments: {widths=} and {depths=} must name equally many stages")
-        if stem_width < 1 or reduction < 1 or not 0 <= dropout < 1:
-            raise ConfigError(f"model.arguments: {stem_width=}, {reduction=} or {dropout=} is out of range")
-        super().__init__(embedding_dim=stage_widths[-1], num_classes=num_classes, dropout=dropout)
+        stage_widths, stage_depths = parse_widths("widths", widths), parse_widths("depths", depths)
+        require(
+            len(stage_widths) == len(stage_depths), "depths", depths, f"as many stages as widths {widths}"
+        )
+        require(stem_width >= 1, "stem_width", stem_width, "at least 1")
+        require(reduction >= 1, "reduction", reduction, "at least 1")
+        require(0 <= dropout < 1, "dropout", dropout, "0 to less than 1")
+        super().__init__(feature_dim=stage_widths[-1], num_classes=num_classes, dropout=dropout)
         layers: list[nn.Module] = [ConvBlock(in_channels, stem_width)]
         channels = stem_width
         for width, depth in zip(stage_widths, stage_depths, strict=True):
@@ -106,20 +107,9 @@ class FerResNet(FerModel):
                 nn.init.constant_(module.expand.bias, _OPEN_GATE_BIAS)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """N x C x H x W to N x embedding_dim x h x w."""
+        """N x C x H x W to N x feature_dim x h x w."""
         features: Tensor = self.layers(x)
         return features
-
-
-def _parse_list(name: str, text: str) -> list[int]:
-    """Read positive integers joined by dashes, such as '64-128-192'."""
-    try:
-        values = [int(item) for item in text.split("-")]
-    except ValueError:
-        values = []
-    if not values or min(values) < 1:
-        raise ConfigError(f"model.arguments.{name} is {text!r}; expected whole numbers like 64-128-192")
-    return values
 
 
 ARCHITECTURES.register("fer_resnet")(

@@ -2,7 +2,6 @@
 
 from torch import Tensor, nn
 
-from fer_core.errors import ConfigError
 from fer_core.models.base import FerModel, init_kaiming
 from fer_core.models.registry import ARCHITECTURES, Architecture
 
@@ -16,9 +15,7 @@ class Vgg13(FerModel):
     def __init__(self, *, num_classes: int, in_channels: int, input_size: tuple[int, int]) -> None:
         """Make the network for images of `input_size` (rows, columns), 16 px or more a side."""
         rows, columns = (side // 2 ** len(_GROUPS) for side in input_size)
-        if rows < 1 or columns < 1:
-            raise ConfigError(f"vgg13 can't take {input_size[0]}x{input_size[1]} px; sides of 16 or more")
-        super().__init__(embedding_dim=1024, num_classes=num_classes, dropout=0.5)
+        super().__init__(feature_dim=1024, num_classes=num_classes, dropout=0.5)
         layers: list[nn.Module] = []
         channels = in_channels
         for out_channels, num_convolutions in _GROUPS:
@@ -42,10 +39,10 @@ class Vgg13(FerModel):
         features: Tensor = self.features(x)
         return features
 
-    def forward_embedding(self, x: Tensor) -> Tensor:
-        """N x C x H x W to N x 1024."""
-        embedding: Tensor = self.dense(self.forward_features(x))
-        return embedding
+    def pool(self, features: Tensor) -> Tensor:
+        """N x 256 x H/16 x W/16 to N x 1024, by the dense layers."""
+        pooled: Tensor = self.dense(features)
+        return pooled
 
 
 ARCHITECTURES.register("vgg13")(
@@ -54,5 +51,6 @@ ARCHITECTURES.register("vgg13")(
         summary="VGG13 of the FER+ paper, the field's reference for this data set",
         reference="Barsoum et al., 2016, Training Deep Networks for Facial Expression Recognition",
         input_size=(64, 64),
+        min_side_px=16,
     )
 )

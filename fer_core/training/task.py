@@ -14,7 +14,7 @@ from fer_core.config import TrainConfig
 from fer_core.data.store import Dataset
 from fer_core.data.targets import Targets, compute_pixel_statistics, compute_targets
 from fer_core.errors import ConfigError
-from fer_core.models import ARCHITECTURES, FerModel, build_model
+from fer_core.models import FerModel, build_model, find_architecture
 from fer_core.training.device import resolve_precision
 from fer_core.workspace import Workspace
 
@@ -72,7 +72,7 @@ def prepare_task(config: TrainConfig, dataset: Dataset, workspace: Workspace | N
 
 
 def _describe_input(config: TrainConfig, dataset: Dataset, train: Targets) -> InputSpec:
-    designed = ARCHITECTURES[config.model.name].input_size
+    designed = find_architecture(config.model.name).input_size
     height, width = designed or (dataset.info.height, dataset.info.width)
     if config.model.height:
         height, width = config.model.height, config.model.width
