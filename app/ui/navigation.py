@@ -29,6 +29,12 @@ class PageSpec:
         return st.Page(PAGES_FOLDER / self.file, title=self.title, icon=self.icon, help=self.summary)
 
 
+TRAIN: Final[PageSpec] = PageSpec(
+    "train.py",
+    "Train",
+    ":material/model_training:",
+    "Start training runs and watch them learn.",
+)
 ANALYZE_MEDIA: Final[PageSpec] = PageSpec(
     "analyze_media.py",
     "Analyze media",
@@ -47,6 +53,7 @@ def build_pages(home: Callable[[], None]) -> list[Page]:
     """Every page, in the order of the navigation; `home` renders the first."""
     return [
         st.Page(home, title="Home", icon=":material/home:", url_path="home", default=True),
+        TRAIN.build(),
         ANALYZE_MEDIA.build(),
         LIVE_WEBCAM.build(),
     ]

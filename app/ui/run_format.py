@@ -1,0 +1,80 @@
+"""Numbers and states of runs, as people read them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fer_core.runs.reader import Run
+
+STATE_COLORS: Final[Mapping[str, str]] = {
+    "queued": "violet",
+    "running": "blue",
+    "stopping": "orange",
+    "stopped": "orange",
+    "finished": "green",
+    "failed": "red",
+    "interrupted": "red",
+}
+STATE_ICONS: Final[Mapping[str, str]] = {
+    "queued": ":material/hourglass_top:",
+    "running": ":material/play_circle:",
+    "stopping": ":material/pending:",
+    "stopped": ":material/pause_circle:",
+    "finished": ":material/check_circle:",
+    "failed": ":material/error:",
+    "interrupted": ":material/power_off:",
+}
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+
+
+def describe_duration(seconds: float) -> str:
+    """Two units at most: `3 h 12 min`, `45 s`."""
+    if seconds < _MINUTE_S:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < _HOUR_S:
+        minutes, rest = divmod(round(seconds), _MINUTE_S)
+        return f"{minutes} min {rest:02d} s"
+    if seconds < _DAY_S:
+        hours, rest = divmod(round(seconds / _MINUTE_S), 60)
+        return f"{hours} h {rest:02d} min"
+    days, rest = divmod(round(seconds / _HOUR_S), 24)
+    return f"{days} d {rest} h"
+
+
+def describe_memory(megabytes: float) -> str:
+    """MB, or GB from a thousand of them."""
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
+
+
+def describe_state(run: Run) -> str:
+    """The state as a Markdown badge; for a queued run with its place in the queue."""
+    place = f" · number {run.queue_position}" if run.queue_position else ""
+    return f":{STATE_COLORS[run.state]}-badge[{STATE_ICONS[run.state]} {run.state}{place}]"
+
+
+def get_started(run: Run) -> datetime | None:
+    """When the run was made, in UTC: its name says so, or else its status."""
+    stamp = run.name.partition("-")[0]
+    try:
+        return datetime.strptime(stamp, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    queue = run.status.get("queue")
+    submitted = queue.get("submitted") if isinstance(queue, Mapping) else None
+    seconds = submitted or run.status.get("process_started")
+    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) else None
+
+
+def get_progress(run: Run) -> float:
+    """Share of all steps that are done, 0 to 1."""
+    status = run.status
+    epochs, steps = _number(status, "num_epochs"), _number(status, "num_steps")
+    if not epochs:
+        return 0.0
+    part = _number(status, "step") / steps if steps else 0.0
+    return min(1.0, (_number(status, "epoch") + part) / epochs)
+
+
+def _number(status: Mapping[str, Any], key: str) -> float:
+    value = status.get(key)
+    return float(value) if isinstance(value, int | float) else 0.0

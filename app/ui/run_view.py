@@ -1,0 +1,158 @@
+"""One run, live: it is watched by a small fragment, and the rest is drawn anew only when files change."""
+
+from typing import Final
+
+import streamlit as st
+
+from app.ui.messages import empty_state, error_boundary, escape_markdown
+from app.ui.run_actions import close_run, render_actions, render_notes
+from app.ui.run_data import compute_stamp, find_best, load_log_tail, load_metrics
+from app.ui.run_format import describe_duration, describe_state, get_progress, get_started
+from app.ui.run_results import (
+    list_warnings,
+    render_best_epoch,
+    render_curves,
+    render_epochs,
+    render_gradients,
+)
+from fer_core.errors import RunError
+from fer_core.runs.reader import Run, list_runs, load_run
+from fer_core.workspace import Workspace
+
+REFRESH_S: Final[float] = 1.0
+_FAILED_LINES: Final[int] = 15
+
+
+def render_run(name: str, workspace: Workspace) -> None:
+    """Show the run called `name`, or say that there is none."""
+    st.button("All runs", icon=":material/arrow_back:", type="tertiary", on_click=close_run)
+    try:
+        run = find_run(name, workspace)
+    except RunError as error:
+        empty_state("There is no such run", escape_markdown(str(error)), icon=":material/search_off:")
+        return
+    st.subheader(escape_markdown(run.name), anchor=False)
+    stamp = compute_stamp(run)
+    # Only a run that goes on is looked at again; the timer of one that ended would never find anything.
+    watch = st.fragment(_watch, run_every=REFRESH_S if run.is_active else None)
+    watch(name, workspace, stamp)
+    render_actions(run, workspace)
+    _render_trouble(run)
+    _render_numbers(run)
+    _render_results(run, workspace)
+
+
+def find_run(name: str, workspace: Workspace) -> Run:
+    """Read a run, with its place in the queue if it waits.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    run = load_run(workspace.run(name))
+    if run.state != "queued":
+        return run
+    return next((item for item in list_runs(workspace) if item.name == name), run)
+
+
+def _watch(name: str, workspace: Workspace, stamp: tuple[object, ...]) -> None:
+    """State, progress and time left. Draws the whole page anew when there is more to show than that."""
+    with error_boundary():
+        run = find_run(name, workspace)
+        if compute_stamp(run) != stamp:
+            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(describe_state(run), width="content")
+            st.caption(_describe_where(run), width="content")
+        if run.state != "finished":
+            st.progress(get_progress(run), _describe_progress(run))
+
+
+def _describe_where(run: Run) -> str:
+    facts = [escape_markdown(str(run.config.get("model", {}).get("name", "")))]
+    facts.append(escape_markdown(str(run.config.get("data", {}).get("dataset", ""))))
+    if run.status.get("device"):
+        facts.append(escape_markdown(str(run.status["device"])))
+    started = get_started(run)
+    if started is not None:
+        facts.append(f"{started:%Y-%m-%d %H:%M} UTC")
+    facts += [f"#{escape_markdown(tag)}" for tag in run.tags]
+    return " · ".join(facts)
+
+
+def _describe_progress(run: Run) -> str:
+    status = run.status
+    epoch, num_epochs = status.get("epoch") or 0, status.get("num_epochs") or "?"
+    if run.state == "queued":
+        place = f"number {run.queue_position} in the queue" if run.queue_position else "in the queue"
+        return f"Waiting for its device, {place}"
+    text = f"Epoch {epoch} of {num_epochs}"
+    if run.is_active and status.get("num_steps"):
+        text += f" · step {status.get('step', 0)} of {status['num_steps']}"
+    if run.is_active and isinstance(status.get("eta_s"), int | float):
+        text += f" · {describe_duration(status['eta_s'])} left"
+    if run.state == "stopping":
+        text += " · finishing the step"
+    return text
+
+
+def _render_trouble(run: Run) -> None:
+    """Why it failed, and what its gradients warn of."""
+    message = run.status.get("message")
+    if run.state == "failed":
+        cause = escape_markdown(str(message or "it gave no cause"))
+        st.error(f"**The run failed.** {cause}", icon=":material/error:")
+    elif run.state == "interrupted":
+        st.error(
+            "**The run was interrupted:** its process is gone. Resume goes on from the last saved epoch.",
+            icon=":material/power_off:",
+        )
+    if run.state in ("failed", "interrupted"):
+        lines = load_log_tail(run)[-_FAILED_LINES:]
+        if lines:
+            st.code("\n".join(lines), language=None, wrap_lines=True, height=220)
+    if run.state == "queued" and message:
+        st.info(escape_markdown(str(message)), icon=":material/hourglass_top:")
+    for warning in list_warnings(run):
+        st.warning(escape_markdown(warning), icon=":material/warning:")
+
+
+def _render_numbers(run: Run) -> None:
+    records = load_metrics(run)
+    best = find_best(records)
+    if best is None:
+        return
+    last = records[-1]
+    with st.container(horizontal=True, gap="small"):
+        st.metric("Best accuracy", f"{100 * best['valid_accuracy']:.1f} %", border=True, width=170)
+        st.metric("Its macro-F1", f"{100 * best['valid_macro_f1']:.1f} %", border=True, width=170)
+        st.metric("Best epoch", f"{best['epoch']}", border=True, width=170)
+        st.metric("Images a second", f"{last['images_per_s']:,.0f}", border=True, width=170)
+        st.metric("An epoch takes", describe_duration(last["seconds"]), border=True, width=170)
+    st.caption(
+        f"On {last['valid_n']:,} validation images, {escape_markdown(str(last.get('protocol', '')))}. "
+        f"The best epoch is that with the best {escape_markdown(str(run.config.get('monitor', '')))}."
+    )
+
+
+def _render_results(run: Run, workspace: Workspace) -> None:
+    if load_metrics(run):
+        render_curves(run)
+        best, gradients = st.expander, st.expander
+        with best("Best epoch so far", icon=":material/grid_on:", expanded=True):
+            render_best_epoch(run, workspace)
+        with gradients("Gradients by layer", icon=":material/gradient:", expanded=True):
+            render_gradients(run)
+        with st.expander("Every epoch", icon=":material/table_rows:"):
+            render_epochs(run)
+    elif run.is_active:
+        empty_state(
+            "The first epoch is under way" if run.state != "queued" else "Not begun yet",
+            "Curves appear when it is done; this page follows by itself. You can close it, too.",
+            icon=":material/show_chart:",
+        )
+    with st.expander("Log", icon=":material/article:"):
+        lines = load_log_tail(run)
+        st.code("\n".join(lines) or "Nothing yet.", language=None, wrap_lines=True, height=320)
+        st.caption(f"The last lines of `{escape_markdown(str(run.folder / 'log.txt'))}`")
+    with st.expander("Tags and notes", icon=":material/sell:", expanded=bool(run.tags)):
+        render_notes(run)

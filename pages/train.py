@@ -1,0 +1,58 @@
+"""Train: start a training run and watch it learn."""
+
+import streamlit as st
+
+from app.ui.layout import page_header
+from app.ui.run_actions import NEW_PART, RUNS_PART, open_run
+from app.ui.run_list import render_list
+from app.ui.run_view import render_run
+from app.ui.state import Key
+from app.ui.train_form import render_form
+from app.ui.train_launch import render_launch
+from fer_core.workspace import Workspace
+
+TITLES = {NEW_PART: ":material/add: New run", RUNS_PART: ":material/timeline: Runs"}
+
+
+def main() -> None:
+    page_header("Train", "Teach a model to read **apparent expressions**, and watch it learn.")
+    workspace = Workspace.default()
+    name = st.query_params.get("run")
+    if name is not None:
+        render_run(name, workspace)
+        return
+    if _choose_part() == RUNS_PART:
+        render_list(workspace)
+    else:
+        _render_new_run(workspace)
+
+
+def _choose_part() -> str:
+    following = st.session_state.pop(Key.TRAIN_PART_NEXT, None)
+    if following is not None or Key.TRAIN_PART not in st.session_state:
+        st.session_state[Key.TRAIN_PART] = following or NEW_PART
+    part: str | None = st.segmented_control(
+        "Part",
+        list(TITLES),
+        required=True,
+        format_func=TITLES.__getitem__,
+        key=Key.TRAIN_PART,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    return part or NEW_PART
+
+
+def _render_new_run(workspace: Workspace) -> None:
+    form, panel = st.columns([5, 3], gap="large")
+    with form:
+        config = render_form(workspace)
+    with panel, st.container(border=True):
+        run = render_launch(config, workspace)
+    if run is not None:
+        open_run(run.name)
+        st.rerun()
+
+
+if __name__ == "__main__":
+    main()
