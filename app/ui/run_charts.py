@@ -13,6 +13,8 @@ TRAIN_COLOR: Final[str] = "#56b4e9"
 VALID_COLOR: Final[str] = "#e69f00"
 OTHER_COLOR: Final[str] = "#009e73"
 BEST_COLOR: Final[str] = "#d55e00"
+_CELL_LIGHT, _CELL_DARK, _CELL_FULL = "#f3f5f8", "#1b212a", "#0072b2"
+"""Backgrounds of the two themes, and the colour of a class that is always right."""
 _HEIGHT_PX: Final[int] = 300
 _SMALL_PX: Final[int] = 220
 _ROW_PX: Final[int] = 16
@@ -147,6 +149,7 @@ def build_gradient_map(records: Sequence[Record]) -> "go.Figure":
     import plotly.graph_objects as go
 
     layers = list(dict.fromkeys(name for record in records for name in record["layers"]))
+    layers.sort(key=_is_head)  # the head is made first and works last
     norms = [[_gradient_norm(record, layer) for record in records] for layer in layers]
     exponents = [[math.log10(value) if value else None for value in row] for row in norms]
     shown = [value for row in exponents for value in row if value is not None]
@@ -183,17 +186,24 @@ def build_gradient_map(records: Sequence[Record]) -> "go.Figure":
     return figure
 
 
+def _is_head(layer: str) -> bool:
+    return layer.partition(".")[0] == "classifier"
+
+
 def _gradient_norm(record: Record, layer: str) -> float | None:
     value = record["layers"].get(layer, {}).get("gradient_norm")
     return float(value) if isinstance(value, int | float) and value > 0 else None
 
 
-def build_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> "go.Figure":
+def build_confusion(
+    confusion: Sequence[Sequence[int]], classes: Sequence[str], *, is_dark: bool = False
+) -> "go.Figure":
     """Rows are the truth, columns what was predicted; colour is the share of the row.
 
     Args:
         confusion: K x K counts.
         classes: K names.
+        is_dark: the page is dark, so empty cells are.
     """
     import plotly.graph_objects as go
 
@@ -209,7 +219,7 @@ def build_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) 
             textfont={"size": 11},
             zmin=0,
             zmax=1,
-            colorscale="Blues",
+            colorscale=[[0, _CELL_DARK if is_dark else _CELL_LIGHT], [1, _CELL_FULL]],
             showscale=False,
             xgap=2,
             ygap=2,

@@ -8,7 +8,7 @@ import streamlit as st
 from app.ui.messages import empty_state
 from app.ui.run_actions import NEW_PART, open_part, open_run
 from app.ui.run_data import find_best, load_metrics
-from app.ui.run_format import get_progress, get_started
+from app.ui.run_format import STATE_COLORS, get_progress, get_started
 from app.ui.state import Key
 from fer_core.runs.layout import ACTIVE_STATES
 from fer_core.runs.reader import Run, list_runs
@@ -17,15 +17,6 @@ from fer_core.workspace import Workspace
 _REFRESH_S: Final[float] = 2.0
 _ROW_PX: Final[int] = 35
 _MAX_ROWS_SHOWN: Final[int] = 16
-_SYMBOLS: Final[dict[str, str]] = {
-    "queued": "⏳",
-    "running": "▶",
-    "stopping": "⏹",
-    "stopped": "⏸",
-    "finished": "✔",
-    "failed": "✖",
-    "interrupted": "⚡",
-}
 
 
 def render_list(workspace: Workspace) -> None:
@@ -47,7 +38,7 @@ def render_list(workspace: Workspace) -> None:
 
 
 def _choose_filter(runs: Sequence[Run]) -> tuple[str, list[str]]:
-    present = [state for state in _SYMBOLS if any(run.state == state for run in runs)]
+    present = [state for state in STATE_COLORS if any(run.state == state for run in runs)]
     search, choose = st.columns([2, 3], gap="medium", vertical_alignment="bottom")
     with search:
         words = st.text_input(
@@ -94,24 +85,27 @@ def _render_table(workspace: Workspace, words: str, states: Sequence[str]) -> No
         hide_index=True,
         height=_ROW_PX * (1 + min(len(shown), _MAX_ROWS_SHOWN)) + 3,
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-cell",  # a click anywhere on a run opens it
+        placeholder="",
         key=f"runs-{'-'.join(states)}-{words}",
     )
-    st.caption(f"{len(shown):,} of {len(runs):,} runs. Select one to open it.")
-    rows = chosen["selection"]["rows"]
-    if rows and rows[0] < len(shown):
-        open_run(shown[rows[0]].name)
+    st.caption(f"{len(shown):,} of {len(runs):,} runs. Click one to open it.")
+    cells = chosen["selection"]["cells"]
+    if cells and cells[0][0] < len(shown):
+        open_run(shown[cells[0][0]].name)
         st.rerun()
 
 
 def _columns() -> dict[str, Any]:
     column = st.column_config
     return {
-        "state": column.TextColumn("State", width="small", pinned=True),
+        "state": column.MultiselectColumn(
+            "State", options=list(STATE_COLORS), color=list(STATE_COLORS.values()), width="small"
+        ),
         "name": column.TextColumn("Run", width="medium"),
         "model": column.TextColumn("Model", width="small"),
         "dataset": column.TextColumn("Data set", width="small"),
-        "progress": column.ProgressColumn("Progress", format="percent", width="small"),
+        "progress": column.ProgressColumn("Progress", format="%d %%", max_value=100, width="small"),
         "epoch": column.TextColumn("Epoch", width="small"),
         "accuracy": column.NumberColumn("Best accuracy", format="percent"),
         "macro_f1": column.NumberColumn("Its macro-F1", format="percent"),
@@ -129,16 +123,21 @@ def build_table(runs: Sequence[Run]) -> Any:
 
 def _describe(run: Run) -> dict[str, Any]:
     best = find_best(load_metrics(run)) or {}
-    place = f" {run.queue_position}" if run.queue_position else ""
     return {
-        "state": f"{_SYMBOLS[run.state]} {run.state}{place}",
+        "state": [run.state],
         "name": run.name,
         "model": _setting(run, "model", "name"),
         "dataset": _setting(run, "data", "dataset"),
-        "progress": get_progress(run),
-        "epoch": f"{run.status.get('epoch') or 0} / {run.status.get('num_epochs', '?')}",
+        "progress": int(100 * get_progress(run)),
+        "epoch": _describe_epoch(run),
         "accuracy": best.get("valid_accuracy"),
         "macro_f1": best.get("valid_macro_f1"),
         "started": get_started(run),
         "tags": list(run.tags),
     }
+
+
+def _describe_epoch(run: Run) -> str:
+    if run.queue_position:
+        return f"queue: {run.queue_position}"
+    return f"{run.status.get('epoch') or 0} / {run.status.get('num_epochs', '?')}"

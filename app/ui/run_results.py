@@ -22,9 +22,6 @@ from app.ui.state import Key
 from fer_core.runs.reader import Run
 from fer_core.workspace import Workspace
 
-_LONG: int = 20
-"""Epochs from which on curves are smoothed at first."""
-
 
 @st.fragment
 def render_curves(run: Run) -> None:
@@ -36,7 +33,7 @@ def render_curves(run: Run) -> None:
             "Smoothing",
             0.0,
             0.95,
-            0.6 if len(records) > _LONG else 0.0,
+            0.0,
             step=0.05,
             key=Key.RUN_SMOOTHING,
             persist_state="session",
@@ -137,7 +134,7 @@ def render_best_epoch(run: Run, workspace: Workspace) -> None:
     matrix, samples = st.columns([5, 6], gap="large")
     with matrix:
         st.plotly_chart(
-            build_confusion(confusion, validation["classes"]),
+            build_confusion(confusion, validation["classes"], is_dark=st.context.theme.type == "dark"),
             config=STATIC_CONFIG,
             key="run-confusion",
             alt=f"Confusion matrix: {right} of {total} right",

@@ -15,7 +15,7 @@ from app.ui.run_results import (
     render_epochs,
     render_gradients,
 )
-from fer_core.errors import RunError
+from fer_core.errors import FerError
 from fer_core.runs.reader import Run, list_runs, load_run
 from fer_core.workspace import Workspace
 
@@ -28,7 +28,7 @@ def render_run(name: str, workspace: Workspace) -> None:
     st.button("All runs", icon=":material/arrow_back:", type="tertiary", on_click=close_run)
     try:
         run = find_run(name, workspace)
-    except RunError as error:
+    except FerError as error:
         empty_state("There is no such run", escape_markdown(str(error)), icon=":material/search_off:")
         return
     st.subheader(escape_markdown(run.name), anchor=False)
@@ -46,7 +46,7 @@ def find_run(name: str, workspace: Workspace) -> Run:
     """Read a run, with its place in the queue if it waits.
 
     Raises:
-        RunError: there is none, or it is damaged.
+        FerError: there is none, it is damaged, or that is no name.
     """
     run = load_run(workspace.run(name))
     if run.state != "queued":
