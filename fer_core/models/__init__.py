@@ -14,6 +14,7 @@ from fer_core.models.registry import (
     ARCHITECTURES,
     Architecture,
     build_model,
+    check_input_size,
     find_architecture,
     list_arguments,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "FerModel",
     "ModelOutputs",
     "build_model",
+    "check_input_size",
     "count_parameters",
     "find_architecture",
     "list_arguments",

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fer_core.models.base import FerModel, ModelOutputs, init_kaiming
-from fer_core.models.registry import ARCHITECTURES, Architecture, parse_widths, require
+from fer_core.models.registry import ARCHITECTURES, Architecture, parse_widths, require, require_halvings
 
 
 class FullyConvolutional(FerModel):
@@ -15,20 +15,29 @@ class FullyConvolutional(FerModel):
     """
 
     def __init__(
-        self, *, num_classes: int, in_channels: int, widths: str = "32-64-128-192", dropout: float = 0.2
+        self,
+        *,
+        num_classes: int,
+        in_channels: int,
+        input_size: tuple[int, int],
+        widths: str = "32-64-128-192",
+        dropout: float = 0.2,
     ) -> None:
         """Make the network.
 
         Args:
             num_classes: number of logits.
             in_channels: 1 or 3.
+            input_size: rows and columns of the images it is meant for; it takes any others that are not too
+                small for the stages.
             widths: channels of each stage, joined by dashes; all stages but the last halve the resolution.
             dropout: chance of dropping a whole channel before the classifier, 0 to less than 1.
 
         Raises:
-            ConfigError: an argument is out of range.
+            ConfigError: an argument is out of range, or the images are too small for so many stages.
         """
         stages = parse_widths("widths", widths)
+        require_halvings("widths", widths, len(stages) - 1, input_size)
         require(0 <= dropout < 1, "dropout", dropout, "0 to less than 1")
         super().__init__(feature_dim=stages[-1], num_classes=num_classes)
         self.dropout = nn.Dropout2d(dropout)

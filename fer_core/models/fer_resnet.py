@@ -4,7 +4,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fer_core.models.base import FerModel, init_kaiming
-from fer_core.models.registry import ARCHITECTURES, Architecture, parse_widths, require
+from fer_core.models.registry import (
+    ARCHITECTURES,
+    MAX_DEPTH,
+    Architecture,
+    parse_widths,
+    require,
+    require_halvings,
+    require_width,
+)
 
 _OPEN_GATE_BIAS = 2.0
 """Gates begin at sigmoid(2) = 0.88: half-shut ones slow the first epochs down."""
@@ -66,6 +74,7 @@ class FerResNet(FerModel):
         *,
         num_classes: int,
         in_channels: int,
+        input_size: tuple[int, int],
         stem_width: int = 32,
         widths: str = "64-128-192",
         depths: str = "1-1-1",
@@ -77,6 +86,7 @@ class FerResNet(FerModel):
         Args:
             num_classes: number of logits.
             in_channels: 1 or 3.
+            input_size: rows and columns; each stage halves them.
             stem_width: channels of the full-resolution convolution.
             widths: channels of each stage, joined by dashes.
             depths: residual blocks of each stage, joined by dashes.
@@ -84,13 +94,16 @@ class FerResNet(FerModel):
             reduction: ratio of the channel attention's bottleneck.
 
         Raises:
-            ConfigError: an argument is out of range, or widths and depths differ in length.
+            ConfigError: an argument is out of range, widths and depths differ in length, or the images are
+                too small for so many stages.
         """
-        stage_widths, stage_depths = parse_widths("widths", widths), parse_widths("depths", depths)
+        stage_widths = parse_widths("widths", widths)
+        stage_depths = parse_widths("depths", depths, largest=MAX_DEPTH)
         require(
             len(stage_widths) == len(stage_depths), "depths", depths, f"as many stages as widths {widths}"
         )
-        require(stem_width >= 1, "stem_width", stem_width, "at least 1")
+        require_halvings("widths", widths, len(stage_widths), input_size)
+        require_width("stem_width", stem_width)
         require(reduction >= 1, "reduction", reduction, "at least 1")
         require(0 <= dropout < 1, "dropout", dropout, "0 to less than 1")
         super().__init__(feature_dim=stage_widths[-1], num_classes=num_classes, dropout=dropout)

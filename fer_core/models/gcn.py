@@ -7,7 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fer_core.models.base import FerModel, init_kaiming
-from fer_core.models.registry import ARCHITECTURES, Architecture, require, require_choice
+from fer_core.models.registry import (
+    ARCHITECTURES,
+    Architecture,
+    require,
+    require_choice,
+    require_depth,
+    require_width,
+)
 
 _EDGES: Final[tuple[str, ...]] = ("both", "grid", "knn", "none")
 _CONVOLUTIONS: Final[tuple[str, ...]] = ("max_relative", "edge")
@@ -147,8 +154,8 @@ class GraphNet(FerModel):
         Raises:
             ConfigError: an argument is out of range, or the images are too small.
         """
-        require(width >= 8, "width", width, "at least 8")
-        require(depth >= 1, "depth", depth, "at least 1")
+        require_width("width", width, smallest=8)
+        require_depth("depth", depth)
         require(reduction in (4, 8), "reduction", reduction, "4 or 8")
         require_choice("edges", edges, _EDGES)
         require_choice("convolution", convolution, _CONVOLUTIONS)

@@ -3,7 +3,14 @@
 from torch import Tensor, nn
 
 from fer_core.models.base import FerModel, init_kaiming
-from fer_core.models.registry import ARCHITECTURES, Architecture, parse_widths, require
+from fer_core.models.registry import (
+    ARCHITECTURES,
+    Architecture,
+    parse_widths,
+    require,
+    require_halvings,
+    require_width,
+)
 
 
 class PlainCnn(FerModel):
@@ -33,15 +40,10 @@ class PlainCnn(FerModel):
             ConfigError: an argument is out of range, or the images are too small for so many stages.
         """
         stages = parse_widths("widths", widths)
-        require(dense >= 1, "dense", dense, "at least 1")
+        require_width("dense", dense)
         require(0 <= dropout < 1, "dropout", dropout, "0 to less than 1")
+        require_halvings("widths", widths, len(stages), input_size)
         rows, columns = (side // 2 ** len(stages) for side in input_size)
-        require(
-            min(rows, columns) >= 1,
-            "widths",
-            widths,
-            f"at most {min(input_size).bit_length() - 1} stages for {input_size[0]}x{input_size[1]} px",
-        )
         super().__init__(feature_dim=dense, num_classes=num_classes, dropout=dropout)
         layers: list[nn.Module] = []
         channels = in_channels

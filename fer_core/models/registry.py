@@ -37,6 +37,9 @@ TIMM_PREFIX: Final[str] = "timm/"
 _COMMON: Final[frozenset[str]] = frozenset({"num_classes", "in_channels", "input_size"})
 _HEAD: Final[dict[str, type]] = {"embedding_dim": int, "normalise_embedding": bool}
 """Arguments that every architecture takes."""
+_MAX_WIDTH: Final[int] = 8192
+MAX_DEPTH: Final[int] = 128
+"""Layers of one kind in a row; more is a slip of the finger, and would fill the memory."""
 
 
 def find_architecture(name: str) -> Architecture:
@@ -87,17 +90,20 @@ def build_model(
             can't take images of that size.
     """
     architecture = find_architecture(name)
-    if min(input_size) < architecture.min_side_px:
-        raise ConfigError(
-            f"{name} can't take {input_size[0]}x{input_size[1]} px; expected sides of "
-            f"{architecture.min_side_px} px or more (model.height, model.width)"
-        )
+    if num_classes < 2:
+        raise ConfigError(f"num_classes is {num_classes}; expected at least 2 to tell apart")
+    if in_channels not in (1, 3):
+        raise ConfigError(f"in_channels is {in_channels}; expected 1 for grey or 3 for RGB")
+    check_input_size(name, input_size, in_channels=in_channels)
     given = dict(arguments or {})
     _check_arguments(name, architecture, given)
     embedding_dim = given.pop("embedding_dim", architecture.embedding_dim)
     normalise = given.pop("normalise_embedding", False)
     require(
-        embedding_dim == 0 or 2 <= embedding_dim <= 8192, "embedding_dim", embedding_dim, "0 or 2 to 8192"
+        embedding_dim == 0 or 2 <= embedding_dim <= _MAX_WIDTH,
+        "embedding_dim",
+        embedding_dim,
+        f"0 or 2 to {_MAX_WIDTH}",
     )
     require(not normalise or embedding_dim > 0, "normalise_embedding", normalise, "an embedding_dim with it")
     if "input_size" in inspect.signature(architecture.build).parameters:
@@ -106,6 +112,29 @@ def build_model(
     if embedding_dim:
         model.attach_embedding(embedding_dim, normalise=normalise)
     return model
+
+
+def check_input_size(name: str, input_size: tuple[int, int], *, in_channels: int = 1) -> None:
+    """Check that an architecture with its default arguments can take images of a size; nothing is built.
+
+    Args:
+        name: key of `ARCHITECTURES`, or `timm/<backbone>`.
+        input_size: rows and columns.
+        in_channels: 1 or 3.
+
+    Raises:
+        ConfigError: there is no such architecture, or it can't; the message names a size that works.
+    """
+    architecture = find_architecture(name)
+    if min(input_size) < architecture.min_side_px:
+        raise ConfigError(
+            f"{name} can't take {input_size[0]}x{input_size[1]} px; expected sides of "
+            f"{architecture.min_side_px} px or more (model.height, model.width)"
+        )
+    if name.startswith(TIMM_PREFIX):
+        from fer_core.models.timm_backbone import find_size_options
+
+        find_size_options(name.removeprefix(TIMM_PREFIX), in_channels, input_size)
 
 
 def _check_arguments(name: str, architecture: Architecture, given: Mapping[str, Any]) -> None:
@@ -143,13 +172,46 @@ def require_choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
     require(value in choices, argument, value, f"one of {', '.join(choices)}{hint}")
 
 
-def parse_widths(argument: str, text: str) -> list[int]:
+def require_width(argument: str, value: int, *, smallest: int = 1) -> None:
+    """Check a number of channels, features or units.
+
+    Raises:
+        ConfigError: it is out of range.
+    """
+    require(smallest <= value <= _MAX_WIDTH, argument, value, f"{smallest} to {_MAX_WIDTH}")
+
+
+def require_depth(argument: str, value: int) -> None:
+    """Check a number of blocks.
+
+    Raises:
+        ConfigError: it is out of range.
+    """
+    require(1 <= value <= MAX_DEPTH, argument, value, f"1 to {MAX_DEPTH}")
+
+
+def require_halvings(argument: str, text: str, num_halvings: int, input_size: tuple[int, int]) -> None:
+    """Check that images of `input_size` can be halved so often, as `argument` asks for.
+
+    Raises:
+        ConfigError: nothing would be left of them.
+    """
+    most = min(input_size).bit_length() - 1
+    require(
+        num_halvings <= most,
+        argument,
+        text,
+        f"stages that halve {input_size[0]}x{input_size[1]} px at most {most} times, not {num_halvings}",
+    )
+
+
+def parse_widths(argument: str, text: str, *, largest: int = _MAX_WIDTH) -> list[int]:
     """Read positive integers joined by dashes, such as '64-128-192'.
 
     Raises:
         ConfigError: it is something else.
     """
     parts = text.split("-")
-    good = all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts)
-    require(good, argument, text, "whole numbers like 64-128-192")
+    good = all(part.isascii() and part.isdigit() and 0 < int(part[:9]) <= largest for part in parts)
+    require(good, argument, text, f"whole numbers like 64-128-192, each at most {largest}")
     return [int(part) for part in parts]

@@ -47,6 +47,10 @@ def describe_backbone(name: str) -> Architecture:
             drop_path=drop_path,
         )
 
+    base, _, tag = name.partition(".")
+    tags = [item.partition(".")[2] for item in timm.list_pretrained(f"{base}.*")]
+    if tag and tag not in tags:
+        raise ConfigError(f"timm/{base} has no weights {tag!r}; known: {', '.join(tags) or 'none'}")
     config = timm.get_pretrained_cfg(name)
     _, height, width = config.input_size if config else (3, 224, 224)
     return Architecture(
@@ -86,7 +90,7 @@ class TimmBackbone(FerModel):
         """
         require(0 <= dropout < 1, "dropout", dropout, "0 to less than 1")
         require(0 <= drop_path < 1, "drop_path", drop_path, "0 to less than 1")
-        options = _find_size_options(name, in_channels, input_size)
+        options = find_size_options(name, in_channels, input_size)
         if drop_path:
             options = {**options, "drop_path_rate": drop_path}
         try:
@@ -104,12 +108,14 @@ class TimmBackbone(FerModel):
         self.backbone: Any = backbone
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Features as the backbone lays them out: a map, a map with channels last, or tokens."""
+        """Features as the backbone lays them out: a map, a map with channels last, tokens, or a list."""
         features: Tensor = self.backbone.forward_features(x)
         return features
 
     def to_spatial_map(self, features: Tensor) -> Tensor | None:
         """Bring the features into N x F x h x w; class and register tokens are left out."""
+        if not isinstance(features, Tensor):  # several scales at once, as in CrossViT
+            return None
         if features.ndim == 4:
             is_last = getattr(self.backbone, "output_fmt", "NCHW") == "NHWC"
             return features.permute(0, 3, 1, 2) if is_last else features
@@ -159,7 +165,7 @@ def _describe_size_problem(name: str, in_channels: int, size: tuple[int, int], p
     return None
 
 
-def _find_size_options(name: str, in_channels: int, size: tuple[int, int]) -> dict[str, Any]:
+def find_size_options(name: str, in_channels: int, size: tuple[int, int]) -> dict[str, Any]:
     """Options that make the backbone take images of `size`.
 
     Raises:
@@ -169,8 +175,11 @@ def _find_size_options(name: str, in_channels: int, size: tuple[int, int]) -> di
     problem = _describe_size_problem(name, in_channels, size, pass_size=True)
     if problem is None:
         return {"img_size": size}
-    if _describe_size_problem(name, in_channels, size, pass_size=False) is None:
+    plain_problem = _describe_size_problem(name, in_channels, size, pass_size=False)
+    if plain_problem is None:
         return {}
+    if "'img_size'" in problem:  # it knows no such option, so that is not the reason
+        problem = plain_problem
     middle = max(1, round(sum(size) / 2 / _STEP_PX))
     candidates = sorted({*range(max(1, middle - 2), middle + 4), 7}, key=lambda item: abs(item - middle))
     for candidate in candidates:

@@ -4,7 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from fer_core.models.base import FerModel, init_transformer
-from fer_core.models.registry import ARCHITECTURES, Architecture, require, require_choice
+from fer_core.models.registry import (
+    ARCHITECTURES,
+    Architecture,
+    require,
+    require_choice,
+    require_depth,
+    require_width,
+)
 
 
 class SmallViT(FerModel):
@@ -54,7 +61,8 @@ class SmallViT(FerModel):
             f"a divisor of {input_size[0]} and {input_size[1]}, such as {nearest}",
         )
         require(num_heads >= 1 and width % num_heads == 0, "width", width, f"a multiple of {num_heads} heads")
-        require(depth >= 1, "depth", depth, "at least 1")
+        require_width("width", width)
+        require_depth("depth", depth)
         require_choice("stem", stem, ("patch", "conv"))
         require(0 <= dropout < 1, "dropout", dropout, "0 to less than 1")
         require(0 <= drop_path < 1, "drop_path", drop_path, "0 to less than 1")
