@@ -1,0 +1,151 @@
+"""The Train page in a real browser: real runs, watched, stopped, resumed, queued and killed."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from fer_core.data.builtin import write_schematic_faces
+from fer_core.errors import RunError
+from fer_core.jobs import stop_run
+from fer_core.runs.reader import list_runs, load_run
+from fer_core.workspace import Workspace
+
+pytestmark = pytest.mark.e2e
+
+SLOW_MS = 180_000
+"""A run imports torch before it begins, on a machine that may do much else."""
+NUM_IMAGES = 400
+NUM_EPOCHS = 60
+"""Enough not to end before a slow browser has come back to it."""
+
+
+@pytest.fixture(scope="module")
+def dashboard_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A workspace of its own with a small built-in data set; runs that are left over are ended."""
+    workspace = Workspace(tmp_path_factory.mktemp("train") / "workspace")
+    write_schematic_faces(workspace, num_images=NUM_IMAGES)
+    yield workspace
+    end = time.monotonic() + 60
+    while active := [run for run in list_runs(workspace) if run.is_active]:
+        for run in active:
+            try:
+                stop_run(run.name, workspace)
+            except RunError:
+                continue  # ended meanwhile
+        assert time.monotonic() < end, [run.name for run in active]
+        time.sleep(0.5)
+
+
+def _rest(page: Page) -> None:
+    """Wait until the page has drawn what was asked of it."""
+    page.wait_for_timeout(300)  # the status shows with a little delay
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def _fill(page: Page, label: str, value: object) -> None:
+    field = page.get_by_label(label, exact=True)
+    field.fill(str(value))
+    field.press("Tab")
+    _rest(page)
+
+
+def _launch(page: Page, name: str, *, epochs: int) -> None:
+    """Start a run of a very small network from the form; the page shows it then."""
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled(timeout=SLOW_MS)
+    _rest(page)
+    page.get_by_test_id("stExpander").filter(has_text="Model arguments").locator("summary").click()
+    _fill(page, "Widths", "8-8-8")
+    _fill(page, "Epochs", epochs)
+    _fill(page, "Name of the run", name)
+    expect(page.get_by_text(f"--name {name}")).to_be_visible()
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible(timeout=SLOW_MS)
+
+
+def _expect_state(page: Page, state: str) -> None:
+    badge = page.locator(".stMarkdownBadge").filter(has_text=state)
+    expect(badge.first).to_be_visible(timeout=SLOW_MS)
+
+
+def _expect_points(page: Page, at_least: int) -> int:
+    """Wait until the chart of the loss has so many epochs; returns how many it has."""
+    count = page.wait_for_function(
+        """(least) => {
+            const chart = document.querySelector('.st-key-run-loss .js-plotly-plot');
+            const count = chart?.data?.[0].x.length ?? 0;
+            return count >= least ? count : 0;
+        }""",
+        arg=at_least,
+        timeout=SLOW_MS,
+    )
+    return int(count.json_value())
+
+
+def test_a_run_is_launched_watched_left_alone_stopped_resumed_and_finished(open_page, dashboard_workspace):
+    page = open_page("train")
+    _launch(page, "watched", epochs=NUM_EPOCHS)
+    first = _expect_points(page, 1)
+    seen = _expect_points(page, first + 1)
+    page.close()  # the run does not mind
+
+    page = open_page("train?run=watched")
+    _expect_points(page, seen)
+    page.get_by_role("button", name="Stop").click()
+    _expect_state(page, "stopped")
+    done = load_run(dashboard_workspace.run("watched")).status["epoch"]
+    assert 0 < done < NUM_EPOCHS
+    assert _expect_points(page, done) == done
+    expect(page.get_by_text("The first epoch is under way")).to_have_count(0)
+
+    page.get_by_role("button", name="Resume").click()
+    _expect_state(page, "finished")
+    _expect_points(page, NUM_EPOCHS)
+    assert [
+        record["epoch"] for record in load_run(dashboard_workspace.run("watched")).load_metrics()
+    ] == list(range(1, NUM_EPOCHS + 1))
+    expect(page.get_by_text(re.compile("validation images right"))).to_be_visible()
+    expect(page.get_by_alt_text(re.compile("Validation image")).first).to_be_visible()
+    expect(page.locator(".st-key-run-gradients .js-plotly-plot")).to_be_visible()
+
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_text("No runs yet")).to_be_visible()
+    assert not dashboard_workspace.run("watched").exists()
+
+
+def test_two_runs_queue_and_a_killed_one_is_interrupted_and_can_be_resumed(open_page, dashboard_workspace):
+    page = open_page("train")
+    _launch(page, "one", epochs=4000)
+    seen = _expect_points(page, 1)
+    other = open_page("train")
+    _launch(other, "two", epochs=2)
+    _expect_state(other, "queued · number 1")
+
+    os.kill(load_run(dashboard_workspace.run("one")).status["pid"], signal.SIGKILL)
+    _expect_state(page, "interrupted")
+    expect(page.get_by_text("its process is gone")).to_be_visible()
+    _expect_state(other, "finished")  # its turn came by itself
+
+    page.get_by_role("button", name="Resume").click()
+    _expect_state(page, "running")
+    _expect_points(page, seen + 1)
+    page.get_by_role("button", name="Stop").click()
+    _expect_state(page, "stopped")
+
+
+def test_an_estimate_is_made_beside_the_form(open_page, dashboard_workspace):
+    page = open_page("train")
+    expect(page.get_by_role("button", name="Estimate time and memory")).to_be_enabled(timeout=SLOW_MS)
+    before = {path.name for path in dashboard_workspace.runs.iterdir()}
+    page.get_by_role("button", name="Estimate time and memory").click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("Whole training")).to_be_visible(timeout=SLOW_MS)
+    expect(
+        page.get_by_text(re.compile(r"278,636 parameters · cpu|278,636 parameters · cuda"))
+    ).to_be_visible()
+    assert {path.name for path in dashboard_workspace.runs.iterdir()} == before
