@@ -23,6 +23,7 @@ _FLAG: Final[str] = "--transfer.weights"
 _SMALLEST_SHARE: Final[float] = 0.5
 """Weights that fill less of the network than this belong to another one."""
 _WRAPPERS: Final[tuple[str, ...]] = ("state_dict", "model", "state_dict_ema", "model_ema")
+_BACKBONE: Final[str] = "backbone."
 _SEED: Final[int] = 0
 _HEAD: Final[tuple[str, ...]] = ("classifier.", "projection.", "log_scale")
 
@@ -65,15 +66,11 @@ def load_pretrained(model: FerModel, source: str, workspace: Workspace) -> Pretr
         return _load_from_hub(model)
     path = Path(source).expanduser()
     if path.is_file():
-        state = read_state_dict(path)
-        looks_foreign = not any(key.startswith("backbone.") for key in state)
-        if isinstance(model, TimmBackbone) and looks_foreign:
-            return _load_through_timm(model, {"state_dict": state}, str(path))
-        return _fill(model, state, str(path))
+        return _fill_any(model, read_state_dict(path), str(path))
     if path.suffix in (".safetensors", ".pt", ".pth", ".bin"):
         raise CheckpointError(f"{path} does not exist; give {_FLAG} the weights file, or a checkpoint or run")
     entry = find_checkpoint(source, workspace)
-    return _fill(model, load_file(verify_weights(entry.folder, entry.info)), source)
+    return _fill_any(model, load_file(verify_weights(entry.folder, entry.info)), source)
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -106,49 +103,110 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def _fill_any(model: FerModel, state: Mapping[str, Tensor], source: str) -> PretrainedReport:
+    if not isinstance(model, TimmBackbone):
+        return _fill(model, state, source)
+    is_ours = any(key.startswith(_BACKBONE) for key in state)
+    body = {key.removeprefix(_BACKBONE): item for key, item in state.items()} if is_ours else dict(state)
+    head = {key: item for key, item in state.items() if key.startswith(_HEAD)} if is_ours else {}
+    return _load_through_timm(model, {key: body[key] for key in body if key not in head}, head, source)
+
+
 def _load_from_hub(model: FerModel) -> PretrainedReport:
     if not isinstance(model, TimmBackbone):
         raise ConfigError(
             f"{_FLAG} {HUB} goes with a timm backbone, such as --model.name timm/resnet18; for this network "
             "name a checkpoint, a run or a file"
         )
-    config = model.backbone.pretrained_cfg
-    place = config.get("hf_hub_id") or config.get("url")
+    place = _describe_place(model)
     if not place:
         raise CheckpointError(f"timm has no pretrained weights for {model.name}; leave {_FLAG} empty")
-    return _load_through_timm(model, {}, f"the hub ({place})")
+    return _load_through_timm(model, None, {}, f"the hub ({place})")
 
 
-def _load_through_timm(model: TimmBackbone, overlay: Mapping[str, Any], source: str) -> PretrainedReport:
-    """Let timm adapt first convolution and position codes, as its own recipes do, and copy the result."""
-    import timm
+def _describe_place(model: TimmBackbone) -> str:
+    """The address of timm's weights of a backbone, or nothing if there are none."""
+    config = model.backbone.pretrained_cfg
+    if not config.get("hf_hub_id"):
+        return config.get("url") or ""
+    file_name = config.get("hf_hub_filename") or "model.safetensors"
+    return f"https://huggingface.co/{config['hf_hub_id']}/resolve/main/{file_name}"
 
+
+def _load_through_timm(
+    model: TimmBackbone, body: dict[str, Tensor] | None, head: Mapping[str, Tensor], source: str
+) -> PretrainedReport:
+    """Let timm adapt first convolution and position codes, as its own recipes do, and copy the result.
+
+    Args:
+        model: the network, changed in place.
+        body: weights under timm's names; None downloads timm's own.
+        head: weights of our head.
+        source: what to call them in messages.
+    """
+    options = {"num_classes": 0, "in_chans": model.in_channels, **model.options}
+    overlay = {} if body is None else {"state_dict": dict(body), **_find_channels(model, body)}
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_SEED)
-            donor = timm.create_model(
-                model.name,
-                pretrained=True,
-                pretrained_cfg_overlay=dict(overlay),
-                num_classes=0,
-                in_chans=model.in_channels,
-                **model.options,
-            )
+        donor = _draw(model.name, pretrained=True, pretrained_cfg_overlay=overlay, **options)
     except (OSError, RuntimeError, KeyError, ValueError) as cause:
         reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
-        if overlay:
+        if body is not None:
             raise CheckpointError(f"{source} does not fit timm/{model.name}: {reason}") from cause
-        place = model.backbone.pretrained_cfg.get("hf_hub_id")
+        place = _describe_place(model)
         raise CheckpointError(
             f"the weights of timm/{model.name} can't be downloaded ({reason}). On a machine with network "
-            f"fetch https://huggingface.co/{place}/resolve/main/model.safetensors and give it with "
-            f"{_FLAG} /path/to/model.safetensors"
+            f"fetch {place} and give it with {_FLAG} /path/to/{place.rpartition('/')[2]}"
         ) from cause
-    _check_share(_count_changed(model, donor), count_parameters(donor), source)
+    # timm passes over what a file lacks: what is as the same seed draws it was not in there.
+    drawn = dict(_draw(model.name, pretrained=False, **options).named_parameters())
+    fresh = {
+        key
+        for key, item in donor.named_parameters()
+        if torch.equal(item, drawn[key]) and key not in (body or {})
+    }
+    num_filled = sum(item.numel() for key, item in donor.named_parameters() if key not in fresh)
+    _check_share(num_filled, count_parameters(donor), source)
+    shapes = _find_source_shapes(model) if body is None else {key: body[key].shape for key in body}
     model.backbone.load_state_dict(donor.state_dict())
-    own = [key for key in model.state_dict() if not key.startswith("backbone.")]
-    loaded = [f"backbone.{key}" for key in donor.state_dict()]
-    return PretrainedReport(tuple(loaded), (), tuple(own))
+    loaded: list[str] = []
+    adapted: list[str] = []
+    left = [_BACKBONE + key for key in donor.state_dict() if key in fresh]
+    for key, item in donor.state_dict().items():
+        if key not in fresh:
+            (loaded if shapes.get(key, item.shape) == item.shape else adapted).append(_BACKBONE + key)
+    state = model.state_dict()
+    for key in (key for key in state if not key.startswith(_BACKBONE)):
+        fits = key in head and head[key].shape == state[key].shape
+        (loaded if fits else left).append(key)
+        if fits:
+            state[key].copy_(head[key])
+    return PretrainedReport(tuple(loaded), tuple(adapted), tuple(left))
+
+
+def _draw(name: str, **options: Any) -> Any:
+    """Make a backbone with the same random numbers each time, leaving the caller's alone."""
+    import timm
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        return timm.create_model(name, **options)
+
+
+def _find_channels(model: TimmBackbone, body: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What timm must be told when weights were not made for the channels that it thinks."""
+    config = model.backbone.pretrained_cfg
+    first = config.get("first_conv")
+    weight = body.get(f"{first}.weight") if isinstance(first, str) else None
+    if weight is None or weight.ndim != 4 or weight.shape[1] not in (1, 3):
+        return {}
+    return {"input_size": (weight.shape[1], *config["input_size"][1:])}
+
+
+def _find_source_shapes(model: TimmBackbone) -> dict[str, torch.Size]:
+    """Shapes of a backbone's tensors as timm's own weights have them."""
+    with torch.device("meta"):
+        native = _draw(model.name, pretrained=False, num_classes=0)
+    return {key: item.shape for key, item in native.state_dict().items()}
 
 
 def _fill(model: FerModel, state: Mapping[str, Tensor], source: str) -> PretrainedReport:
@@ -171,17 +229,6 @@ def _fill(model: FerModel, state: Mapping[str, Tensor], source: str) -> Pretrain
     _check_share(num_filled, num_wanted, source)
     model.load_state_dict(filled)
     return PretrainedReport(tuple(loaded), tuple(adapted), tuple(fresh))
-
-
-def _count_changed(model: TimmBackbone, donor: Any) -> int:
-    """Number of weights that differ from what the same seed draws: timm passes over what does not fit."""
-    import timm
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)
-        drawn = timm.create_model(model.name, num_classes=0, in_chans=model.in_channels, **model.options)
-    pairs = zip(drawn.parameters(), donor.parameters(), strict=True)
-    return sum(own.numel() for own, given in pairs if not torch.equal(own, given))
 
 
 def _check_share(num_filled: int, num_wanted: int, source: str) -> None:

@@ -74,6 +74,56 @@ def test_a_timm_file_goes_through_timm(workspace, tmp_path):
     assert own["pos_embed"].shape[1] == model.backbone.patch_embed.num_patches + 1
 
 
+def test_a_timm_file_says_what_was_adapted_and_what_is_missing(workspace, tmp_path):
+    import timm
+
+    state = timm.create_model("test_vit", num_classes=1000, in_chans=3).state_dict()
+    del state["blocks.0.mlp.fc1.weight"]
+    save_file(state, tmp_path / "test_vit.safetensors")
+    model = build("timm/test_vit", input_size=(48, 48))
+    report = load_pretrained(model, str(tmp_path / "test_vit.safetensors"), workspace)
+    assert set(report.adapted) == {"backbone.patch_embed.proj.weight", "backbone.pos_embed"}
+    assert "backbone.blocks.0.mlp.fc1.weight" in report.fresh
+    assert {"classifier.weight", "projection.weight"} <= set(report.fresh)
+    everything = (*report.loaded, *report.adapted, *report.fresh)
+    assert sorted(everything) == sorted(model.state_dict())
+
+
+def test_our_own_timm_network_serves_for_another_size_and_colour(workspace, tmp_path):
+    donor = build("timm/test_vit", input_size=(48, 48)).eval()
+    save_file(donor.state_dict(), tmp_path / "ours.safetensors")
+    model = build("timm/test_vit", input_size=(96, 64), in_channels=3, num_classes=5)
+    report = load_pretrained(model, str(tmp_path / "ours.safetensors"), workspace)
+    assert set(report.adapted) == {"backbone.patch_embed.proj.weight", "backbone.pos_embed"}
+    assert report.fresh == ("classifier.weight", "classifier.bias")
+    assert torch.equal(model.projection.weight, donor.projection.weight)
+    colour = build("timm/test_vit", input_size=(48, 48), in_channels=3).eval()
+    load_pretrained(colour, str(tmp_path / "ours.safetensors"), workspace)
+    grey = torch.rand(2, 1, 48, 48)
+    assert torch.allclose(colour(grey.expand(-1, 3, -1, -1)), donor(grey), atol=1e-4)
+
+
+def test_hub_weights_from_the_local_cache(workspace, tmp_path, monkeypatch):
+    """As they lie there after a download; nothing is fetched."""
+    import timm
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    donor = timm.create_model("test_resnet", num_classes=1000, in_chans=3)
+    name = donor.pretrained_cfg["hf_hub_id"].replace("/", "--")
+    commit = "0" * 40
+    folder = tmp_path / f"models--{name}"
+    (folder / "snapshots" / commit).mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(commit)
+    save_file(donor.state_dict(), folder / "snapshots" / commit / "model.safetensors")
+    model = build("timm/test_resnet", input_size=(64, 64))
+    report = load_pretrained(model, "hub", workspace)
+    assert report.adapted == ("backbone.conv1.0.weight",)
+    assert torch.equal(model.backbone.layer1[0].conv1.weight, donor.layer1[0].conv1.weight)
+
+
 def test_weights_of_another_network_are_refused(workspace, tmp_path):
     save_file(build("plain_cnn").state_dict(), tmp_path / "other.safetensors")
     with pytest.raises(CheckpointError, match="another architecture"):
