@@ -10,6 +10,7 @@ from fer_core.labels import EMOTIONS
 from fer_core.models import (
     ARCHITECTURES,
     build_model,
+    check_input_size,
     count_parameters,
     find_architecture,
     list_arguments,
@@ -188,12 +189,21 @@ def test_vgg13_has_the_papers_layers():
         ("fer_resnet", {"reduction": True}, "expected int"),
         ("fer_resnet", {"embedding_dim": 1}, "0 or 2"),
         ("fer_resnet", {"normalise_embedding": True}, "embedding_dim with it"),
-        ("plain_cnn", {"widths": "8-8-8-8-8-8"}, "at most 5 stages"),
+        ("plain_cnn", {"widths": "8-8-8-8-8-8"}, "48x48 px at most 5 times, not 6"),
+        ("fcn", {"widths": "8-8-8-8-8-8-8"}, "48x48 px at most 5 times, not 6"),
+        ("fer_resnet", {"widths": "8-8-8-8-8-8", "depths": "1-1-1-1-1-1"}, "at most 5 times"),
+        ("plain_cnn", {"widths": "99999999999"}, "each at most 8192"),
+        ("fer_resnet", {"depths": "1-1-999"}, "each at most 128"),
+        ("vit", {"width": 0}, "1 to 8192"),
+        ("vit", {"depth": 1_000_000}, "1 to 128"),
+        ("fer_resnet", {"dropout": float("nan")}, "dropout"),
         ("gcn", {"edges": "knm"}, "Did you mean 'knn'"),
         ("gcn", {"num_neighbours": 145}, "1 to 144"),
         ("vit", {"patch": 7}, "divisor of 48 and 48, such as 6"),
         ("vit", {"num_heads": 3}, "multiple of 3"),
         ("timm/rsnet18", {}, "Did you mean timm/resnet18"),
+        ("timm/resnet18.nope", {}, "known: a1_in1k"),
+        ("timm/vgg11", {"drop_path": 0.1}, "no stochastic depth"),
     ],
 )
 def test_wrong_arguments(name, arguments, match):
@@ -208,11 +218,21 @@ def test_wrong_arguments(name, arguments, match):
         ("fcn", (15, 88), "16 px or more"),
         ("vit", (50, 48), "patch"),
         ("timm/levit_128s", (50, 50), "model.width to 64"),
+        ("timm/maxvit_tiny_tf_224", (100, 100), "model.width to 96"),
     ],
 )
 def test_sizes_that_a_network_can_not_take(name, size, match):
     with pytest.raises(ConfigError, match=match):
         build_model(name, num_classes=8, input_size=size)
+    if name != "vit":  # whether its size works is a matter of its arguments
+        with pytest.raises(ConfigError, match=match):
+            check_input_size(name, size)
+
+
+@pytest.mark.parametrize(("key", "value"), [("num_classes", 1), ("in_channels", 2), ("in_channels", 0)])
+def test_classes_and_channels_that_make_no_sense(key, value):
+    with pytest.raises(ConfigError, match=f"{key} is {value}"):
+        build_model("gcn", **{"num_classes": 8, key: value})
 
 
 def test_arguments_are_listed_with_their_defaults():
