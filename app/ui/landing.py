@@ -9,13 +9,14 @@ from app.ui.layout import page_header
 from app.ui.machine import Hardware, detect_hardware
 from app.ui.messages import RESPONSIBLE_USE, escape_markdown
 from app.ui.models import describe_accuracy, render_fetch_button
-from app.ui.navigation import ANALYZE_MEDIA, LIVE_WEBCAM, PageSpec
+from app.ui.navigation import ANALYZE_MEDIA, LIVE_WEBCAM, TRAIN, PageSpec
+from app.ui.run_format import STATE_ICONS, order_by_interest
 from fer_core.checkpoint import list_checkpoints
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
 from fer_core.inference.weights import YUNET, is_installed
+from fer_core.runs.reader import list_runs
 from fer_core.workspace import Workspace
 
-_TRAIN_COMMANDS: Final[str] = "fer train --preset quick\nfer runs"
 _NUM_SHOWN: Final[int] = 3
 
 
@@ -41,10 +42,12 @@ def _render_ways() -> None:
         )
     with live:
         _render_way(LIVE_WEBCAM, "Go live", "Point the webcam at a face and watch its apparent expression.")
-    with train, st.container(border=True, height="stretch"):
-        st.subheader(":material/model_training: Train a model", anchor=False)
-        st.markdown("In a terminal; this one learns from drawn faces in about a minute:")
-        st.code(_TRAIN_COMMANDS, language=None)
+    with train:
+        _render_way(
+            TRAIN,
+            "Train a model",
+            "Start a run and watch it learn; the quick one takes about a minute.",
+        )
 
 
 def _render_way(page: PageSpec, title: str, text: str) -> None:
@@ -73,9 +76,7 @@ def _render_machine(workspace: Workspace) -> None:
             lines.append(f"**{SCHEMATIC_FACES}** · built in, drawn when first used; `fer import` adds others")
         _render_list(":material/dataset: Data sets", lines)
     with runs:
-        folders = sorted(workspace.runs.glob("*/config.toml"), reverse=True)
-        lines = [f"**{escape_markdown(path.parent.name)}**" for path in folders]
-        _render_list(":material/timeline: Training runs", lines, "None yet: `fer train` starts one.")
+        _render_runs(workspace)
     _render_equipment(workspace)
 
 
@@ -91,6 +92,22 @@ def _render_list(title: str, lines: Sequence[str], nothing: str = "") -> None:
         if len(lines) > _NUM_SHOWN:
             with st.expander(f"{len(lines) - _NUM_SHOWN} more"):
                 st.markdown("\n".join(f"- {line}" for line in lines[_NUM_SHOWN:]))
+
+
+def _render_runs(workspace: Workspace) -> None:
+    """A card with links to the runs that are active, then to the newest."""
+    runs = sorted(list_runs(workspace), key=order_by_interest)
+    with st.container(border=True, height="stretch", gap="small"):
+        st.markdown(f"##### :material/timeline: Training runs{f' :gray-badge[{len(runs)}]' if runs else ''}")
+        if not runs:
+            st.markdown("None yet: the Train page starts one.")
+        for run in runs[:_NUM_SHOWN]:
+            st.page_link(
+                TRAIN.build(),
+                label=f"{escape_markdown(run.name)} · {run.state}",
+                icon=STATE_ICONS[run.state],
+                query_params={"run": run.name},
+            )
 
 
 @st.cache_data(ttl=300, show_spinner=False)

@@ -65,6 +65,12 @@ def get_started(run: Run) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) else None
 
 
+def order_by_interest(run: Run) -> tuple[bool, float]:
+    """Sort key: active ones first, for they are what a person looks for; then the newest."""
+    started = get_started(run)
+    return not run.is_active, -started.timestamp() if started else 0.0
+
+
 def get_progress(run: Run) -> float:
     """Share of all steps that are done, 0 to 1."""
     status = run.status

@@ -8,9 +8,8 @@ import streamlit as st
 from app.ui.messages import empty_state
 from app.ui.run_actions import NEW_PART, open_part, open_run
 from app.ui.run_data import find_best, load_metrics
-from app.ui.run_format import STATE_COLORS, get_progress, get_started
+from app.ui.run_format import STATE_COLORS, get_progress, get_started, order_by_interest
 from app.ui.state import Key
-from fer_core.runs.layout import ACTIVE_STATES
 from fer_core.runs.reader import Run, list_runs
 from fer_core.workspace import Workspace
 
@@ -74,8 +73,7 @@ def _render_table(workspace: Workspace, words: str, states: Sequence[str]) -> No
     """The table, which follows active runs by itself."""
     runs = list_runs(workspace)
     shown = [run for run in runs if matches(run, words) and (not states or run.state in states)]
-    # Active ones first: they are what a person looks for.
-    shown.sort(key=lambda run: run.state not in ACTIVE_STATES)
+    shown.sort(key=order_by_interest)
     if not shown:
         st.caption(f"None of the {len(runs):,} runs matches; loosen the filter.")
         return
@@ -103,12 +101,12 @@ def _columns() -> dict[str, Any]:
             "State", options=list(STATE_COLORS), color=list(STATE_COLORS.values()), width="small"
         ),
         "name": column.TextColumn("Run", width="medium"),
-        "model": column.TextColumn("Model", width="small"),
-        "dataset": column.TextColumn("Data set", width="small"),
         "progress": column.ProgressColumn("Progress", format="%d %%", max_value=100, width="small"),
         "epoch": column.TextColumn("Epoch", width="small"),
         "accuracy": column.NumberColumn("Best accuracy", format="percent"),
         "macro_f1": column.NumberColumn("Its macro-F1", format="percent"),
+        "model": column.TextColumn("Model", width="small"),
+        "dataset": column.TextColumn("Data set", width="small"),
         "started": column.DatetimeColumn("Started", format="distance"),
         "tags": column.ListColumn("Tags"),
     }
@@ -126,12 +124,12 @@ def _describe(run: Run) -> dict[str, Any]:
     return {
         "state": [run.state],
         "name": run.name,
-        "model": _setting(run, "model", "name"),
-        "dataset": _setting(run, "data", "dataset"),
         "progress": int(100 * get_progress(run)),
         "epoch": _describe_epoch(run),
         "accuracy": best.get("valid_accuracy"),
         "macro_f1": best.get("valid_macro_f1"),
+        "model": _setting(run, "model", "name"),
+        "dataset": _setting(run, "data", "dataset"),
         "started": get_started(run),
         "tags": list(run.tags),
     }

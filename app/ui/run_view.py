@@ -19,7 +19,7 @@ from fer_core.errors import FerError
 from fer_core.runs.reader import Run, list_runs, load_run
 from fer_core.workspace import Workspace
 
-REFRESH_S: Final[float] = 1.0
+REFRESH_S: Final[float] = 0.5
 _FAILED_LINES: Final[int] = 15
 
 
@@ -109,7 +109,7 @@ def _render_trouble(run: Run) -> None:
     if run.state in ("failed", "interrupted"):
         lines = load_log_tail(run)[-_FAILED_LINES:]
         if lines:
-            st.code("\n".join(lines), language=None, wrap_lines=True, height=220)
+            st.code("\n".join(lines), language=None, wrap_lines=True)
     if run.state == "queued" and message:
         st.info(escape_markdown(str(message)), icon=":material/hourglass_top:")
     for warning in list_warnings(run):

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -20,7 +20,8 @@ from fer_core.jobs.devices import build_device_environment, resolve_request
 from fer_core.jobs.launch import build_environment
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
-_REFRESH_S = 0.5
+_REFRESH_S: Final[float] = 0.5
+_METRIC_PX: Final[int] = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +147,16 @@ def _render_progress(job: EstimateJob) -> None:
 
 
 def _render_result(result: dict[str, Any], *, is_current: bool) -> None:
-    total, epoch = st.columns(2)
-    total.metric("Whole training", describe_duration(result["total_seconds"]))
-    epoch.metric("An epoch", describe_duration(result["seconds_per_epoch"]))
-    memory, speed = st.columns(2)
-    memory.metric(
-        "Peak memory",
-        describe_memory(result["peak_memory_mb"]),
-        help=f"Of {result['device']}: the device's own memory, or that of the process on a CPU.",
-    )
-    speed.metric("Images a second", f"{result['images_per_s']:,.0f}")
+    with st.container(horizontal=True, gap="small"):
+        st.metric("Whole training", describe_duration(result["total_seconds"]), width=_METRIC_PX)
+        st.metric("An epoch", describe_duration(result["seconds_per_epoch"]), width=_METRIC_PX)
+        st.metric(
+            "Peak memory",
+            describe_memory(result["peak_memory_mb"]),
+            help=f"Of {result['device']}: the device's own memory, or that of the process on a CPU.",
+            width=_METRIC_PX,
+        )
+        st.metric("Images a second", f"{result['images_per_s']:,.0f}", width=_METRIC_PX)
     where = f"{result['num_parameters']:,} parameters · {result['device']}, {result['precision']} · "
     st.caption(
         where

@@ -183,6 +183,12 @@ def _find_dataset(config: TrainConfig, datasets: list[DatasetInfo]) -> DatasetIn
         if split not in info.split_counts:
             has = ", ".join(f"{key} ({count:,})" for key, count in info.split_counts.items())
             raise ConfigError(f"data.{name} is {split!r}; data set {info.name!r} has {has}")
+    num_images = info.split_counts[config.data.train_split]
+    if config.batch_size > num_images:
+        raise ConfigError(
+            f"batch_size is {config.batch_size}, but split {config.data.train_split!r} of {info.name!r} has "
+            f"only {num_images:,} images; take a smaller batch"
+        )
     return info
 
 

@@ -1,6 +1,6 @@
 """Beside the form: what it comes down to, what it will cost, and the start."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import streamlit as st
@@ -47,7 +47,10 @@ def render_launch(config: TrainConfig | None, workspace: Workspace) -> Run | Non
             show_error(error)
     render_estimate(config, workspace, device=device)
     if config is not None:
-        _render_recipe(config, get_draft(), workspace, name)
+        options = {"name": name, "device": device}
+        if num_processes > 1:
+            options["num-processes"] = str(num_processes)
+        _render_recipe(config, get_draft(), workspace, options)
     else:
         st.caption("The command and the settings file appear once the settings work.")
     return started
@@ -98,9 +101,11 @@ def _choose_device(devices: Sequence[str]) -> tuple[str, int]:
     return device, int(num_processes)
 
 
-def _render_recipe(config: TrainConfig, draft: Draft, workspace: Workspace, name: str) -> None:
+def _render_recipe(
+    config: TrainConfig, draft: Draft, workspace: Workspace, options: Mapping[str, str]
+) -> None:
     """The same in a terminal, and as a file."""
-    options = {"augment-policy": draft.policy, "name": name}
+    options = {"augment-policy": draft.policy, **options}
     if draft.origin == "preset":
         options = {"preset": draft.name, **options}
     else:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from app.ui.train_draft import Draft, bind_widget, widget_key
+from app.ui.train_draft import Draft, bind_widget
 from app.ui.train_fields import FieldSpec, flatten_config, humanize
 from app.ui.train_models import Argument, list_architectures, list_model_arguments
 from fer_core.config import TrainConfig
@@ -140,10 +140,3 @@ def _edit_table(spec: FieldSpec, value: Mapping[str, Any], label: str) -> dict[s
     if not isinstance(table, dict):
         raise ConfigError(f'{spec.path} is {text!r}; expected names and values like {{"width": 48}}')
     return table
-
-
-def forget_arguments() -> None:
-    """Let the fields of the arguments show the draft again."""
-    prefix = widget_key(f"{ARGUMENTS}:")
-    for key in [str(key) for key in st.session_state if str(key).startswith(prefix)]:
-        del st.session_state[key]

@@ -1,5 +1,6 @@
 """The Train page without a browser: the form, the list of runs, and one run."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from app.ui import run_actions, train_launch
 from app.ui.run_data import compute_stamp, load_metrics
 from app.ui.state import Key
 from app.ui.train_draft import widget_key
-from fer_core.config import config_from_dict, load_preset
+from fer_core.config import ModelConfig, config_from_dict, load_preset
 from fer_core.errors import RunError
 from fer_core.jobs import load_notes
 from fer_core.runs.reader import Run, load_run
@@ -249,8 +250,6 @@ def test_a_link_to_no_run_says_so_and_leads_back(app_workspace):
 
 
 def test_a_clone_fills_the_form(app_workspace):
-    import dataclasses
-
     config = dataclasses.replace(load_preset("quick"), epochs=5, seed=77)
     save_small_run(app_workspace, "parent", config=config)
     page = _run(run="parent")
@@ -343,3 +342,26 @@ def test_the_settings_of_a_run_are_those_of_the_form(app_workspace):
     config = load_preset("quick")
     writer = save_small_run(app_workspace, "same", config=config)
     assert config_from_dict(load_run(writer.folder).config) == config
+
+
+def test_a_backbone_of_timm_gets_its_own_arguments(app_workspace):
+    config = dataclasses.replace(load_preset("quick"), model=ModelConfig(name="timm/resnet18"))
+    save_small_run(app_workspace, "backbone", config=config)
+    page = _run(run="backbone")
+    _button(page, "Clone with changes").click().run()
+    assert not page.exception
+    assert not page.error
+    assert page.selectbox(key=widget_key("model.name")).value == "timm/resnet18"
+    assert "a backbone of timm" in _texts(page)
+    page.number_input(key=widget_key("model.arguments:timm/resnet18:embedding_dim")).set_value(64).run()
+    assert "--model.arguments embedding_dim 64" in _code(page)
+
+
+def test_another_architecture_takes_its_own_arguments_along(app_workspace):
+    page = _run()
+    page.selectbox(key=widget_key("model.name")).set_value("vgg13").run()
+    assert not page.exception
+    assert not page.error
+    assert "stem_width" not in _code(page)
+    page.selectbox(key=widget_key("model.name")).set_value("fer_resnet").run()
+    assert page.number_input(key=widget_key("model.arguments:fer_resnet:stem_width")).value == 32
