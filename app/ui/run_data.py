@@ -33,7 +33,7 @@ def load_metrics(run: Run) -> Sequence[Record]:
     """One record a finished epoch."""
 
     def read(_path: Path) -> Sequence[Record]:
-        return run.load_metrics()
+        return _with_epoch(run.load_metrics())
 
     return read_cached(run.folder / METRICS_FILE, read) or ()
 
@@ -42,9 +42,14 @@ def load_gradients(run: Run) -> Sequence[Record]:
     """One record a finished epoch; empty where they were not logged."""
 
     def read(_path: Path) -> Sequence[Record]:
-        return run.load_gradients()
+        return _with_epoch(run.load_gradients())
 
     return read_cached(run.folder / GRADIENTS_FILE, read) or ()
+
+
+def _with_epoch(records: Sequence[Record]) -> Sequence[Record]:
+    """Without lines that another program or a broken disk left behind."""
+    return [record for record in records if isinstance(record.get("epoch"), int)]
 
 
 def load_validation(run: Run) -> Record | None:

@@ -46,6 +46,16 @@ def describe_memory(megabytes: float) -> str:
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
 
 
+def describe_percent(fraction: object) -> str:
+    """A fraction in per cent; a dash where it is not defined."""
+    return f"{100 * fraction:.1f} %" if isinstance(fraction, int | float) else "–"
+
+
+def describe_number(value: object) -> str:
+    """A whole number with separators; a dash where there is none."""
+    return f"{value:,.0f}" if isinstance(value, int | float) else "–"
+
+
 def describe_state(run: Run) -> str:
     """The state as a Markdown badge; for a queued run with its place in the queue."""
     place = f" · number {run.queue_position}" if run.queue_position else ""

@@ -7,7 +7,14 @@ import streamlit as st
 from app.ui.messages import empty_state, error_boundary, escape_markdown
 from app.ui.run_actions import close_run, render_actions, render_notes
 from app.ui.run_data import compute_stamp, find_best, load_log_tail, load_metrics
-from app.ui.run_format import describe_duration, describe_state, get_progress, get_started
+from app.ui.run_format import (
+    describe_duration,
+    describe_number,
+    describe_percent,
+    describe_state,
+    get_progress,
+    get_started,
+)
 from app.ui.run_results import (
     list_warnings,
     render_best_epoch,
@@ -21,6 +28,7 @@ from fer_core.workspace import Workspace
 
 REFRESH_S: Final[float] = 0.5
 _FAILED_LINES: Final[int] = 15
+_METRIC_PX: Final[int] = 170
 
 
 def render_run(name: str, workspace: Workspace) -> None:
@@ -123,13 +131,17 @@ def _render_numbers(run: Run) -> None:
         return
     last = records[-1]
     with st.container(horizontal=True, gap="small"):
-        st.metric("Best accuracy", f"{100 * best['valid_accuracy']:.1f} %", border=True, width=170)
-        st.metric("Its macro-F1", f"{100 * best['valid_macro_f1']:.1f} %", border=True, width=170)
-        st.metric("Best epoch", f"{best['epoch']}", border=True, width=170)
-        st.metric("Images a second", f"{last['images_per_s']:,.0f}", border=True, width=170)
-        st.metric("An epoch takes", describe_duration(last["seconds"]), border=True, width=170)
+        for label, value in {
+            "Best accuracy": describe_percent(best.get("valid_accuracy")),
+            "Its macro-F1": describe_percent(best.get("valid_macro_f1")),
+            "Best epoch": f"{best['epoch']}",
+            "Images a second": describe_number(last.get("images_per_s")),
+            "An epoch takes": describe_duration(last.get("seconds", 0.0)),
+        }.items():
+            st.metric(label, value, border=True, width=_METRIC_PX)
     st.caption(
-        f"On {last['valid_n']:,} validation images, {escape_markdown(str(last.get('protocol', '')))}. "
+        f"On {describe_number(last.get('valid_n'))} validation images, "
+        f"{escape_markdown(str(last.get('protocol', '')))}. "
         f"The best epoch is that with the best {escape_markdown(str(run.config.get('monitor', '')))}."
     )
 
@@ -137,12 +149,12 @@ def _render_numbers(run: Run) -> None:
 def _render_results(run: Run, workspace: Workspace) -> None:
     if load_metrics(run):
         render_curves(run)
-        best, gradients = st.expander, st.expander
-        with best("Best epoch so far", icon=":material/grid_on:", expanded=True):
+        # A boundary each: a damaged file must not hide the others.
+        with st.expander("Best epoch so far", icon=":material/grid_on:", expanded=True), error_boundary():
             render_best_epoch(run, workspace)
-        with gradients("Gradients by layer", icon=":material/gradient:", expanded=True):
+        with st.expander("Gradients by layer", icon=":material/gradient:", expanded=True), error_boundary():
             render_gradients(run)
-        with st.expander("Every epoch", icon=":material/table_rows:"):
+        with st.expander("Every epoch", icon=":material/table_rows:"), error_boundary():
             render_epochs(run)
     elif run.is_active:
         empty_state(
@@ -150,9 +162,9 @@ def _render_results(run: Run, workspace: Workspace) -> None:
             "Curves appear when it is done; this page follows by itself. You can close it, too.",
             icon=":material/show_chart:",
         )
-    with st.expander("Log", icon=":material/article:"):
+    with st.expander("Log", icon=":material/article:"), error_boundary():
         lines = load_log_tail(run)
         st.code("\n".join(lines) or "Nothing yet.", language=None, wrap_lines=True, height=320)
         st.caption(f"The last lines of `{escape_markdown(str(run.folder / 'log.txt'))}`")
-    with st.expander("Tags and notes", icon=":material/sell:", expanded=bool(run.tags)):
+    with st.expander("Tags and notes", icon=":material/sell:", expanded=bool(run.tags)), error_boundary():
         render_notes(run)

@@ -365,3 +365,17 @@ def test_another_architecture_takes_its_own_arguments_along(app_workspace):
     assert "stem_width" not in _code(page)
     page.selectbox(key=widget_key("model.name")).set_value("fer_resnet").run()
     assert page.number_input(key=widget_key("model.arguments:fer_resnet:stem_width")).value == 32
+
+
+def test_undefined_scores_and_damaged_files_hide_nothing_else(app_workspace):
+    writer = save_small_run(app_workspace, "odd", num_epochs=2)
+    writer.append_metrics({"epoch": 3, "valid_accuracy": None, "valid_macro_f1": None, "is_best": True})
+    writer.append_metrics({"valid_accuracy": 1.0})
+    (writer.folder / "validation.json").write_text("{ no json")
+    page = _run(run="odd")
+    assert not page.exception
+    assert {item.label: item.value for item in page.metric}["Best accuracy"] == "–"
+    (error,) = page.error
+    assert "can't be read as JSON" in error.value
+    assert list(page.dataframe[0].value["epoch"]) == [3, 2, 1]
+    assert page.text_area[0].label == "Notes"
