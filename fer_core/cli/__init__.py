@@ -24,7 +24,7 @@ COMMANDS: Final[dict[str, str]] = {
     "predict": "apparent expressions of the faces on a picture",
     "annotate": "draw apparent expressions into a video",
     "camera": "read a local camera and print what it shows",
-    "runs": "list training runs",
+    "runs": "list, show, stop, resume, delete and tag training runs",
     "publish": "make a run one of the shipped checkpoints",
     "fetch": "download the better face detector (YuNet, 230 KB)",
 }

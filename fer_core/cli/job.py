@@ -6,18 +6,20 @@ the same in the foreground.
 
 import logging
 import os
+import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from fer_core.config import TrainConfig
 from fer_core.errors import FerError
 from fer_core.jobs.control import get_request
-from fer_core.jobs.devices import build_device_environment
+from fer_core.jobs.devices import build_device_environment, resolve_request
 from fer_core.jobs.launch import build_environment
-from fer_core.jobs.queue import WaitObserver, hold_devices
+from fer_core.jobs.queue import WaitObserver, WhenBusy, hold_devices
 from fer_core.jobs.stopping import StopRequestedError, StopSignal
-from fer_core.jobs.torchrun import build_torchrun_command, follow_parent, run_shared
+from fer_core.jobs.torchrun import build_torchrun_command, follow_parent, is_first_process, run_shared
 from fer_core.runs.layout import STOP_FILE
 from fer_core.runs.reader import load_run
 from fer_core.runs.writer import RunWriter
@@ -59,7 +61,8 @@ def work(
     stop: StopSignal,
     observer: "Observer | None" = None,
     on_wait: WaitObserver | None = None,
-    is_patient: bool = True,
+    on_poll: Callable[[], None] | None = None,
+    when_busy: WhenBusy = "wait",
     nice: int = NICE,
 ) -> str:
     """Wait for the devices of a queued run, train in this process or several, and return the final state.
@@ -74,7 +77,7 @@ def work(
             with _logging(writer):
                 request = get_request(load_run(writer.folder))
                 holding = hold_devices(
-                    writer, workspace, request, stop=stop, is_patient=is_patient, on_wait=on_wait
+                    writer, workspace, request, stop=stop, when_busy=when_busy, on_wait=on_wait
                 )
                 locks = held.enter_context(holding)
             writer.set_state("running", locks=list(locks), eta_s=None)
@@ -82,7 +85,7 @@ def work(
                 os.nice(nice)
             environment = build_device_environment(locks)
             if request.num_processes > 1:
-                return _train_shared(writer, workspace, request.num_processes, environment, stop)
+                return _train_shared(writer, workspace, request.num_processes, environment, stop, on_poll)
             held.enter_context(_environment(environment))
             return train_here(writer, workspace, stop=stop, observer=observer)
         except StopRequestedError as stopped:
@@ -115,6 +118,7 @@ def _train_shared(
     num_processes: int,
     environment: Mapping[str, str],
     stop: StopSignal,
+    on_poll: Callable[[], None] | None,
 ) -> str:
     from fer_core.data.builtin import open_dataset
 
@@ -123,12 +127,43 @@ def _train_shared(
         open_dataset(load_run(writer.folder).config["data"]["dataset"], workspace)
         stop.check()
     command = build_torchrun_command(num_processes, _MODULE, writer.name)
-    return run_shared(writer, command, build_environment(workspace) | dict(environment), stop=stop)
+    return run_shared(
+        writer, command, build_environment(workspace) | dict(environment), stop=stop, on_poll=on_poll
+    )
 
 
-def _is_first() -> bool:
-    """Whether this is the only process of the run, or the first of several."""
-    return int(os.environ.get("RANK", "0")) == 0
+def work_under_launcher(
+    config: TrainConfig,
+    workspace: Workspace,
+    *,
+    name: str | None,
+    resume: str | None,
+    when_busy: WhenBusy,
+    nice: int = NICE,
+) -> str:
+    """Train as one of the processes that another program (torchrun, accelerate) started; return the state.
+
+    Raises:
+        FerError: the run failed, or the device is in use.
+    """
+    from fer_core.training.start import resume_run, start_run
+
+    with StopSignal((signal.SIGINT, signal.SIGTERM)) as stop:
+        trainer = resume_run(resume, workspace) if resume else start_run(config, workspace, name=name)
+        os.nice(nice)
+        stop.hand_over(trainer.request_stop)
+        if not is_first_process():
+            return trainer.run()
+        request = resolve_request("cpu" if trainer.device.type == "cpu" else "", _count_local_processes())
+        with (
+            _telling(trainer.writer),
+            hold_devices(trainer.writer, workspace, request, stop=stop, when_busy=when_busy),
+        ):
+            return trainer.run()
+
+
+def _count_local_processes() -> int:
+    return int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextmanager
@@ -139,12 +174,12 @@ def _telling(writer: RunWriter) -> Iterator[None]:
     except StopRequestedError:
         raise
     except BaseException as error:
-        if _is_first() and load_run(writer.folder).state != "failed":
+        if is_first_process() and load_run(writer.folder).state != "failed":
             message = str(error) if isinstance(error, FerError) else f"{type(error).__name__}: {error}"
             with _logging(writer):
-                _LOG.error(
-                    "run %s failed: %s", writer.name, message, exc_info=not isinstance(error, FerError)
-                )
+                # Whoever runs it in the foreground reads the message from the command itself.
+                level = logging.INFO if isinstance(error, FerError) else logging.ERROR
+                _LOG.log(level, "run %s failed: %s", writer.name, message, exc_info=level == logging.ERROR)
             RunWriter.attach(writer.folder).set_state("failed", message=message, eta_s=None)
         raise
 
@@ -153,7 +188,7 @@ def _telling(writer: RunWriter) -> Iterator[None]:
 def _logging(writer: RunWriter) -> Iterator[None]:
     """Write records into the run's log; while the training loop runs, it does that itself."""
     logger = logging.getLogger("fer_core")
-    handler = writer.open_log() if _is_first() else logging.NullHandler()
+    handler = writer.open_log() if is_first_process() else logging.NullHandler()
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:

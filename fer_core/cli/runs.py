@@ -1,17 +1,48 @@
-"""`fer runs`: list training runs."""
+"""`fer runs`: list, show, stop, resume, delete and tag training runs."""
 
 import json
-from typing import Annotated
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from tyro.conf import arg
+from tyro.conf import Positional, arg
+from tyro.extras import SubcommandApp
 
+from fer_core.errors import RunError
 from fer_core.workspace import Workspace
 
+if TYPE_CHECKING:
+    from fer_core.runs.reader import Run
 
-def main(json_output: Annotated[bool, arg(name="json")] = False) -> int:
-    """List the training runs of the workspace, newest first.
+_FOLLOW_POLL_S: Final[float] = 0.5
+
+_APP: Final = SubcommandApp()
+
+
+def parse(arguments: list[str]) -> int:
+    """Run one of the subcommands; without one the runs are listed."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments = ["list", *arguments]
+    return int(_APP.cli(prog="fer runs", description="Training runs of the workspace.", args=arguments) or 0)
+
+
+def _load(name: str) -> "Run":
+    from fer_core.runs.reader import load_run
+
+    return load_run(Workspace.default().run(name))
+
+
+@_APP.command(name="list")
+def list_all(
+    tag: str | None = None,
+    state: str | None = None,
+    json_output: Annotated[bool, arg(name="json")] = False,
+) -> int:
+    """List the training runs, newest first. This is what `fer runs` does without a subcommand.
 
     Args:
+        tag: Only those with this tag.
+        state: Only those in this state, for example `running`.
         json_output: Print JSON instead of a table.
     """
     from rich.console import Console
@@ -20,23 +51,242 @@ def main(json_output: Annotated[bool, arg(name="json")] = False) -> int:
     from fer_core.runs.reader import list_runs
 
     workspace = Workspace.default()
-    runs = list_runs(workspace)
+    everything = list_runs(workspace)
+    runs = [run for run in everything if (not tag or tag in run.tags) and (not state or run.state == state)]
     if json_output:
-        print(json.dumps([{"name": run.name, **run.status, "state": run.state} for run in runs], indent=2))
+        print(json.dumps([_describe(run) for run in runs], indent=2))
         return 0
-    if not runs:
+    if not everything:
         print(f"no runs in {workspace.runs}; start one with: fer train --preset quick")
         return 0
-    table = Table("run", "state", "epoch", "best", "in epoch")
+    table = Table("run", "state", "epoch", "best", "in epoch", "time left", "tags")
     for run in runs:
         status = run.status
         best = status.get("best_score")
         table.add_row(
             run.name,
-            run.state,
+            run.state if run.queue_position is None else f"{run.state} ({run.queue_position}.)",
             f"{status.get('epoch', 0)}/{status.get('num_epochs', '?')}",
             "" if best is None else f"{best:.4f}",
             str(status.get("best_epoch") or ""),
+            format_duration(status.get("eta_s")) if run.is_active else "",
+            ", ".join(run.tags),
         )
     Console().print(table)
+    return 0
+
+
+def _describe(run: "Run") -> dict[str, Any]:
+    return {
+        "name": run.name,
+        **run.status,
+        "state": run.state,
+        "queue_position": run.queue_position,
+        "tags": list(run.tags),
+    }
+
+
+def format_duration(seconds: float | None) -> str:
+    """Hours, minutes and seconds; empty for None.
+
+    Examples:
+        >>> format_duration(3725.4)
+        '1:02:05'
+    """
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+@_APP.command
+def show(name: Positional[str], *, json_output: Annotated[bool, arg(name="json")] = False) -> int:
+    """Show one run: state, scores, notes, and the settings that differ from the defaults.
+
+    Args:
+        name: The run.
+        json_output: Print JSON instead, with all settings.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from fer_core.jobs import load_notes
+
+    run = _load(name)
+    notes = load_notes(run)
+    if json_output:
+        records = run.load_metrics()
+        print(json.dumps(_describe(run) | {"notes": notes.notes, "config": run.config, "metrics": records}))
+        return 0
+    table = Table(show_header=False)
+    for label, value in _summarise(run, notes.notes).items():
+        if value:
+            table.add_row(label, escape(value))
+    Console().print(table)
+    return 0
+
+
+def _summarise(run: "Run", notes: str) -> dict[str, str]:
+    status = run.status
+    best = status.get("best_score")
+    records = run.load_metrics()
+    last = records[-1] if records else {}
+    changed = [f"{key} = {value!r}" for key, value in _list_changes(run)]
+    scores = ("train_loss", "valid_loss", "valid_accuracy", "valid_macro_f1")
+    return {
+        "run": run.name,
+        "folder": str(run.folder),
+        "state": run.state,
+        "cause": str(status.get("message") or "") if run.state == "failed" else "",
+        "device": str(status.get("device") or ""),
+        "epoch": f"{status.get('epoch', 0)}/{status.get('num_epochs', '?')}",
+        "time left": format_duration(status.get("eta_s")) if run.is_active else "",
+        "best": "" if best is None else f"{best:.4f} in epoch {status.get('best_epoch')}",
+        "last epoch": ", ".join(f"{key} {last[key]:.4f}" for key in scores if last.get(key) is not None),
+        "tags": ", ".join(run.tags),
+        "notes": notes,
+        "settings": "\n".join(changed),
+    }
+
+
+def _list_changes(run: "Run") -> list[tuple[str, Any]]:
+    """Settings of a run that are not the defaults, as dotted names."""
+    from fer_core.config import TrainConfig, config_to_dict
+
+    def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+        if not isinstance(value, dict) or not value:
+            return {prefix: value}
+        return {
+            name: item
+            for key, inner in value.items()
+            for name, item in flatten(inner, f"{prefix}.{key}".lstrip(".")).items()
+        }
+
+    usual = flatten(config_to_dict(TrainConfig()))
+    return [(key, value) for key, value in flatten(dict(run.config)).items() if usual.get(key) != value]
+
+
+@_APP.command
+def stop(names: Positional[tuple[str, ...]]) -> int:
+    """Let runs finish their step, save and end; a queued run leaves the queue.
+
+    Args:
+        names: The runs.
+    """
+    from fer_core.jobs import stop_run
+
+    for name in names:
+        stop_run(name, Workspace.default())
+        print(f"stopping {name}; go on later with: fer runs resume {name}")
+    return 0
+
+
+@_APP.command
+def resume(name: Positional[str], *, detach: bool = True) -> int:
+    """Go on with a stopped, failed or interrupted run.
+
+    Args:
+        name: The run.
+        detach: Return at once; the run goes on by itself. `--no-detach` trains in the foreground.
+    """
+    from fer_core.cli import train
+
+    return train.parse(["--resume", name, *(["--detach"] if detach else [])])
+
+
+@_APP.command
+def delete(names: Positional[tuple[str, ...]], *, yes: bool = False) -> int:
+    """Delete runs with everything in them: settings, scores, log and checkpoints.
+
+    Args:
+        names: The runs.
+        yes: Do not ask.
+    """
+    from fer_core.jobs import delete_run
+
+    workspace = Workspace.default()
+    for name in names:
+        if not yes and not _is_confirmed(f"delete run {name} with its checkpoints? [y/N] "):
+            print(f"kept {name}")
+            continue
+        delete_run(name, workspace)
+        print(f"deleted {name}")
+    return 0
+
+
+def _is_confirmed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError as cause:
+        raise RunError("nobody answered; give --yes to delete without being asked") from cause
+
+
+@_APP.command
+def tag(name: Positional[str], tags: Positional[tuple[str, ...]] = (), *, remove: bool = False) -> int:
+    """Add tags to a run, or take them away.
+
+    Args:
+        name: The run.
+        tags: Words to file it under; without any, its tags are printed.
+        remove: Take these tags away.
+    """
+    from fer_core.jobs import load_notes, save_notes
+
+    run = _load(name)
+    known, text = load_notes(run)
+    if tags:
+        wanted = [item for item in known if item not in tags] if remove else [*known, *tags]
+        known = save_notes(run, wanted, text).tags
+    print(", ".join(known) or "no tags")
+    return 0
+
+
+@_APP.command
+def note(name: Positional[str], text: Positional[str | None] = None) -> int:
+    """Write a note beside a run, replacing the one that is there; without a text, print it.
+
+    Args:
+        name: The run.
+        text: The note; empty removes it.
+    """
+    from fer_core.jobs import load_notes, save_notes
+
+    run = _load(name)
+    notes = load_notes(run)
+    if text is not None:
+        notes = save_notes(run, notes.tags, text)
+    print(notes.notes or "no note")
+    return 0
+
+
+@_APP.command
+def log(name: Positional[str], *, lines: int = 50, follow: bool = False) -> int:
+    """Print the end of a run's log.
+
+    Args:
+        name: The run.
+        lines: How many lines of it.
+        follow: Go on printing until the run ends.
+    """
+    from fer_core.jobs import read_log_tail
+    from fer_core.runs.layout import LOG_FILE
+
+    run = _load(name)
+    path = run.folder / LOG_FILE
+    end = path.stat().st_size if path.is_file() else 0
+    for line in read_log_tail(run, lines):
+        print(line)
+    while follow:
+        is_active = _load(name).is_active  # looked up before the log, so that its last lines are not missed
+        if path.is_file():
+            with path.open("rb") as file:
+                file.seek(end)
+                data = file.read()
+            end += len(data)
+            sys.stdout.write(data.decode("utf-8", errors="replace"))
+            sys.stdout.flush()
+        if not is_active:
+            break
+        time.sleep(_FOLLOW_POLL_S)
     return 0

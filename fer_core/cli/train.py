@@ -3,14 +3,14 @@
 import os
 import signal
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from tyro.conf import arg
 
 from fer_core.cli.base_config import BaseOptions, read_base_config
 from fer_core.config import TrainConfig, list_presets
+from fer_core.errors import ConfigError, FerError
 from fer_core.workspace import Workspace
 
 
@@ -22,6 +22,14 @@ class TrainCommand(BaseOptions):
     """Name of the run; made from time, model and data set if not given."""
     resume: str | None = None
     """Go on with a stopped, failed or interrupted run; all other settings come from that run."""
+    device: str = ""
+    """Where to train: `cuda:0`, `cuda` (any GPU), `mps` or `cpu`; the fastest kind there is if not given."""
+    num_processes: int = 1
+    """Processes that share each batch: one GPU each, or all on the CPU."""
+    detach: bool = False
+    """Only put the run into the queue and return; it goes on by itself. `fer runs` shows and stops it."""
+    wait: bool = True
+    """Wait until no other run of this workspace is on the device; `--no-wait` starts beside it."""
     nice: int = 10
     """How far to step back for other programs, 0 to 19, so that a live stream beside it stays fluent."""
     config: Annotated[TrainConfig, arg(name="")] = field(default_factory=TrainConfig)
@@ -37,86 +45,96 @@ def parse(arguments: list[str]) -> int:
         args=arguments,
         default=TrainCommand(config=read_base_config(arguments)),
     )
-    return train(command)
+    if "RANK" in os.environ:
+        return _train_under_launcher(command)
+    return _submit(command) if command.detach else _train(command)
 
 
-def train(command: TrainCommand) -> int:
-    """Run one training in this process, with progress bars; Ctrl-C or SIGTERM stops it resumably."""
-    from fer_core.training.start import resume_run, start_run
+def _submit(command: TrainCommand) -> int:
+    from fer_core import jobs
 
+    if not command.wait:
+        raise ConfigError("--detach waits for its turn; leave out --no-wait, or train in the foreground")
     workspace = Workspace.default()
-    with _Bars() as bars:
-        if command.resume:
-            trainer = resume_run(command.resume, workspace, observer=bars)
-        else:
-            trainer = start_run(command.config, workspace, name=command.name, observer=bars)
-        if command.nice:  # only now: what can't begin has no reason to step back
-            os.nice(command.nice)
-        bars.begin(trainer.writer.name, trainer.config.epochs, trainer.progress.epoch)
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            bars.print("stopping after this step; resume with the command printed at the end")
-            trainer.request_stop()
-
-        previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            state = trainer.run()
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-    best = trainer.progress.stop
-    print(f"{state}: {trainer.writer.folder}")
-    if best.best_epoch:
-        print(f"best epoch {best.best_epoch}, validation {trainer.config.monitor} {best.best_score:.4f}")
-    if state == "stopped":
-        print(f"go on with: fer train --resume {trainer.writer.name}")
+    if command.resume:
+        run = jobs.resume_run(command.resume, workspace)
+    else:
+        run = jobs.submit_run(
+            command.config,
+            workspace,
+            name=command.name,
+            device=command.device,
+            num_processes=command.num_processes,
+        )
+    print(f"{run.state}: {run.folder}")
+    print(f"watch it with: fer runs log {run.name} --follow")
     return 0
 
 
-class _Bars:
-    """Progress on the terminal: a bar for the epochs, one for the steps, a line an epoch."""
+def _train(command: TrainCommand) -> int:
+    """Train while the command runs, with progress bars; Ctrl-C or SIGTERM stops it resumably."""
+    from fer_core import jobs
+    from fer_core.cli.job import work
+    from fer_core.cli.train_bars import TrainBars
+    from fer_core.jobs.stopping import StopSignal
+    from fer_core.runs.reader import load_run
 
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
+    workspace = Workspace.default()
+    if command.resume:
+        writer = jobs.requeue_run(command.resume, workspace, is_launched=False)
+    else:
+        writer = jobs.enqueue_run(
+            command.config,
+            workspace,
+            name=command.name,
+            device=command.device,
+            num_processes=command.num_processes,
+            is_launched=False,
         )
-        self._epochs = self._progress.add_task("epochs", start=False)
-        self._steps = self._progress.add_task("steps", start=False)
-        self._num_epochs = 0
+    with StopSignal((signal.SIGINT, signal.SIGTERM)) as stop, TrainBars(writer) as bars:
+        stop.tell(lambda: bars.print("stopping after this step; resume with the command printed at the end"))
+        try:
+            state = work(
+                writer,
+                workspace,
+                stop=stop,
+                observer=bars,
+                on_wait=bars.print,
+                on_poll=bars.look,
+                when_busy="wait" if command.wait else "share",
+                nice=command.nice,
+            )
+        except FerError:
+            if not command.resume:
+                jobs.discard_unbegun_run(writer.name, workspace)
+            raise
+    run = load_run(writer.folder)
+    print(f"{state}: {run.folder}")
+    if run.status.get("best_epoch"):
+        score = f"{run.config['monitor']} {run.status['best_score']:.4f}"
+        print(f"best epoch {run.status['best_epoch']}, validation {score}")
+    if state == "stopped":
+        print(f"go on with: fer train --resume {run.name}")
+    return 0
 
-    def __enter__(self) -> "_Bars":
-        self._progress.start()
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
+def _train_under_launcher(command: TrainCommand) -> int:
+    """Train as one of the processes that torchrun or accelerate started, on this or many machines.
 
-    def begin(self, name: str, num_epochs: int, done: int) -> None:
-        self._num_epochs = num_epochs
-        self._progress.update(self._epochs, total=num_epochs, completed=done)
-        for task in (self._epochs, self._steps):
-            self._progress.start_task(task)
-        self.print(f"run {name}")
+    The first holds the devices of its machine. It can't wait for them, for the others would give up on it.
+    """
+    from fer_core.cli.job import work_under_launcher
 
-    def print(self, text: str) -> None:
-        self._progress.console.print(text, highlight=False, soft_wrap=True)
-
-    def on_step(self, epoch: int, step: int, num_steps: int, loss: float) -> None:
-        self._progress.update(
-            self._steps, total=num_steps, completed=step, description=f"epoch {epoch}, loss {loss:.3f}"
-        )
-
-    def on_epoch(self, record: dict[str, Any]) -> None:
-        self._progress.update(self._epochs, completed=record["epoch"])
-        self.print(
-            f"epoch {record['epoch']:3d}/{self._num_epochs}  train loss {record['train_loss']:.4f}  "
-            f"valid accuracy {record['valid_accuracy']:.4f}  macro-F1 {record['valid_macro_f1']:.4f}  "
-            f"{record['images_per_s']:,.0f} images/s{'  best' if record['is_best'] else ''}"
-        )
+    if command.detach or command.num_processes > 1:
+        raise ConfigError("--detach and --num-processes start processes themselves; use `fer train` for that")
+    state = work_under_launcher(
+        command.config,
+        Workspace.default(),
+        name=command.name,
+        resume=command.resume,
+        when_busy="refuse" if command.wait else "share",
+        nice=command.nice,
+    )
+    if int(os.environ["RANK"]) == 0:
+        print(state)
+    return 0

@@ -4,7 +4,16 @@ A run belongs to a process of its own session, so it outlives the page, the brow
 started it. Pages and commands only ever read its folder and send it signals.
 """
 
-from fer_core.jobs.control import clone_config, delete_run, enqueue_run, resume_run, stop_run, submit_run
+from fer_core.jobs.control import (
+    clone_config,
+    delete_run,
+    discard_unbegun_run,
+    enqueue_run,
+    requeue_run,
+    resume_run,
+    stop_run,
+    submit_run,
+)
 from fer_core.jobs.devices import DeviceRequest, list_devices, resolve_request
 from fer_core.jobs.records import load_notes, read_log_tail, save_notes
 from fer_core.runs.notes import Notes
@@ -14,10 +23,12 @@ __all__ = [
     "Notes",
     "clone_config",
     "delete_run",
+    "discard_unbegun_run",
     "enqueue_run",
     "list_devices",
     "load_notes",
     "read_log_tail",
+    "requeue_run",
     "resolve_request",
     "resume_run",
     "save_notes",

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from fer_core.config import TrainConfig, config_from_dict, dump_config
-from fer_core.data.store import SCHEMATIC_FACES, list_datasets, load_dataset_info
 from fer_core.errors import ConfigError, DataError, RunError
 from fer_core.jobs.devices import DeviceRequest, resolve_request
 from fer_core.jobs.launch import launch_run
 from fer_core.jobs.queue import queue_mutex
 from fer_core.jobs.records import read_log_tail
-from fer_core.runs.layout import RESUMABLE_STATES, STOP_FILE
+from fer_core.runs.layout import FINGERPRINT_KEY, RESUMABLE_STATES, STOP_FILE
 from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import Run, load_run
 from fer_core.runs.writer import RunWriter, new_run_name
@@ -199,6 +198,17 @@ def delete_run(name: str, workspace: Workspace) -> None:
         ) from cause
 
 
+def discard_unbegun_run(name: str, workspace: Workspace) -> None:
+    """Remove a run that failed before its training began: a setting that does not work leaves no trace.
+
+    Raises:
+        RunError: it can't be removed.
+    """
+    run = load_run(workspace.run(name))
+    if run.state == "failed" and FINGERPRINT_KEY not in run.meta:
+        delete_run(name, workspace)
+
+
 def _is_active(folder: Path) -> bool:
     """Whether a process works on it; a folder that can't be read has none."""
     try:
@@ -229,6 +239,8 @@ def _describe_queued(request: DeviceRequest) -> dict[str, Any]:
 
 
 def _check_data(config: TrainConfig, workspace: Workspace) -> None:
+    from fer_core.data.store import SCHEMATIC_FACES, list_datasets, load_dataset_info  # brings pandas
+
     name, folder = config.data.dataset, workspace.dataset(config.data.dataset)
     if not folder.exists():
         if name == SCHEMATIC_FACES:  # drawn on first use

@@ -6,11 +6,11 @@ stale lock. Whose turn it is stands in the status files of the runs: who is gone
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal
 
 from filelock import FileLock, Timeout
 
@@ -31,6 +31,9 @@ _HEARTBEAT_S: Final[float] = 30.0
 _MUTEX_TIMEOUT_S: Final[float] = 60.0
 
 
+WhenBusy = Literal["wait", "share", "refuse"]
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """Why a run has to wait."""
@@ -46,11 +49,8 @@ class Waiting:
         return f"waiting for {' or '.join(self.devices)}{used_by}"
 
 
-class WaitObserver(Protocol):
-    """Told what a run waits for."""
-
-    def __call__(self, waiting: Waiting) -> None:
-        """Whenever that changes."""
+WaitObserver = Callable[[Waiting], None]
+"""Told what a run waits for, whenever that changes."""
 
 
 def queue_mutex(workspace: Workspace) -> FileLock:
@@ -83,7 +83,7 @@ def hold_devices(
     request: DeviceRequest,
     *,
     stop: StopSignal,
-    is_patient: bool = True,
+    when_busy: WhenBusy = "wait",
     on_wait: WaitObserver | None = None,
 ) -> Iterator[tuple[str, ...]]:
     """Wait for a run's turn, then hold what it asked for until the block ends.
@@ -93,19 +93,19 @@ def hold_devices(
         workspace: whose runs stand in the queue.
         request: what it wants.
         stop: ends the waiting.
-        is_patient: wait; otherwise a device in use is an error.
+        when_busy: `wait` for the devices, `share` them with who has them, or `refuse` to begin.
         on_wait: told what it waits for.
 
     Yields:
-        Names of the locks it holds.
+        Names of the devices' locks; all are held, unless a device is shared.
 
     Raises:
         StopRequestedError: a stop was asked for meanwhile.
-        RunError: the device is in use and `is_patient` is False, or the workspace can't be written.
+        RunError: the device is in use and `when_busy` is `refuse`, or the workspace can't be written.
     """
     with ExitStack() as held:
-        locks = _wait_for_turn(held, writer, workspace, request, stop, is_patient, on_wait)
-        _LOG.info("run %s holds %s", writer.name, ", ".join(locks))
+        locks = _wait_for_turn(held, writer, workspace, request, stop, when_busy, on_wait)
+        _LOG.info("run %s is on %s", writer.name, ", ".join(locks))
         yield locks
 
 
@@ -115,7 +115,7 @@ def _wait_for_turn(
     workspace: Workspace,
     request: DeviceRequest,
     stop: StopSignal,
-    is_patient: bool,
+    when_busy: WhenBusy,
     on_wait: WaitObserver | None,
 ) -> tuple[str, ...]:
     num_looks, told = 0, ""
@@ -127,10 +127,13 @@ def _wait_for_turn(
             if locks and not ahead:
                 return locks
             held.close()
-        if num_looks % _LOOK_EVERY == 0 or not is_patient:
+        if when_busy == "share":
+            _LOG.warning("run %s begins on a device that is in use", writer.name)
+            return request.candidates[: request.num_devices]
+        if num_looks % _LOOK_EVERY == 0:
             waiting = Waiting(request.candidates, tuple(_find_ahead(writer.name, workspace, request)))
-            if not is_patient:
-                raise RunError(f"{waiting}; stop that first, or wait for it")
+            if when_busy == "refuse":
+                raise RunError(f"{waiting}; stop that first, wait for it, or begin beside it (--no-wait)")
             if str(waiting) != told:
                 told = str(waiting)
                 _LOG.info("run %s is %s", writer.name, told)

@@ -38,6 +38,7 @@ class StopSignal:
         self._signals, self._marker = tuple(signals), marker
         self._is_requested = False
         self._on_request: Callable[[], None] | None = None
+        self._on_signal: Callable[[], None] | None = None
         self._previous: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> "StopSignal":
@@ -54,6 +55,8 @@ class StopSignal:
 
     def _catch(self, number: int, frame: FrameType | None) -> None:
         self._is_requested = True
+        if self._on_signal is not None:
+            self._on_signal()
         if self._on_request is not None:
             self._on_request()
 
@@ -77,6 +80,10 @@ class StopSignal:
         end = time.monotonic() + seconds
         while not self._is_requested and time.monotonic() < end:
             time.sleep(min(_SLICE_S, seconds))
+
+    def tell(self, on_request: Callable[[], None]) -> None:
+        """Call this too at every signal from now on, for a word to the person."""
+        self._on_signal = on_request
 
     def hand_over(self, on_request: Callable[[], None]) -> None:
         """Call this at every request from now on, and at once if there was one."""

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from fer_core.errors import RunError
@@ -28,6 +28,11 @@ def build_torchrun_command(num_processes: int, module: str, *arguments: str) -> 
     return [*launcher, "--nproc_per_node", str(num_processes), "-m", module, *arguments]
 
 
+def is_first_process() -> bool:
+    """Whether the calling process is the only one of its training, or the first of several."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def follow_parent() -> None:
     """Get SIGTERM when the parent dies, even by SIGKILL (Linux; elsewhere nothing happens)."""
     if sys.platform == "linux":
@@ -35,7 +40,12 @@ def follow_parent() -> None:
 
 
 def run_shared(
-    writer: RunWriter, command: list[str], environment: Mapping[str, str], *, stop: StopSignal
+    writer: RunWriter,
+    command: list[str],
+    environment: Mapping[str, str],
+    *,
+    stop: StopSignal,
+    on_poll: Callable[[], None] | None = None,
 ) -> str:
     """Run the processes of a run to their end and return its final state.
 
@@ -60,6 +70,8 @@ def run_shared(
                 if target != told_pid:
                     told_pid = target
                     _send_stop(target)
+            if on_poll is not None:
+                on_poll()
             time.sleep(_POLL_S)
     finally:
         if process.poll() is None:

@@ -3,8 +3,9 @@
 from fer_core.config import TrainConfig, config_from_dict, dump_config
 from fer_core.data.builtin import open_dataset
 from fer_core.errors import RunError
+from fer_core.jobs.torchrun import is_first_process
 from fer_core.models import count_parameters
-from fer_core.runs.layout import LAST_FOLDER, RESUMABLE_STATES, STATE_FILE, STOP_FILE
+from fer_core.runs.layout import FINGERPRINT_KEY, LAST_FOLDER, RESUMABLE_STATES, STATE_FILE, STOP_FILE
 from fer_core.runs.reader import load_run
 from fer_core.runs.writer import RunWriter, new_run_name
 from fer_core.training.loop import Observer, Trainer
@@ -17,15 +18,21 @@ def start_run(
 ) -> Trainer:
     """Make a run folder for a checked configuration; call `run()` on the result to train.
 
+    It takes no part in the queue of the device. With several processes each calls this; the first writes.
+
     Raises:
         FerError: the configuration or the data set does not work; nothing was written then.
     """
     task = prepare_task(config, open_dataset(config.data.dataset, workspace), workspace)
+    name = name or new_run_name(config.model.name, config.data.dataset)
+    if not is_first_process():
+        return Trainer(task, RunWriter(workspace.run(name)), observer=observer)
     writer = RunWriter.create(
         workspace,
-        name or new_run_name(config.model.name, config.data.dataset),
+        name,
         config_toml=dump_config(config),
         meta=_describe_task(task),
+        facts={"epoch": 0, "num_epochs": config.epochs},
     )
     return Trainer(task, writer, observer=observer)
 
@@ -37,11 +44,12 @@ def resume_run(name: str, workspace: Workspace, *, observer: Observer | None = N
         RunError: no such run, it is still running, it is finished, or its data has changed.
     """
     run = load_run(workspace.run(name))
-    if run.state not in RESUMABLE_STATES:
+    if is_first_process() and run.state not in RESUMABLE_STATES:
         raise RunError(
             f"run {name!r} is {run.state}; only a stopped, failed or interrupted run can be resumed"
         )
-    (run.folder / STOP_FILE).unlink(missing_ok=True)
+    if is_first_process():
+        (run.folder / STOP_FILE).unlink(missing_ok=True)
     return open_run(RunWriter.attach(run.folder), workspace, observer=observer)
 
 
@@ -58,7 +66,7 @@ def open_run(writer: RunWriter, workspace: Workspace, *, observer: Observer | No
     is_saved = (run.folder / LAST_FOLDER / STATE_FILE).is_file()
     dataset = open_dataset(config.data.dataset, workspace)
     task = prepare_task(config, dataset, None if is_saved else workspace)
-    if is_saved and run.meta.get("data_fingerprint") != dataset.info.fingerprint:
+    if is_saved and run.meta.get(FINGERPRINT_KEY) != dataset.info.fingerprint:
         raise RunError(
             f"data set {dataset.name!r} has changed since run {run.name!r} began; start a new run instead"
         )
@@ -73,7 +81,7 @@ def open_run(writer: RunWriter, workspace: Workspace, *, observer: Observer | No
 
 def _describe_task(task: Task) -> dict[str, object]:
     return {
-        "data_fingerprint": task.dataset.info.fingerprint,
+        FINGERPRINT_KEY: task.dataset.info.fingerprint,
         "seed": task.config.seed,
         "num_train_images": len(task.train),
         "num_valid_images": len(task.valid),

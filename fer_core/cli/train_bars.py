@@ -1,0 +1,81 @@
+"""Progress of a training on the terminal."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fer_core.errors import RunError
+from fer_core.runs.reader import load_run
+from fer_core.runs.writer import RunWriter
+
+
+class TrainBars:
+    """A bar for the epochs, one for the steps, a line an epoch."""
+
+    def __init__(self, writer: RunWriter) -> None:
+        """Nothing is drawn yet.
+
+        Args:
+            writer: the run that is shown.
+        """
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        status = load_run(writer.folder).status
+        self._folder = writer.folder
+        self._num_epochs = int(status.get("num_epochs") or 0)
+        self._done = int(status.get("epoch") or 0)
+        self._epochs = self._progress.add_task(
+            "epochs", start=False, total=self._num_epochs or None, completed=self._done
+        )
+        self._steps = self._progress.add_task("steps", start=False, total=None)
+
+    def __enter__(self) -> "TrainBars":
+        """Begin to draw."""
+        self._progress.start()
+        self.print(f"run {self._folder.name}")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave the last picture standing."""
+        self._progress.stop()
+
+    def print(self, text: object) -> None:
+        """A line above the bars."""
+        self._progress.console.print(str(text), highlight=False, soft_wrap=True, markup=False)
+
+    def on_step(self, epoch: int, step: int, num_steps: int, loss: float | None) -> None:
+        """After each step."""
+        for task in (self._epochs, self._steps):
+            self._progress.start_task(task)
+        description = f"epoch {epoch}" if loss is None else f"epoch {epoch}, loss {loss:.3f}"
+        self._progress.update(self._steps, total=num_steps, completed=step, description=description)
+
+    def on_epoch(self, record: dict[str, Any]) -> None:
+        """After each epoch, with its line of metrics.jsonl."""
+        self._done = record["epoch"]
+        self._progress.update(self._epochs, completed=self._done)
+        self.print(
+            f"epoch {record['epoch']:3d}/{self._num_epochs}  train loss {record['train_loss']:.4f}  "
+            f"valid accuracy {record['valid_accuracy']:.4f}  macro-F1 {record['valid_macro_f1']:.4f}  "
+            f"{record['images_per_s']:,.0f} images/s{'  best' if record['is_best'] else ''}"
+        )
+
+    def look(self) -> None:
+        """Draw what the run folder says: for a training in other processes."""
+        try:
+            run = load_run(self._folder)
+        except RunError:  # being replaced on a system without atomic renames; the next look will do
+            return
+        if run.status.get("num_steps"):
+            epoch, step = int(run.status["epoch"]) + 1, int(run.status["step"])
+            self.on_step(min(epoch, self._num_epochs), step, int(run.status["num_steps"]), None)
+        if int(run.status.get("epoch") or 0) > self._done:
+            for record in run.load_metrics():
+                if record["epoch"] > self._done:
+                    self.on_epoch(record)
