@@ -77,8 +77,8 @@ class EstimateJob:
         if code is None:
             return EstimateStatus(done, total, is_running=True)
         if code == 0:
-            result = json.loads((self.path / "out").read_text(encoding="utf-8"))
-            self._final = EstimateStatus(done, total, is_running=False, result=result)
+            answer = (self.path / "out").read_text(encoding="utf-8").splitlines()[-1]
+            self._final = EstimateStatus(done, total, is_running=False, result=json.loads(answer))
         else:
             said = [line for line in lines if line.startswith("fer estimate: ")]
             why = said[-1].removeprefix("fer estimate: ") if said else "the process that measured has ended"

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 SLOW_MS = 180_000
 """A run imports torch before it begins, on a machine that may do much else."""
 NUM_IMAGES = 400
-NUM_EPOCHS = 60
+NUM_EPOCHS = 75
 """Enough not to end before a slow browser has come back to it."""
 
 
