@@ -75,10 +75,10 @@ def get_started(run: Run) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) else None
 
 
-def order_by_interest(run: Run) -> tuple[bool, float]:
-    """Sort key: active ones first, for they are what a person looks for; then the newest."""
+def order_by_interest(run: Run) -> tuple[bool, int, float]:
+    """Sort key: what runs comes first, then the queue in its order, then the newest."""
     started = get_started(run)
-    return not run.is_active, -started.timestamp() if started else 0.0
+    return not run.is_active, run.queue_position or 0, -started.timestamp() if started else 0.0
 
 
 def get_progress(run: Run) -> float:

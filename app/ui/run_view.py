@@ -159,7 +159,7 @@ def _render_results(run: Run, workspace: Workspace) -> None:
     elif run.is_active:
         empty_state(
             "The first epoch is under way" if run.state != "queued" else "Not begun yet",
-            "Curves appear when it is done; this page follows by itself. You can close it, too.",
+            "Curves appear after its first epoch; this page follows by itself. You can close it, too.",
             icon=":material/show_chart:",
         )
     with st.expander("Log", icon=":material/article:"), error_boundary():

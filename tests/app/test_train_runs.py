@@ -128,8 +128,10 @@ def test_the_start_is_in_the_name_or_in_the_status(tmp_path):
 def test_active_runs_come_first_then_the_newest(tmp_path):
     old = _run(tmp_path, "20250101T000000-a", "finished")
     new = _run(tmp_path, "20260101T000000-a", "failed")
-    active = _run(tmp_path, "20240101T000000-a", "queued")
-    assert sorted([old, new, active], key=order_by_interest) == [active, new, old]
+    active = _run(tmp_path, "20240101T000000-a", "running")
+    second, first = (Run(tmp_path / f"2026010{n}T000000-b", "queued", {}, {}, (), n) for n in (2, 1))
+    ordered = [active, first, second, new, old]
+    assert sorted([old, second, new, first, active], key=order_by_interest) == ordered
 
 
 def test_a_queued_run_tells_its_place(tmp_path):
