@@ -1,5 +1,11 @@
 """Starting a new run and taking up an old one."""
 
+import os
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import parse_flag_from_env
+
 from fer_core.config import TrainConfig, config_from_dict, dump_config
 from fer_core.data.builtin import open_dataset
 from fer_core.errors import RunError
@@ -23,6 +29,7 @@ def start_run(
     Raises:
         FerError: the configuration or the data set does not work; nothing was written then.
     """
+    _join_processes()
     task = prepare_task(config, open_dataset(config.data.dataset, workspace), workspace)
     name = name or new_run_name(config.model.name, config.data.dataset)
     if not is_first_process():
@@ -63,6 +70,7 @@ def open_run(writer: RunWriter, workspace: Workspace, *, observer: Observer | No
     """
     run = load_run(writer.folder)
     config = config_from_dict(run.config)
+    _join_processes()
     is_saved = (run.folder / LAST_FOLDER / STATE_FILE).is_file()
     dataset = open_dataset(config.data.dataset, workspace)
     task = prepare_task(config, dataset, None if is_saved else workspace)
@@ -77,6 +85,17 @@ def open_run(writer: RunWriter, workspace: Workspace, *, observer: Observer | No
         writer.update_meta(**_describe_task(task))
         writer.truncate_records(0)
     return trainer
+
+
+def _join_processes() -> None:
+    """Meet the other processes of this training, before anything asks accelerate for its device.
+
+    Without a GPU it has to be told so: otherwise each process takes itself for the only one.
+    """
+    is_shared = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    PartialState(
+        cpu=parse_flag_from_env("ACCELERATE_USE_CPU") or (is_shared and not torch.accelerator.is_available())
+    )
 
 
 def _describe_task(task: Task) -> dict[str, object]:
