@@ -174,7 +174,7 @@ def _find_ahead(name: str, workspace: Workspace, request: DeviceRequest) -> list
     host = get_host()
     holders = [
         run.name
-        for run in list_runs(workspace)
+        for run in sorted(list_runs(workspace), key=get_ticket)
         if run.state in ("running", "stopping")
         and run.status.get("host") == host
         and set(run.status.get("locks") or ()) & set(request.candidates)
