@@ -92,7 +92,7 @@ def _check_folder(run: Run) -> None:
 
 
 def _check_processes() -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30  # the last of them may still be on its way out
     while children := psutil.Process().children(recursive=True):
         assert time.monotonic() < end, f"left behind: {[(child.pid, child.status()) for child in children]}"
         time.sleep(0.05)
