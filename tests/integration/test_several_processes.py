@@ -1,0 +1,78 @@
+"""Two processes that share every batch learn what one does alone."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from fer_core.config import (
+    DataConfig,
+    LogConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TrainConfig,
+    dump_config,
+    load_augment_policy,
+)
+from fer_core.data.builtin import write_schematic_faces
+from fer_core.runs.reader import load_run
+
+# No random changes, dropout or batch normalisation: what is left must not depend on how a batch is shared.
+CONFIG = TrainConfig(
+    data=DataConfig(dataset="faces"),
+    model=ModelConfig(name="vit", arguments={"width": 32, "depth": 2, "num_heads": 2}),
+    augment=load_augment_policy("none"),
+    optimizer=OptimizerConfig(name="adamw", learning_rate=1e-3),
+    log=LogConfig(tensorboard=False),
+    epochs=1,
+    batch_size=32,
+    precision="fp32",
+    threads=1,
+)
+
+
+def train(workspace, path, name, *options):
+    command = [
+        sys.executable,
+        "-m",
+        "fer_core",
+        "train",
+        "--config-file",
+        str(path),
+        "--name",
+        name,
+        *options,
+    ]
+    environment = os.environ | {"FER_WORKSPACE": str(workspace.root)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    return load_run(workspace.run(name))
+
+
+def test_two_processes_equal_one(workspace, tmp_path):
+    write_schematic_faces(workspace, "faces", num_images=325)  # an odd validation split: its end is padded
+    path = tmp_path / "config.toml"
+    path.write_text(dump_config(CONFIG))
+    alone = train(workspace, path, "alone")
+    shared = train(workspace, path, "shared", "--num-processes", "2")
+    assert shared.state == "finished"
+    (one,), (two,) = alone.load_metrics(), shared.load_metrics()
+    assert two["train_loss"] == pytest.approx(one["train_loss"], abs=1e-5)
+    for key in ("valid_accuracy", "valid_macro_f1", "valid_balanced_accuracy", "valid_n", "train_accuracy"):
+        assert two[key] == one[key], key
+    assert two["valid_loss"] == pytest.approx(one["valid_loss"], abs=1e-5)
+    confusions = [
+        json.loads((run.folder / "validation.json").read_text())["confusion"] for run in (alone, shared)
+    ]
+    assert confusions[0] == confusions[1]
+
+
+def test_batch_that_can_not_be_shared_is_refused(workspace, tmp_path):
+    write_schematic_faces(workspace, "faces", num_images=320)
+    path = tmp_path / "config.toml"
+    path.write_text(dump_config(dataclasses.replace(CONFIG, batch_size=33)))
+    with pytest.raises(AssertionError, match="multiple of num_processes, 2"):
+        train(workspace, path, "odd", "--num-processes", "2")
