@@ -51,3 +51,37 @@ def compute_ece(probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, num_bins
     bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
     gaps = np.bincount(bins, weights=correct - confidence, minlength=num_bins)
     return float(np.abs(gaps).sum() / len(chances))
+
+
+def rescale_probabilities(probabilities: npt.ArrayLike, factor: float) -> npt.NDArray[np.float64]:
+    """Probabilities as they would be with every logit multiplied by `factor`, N x K.
+
+    Logits are known from probabilities but for a constant a row, which the softmax ignores.
+
+    Args:
+        probabilities: N x K.
+        factor: old temperature / new temperature.
+    """
+    from scipy.special import softmax
+
+    logits = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), 1e-30, 1))
+    rescaled: npt.NDArray[np.float64] = softmax(factor * logits, axis=1)
+    return rescaled
+
+
+def cross_fit_temperature(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Probabilities calibrated on other images than they are judged on, N x K.
+
+    The images with even and odd positions are two halves; each is rescaled by the temperature fitted on the
+    other. A single image stays as it is.
+    """
+    chances = np.asarray(probabilities, dtype=np.float64)
+    truth = np.asarray(labels, dtype=np.int64)
+    if len(chances) < 2:
+        return chances
+    logits = np.log(np.clip(chances, 1e-30, 1))
+    calibrated = np.empty_like(chances)
+    for own in (0, 1):
+        temperature = fit_temperature(logits[1 - own :: 2], truth[1 - own :: 2])
+        calibrated[own::2] = rescale_probabilities(chances[own::2], 1 / temperature)
+    return calibrated

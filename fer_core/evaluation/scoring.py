@@ -13,6 +13,20 @@ from fer_core.data.batches import iterate_batches, load_batch, normalise
 from fer_core.types import Float32Array, UInt8Array
 
 
+class FlipAveraged(nn.Module):
+    """A model that answers with the mean of its logits for an image and for its mirror image."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Wrap `model`."""
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return N x K logits of N x C x H x W images."""
+        logits: torch.Tensor = (self.model(x) + self.model(x.flip(3))) / 2
+        return logits
+
+
 @torch.inference_mode()
 def compute_logits(
     model: nn.Module,

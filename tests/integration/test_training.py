@@ -98,7 +98,7 @@ def test_evaluation_reproduces_the_run_and_itself(faces):
     assert first.scores.accuracy == entry.info.metrics[0]["accuracy"]
     save_evaluation(first, faces.run("run"))
     report = json.loads((faces.run("run") / "report.json").read_text())
-    assert report["scores"]["n"] == len(first.predictions)
+    assert report["n"] == len(first.predictions)
     right = (first.predictions["truth"] == first.predictions["prediction"]).mean()
     assert right == pytest.approx(first.scores.accuracy)
 

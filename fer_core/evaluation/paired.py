@@ -1,0 +1,204 @@
+"""Whether a difference between two models on the same images is real, in numbers and in words."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_core.errors import DataError
+from fer_core.evaluation.bootstrap import NUM_RESAMPLES, Terms, compute_point, iterate_resamples
+from fer_core.evaluation.figures import CONFIDENCE, Figure, summarise_samples
+from fer_core.evaluation.predictions import Predictions
+
+ALPHA: float = 1 - CONFIDENCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McNemar:
+    """McNemar's exact test on the images that exactly one of two models gets right."""
+
+    only_first: int
+    """Images that only the first model gets right."""
+    only_second: int
+    both: int
+    neither: int
+    p_value: float
+    """Two-sided; 1 where the models never differ."""
+
+
+def compute_mcnemar(first_right: npt.ArrayLike, second_right: npt.ArrayLike) -> McNemar:
+    """McNemar's test with the exact binomial distribution (McNemar, 1947; Dietterich, 1998).
+
+    Args:
+        first_right: N, whether the first model is right on each image.
+        second_right: N, the second on the same images.
+
+    Raises:
+        DataError: not the same number of images.
+
+    Examples:
+        >>> compute_mcnemar([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0]).p_value
+        0.0625
+    """
+    from scipy.stats import binomtest
+
+    first, second = np.asarray(first_right, dtype=bool), np.asarray(second_right, dtype=bool)
+    if first.shape != second.shape or first.ndim != 1:
+        raise DataError(f"can't pair {first.shape} with {second.shape} images; expected the same images")
+    only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
+    differing = only_first + only_second
+    p_value = binomtest(only_first, differing).pvalue if differing else 1.0
+    return McNemar(
+        only_first=only_first,
+        only_second=only_second,
+        both=int((first & second).sum()),
+        neither=int((~first & ~second).sum()),
+        p_value=float(p_value),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedResult:
+    """A model against a baseline on the same images."""
+
+    key: str
+    baseline: str
+    n: int
+    mcnemar: McNemar
+    adjusted_p: float
+    """McNemar's p after Holm's correction for all comparisons made at once."""
+    num_comparisons: int
+    differences: Mapping[str, Figure]
+    """Model minus baseline, with the interval of the paired bootstrap, by figure."""
+
+    @property
+    def is_real(self) -> bool:
+        """Whether both the test and the interval of the accuracy say that the models differ."""
+        accuracy = self.differences["accuracy"]
+        return self.adjusted_p < ALPHA and (accuracy.low > 0 or accuracy.high < 0)
+
+    def describe(self) -> str:
+        """The finding in words, for a person who does not read p-values every day."""
+        accuracy = self.differences["accuracy"]
+        points = 100 * accuracy.value
+        test = self.mcnemar
+        changed = test.only_first + test.only_second
+        if changed == 0:
+            return (
+                f"{self.key} and {self.baseline} are right on exactly the same of {self.n:,} images: "
+                "there is no difference in accuracy to test."
+            )
+        correction = f", Holm for {self.num_comparisons} comparisons" if self.num_comparisons > 1 else ""
+        evidence = (
+            f"they disagree in being right on {changed:,} of {self.n:,} images, where {self.key} is right on "
+            f"{test.only_second:,} and {self.baseline} on {test.only_first:,} (McNemar exact "
+            f"p {format_p(self.adjusted_p)}{correction}; 95 % interval of the difference "
+            f"{100 * accuracy.low:+.2f} to {100 * accuracy.high:+.2f} points)"
+        )
+        if self.is_real:
+            direction = "better" if points > 0 else "worse"
+            return (
+                f"The difference is real: {self.key} is {abs(points):.2f} points of accuracy {direction} "
+                f"than {self.baseline}; {evidence}."
+            )
+        return (
+            f"The difference of {points:+.2f} points of accuracy between {self.key} and {self.baseline} may "
+            f"be chance: {evidence}. Do not claim that either is better on these images alone."
+        )
+
+
+def format_p(p_value: float) -> str:
+    """A p-value as papers print it: `= 0.034`, `< 0.001`.
+
+    Examples:
+        >>> format_p(0.03412), format_p(1e-9)
+        ('= 0.034', '< 0.001')
+    """
+    return "< 0.001" if p_value < 0.001 else f"= {p_value:.3f}"
+
+
+def adjust_holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (Holm, 1979): p-values valid for all comparisons together.
+
+    Examples:
+        >>> adjust_holm([0.04, 0.01, 0.03])
+        [0.06, 0.03, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[int(index)] = highest
+    return adjusted
+
+
+def compare_with_baseline(
+    predictions: Mapping[str, Predictions],
+    baseline: str,
+    *,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> list[PairedResult]:
+    """Compare every model with one of them; all must hold the same images and classes in the same order.
+
+    The bootstrap draws the same images for all models, so the interval is that of the paired difference.
+
+    Args:
+        predictions: aligned predictions by key (`fer_core.evaluation.comparison.align`).
+        baseline: a key of them.
+        num_resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Raises:
+        DataError: not the same images.
+    """
+    first = predictions[baseline]
+    others = [key for key in predictions if key != baseline]
+    for key in others:
+        if not np.array_equal(predictions[key].rows, first.rows):
+            raise DataError(f"{key!r} and {baseline!r} do not hold the same images; align them first")
+    terms = {key: Terms(item, with_areas=False) for key, item in predictions.items()}
+    points = {key: compute_point(item) for key, item in terms.items()}
+    blocks: dict[str, list[dict[str, npt.NDArray[np.floating]]]] = {key: [] for key in terms}
+    for weights in iterate_resamples(len(first), num_resamples, seed=seed):
+        for key, item in terms.items():
+            blocks[key].append(item.compute(weights))
+    samples = {
+        key: {name: np.concatenate([block[name] for block in parts]) for name in points[key]}
+        for key, parts in blocks.items()
+        if parts
+    }
+    results = []
+    for key in others:
+        test = compute_mcnemar(first.is_right, predictions[key].is_right)
+        differences = {
+            name: summarise_samples(
+                points[key][name] - points[baseline][name],
+                samples[key][name] - samples[baseline][name] if samples else np.zeros(0),
+                n=len(first),
+                reason="undefined for at least one of the two",
+            )
+            for name in points[key]
+            if name in points[baseline]
+        }
+        results.append(
+            PairedResult(
+                key=key,
+                baseline=baseline,
+                n=len(first),
+                mcnemar=test,
+                adjusted_p=test.p_value,
+                num_comparisons=len(others),
+                differences=differences,
+            )
+        )
+    adjusted = adjust_holm([item.mcnemar.p_value for item in results])
+    return [replace(item, adjusted_p=p_value) for item, p_value in zip(results, adjusted, strict=True)]
+
+
+def is_difference_clear(figure: Figure) -> bool:
+    """Whether the interval of a difference leaves zero out."""
+    return not math.isnan(figure.low) and (figure.low > 0 or figure.high < 0)

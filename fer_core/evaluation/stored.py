@@ -1,0 +1,102 @@
+"""Evaluation reports on disk: where they lie, and reading them only when they can be trusted. No torch."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from fer_core.checkpoint import CheckpointEntry
+from fer_core.errors import DataError, RunError
+from fer_core.evaluation.measure import Report
+from fer_core.evaluation.predictions import Predictions
+from fer_core.io import atomic_path, read_json, sha256_file, write_json
+from fer_core.runs.layout import PREDICTIONS_FILE, REPORT_FILE
+from fer_core.workspace import Workspace
+
+EVALUATIONS_FOLDER: Final[str] = "evaluations"
+DEFAULT_SPLIT: Final[str] = "valid"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvaluation:
+    """A report with the predictions that it was computed from."""
+
+    key: str
+    """What the model is called: a run's name or a shipped checkpoint's."""
+    report: Report
+    predictions: Predictions
+
+
+def locate_report(
+    entry: CheckpointEntry, workspace: Workspace, *, dataset: str, split: str, tta: str = "none"
+) -> Path:
+    """Folder of a report.
+
+    A run's report on the validation split of its own data set lies in the run's folder, every other one in
+    `evaluations/<data set>-<split>` of it. Reports of shipped checkpoints lie in the workspace, since what
+    ships is not written to; those of a checkpoint folder elsewhere lie beside it.
+    """
+    is_own = dataset == entry.info.data.get("name") and split == DEFAULT_SPLIT and tta == "none"
+    part = f"{dataset}-{split}" + ("" if tta == "none" else f"-{tta}")
+    folder = entry.folder.resolve()
+    if folder.parent.parent == workspace.runs.resolve():
+        return folder.parent if is_own else folder.parent / EVALUATIONS_FOLDER / part
+    if folder.parent == workspace.checkpoints.resolve():
+        return workspace.root / EVALUATIONS_FOLDER / folder.name / part
+    return folder if is_own else folder / EVALUATIONS_FOLDER / part
+
+
+def save_report(report: Report, predictions: Predictions, folder: Path) -> Report:
+    """Write predictions.parquet, then report.json with its checksum; returns the report as written.
+
+    A crash between the two leaves a pair that `load_evaluation` refuses, never a mixed one that it reads.
+    """
+    with atomic_path(folder / PREDICTIONS_FILE) as temporary:
+        predictions.to_frame().to_parquet(temporary, index=False)
+        checksum = sha256_file(temporary)
+    written = replace(report, predictions_sha256=checksum)
+    write_json(folder / REPORT_FILE, written.to_dict())
+    return written
+
+
+def load_report(folder: Path) -> Report:
+    """Read report.json.
+
+    Raises:
+        RunError: missing, damaged, or of another version of the program.
+    """
+    path = folder / REPORT_FILE
+    return Report.from_dict(read_json(path, RunError), source=str(path))
+
+
+def load_evaluation(folder: Path, key: str, *, weights_sha256: str | None = None) -> StoredEvaluation:
+    """Read report.json and predictions.parquet.
+
+    Args:
+        folder: where they lie.
+        key: name of the model, for messages and tables.
+        weights_sha256: checksum of the weights that it must be about; None to take any.
+
+    Raises:
+        RunError: missing or damaged, the two do not go together, or they are about other weights.
+    """
+    report = load_report(folder)
+    path = folder / PREDICTIONS_FILE
+    if weights_sha256 is not None and report.subject.weights_sha256 != weights_sha256:
+        raise RunError(
+            f"the report of {key!r} is about weights {report.subject.weights_sha256[:12]}, but the model now "
+            f"has {weights_sha256[:12]}; evaluate it again"
+        )
+    if not path.is_file():
+        raise RunError(f"{path} is missing; evaluate {key!r} again")
+    if sha256_file(path) != report.predictions_sha256:
+        raise RunError(
+            f"{path} is not the file that {REPORT_FILE} beside it describes (an evaluation was cut short, or "
+            f"one of them was exchanged); evaluate {key!r} again"
+        )
+    try:
+        predictions = Predictions.from_frame(pd.read_parquet(path), report.classes)
+    except (OSError, ValueError, DataError) as cause:
+        raise RunError(f"{path} can't be used: {cause}; evaluate {key!r} again") from cause
+    return StoredEvaluation(key, report, predictions)

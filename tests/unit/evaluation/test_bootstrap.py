@@ -1,0 +1,164 @@
+"""Every figure against scikit-learn and SciPy, on random and on degenerate predictions."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
+from sklearn import metrics as reference
+
+from fer_core.evaluation.bootstrap import Terms, compute_point, compute_samples, iterate_resamples
+from fer_core.evaluation.calibration import compute_ece
+from fer_core.evaluation.measure import build_report
+from tests.unit.evaluation.makers import NAMES, make_predictions, make_random, make_subject
+
+LABELS = [0, 1, 2]
+
+
+@st.composite
+def predictions(draw, max_images=25):
+    """Random, tied, perfect, all wrong, of one class or of one image: whatever comes up."""
+    count = draw(st.integers(1, max_images))
+    labels = draw(st.lists(st.integers(0, 2), min_size=count, max_size=count))
+    # Few distinct scores, so that ties are common.
+    scores = draw(st.lists(st.tuples(*[st.integers(1, 5)] * 3), min_size=count, max_size=count))
+    chances = np.array(scores, dtype=float)
+    return make_predictions(labels, chances / chances.sum(axis=1, keepdims=True))
+
+
+def quietly(function, *arguments, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function(*arguments, **options)
+
+
+def check_against_scikit_learn(data, figures):
+    truth, predicted, chances = data.labels, data.predicted, data.probabilities
+    present = np.unique(truth)
+
+    def check(name, expected):
+        assert figures[name] == pytest.approx(float(expected), abs=1e-9, nan_ok=True), name
+
+    check("accuracy", reference.accuracy_score(truth, predicted))
+    recall = quietly(reference.recall_score, truth, predicted, labels=present, average="macro")
+    check("balanced_accuracy", recall)
+    check("macro_f1", quietly(reference.f1_score, truth, predicted, labels=present, average="macro"))
+    check("weighted_f1", quietly(reference.f1_score, truth, predicted, labels=LABELS, average="weighted"))
+    check("log_loss", reference.log_loss(truth, chances, labels=LABELS))
+    kappa = quietly(reference.cohen_kappa_score, truth, predicted)
+    if len(set(truth.tolist()) | set(predicted.tolist())) > 1:
+        check("kappa", kappa)
+    else:
+        assert math.isnan(figures["kappa"])
+    if len(present) > 1 and len(np.unique(predicted)) > 1:
+        check("mcc", reference.matthews_corrcoef(truth, predicted))
+    else:
+        assert math.isnan(figures["mcc"])
+    parts = quietly(
+        reference.precision_recall_fscore_support, truth, predicted, labels=LABELS, zero_division=np.nan
+    )
+    for index, name in enumerate(NAMES):
+        for kind, values in zip(("precision", "recall", "f1"), parts, strict=False):
+            check(f"{kind}.{name}", values[index])
+        positive = truth == index
+        if positive.any():
+            check(f"average_precision.{name}", reference.average_precision_score(positive, chances[:, index]))
+        else:
+            assert math.isnan(figures[f"average_precision.{name}"])
+        if positive.any() and not positive.all():
+            check(f"roc_auc.{name}", reference.roc_auc_score(positive, chances[:, index]))
+        else:
+            assert math.isnan(figures[f"roc_auc.{name}"])
+    check("ece", compute_ece(chances, truth))
+
+
+@given(predictions())
+@settings(max_examples=150, deadline=None)
+def test_every_figure_equals_scikit_learn(data):
+    check_against_scikit_learn(data, compute_point(Terms(data)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "predicted"),
+    [
+        ([0, 0, 0], [0, 0, 0]),  # one class, perfect
+        ([0, 1, 2], [0, 1, 2]),  # perfect
+        ([0, 1, 2], [1, 2, 0]),  # all wrong
+        ([0, 0, 1], [2, 2, 2]),  # an absent class is all that is predicted
+        ([1], [1]),
+        ([1], [0]),
+    ],
+)
+def test_degenerate_predictions(labels, predicted):
+    data = make_predictions(labels, np.eye(3)[predicted] * 0.94 + 0.02)
+    check_against_scikit_learn(data, compute_point(Terms(data)))
+
+
+def test_top_two_equals_scikit_learn_and_ties_go_to_the_first_class():
+    data = make_random(80)
+    expected = reference.top_k_accuracy_score(data.labels, data.probabilities, k=2, labels=LABELS)
+    assert compute_point(Terms(data))["top2_accuracy"] == pytest.approx(expected)
+    tied = make_predictions([0, 1, 2], np.full((3, 3), 1 / 3))
+    assert compute_point(Terms(tied))["top2_accuracy"] == pytest.approx(2 / 3)
+
+
+def test_distances_to_the_annotators_equal_scipy():
+    shares = np.array([[1, 0, 0], [0.5, 0.5, 0], [np.nan] * 3, [0.2, 0.3, 0.5]])
+    chances = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.2, 0.6], [0.2, 0.3, 0.5]])
+    data = make_predictions([0, 1, 2, 2], chances, annotators=shares, agreement=np.array([1, 0.5, 0.7, 0.9]))
+    figures = compute_point(Terms(data))
+    known = [0, 1, 3]
+    assert figures["kl_divergence"] == pytest.approx(np.mean([entropy(shares[i], chances[i]) for i in known]))
+    distances = [jensenshannon(shares[i], chances[i], base=2) for i in known]
+    assert figures["js_distance"] == pytest.approx(np.mean(distances))
+    assert figures["agreement.all agree"] == 1
+    assert figures["agreement.60 to 80 %"] == 1
+    report = build_report(data, make_subject(), num_resamples=20)
+    assert report.figures["kl_divergence"].n == 3
+    assert report.figures["agreement.up to 60 %"].n == 1
+
+
+def test_resamples_are_the_figures_of_the_drawn_images():
+    """The weights mean what they say: a resample equals scoring the images it drew, one by one."""
+    data = make_random(40, skill=0.7)
+    terms = Terms(data)
+    weights = next(iter(iterate_resamples(40, 5)))
+    assert (weights.sum(axis=0) == 40).all()
+    samples = terms.compute(weights)
+    for column in range(5):
+        drawn = np.repeat(np.arange(40), weights[:, column].astype(int))
+        again = make_predictions(data.labels[drawn], data.probabilities[drawn], rows=np.arange(40))
+        for name, value in compute_point(Terms(again)).items():
+            assert samples[name][column] == pytest.approx(value, abs=2e-5, nan_ok=True), name
+
+
+def test_the_interval_of_an_accuracy_is_that_of_the_binomial():
+    data = make_predictions([0] * 400, np.eye(3)[[0] * 300 + [1] * 100] * 0.94 + 0.02)
+    figure = build_report(data, make_subject()).figures["accuracy"]
+    assert figure.value == 0.75
+    half = 1.96 * math.sqrt(0.75 * 0.25 / 400)
+    assert figure.low == pytest.approx(0.75 - half, abs=0.006)
+    assert figure.high == pytest.approx(0.75 + half, abs=0.006)
+    assert compute_samples(Terms(data, with_areas=False), 0) == {}
+
+
+def test_undefined_figures_say_why():
+    data = make_predictions([0], [[0.9, 0.05, 0.05]])
+    figures = build_report(data, make_subject(), num_resamples=50).figures
+    for name, words in {
+        "recall.fear": "no image shows fear",
+        "precision.fear": "never predicted",
+        "roc_auc.anger": "of other classes",
+        "roc_auc": "only one class",
+        "kappa": "one and the same class",
+        "kl_divergence": "no annotators' votes",
+        "agreement.all agree": "no votes are known",
+    }.items():
+        assert math.isnan(figures[name].value), name
+        assert words in figures[name].reason
+    assert all(figure.is_defined or figure.reason for figure in figures.values())
+    assert (figures["accuracy"].low, figures["accuracy"].high) == (1, 1)
