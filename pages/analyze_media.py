@@ -11,7 +11,7 @@ from app.ui.state import Key
 from app.ui.style import choose_style
 from app.ui.video_view import render_video_part
 from fer_core.checkpoint import CheckpointEntry
-from fer_core.inference.images import IMAGE_SUFFIXES
+from fer_core.images import IMAGE_SUFFIXES
 from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.sample import SAMPLE_CREDIT, sample_path
 from fer_core.workspace import Workspace

@@ -14,7 +14,7 @@ from app.ui.messages import empty_state, escape_markdown
 from app.ui.models import detector_title
 from app.ui.pictures import Picture, PictureResult
 from app.ui.state import Key
-from fer_core.inference.images import load_image
+from fer_core.images import load_image
 from fer_core.inference.overlay import UNCERTAIN, OverlayStyle, draw_overlay, shown_label
 from fer_core.inference.pipeline import compute_rows, export_json
 from fer_core.types import FaceResult, UInt8Array

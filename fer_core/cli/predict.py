@@ -114,7 +114,7 @@ def _writing(target: Path) -> Iterator[None]:
 
 
 def _list_files(pictures: tuple[Path, ...]) -> list[Path]:
-    from fer_core.inference.images import IMAGE_SUFFIXES
+    from fer_core.images import IMAGE_SUFFIXES
 
     files: list[Path] = []
     for path in pictures:
@@ -150,7 +150,7 @@ def _build_pipeline(model: str | None, detector: str | None, device: str) -> "Fa
 
 
 def _load(path: Path) -> "UInt8Array":
-    from fer_core.inference.images import load_image
+    from fer_core.images import load_image
 
     return load_image(path)
 

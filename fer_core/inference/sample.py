@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from fer_core.errors import MediaError
-from fer_core.inference.images import load_image
+from fer_core.images import load_image
 from fer_core.types import UInt8Array
 
 SAMPLE_CREDIT: Final[str] = "Eileen Collins, NASA, public domain (from scikit-image)"

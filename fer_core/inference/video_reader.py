@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from fer_core.errors import ConfigError, MediaError
-from fer_core.inference.images import MIN_SIDE_PX
+from fer_core.images import MIN_SIDE_PX
 from fer_core.types import UInt8Array
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ import pytest
 
 from fer_core.checkpoint import FramingSpec
 from fer_core.errors import ConfigError, FerError
+from fer_core.images import load_image
 from fer_core.inference.crop import compute_square
 from fer_core.inference.detectors import (
     DETECTORS,
@@ -15,7 +16,6 @@ from fer_core.inference.detectors import (
     default_detector,
     merge_boxes,
 )
-from fer_core.inference.images import load_image
 from fer_core.inference.sample import load_sample
 from fer_core.inference.weights import YUNET, weights_path
 from fer_core.types import FaceBox

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fer_core.errors import MediaError
-from fer_core.inference.images import MAX_PIXELS, load_image
+from fer_core.images import MAX_PIXELS, load_image
 from fer_core.inference.sample import load_sample
 
 
