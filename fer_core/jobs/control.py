@@ -259,7 +259,7 @@ def _check_data(config: TrainConfig, workspace: Workspace) -> None:
 def _check_batch(config: TrainConfig, num_processes: int) -> None:
     if config.batch_size % num_processes:
         raise ConfigError(
-            f"batch_size is {config.batch_size}; expected a multiple of the {num_processes} processes"
+            f"batch_size is {config.batch_size}; expected a multiple of num_processes, {num_processes}"
         )
 
 

@@ -53,7 +53,7 @@ def test_list_show_tag_note_log_delete(resting, capsys, monkeypatch):
         (["runs", "tag", "resting", "a,b"], ["comma"]),
         (["train", "--detach", "--no-wait"], ["--detach", "--no-wait"]),
         (["train", "--device", "cuda:99"], ["cuda:99", "cpu"]),
-        (["train", "--num-processes", "3", "--device", "cpu"], ["3 processes"]),
+        (["train", "--num-processes", "3", "--device", "cpu"], ["num_processes, 3"]),
     ],
 )
 def test_mistakes_are_answered_in_a_sentence(resting, capsys, arguments, words):

@@ -135,7 +135,7 @@ def test_bad_submissions_leave_no_trace(workspace):
         (bad, {}, "no data set 'nothing'"),
         (config, {"name": "../x"}, "can't be the name"),
         (config, {"device": "cuda:77"}, "cuda:77"),
-        (config, {"device": "cpu", "num_processes": 3}, "multiple of the 3 processes"),
+        (config, {"device": "cpu", "num_processes": 3}, "multiple of num_processes, 3"),
     ]:
         with pytest.raises(Exception, match=words):
             control.submit_run(wrong, workspace, **options)
