@@ -137,6 +137,17 @@ def test_two_runs_queue_and_a_killed_one_is_interrupted_and_can_be_resumed(open_
     page.get_by_role("button", name="Stop").click()
     _expect_state(page, "stopped")
 
+    page.get_by_role("button", name="All runs").click()
+    table = page.get_by_test_id("stDataFrame").locator(".dvn-scroller")
+    expect(table).to_be_visible()
+    _rest(page)
+    table.click(position={"x": 150, "y": 52})  # the first row: a canvas has no elements to ask for
+    expect(page).to_have_url(re.compile(r"train\?run=(one|two)$"))
+    expect(page.get_by_role("button", name="Clone with changes")).to_be_visible()
+    home = open_page()
+    home.get_by_role("link", name="one · stopped").click()
+    expect(home.get_by_role("heading", name="one", exact=True)).to_be_visible()
+
 
 def test_an_estimate_is_made_beside_the_form(open_page, dashboard_workspace):
     page = open_page("train")
