@@ -17,10 +17,13 @@ from fer_core.errors import FerError
 COMMANDS: Final[dict[str, str]] = {
     "import": "import a data set, or draw the built-in one",
     "train": "train a model",
+    "sweep": "search for good settings by many runs",
     "lr-find": "see which learning rate a configuration stands",
     "estimate": "see how long a training takes and how much memory it needs",
     "summary": "show the layers and the cost of a network",
     "evaluate": "score a checkpoint on a data set",
+    "compare": "put models side by side, and see whether their differences are real",
+    "explain": "see where on faces a model looked",
     "predict": "apparent expressions of the faces on a picture",
     "annotate": "draw apparent expressions into a video",
     "camera": "read a local camera and print what it shows",

@@ -1,0 +1,93 @@
+"""`fer sweep`: search for good settings by many short runs."""
+
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tyro.conf import Positional, arg
+
+from fer_core.cli.base_config import BaseOptions, read_base_config
+from fer_core.config import TrainConfig
+from fer_core.errors import ConfigError
+from fer_core.sweeps.store import Pruner
+from fer_core.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepCommand(BaseOptions):
+    """Make a sweep, or go on with one. Started several times, on one machine or many, it shares the work."""
+
+    name: Annotated[Positional[str], arg(metavar="NAME")] = ""
+    """Name of the sweep."""
+    space: Path | None = None
+    """TOML file with a `[space]` table of settings to vary; makes a new sweep."""
+    trials: int = 20
+    """Runs that this worker tries."""
+    pruner: Pruner = "median"
+    """Stop runs early that look bad: median, hyperband or none."""
+    storage: str = ""
+    """SQLAlchemy URL of the study, such as postgresql+psycopg://user@host/db; a local file if empty."""
+    device: str = ""
+    """Where to train, as for `fer train`."""
+    detach: bool = False
+    """Let the worker go on by itself and return."""
+    config: Annotated[TrainConfig, arg(name="")] = field(default_factory=TrainConfig)
+    """Settings that every trial begins with."""
+
+
+def parse(arguments: list[str]) -> int:
+    """Read the command line and work on the sweep."""
+    command = tyro.cli(
+        SweepCommand,
+        prog="fer sweep",
+        args=arguments,
+        default=SweepCommand(config=read_base_config(arguments)),
+    )
+    return sweep(command)
+
+
+def sweep(command: SweepCommand) -> int:
+    """Make or open the sweep, try settings and tell which were best."""
+    from fer_core.jobs.stopping import StopSignal
+    from fer_core.sweeps import SweepSettings, create_sweep, launch_worker, load_space, load_sweep, run_worker
+    from fer_core.sweeps.store import open_study
+
+    workspace = Workspace.default()
+    if not command.name:
+        raise ConfigError("name the sweep: fer sweep NAME --space FILE makes one, fer sweep NAME goes on")
+    if command.space is not None:
+        settings = SweepSettings(
+            base=command.config,
+            space=load_space(command.space),
+            pruner=command.pruner,
+            seed=command.config.seed,
+            storage=command.storage,
+        )
+        chosen = create_sweep(command.name, settings, workspace)
+    else:
+        chosen = load_sweep(command.name, workspace)
+    if command.detach:
+        launch_worker(chosen, workspace, num_trials=command.trials, device=command.device)
+        print(f"working on {chosen.folder}")
+        return 0
+    with StopSignal((signal.SIGINT, signal.SIGTERM)) as stop:
+        report = run_worker(
+            chosen,
+            workspace,
+            num_trials=command.trials,
+            device=command.device,
+            stop=stop,
+            on_trial=lambda number, state, score: print(
+                f"trial {number:3d}  {state:<8}  {'' if score is None else f'{score:.4f}'}", flush=True
+            ),
+        )
+    print(f"{report.num_finished} finished, {report.num_pruned} pruned, {report.num_failed} failed")
+    study = open_study(chosen)
+    if any(trial.state.name == "COMPLETE" for trial in study.trials):
+        best = study.best_trial
+        print(f"best: {best.user_attrs['run']}, {chosen.settings.base.monitor} {best.value:.4f}")
+        for name, value in best.params.items():
+            print(f"  {name} = {value}")
+    return 0
