@@ -23,6 +23,11 @@ class PageSpec:
     summary: str
     """One sentence: the tooltip in the navigation."""
 
+    @property
+    def url_path(self) -> str:
+        """Where Streamlit serves it, as in a link."""
+        return f"/{self.file.removesuffix('.py')}"
+
     def build(self) -> Page:
         """Make Streamlit's page, for the router and for links to it."""
         # Absolute: Streamlit resolves relative paths against app/, and the pages lie beside it.
@@ -34,6 +39,12 @@ TRAIN: Final[PageSpec] = PageSpec(
     "Train",
     ":material/model_training:",
     "Start training runs and watch them learn.",
+)
+TUNE: Final[PageSpec] = PageSpec(
+    "tune.py",
+    "Tune",
+    ":material/tune:",
+    "Search for good settings by many short runs.",
 )
 ANALYZE_MEDIA: Final[PageSpec] = PageSpec(
     "analyze_media.py",
@@ -54,6 +65,7 @@ def build_pages(home: Callable[[], None]) -> list[Page]:
     return [
         st.Page(home, title="Home", icon=":material/home:", url_path="home", default=True),
         TRAIN.build(),
+        TUNE.build(),
         ANALYZE_MEDIA.build(),
         LIVE_WEBCAM.build(),
     ]

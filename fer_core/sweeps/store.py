@@ -25,7 +25,7 @@ _ATTEMPTS: Final[int] = 5
 _RETRY_S: Final[float] = 0.2
 
 Pruner = Literal["median", "hyperband", "none"]
-_PRUNERS: Final[tuple[str, ...]] = ("median", "hyperband", "none")
+PRUNERS: Final[tuple[Pruner, ...]] = ("median", "hyperband", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,8 @@ class SweepSettings:
     """SQLAlchemy URL of the study, so that workers on many machines share it; empty is a file."""
 
     def __post_init__(self) -> None:
-        if self.pruner not in _PRUNERS:
-            raise ConfigError(f"pruner is {self.pruner!r}; expected one of {', '.join(_PRUNERS)}")
+        if self.pruner not in PRUNERS:
+            raise ConfigError(f"pruner is {self.pruner!r}; expected one of {', '.join(PRUNERS)}")
         check_space(self.base, self.space)
 
 

@@ -1,0 +1,32 @@
+"""Tune: search for good settings by many short runs."""
+
+import streamlit as st
+
+from app.ui.layout import page_header
+from app.ui.sweep_form import render_new_sweep
+from app.ui.sweep_view import render_sweep
+from fer_core.sweeps import list_sweeps
+from fer_core.workspace import Workspace
+
+
+def main() -> None:
+    page_header("Tune", "Let the program try **many settings** and see which of them matter.")
+    workspace = Workspace.default()
+    sweeps = [sweep.name for sweep in list_sweeps(workspace)]
+    if not sweeps:
+        st.info(
+            "There is no search yet. Choose below what may vary; every trial is an ordinary run, which you "
+            "can open on the Train page.",
+            icon=":material/tune:",
+        )
+        render_new_sweep(workspace)
+        return
+    with st.expander("New search", icon=":material/add:"):
+        render_new_sweep(workspace)
+    asked = st.query_params.get("sweep", "")
+    name = st.selectbox("Search", sweeps, index=sweeps.index(asked) if asked in sweeps else len(sweeps) - 1)
+    render_sweep(name, workspace)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The Tune page: before the first search, with one, and with wrong input."""
+
+import dataclasses
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.ui.sweep_form import build_space
+from fer_core import jobs
+from fer_core.config import load_preset
+from fer_core.errors import ConfigError
+from fer_core.sweeps import Choice, Range, SweepSettings, create_sweep, load_sweep, run_worker
+from fer_core.workspace import PROJECT_ROOT
+from tests.integration import sweep_support
+
+PAGE = str(PROJECT_ROOT / "pages" / "tune.py")
+
+
+def open_page():
+    page = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not page.exception
+    return page
+
+
+def test_before_the_first_search(app_workspace):
+    page = open_page()
+    assert "no search yet" in page.info[0].value
+    assert [button.label for button in page.button] == ["Start searching"]
+
+
+def test_a_new_search_starts_a_worker(app_workspace, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        "app.ui.sweep_form.launch_worker",
+        lambda sweep, workspace, num_trials: started.append((sweep, num_trials)),
+    )
+    page = open_page()
+    page.text_input[0].set_value("mine").run()
+    page.number_input[0].set_value(7).run()
+    page.button[0].click().run()
+    assert not page.exception
+    assert [(sweep.name, num_trials) for sweep, num_trials in started] == [("mine", 7)]
+    settings = load_sweep("mine", app_workspace).settings
+    assert settings.base.epochs == 4
+    assert settings.space["optimizer.learning_rate"] == Range(low=1e-4, high=1e-1, log=True)
+
+
+def test_a_wrong_name_is_said(app_workspace):
+    page = open_page()
+    page.text_input[0].set_value("../evil").run()
+    page.button[0].click().run()
+    assert not page.exception
+    assert "sweep" in page.error[0].value
+
+
+def test_a_search_with_trials(app_workspace, monkeypatch):
+    monkeypatch.setattr(jobs, "submit_run", sweep_support.submit_run)
+    monkeypatch.setattr(jobs, "stop_run", sweep_support.stop_run)
+    base = dataclasses.replace(load_preset("quick"), epochs=1)
+    space = {"optimizer.learning_rate": Range(low=1e-4, high=1.0, log=True)}
+    sweep = create_sweep("mine", SweepSettings(base=base, space=space), app_workspace)
+    run_worker(sweep, app_workspace, num_trials=4)
+    page = open_page()
+    metrics = {metric.label: metric.value for metric in page.metric}
+    assert metrics["State"] == "idle"
+    assert metrics["Finished"] == "4"
+    assert float(metrics["Best validation accuracy"]) > 0.1
+    assert len(page.dataframe[-1].value) == 4
+
+
+def test_rows_become_a_space():
+    rows = [
+        {"setting": "batch_size", "low": 16, "high": 64},
+        {"setting": "data.label_mode", "choices": "majority, crossentropy"},
+        {"setting": "deterministic"},
+        {"setting": "ema_decay", "choices": "0, 0.99"},
+    ]
+    assert build_space(rows) == {
+        "batch_size": Range(low=16, high=64),
+        "data.label_mode": Choice(choices=("majority", "crossentropy")),
+        "deterministic": Choice(choices=(False, True)),
+        "ema_decay": Choice(choices=(0.0, 0.99)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "nothing varies"),
+        ([{"setting": ""}], "names no setting"),
+        ([{"setting": "batch_size", "low": 16}], "both ends"),
+        ([{"setting": "batch_size", "choices": "a,b"}], "'a' is no int"),
+        ([{"setting": "batch_size", "low": 1, "high": 2}] * 2, "twice"),
+    ],
+)
+def test_rows_that_make_no_space(rows, message):
+    with pytest.raises(ConfigError, match=message):
+        build_space(rows)
