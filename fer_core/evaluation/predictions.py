@@ -82,7 +82,7 @@ class Predictions:
             raise DataError(f"classes {', '.join(self.classes)} are not {', '.join(classes)}")
         order = np.array([self.classes.index(name) for name in classes])
         places: Int64Array = np.argsort(order).astype(np.int64)
-        labels: Int64Array = places.take(self.labels)
+        labels: Int64Array = places[self.labels]
         return Predictions(
             classes=tuple(classes),
             rows=self.rows,
@@ -129,7 +129,7 @@ class Predictions:
         return cls(
             classes=tuple(classes),
             rows=frame["row"].to_numpy(np.int64),
-            labels=labels.to_numpy(np.int64),
+            labels=np.array(labels.tolist(), dtype=np.int64),
             probabilities=frame[chances].to_numpy(np.float64),
             annotators=frame[shares].to_numpy(np.float64) if has_shares else None,
             agreement=frame["agreement"].to_numpy(np.float64) if "agreement" in frame else None,

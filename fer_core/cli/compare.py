@@ -1,0 +1,97 @@
+"""`fer compare`: models side by side, and whether their differences are real."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from fer_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from fer_core.evaluation.comparison import Comparison
+
+
+def main(
+    runs: Annotated[Positional[tuple[str, ...]], arg(metavar="RUN")],
+    *,
+    dataset: str = "",
+    split: str = "valid",
+    tta: Literal["none", "flip"] = "none",
+    html: Path | None = None,
+    latex: Path | None = None,
+    csv: Path | None = None,
+) -> int:
+    """Compare models that were evaluated with `fer evaluate RUN --save`; the first is the baseline.
+
+    Args:
+        runs: Two or more runs or shipped checkpoints.
+        dataset: Compare their evaluations on this data set; the one each was trained on, if not given.
+        split: Compare their evaluations on this split.
+        tta: Compare their evaluations with this test-time augmentation.
+        html: Write a self-contained HTML report.
+        latex: Write a LaTeX table.
+        csv: Write every figure as CSV.
+    """
+    from fer_core.errors import DataError
+    from fer_core.evaluation.comparison import compare, find_evaluation
+    from fer_core.evaluation.export import write_csv, write_html, write_latex
+    from fer_core.io import write_text
+
+    if len(runs) < 2:
+        raise DataError(f"expected two or more runs to compare, got {len(runs)}; `fer runs` lists them")
+    workspace = Workspace.default()
+    stored = [find_evaluation(run, workspace, dataset=dataset, split=split, tta=tta) for run in runs]
+    comparison = compare(stored, workspace)
+    _print_comparison(comparison)
+    for path, write in ((html, write_html), (latex, write_latex), (csv, write_csv)):
+        if path is not None:
+            write_text(path, write(comparison))
+            print(f"wrote {path}")
+    return 1 if comparison.refused else 0
+
+
+def _print_comparison(comparison: "Comparison") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from fer_core.evaluation.comparison import diff_configs, group_seeds
+    from fer_core.evaluation.export import describe_protocol, format_change
+    from fer_core.evaluation.figures import PERCENT_FIGURES, TITLES, describe_figure
+
+    print(describe_protocol(comparison))
+    console = Console()
+    whole = Table("figure", *(item.key for item in comparison.evaluations))
+    for name, title in TITLES.items():
+        whole.add_row(
+            title, *(describe_figure(name, item.report.figures[name]) for item in comparison.evaluations)
+        )
+    console.print(whole)
+    changes = Table(
+        "difference", *(item.key for item in comparison.results), title=f"Against {comparison.baseline}"
+    )
+    for name, title in TITLES.items():
+        if comparison.results and name in comparison.results[0].differences:
+            cells = [format_change(name, item.differences[name]) for item in comparison.results]
+            changes.add_row(title + (" (points)" if name in PERCENT_FIGURES else ""), *cells)
+    if comparison.results:
+        console.print(changes)
+    settings = diff_configs(comparison.configs)
+    if settings:
+        keys = list(next(iter(settings.values())))
+        table = Table("setting", *keys, title="Settings that differ")
+        for name, row in settings.items():
+            table.add_row(name, *("" if row[key] is None else str(row[key]) for key in keys))
+        console.print(table)
+    values = {
+        item.key: {name: item.report.figures[name].value for name in TITLES}
+        for item in comparison.evaluations
+    }
+    for group in group_seeds(comparison.configs, values):
+        print(
+            f"{len(group.keys)} seeds of one configuration ({', '.join(group.keys)}): accuracy "
+            f"{group.mean['accuracy']:.2%} ± {group.sd['accuracy']:.2%}"
+        )
+    for item in comparison.results:
+        print(item.describe())
+    for key, reason in comparison.refused.items():
+        print(f"{key} is left out: {reason}")

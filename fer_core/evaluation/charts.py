@@ -1,0 +1,301 @@
+"""Plotly figures of a comparison: the same on the page and in the exported report."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_core.evaluation.comparison import find_pareto
+from fer_core.evaluation.measure import Report, list_class_figures, normalise_confusion
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+MODEL_COLORS: Final[tuple[str, ...]] = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f",
+)  # fmt: skip
+"""Okabe and Ito's palette: told apart by colour-blind people too."""
+_MARGIN: Final[dict[str, int]] = {"l": 0, "r": 8, "t": 36, "b": 0}
+_LEGEND: Final[dict[str, Any]] = {"orientation": "h", "y": -0.25, "x": 0}
+
+
+def build_matrix(
+    report: Report, *, by: str = "truth", difference_to: Report | None = None, title: str = ""
+) -> "go.Figure":
+    """A confusion matrix of square markers: a click on one reports its cell (one on a heat map would not).
+
+    Args:
+        report: whose matrix.
+        by: `counts`, `truth` (rows sum to 1) or `prediction` (columns do): what the colour means.
+        difference_to: show this report's matrix minus that one's instead; classes in the same order.
+        title: above the matrix.
+    """
+    import plotly.graph_objects as go
+
+    counts = np.array(report.confusion)
+    shares = _to_colors(counts, by)
+    if difference_to is None:
+        text = [f"{value:,}" if value else "" for value in counts.ravel()]
+        colors, scale, limit = shares.ravel(), [[0, "rgba(0,114,178,0.08)"], [1, "#0072b2"]], (0.0, 1.0)
+        text_color = ["white" if value > 0.5 else "#888" for value in colors]
+    else:
+        change = counts - np.array(difference_to.confusion)
+        text = [f"{value:+,}" if value else "" for value in change.ravel()]
+        colors = (shares - _to_colors(np.array(difference_to.confusion), by)).ravel()
+        widest = max(0.05, float(np.abs(colors).max()))
+        scale, limit = [[0, "#0072b2"], [0.5, "rgba(128,128,128,0.12)"], [1, "#d55e00"]], (-widest, widest)
+        text_color = ["white" if abs(value) > 0.5 * widest else "#888" for value in colors]
+    rows, columns = np.divmod(np.arange(counts.size), len(report.classes))
+    names = np.array(report.classes)
+    figure = go.Figure(
+        go.Scatter(
+            x=names[columns],
+            y=names[rows],
+            mode="markers+text",
+            text=text,
+            textfont={"size": 11, "color": text_color},
+            customdata=np.stack([rows, columns], axis=1),
+            marker={
+                "symbol": "square",
+                "size": 34,
+                "color": colors,
+                "colorscale": scale,
+                "cmin": limit[0],
+                "cmax": limit[1],
+            },
+            hovertemplate="truth %{y}, predicted %{x}<br>%{text} images<extra></extra>",
+        )
+    )
+    axis: dict[str, Any] = {"fixedrange": True, "showgrid": False, "zeroline": False, "type": "category"}
+    side = 38 * len(names)
+    figure.update_layout(
+        title={"text": title, "font": {"size": 14}},
+        height=side + 130,
+        margin={**_MARGIN, "t": 40},
+        xaxis={**axis, "title": {"text": "predicted"}, "tickangle": -45, "categoryarray": list(names)},
+        yaxis={
+            **axis,
+            "title": {"text": "truth"},
+            "autorange": "reversed",
+            "ticksuffix": " ",
+            "categoryarray": list(names),
+        },
+        dragmode=False,
+        clickmode="event+select",
+    )
+    return figure
+
+
+def _to_colors(counts: npt.NDArray[Any], by: str) -> npt.NDArray[np.float64]:
+    if by == "counts":
+        return counts.astype(np.float64) / max(1, int(counts.max()))
+    shares: npt.NDArray[np.float64] = np.nan_to_num(normalise_confusion(counts, by=by))
+    return shares
+
+
+def build_class_bars(reports: Mapping[str, Report], kind: str = "recall", *, title: str = "") -> "go.Figure":
+    """Bars of one figure a class and model, with their intervals."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for key, color in zip(reports, _cycle(len(reports)), strict=True):
+        report = reports[key]
+        figures = list_class_figures(report, kind)
+        values = np.array([item.value for item in figures])
+        figure.add_bar(
+            name=key,
+            x=list(report.classes),
+            y=values,
+            marker_color=color,
+            error_y={
+                "type": "data",
+                "array": [item.high - item.value for item in figures],
+                "arrayminus": [item.value - item.low for item in figures],
+                "thickness": 1,
+                "width": 3,
+            },
+            customdata=[item.reason for item in figures],
+            hovertemplate="%{x}: %{y:.3f}<br>%{customdata}<extra>" + key + "</extra>",
+        )
+    figure.update_layout(
+        title={"text": title or kind, "font": {"size": 14}},
+        height=340,
+        barmode="group",
+        margin=_MARGIN,
+        legend=_LEGEND,
+        yaxis={"range": [0, 1.02], "fixedrange": True},
+        xaxis={"fixedrange": True},
+    )
+    return figure
+
+
+def build_overlay(reports: Mapping[str, Report], kind: str, class_name: str) -> "go.Figure":
+    """The ROC (`roc`) or precision-recall (`pr`) curves of one class, a model a line."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    area = "roc_auc" if kind == "roc" else "average_precision"
+    for key, color in zip(reports, _cycle(len(reports)), strict=True):
+        curve = reports[key].curves[kind][class_name]
+        value = reports[key].figures[f"{area}.{class_name}"].value
+        shape = "linear" if kind == "roc" else "vh"
+        figure.add_scatter(
+            x=curve["x"],
+            y=curve["y"],
+            name=f"{key} ({value:.3f})",
+            mode="lines",
+            line={"color": color, "shape": shape},
+        )
+    if kind == "roc":
+        figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_CHANCE, showlegend=False, hoverinfo="skip")
+    titles = ("false-positive rate", "true-positive rate") if kind == "roc" else ("recall", "precision")
+    name = "ROC (area)" if kind == "roc" else "Precision-recall (average precision)"
+    return _square(figure, f"{name}: {class_name}", *titles)
+
+
+_CHANCE: Final[dict[str, Any]] = {"color": "#999", "dash": "dot", "width": 1}
+
+
+def build_reliability(reports: Mapping[str, Report], variant: str = "as predicted") -> "go.Figure":
+    """Confidence against accuracy, a model a line; the diagonal is perfect calibration."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for key, color in zip(reports, _cycle(len(reports)), strict=True):
+        bins = reports[key].reliability[variant]
+        figure.add_scatter(
+            x=bins["confidence"],
+            y=bins["accuracy"],
+            name=key,
+            mode="lines+markers",
+            line={"color": color},
+            customdata=bins["n"],
+            hovertemplate="confidence %{x:.2f}, right %{y:.2f}<br>%{customdata:,} images<extra></extra>",
+        )
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_CHANCE, showlegend=False, hoverinfo="skip")
+    return _square(figure, f"Calibration, {variant}", "confidence", "accuracy")
+
+
+def _square(figure: "go.Figure", title: str, x_title: str, y_title: str) -> "go.Figure":
+    figure.update_layout(
+        title={"text": title, "font": {"size": 14}},
+        height=380,
+        margin=_MARGIN,
+        legend=_LEGEND,
+        xaxis={"title": {"text": x_title}, "range": [0, 1.01]},
+        yaxis={"title": {"text": y_title}, "range": [0, 1.01]},
+    )
+    return figure
+
+
+def build_cost_scatter(reports: Mapping[str, Report], cost: str = "latency_ms") -> "go.Figure":
+    """Accuracy against `latency_ms` or `num_parameters`, bubbles by size, with the Pareto line."""
+    import plotly.graph_objects as go
+
+    known = {key: item for key, item in reports.items() if getattr(item.subject, cost) is not None}
+    points = {
+        key: (float(getattr(item.subject, cost)), item.figures["accuracy"].value)
+        for key, item in known.items()
+    }
+    line = find_pareto(points)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[points[key][0] for key in line],
+        y=[points[key][1] for key in line],
+        mode="lines",
+        name="Pareto line",
+        line={"color": "#999", "dash": "dot", "shape": "hv"},
+        hoverinfo="skip",
+    )
+    colors = dict(zip(reports, _cycle(len(reports)), strict=True))
+    for key, report in known.items():
+        accuracy, megabytes = report.figures["accuracy"], report.subject.weights_bytes / 1e6
+        figure.add_scatter(
+            x=[points[key][0]],
+            y=[accuracy.value],
+            name=key,
+            mode="markers",
+            marker={"color": colors[key], "size": 10 + 6 * np.log10(1 + megabytes)},
+            error_y={
+                "type": "data",
+                "array": [accuracy.high - accuracy.value],
+                "arrayminus": [accuracy.value - accuracy.low],
+                "thickness": 1,
+            },
+            hovertemplate=f"%{{x:,.3g}}, %{{y:.2%}}<br>{megabytes:.1f} MB<extra>{key}</extra>",
+        )
+    titles = {"latency_ms": "ms a face", "num_parameters": "parameters"}
+    figure.update_layout(
+        title={"text": f"Accuracy against {titles[cost]}", "font": {"size": 14}},
+        height=380,
+        margin=_MARGIN,
+        legend=_LEGEND,
+        xaxis={"title": {"text": titles[cost]}, "type": "log"},
+        yaxis={"title": {"text": "accuracy"}, "tickformat": ".0%"},
+    )
+    return figure
+
+
+def build_learning_curves(
+    metrics: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapping[str, str]
+) -> "go.Figure":
+    """Curves of several runs over the epochs, one panel a metric; zooming one panel zooms all in epochs.
+
+    Args:
+        metrics: records of metrics.jsonl by run.
+        names: title of each metric that gets a panel.
+    """
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(rows=1, cols=len(names), subplot_titles=list(names.values()), shared_xaxes="all")
+    for key, color in zip(metrics, _cycle(len(metrics)), strict=True):
+        for column, name in enumerate(names, start=1):
+            figure.add_scatter(
+                x=[record["epoch"] for record in metrics[key]],
+                y=[record.get(name) for record in metrics[key]],
+                name=key,
+                legendgroup=key,
+                showlegend=column == 1,
+                mode="lines+markers",
+                line={"color": color},
+                row=1,
+                col=column,
+            )
+    figure.update_xaxes(title_text="epoch", matches="x")
+    figure.update_layout(height=340, margin=_MARGIN, legend=_LEGEND)
+    return figure
+
+
+def build_parallel(configs: Mapping[str, Mapping[str, Any]], results: Mapping[str, float]) -> "go.Figure":
+    """Parallel coordinates: the settings in which runs differ, and their result; a line a run."""
+    import plotly.graph_objects as go
+
+    keys = [key for key in configs if key in results]
+    names = sorted({name for key in keys for name in configs[key]})
+    dimensions = []
+    for name in names:
+        values = [configs[key].get(name) for key in keys]
+        if len({repr(value) for value in values}) < 2:
+            continue
+        if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+            dimensions.append({"label": name, "values": values})
+            continue
+        words = sorted({str(value) for value in values})
+        places = [words.index(str(value)) for value in values]
+        dimensions.append(
+            {"label": name, "values": places, "tickvals": list(range(len(words))), "ticktext": words}
+        )
+    accuracy = [results[key] for key in keys]
+    dimensions.append({"label": "accuracy", "values": accuracy})
+    figure = go.Figure(
+        go.Parcoords(
+            line={"color": accuracy, "colorscale": "Viridis", "showscale": True}, dimensions=dimensions
+        )
+    )
+    figure.update_layout(height=360, margin={"l": 90, "r": 40, "t": 60, "b": 20})
+    return figure
+
+
+def _cycle(count: int) -> list[str]:
+    return [MODEL_COLORS[index % len(MODEL_COLORS)] for index in range(count)]

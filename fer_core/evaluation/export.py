@@ -1,0 +1,164 @@
+"""A comparison as tables and as a document: plain rows, CSV, LaTeX, and one self-contained HTML file."""
+
+import csv
+import html
+import io
+
+from fer_core.evaluation.charts import (
+    build_class_bars,
+    build_cost_scatter,
+    build_matrix,
+    build_overlay,
+    build_reliability,
+)
+from fer_core.evaluation.comparison import Comparison, diff_configs
+from fer_core.evaluation.figures import CLASS_TITLES, PERCENT_FIGURES, TITLES, Figure, describe_figure
+from fer_core.evaluation.paired import format_p
+
+_LATEX_SIGNS = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
+
+
+def escape_latex(text: str) -> str:
+    r"""Text as LaTeX prints it.
+
+    Examples:
+        >>> escape_latex("fer_resnet 5 %")
+        'fer\\_resnet 5 \\%'
+    """
+    return text.translate(_LATEX_SIGNS)
+
+
+def describe_protocol(comparison: Comparison) -> str:
+    """What all figures of a comparison were measured on."""
+    report = comparison.evaluations[0].report
+    return (
+        f"{report.subject.describe()}, n = {report.n:,}; intervals: 95 % bootstrap, "
+        f"{report.num_resamples:,} resamples"
+    )
+
+
+def write_csv(comparison: Comparison) -> str:
+    """Every figure of every model, a line each: model, figure, value, low, high, n, reason."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    head = ["model", "dataset", "split", "protocol", "tta", "figure", "value", "low", "high", "n", "reason"]
+    writer.writerow(head)
+    for item in comparison.evaluations:
+        subject = item.report.subject
+        facts = [item.key, subject.dataset, subject.split, subject.protocol, subject.tta]
+        for name, figure in item.report.figures.items():
+            numbers = ["" if value != value else value for value in (figure.value, figure.low, figure.high)]  # noqa: PLR0124 - NaN is an empty cell
+            writer.writerow([*facts, name, *numbers, figure.n, figure.reason])
+    return stream.getvalue()
+
+
+def write_latex(comparison: Comparison) -> str:
+    """A booktabs table: a figure a row, a model a column, and p-values against the baseline beneath."""
+    keys = [item.key for item in comparison.evaluations]
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{escape_latex(describe_protocol(comparison))}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(keys)}}}",
+        r"\toprule",
+        " & ".join(["", *map(escape_latex, keys)]) + r" \\",
+        r"\midrule",
+    ]
+    for name, title in TITLES.items():
+        figures = [item.report.figures[name] for item in comparison.evaluations]
+        lines.append(
+            " & ".join([escape_latex(title), *(_latex_cell(name, item) for item in figures)]) + r" \\"
+        )
+    if comparison.results:
+        cells = [f"${format_p(item.adjusted_p)}$" for item in comparison.results]
+        lines += [r"\midrule", " & ".join(["McNemar $p$", "--", *cells]) + r" \\"]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def _latex_cell(name: str, figure: Figure) -> str:
+    return escape_latex(describe_figure(name, figure)) if figure.is_defined else "--"
+
+
+def write_html(comparison: Comparison) -> str:
+    """One HTML file with tables, findings and charts; it needs no network."""
+    import plotly.io
+
+    reports = {item.key: item.report for item in comparison.evaluations}
+    first = next(iter(reports.values()))
+    figures = [build_matrix(item, title=key) for key, item in reports.items()]
+    figures += [
+        build_matrix(reports[item.key], difference_to=first, title=f"{item.key} minus {item.baseline}")
+        for item in comparison.results
+    ]
+    figures += [build_class_bars(reports, kind, title=CLASS_TITLES[kind]) for kind in ("recall", "precision")]
+    figures += [build_cost_scatter(reports), build_reliability(reports)]
+    figures += [build_overlay(reports, kind, name) for kind in ("roc", "pr") for name in first.classes]
+    charts = "".join(
+        f"<div>{plotly.io.to_html(figure, full_html=False, include_plotlyjs=index == 0)}</div>"
+        for index, figure in enumerate(figures)
+    )
+    findings = [item.describe() for item in comparison.results]
+    findings += [f"{key} is left out: {reason}." for key, reason in comparison.refused.items()]
+    items = "".join(f"<li>{html.escape(text)}</li>" for text in findings)
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Comparison of {len(reports)} models</title>
+<style>body{{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem}}
+table{{border-collapse:collapse;margin:1rem 0}}td,th{{padding:.25rem .7rem;border-bottom:1px solid #ddd;
+text-align:left}}</style></head><body>
+<h1>Comparison of {len(reports)} models</h1>
+<p>{html.escape(describe_protocol(comparison))}. The models name apparent expressions, not feelings.</p>
+<ul>{items}</ul>
+{_html_table(comparison)}
+{_html_configs(comparison)}
+{charts}</body></html>
+"""
+
+
+def _html_table(comparison: Comparison) -> str:
+    head = "".join(f"<th>{html.escape(item.key)}</th>" for item in comparison.evaluations)
+    rows = []
+    for name, title in TITLES.items():
+        cells = "".join(
+            f"<td>{html.escape(describe_figure(name, item.report.figures[name]))}</td>"
+            for item in comparison.evaluations
+        )
+        rows.append(f"<tr><td>{html.escape(title)}</td>{cells}</tr>")
+    return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>"
+
+
+def _html_configs(comparison: Comparison) -> str:
+    table = diff_configs(comparison.configs)
+    if not table:
+        return ""
+    keys = list(next(iter(table.values())))
+    head = "".join(f"<th>{html.escape(key)}</th>" for key in keys)
+    rows = "".join(
+        f"<tr><td>{html.escape(name)}</td>"
+        + "".join(f"<td>{html.escape(str(row[key]))}</td>" for key in keys)
+        + "</tr>"
+        for name, row in table.items()
+    )
+    return f"<h2>Settings that differ</h2><table><tr><th></th>{head}</tr>{rows}</table>"
+
+
+def format_change(name: str, figure: Figure) -> str:
+    """A difference with its interval, in points for per cent: `+1.23 [-0.10, +2.50]`."""
+    if not figure.is_defined:
+        return "undefined"
+    scale, digits = (100, 2) if name in PERCENT_FIGURES else (1, 4)
+    low, high = f"{scale * figure.low:+.{digits}f}", f"{scale * figure.high:+.{digits}f}"
+    return f"{scale * figure.value:+.{digits}f} [{low}, {high}]"
