@@ -46,6 +46,12 @@ TUNE: Final[PageSpec] = PageSpec(
     ":material/tune:",
     "Search for good settings by many short runs.",
 )
+COMPARE_RUNS: Final[PageSpec] = PageSpec(
+    "compare_runs.py",
+    "Compare runs",
+    ":material/compare_arrows:",
+    "See which model is better, whether that is real, and where each errs.",
+)
 ANALYZE_MEDIA: Final[PageSpec] = PageSpec(
     "analyze_media.py",
     "Analyze media",
@@ -66,6 +72,7 @@ def build_pages(home: Callable[[], None]) -> list[Page]:
         st.Page(home, title="Home", icon=":material/home:", url_path="home", default=True),
         TRAIN.build(),
         TUNE.build(),
+        COMPARE_RUNS.build(),
         ANALYZE_MEDIA.build(),
         LIVE_WEBCAM.build(),
     ]
