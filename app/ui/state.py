@@ -60,6 +60,8 @@ class Key(StrEnum):
     """Processes that the next run gets."""
     TRAIN_ESTIMATE = "train_estimate"
     """The estimate that is being made, or was."""
+    TRAIN_RATE = "train_rate"
+    """The learning-rate test that is being made, or was."""
     TRAIN_MESSAGE = "train_message"
     """What the last action on a run has to say."""
     RUN_FILTER = "run_filter"

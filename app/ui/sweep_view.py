@@ -75,18 +75,24 @@ def _render_charts(study: "Study") -> None:
 
     score = st.columns(2)
     with score[0]:
-        _show(visualization.plot_optimization_history(study), "Score of every trial", "history")
+        _show(
+            visualization.plot_optimization_history(study, target_name="score"),
+            "Score of every trial",
+            "history",
+        )
     with score[1]:
         complete = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
         if len(complete) < _FEWEST_FOR_IMPORTANCE or len({trial.value for trial in complete}) < 2:
             st.caption(f"Which settings matter shows after {_FEWEST_FOR_IMPORTANCE} finished trials.")
         else:
             _show(visualization.plot_param_importances(study), "Which settings matter", "importance")
-    _show(visualization.plot_parallel_coordinate(study), "Settings against the score", "parallel")
+    lines = visualization.plot_parallel_coordinate(study, target_name="score")
+    lines.update_traces(labelangle=0, labelside="bottom")  # optuna's slant is cut off at the edge
+    _show(lines, "Settings against the score", "parallel", side_px=110)
 
 
-def _show(figure: Any, title: str, key: str) -> None:
-    figure.update_layout(title=title, height=360, margin={"l": 40, "r": 20, "t": 60, "b": 40})
+def _show(figure: Any, title: str, key: str, *, side_px: int = 40) -> None:
+    figure.update_layout(title=title, height=360, margin={"l": side_px, "r": side_px, "t": 70, "b": 50})
     st.plotly_chart(figure, width="stretch", key=f"sweep-{key}")
 
 

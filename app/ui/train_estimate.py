@@ -38,10 +38,12 @@ class EstimateStatus:
 
 
 class EstimateJob:
-    """One `fer estimate` in the background; its files go with it."""
+    """One `fer estimate` or the like in the background; its files go with it."""
 
-    def __init__(self, config: TrainConfig, workspace: Workspace, device: str) -> None:
-        """Start it.
+    def __init__(
+        self, config: TrainConfig, workspace: Workspace, device: str, *, command: str = "estimate"
+    ) -> None:
+        """Start it: `estimate`, or another command of `fer` that takes settings and answers in JSON.
 
         Raises:
             ConfigError: no such device.
@@ -53,10 +55,11 @@ class EstimateJob:
         self.path = Path(self._folder.name)
         settings = self.path / "config.toml"
         settings.write_text(dump_config(config), encoding="utf-8")
-        command = [sys.executable, "-m", "fer_core", "estimate", "--json", "--config-file", str(settings)]
+        self._name = f"fer {command}: "
+        arguments = [sys.executable, "-m", "fer_core", command, "--json", "--config-file", str(settings)]
         with (self.path / "out").open("wb") as out, (self.path / "progress").open("wb") as progress:
             self._process = subprocess.Popen(
-                command,
+                arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=progress,
@@ -80,8 +83,8 @@ class EstimateJob:
             answer = (self.path / "out").read_text(encoding="utf-8").splitlines()[-1]
             self._final = EstimateStatus(done, total, is_running=False, result=json.loads(answer))
         else:
-            said = [line for line in lines if line.startswith("fer estimate: ")]
-            why = said[-1].removeprefix("fer estimate: ") if said else "the process that measured has ended"
+            said = [line for line in lines if line.startswith(self._name)]
+            why = said[-1].removeprefix(self._name) if said else "the process that measured has ended"
             self._final = EstimateStatus(done, total, is_running=False, error=why)
         return self._final
 

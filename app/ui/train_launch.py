@@ -10,6 +10,8 @@ from app.ui.state import Key
 from app.ui.train_command import build_train_command
 from app.ui.train_draft import Draft, get_draft
 from app.ui.train_estimate import render_estimate
+from app.ui.train_network import render_network
+from app.ui.train_rate import render_rate_test
 from fer_core.config import TrainConfig, dump_config
 from fer_core.errors import FerError
 from fer_core.jobs import list_devices, submit_run
@@ -46,7 +48,9 @@ def render_launch(config: TrainConfig | None, workspace: Workspace) -> Run | Non
         except FerError as error:
             show_error(error)
     render_estimate(config, workspace, device=device)
+    render_rate_test(config, workspace, device=device)
     if config is not None:
+        render_network(config, workspace)
         options = {"name": name, "device": device}
         if num_processes > 1:
             options["num-processes"] = str(num_processes)

@@ -1,5 +1,6 @@
 """`fer lr-find`: which learning rate a configuration stands."""
 
+import sys
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -51,14 +52,20 @@ def find(command: LrFindCommand) -> int:
     workspace = Workspace.default()
     config = command.config
     task = prepare_task(config, open_dataset(config.data.dataset, workspace), workspace)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=Console(stderr=True), transient=True, disable=command.json) as progress:
         bar = progress.add_task("steps", total=command.steps)
+
+        def tell(done: int, total: int) -> None:
+            progress.update(bar, completed=done, total=total)
+            if command.json:  # for a program that waits
+                print(f"{done}/{total}", file=sys.stderr, flush=True)
+
         test = run_rate_test(
             task,
             num_steps=command.steps,
             lowest=command.lowest,
             highest=command.highest,
-            on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
+            on_progress=tell,
         )
     if command.json:
         values = {

@@ -13,6 +13,7 @@ from app.ui import run_actions, train_launch
 from app.ui.run_data import compute_stamp, load_metrics
 from app.ui.state import Key
 from app.ui.train_draft import widget_key
+from app.ui.train_rate import build_rate_chart
 from fer_core.config import ModelConfig, config_from_dict, load_preset
 from fer_core.errors import RunError
 from fer_core.jobs import load_notes
@@ -379,3 +380,19 @@ def test_undefined_scores_and_damaged_files_hide_nothing_else(app_workspace):
     assert "can't be read as JSON" in error.value
     assert list(page.dataframe[0].value["epoch"]) == [3, 2, 1]
     assert page.text_area[0].label == "Notes"
+
+
+def test_layers_and_cost_of_the_network(app_workspace):
+    page = AppTest.from_file(PAGE, default_timeout=120).run()
+    page.toggle(key="show-network").set_value(True).run()
+    assert not page.exception
+    text = " ".join(caption.value for caption in page.caption)
+    assert "278,636 parameters" in text
+    layers = page.dataframe[-1].value
+    assert layers["parameters"].max() == 278_636
+
+
+def test_the_suggested_rate_is_on_the_chart():
+    figure = build_rate_chart([1e-4, 1e-3, 1e-2], [2.0, 1.5, 1.8], 1e-3)
+    assert list(figure.data[0].y) == [2.0, 1.5, 1.8]
+    assert figure.layout.shapes[0].x0 == 1e-3
