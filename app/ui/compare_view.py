@@ -112,8 +112,9 @@ def render_matrices(comparison: Comparison) -> tuple[int, int, str] | None:
             )
             points = event["selection"]["points"]
             if points:
-                truth, prediction = points[0]["customdata"][:2]
-                chosen = (int(truth), int(prediction), item.key)
+                classes = list(item.report.classes)
+                truth, prediction = (classes.index(points[0][axis]) for axis in ("y", "x"))
+                chosen = (truth, prediction, item.key)
     with st.expander("Difference of the matrices"):
         for item in comparison.evaluations[1:]:
             st.plotly_chart(
