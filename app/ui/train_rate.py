@@ -1,5 +1,6 @@
 """The learning-rate range test on the page, and taking over what it suggests."""
 
+import math
 from typing import Any
 
 import streamlit as st
@@ -83,11 +84,11 @@ def build_rate_chart(rates: list[float], losses: list[float], suggestion: float)
     import plotly.graph_objects as go
 
     figure = go.Figure(go.Scatter(x=rates, y=losses, mode="lines", line_color=TRAIN_COLOR))
-    figure.add_vline(
-        suggestion,
-        line_color=BEST_COLOR,
-        line_dash="dash",
-        annotation_text=f"falls fastest: {suggestion:.2g}",
+    figure.add_vline(suggestion, line_color=BEST_COLOR, line_dash="dash")
+    # Apart from the line: plotly wants the logarithm here, and the value itself there.
+    label = f"falls fastest: {suggestion:.2g}"
+    figure.add_annotation(
+        x=math.log10(suggestion), y=1, yref="paper", text=label, showarrow=False, xanchor="left", xshift=4
     )
     figure.update_layout(
         height=240,
