@@ -85,7 +85,7 @@ class _RandAugment(nn.Module):
 
     # Name, magnitude at strength 0, magnitude at strength 30. kornia goes from one to the other in a straight
     # line, so factors begin at 1: from 0.1, as in its default, a mild strength would only ever darken.
-    _POLICY: Final = [
+    _POLICY: Final[list[list[tuple[str, float, float | None]]]] = [
         [("auto_contrast", 0, 1)],
         [("equalize", 0, 1)],
         [("posterize", 4.0, 8.0)],

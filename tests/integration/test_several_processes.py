@@ -47,7 +47,7 @@ def train(workspace, path, name, *options):
         *options,
     ]
     environment = os.environ | {"FER_WORKSPACE": str(workspace.root)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     return load_run(workspace.run(name))
 
