@@ -100,6 +100,7 @@ class Trainer:
         if self.gradients is not None:
             self.steps.on_gradients.append(self.gradients.observe)
         self.events: EventWriter | None = None
+        self._is_tracking = False
         self.num_steps = len(task.train) // self.config.batch_size
         self.progress = Progress()
         self.learning_rate = 0.0
@@ -159,11 +160,12 @@ class Trainer:
             self.events = EventWriter(self.writer.folder / TENSORBOARD_FOLDER, epoch=self.progress.epoch)
         if self.config.log.tracker != "none":
             self.accelerator.init_trackers("fer-workbench", flatten_settings(config_to_dict(self.config)))
+            self._is_tracking = True
 
     def _close_trackers(self) -> None:
         if self.events is not None:
             self.events.close()
-        if self.config.log.tracker != "none":
+        if self._is_tracking:  # not where it failed to begin: that error is the one to tell
             self.accelerator.end_training()
 
     def _train_epochs(self) -> None:
