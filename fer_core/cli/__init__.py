@@ -16,6 +16,7 @@ from fer_core.errors import FerError
 
 COMMANDS: Final[dict[str, str]] = {
     "import": "import a data set, or draw the built-in one",
+    "datasets": "list, show, verify, export, derive and check data sets",
     "train": "train a model",
     "sweep": "search for good settings by many runs",
     "lr-find": "see which learning rate a configuration stands",

@@ -1,49 +1,197 @@
 """`fer import`: bring a data set into the workspace."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
+from fer_core.errors import ConfigError
 from fer_core.workspace import Workspace
 
+if TYPE_CHECKING:
+    from fer_core.data.store import DatasetInfo
 
-def main(
+_SHOWN_SKIPPED = 20
+
+
+def main(  # noqa: PLR0913, PLR0917 - the options of the command
     source: Annotated[Positional[str], arg(metavar="SOURCE")],
     votes: Path | None = None,
     name: str | None = None,
     replace: bool = False,
+    importer: Literal["auto", "fer2013", "folders", "csv", "list"] = "auto",
+    class_map: Annotated[UseAppendAction[tuple[str, ...]], arg(name="map", metavar="NAME=EMOTION")] = (),
+    classes: tuple[str, ...] = (),
+    size: tuple[int, int] = (48, 48),
+    color: Literal["gray", "rgb"] = "gray",
+    detector: Literal["none", "yunet", "haar"] = "none",
+    valid: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+    dry_run: bool = False,
 ) -> int:
-    """Import fer2013.csv or icml_face_data.csv (or a zip of it), or draw the built-in data set.
+    """Import FER2013, class folders, a CSV or list with pictures, or a zip or tar of any of these.
 
     Args:
-        source: The file, or `schematic-faces` for the built-in data set.
-        votes: fer2013new.csv: the FER+ votes of exactly the same rows.
-        name: Name of the data set; `ferplus` with votes, `fer2013` without, if not given.
+        source: File or folder, `schematic-faces` for the built-in data set, `kaggle:owner/name` or
+            `hf:owner/name`.
+        votes: fer2013new.csv: the FER+ votes of exactly the same rows (FER2013 only).
+        name: Name of the data set; made from the source if not given.
         replace: Exchange an existing data set of that name.
+        importer: What the source is; found out if `auto`.
+        class_map: What a class name of the source means, once a name: --map joy=happiness; --map other=
+            leaves a class out.
+        classes: Emotions to keep; all if not given.
+        size: Rows and columns of the stored images.
+        color: Grey or RGB.
+        detector: Find the face on each picture and cut it out; boxes of the source are used where there are
+            any.
+        valid: Share for validation, of pictures whose source names no split.
+        test: Share for testing, of those.
+        seed: Of the division.
+        dry_run: Only show what is there and how classes would be mapped.
     """
-    from rich.progress import Progress
-
-    from fer_core.data.builtin import write_schematic_faces
-    from fer_core.data.importers.fer2013 import import_fer2013
+    from fer_core.data.download import fetch_source, is_remote
     from fer_core.data.store import SCHEMATIC_FACES
 
     workspace = Workspace.default()
-    with Progress(transient=True) as progress:
-        task = progress.add_task(f"importing {source}")
+    if source == SCHEMATIC_FACES:
+        _print_info(_draw(workspace, name or SCHEMATIC_FACES, replace=replace), workspace)
+        return 0
+    path = fetch_source(source) if is_remote(source) else Path(source)
+    if importer == "fer2013" or (importer == "auto" and _is_fer2013(path)):
+        target = workspace.dataset(name or ("ferplus" if votes else "fer2013"))
+        _print_info(_import_fer2013(path, target, votes=votes, replace=replace), workspace)
+        return 0
+    if votes is not None:
+        raise ConfigError("--votes goes with FER2013 only")
 
-        def show(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+    from fer_core.data.importers.pictures import PictureOptions, import_pictures, resolve_mapping, scan_source
+    from fer_core.data.splits import SplitPlan
 
-        if source == SCHEMATIC_FACES:
-            info = write_schematic_faces(
-                workspace, name or SCHEMATIC_FACES, replace=replace, on_progress=show
-            )
-        else:
-            target = workspace.dataset(name or ("ferplus" if votes else "fer2013"))
-            info = import_fer2013(Path(source), target, votes=votes, replace=replace, on_progress=show)
+    kind = "" if importer == "auto" else importer
+    changes = _parse_map(class_map)
+    scan = scan_source(path, kind)
+    _print_mapping(scan, changes)
+    resolve_mapping(scan, changes)
+    if dry_run:
+        return 0
+    rows, columns = size
+    crop = None
+    if detector != "none":
+        from fer_core.inference.face_import import build_cropper
+
+        crop = build_cropper(detector, workspace, width=columns, height=rows)
+    options = PictureOptions(
+        width=columns,
+        height=rows,
+        color=color,
+        class_map=changes,
+        classes=classes,
+        splits=SplitPlan(valid=valid, test=test, seed=seed),
+        crop=crop,
+    )
+    target = workspace.dataset(name or _name_from(path))
+    with _Bar(f"importing {path.name}") as show:
+        report = import_pictures(path, target, options, importer=kind, replace=replace, on_progress=show)
+    _print_info(report.info, workspace)
+    for file, reason in report.skipped[:_SHOWN_SKIPPED]:
+        print(f"skipped {file}: {reason}", file=sys.stderr)
+    if len(report.skipped) > _SHOWN_SKIPPED:
+        print(f"and {len(report.skipped) - _SHOWN_SKIPPED:,} more skipped", file=sys.stderr)
+    if crop is not None:
+        total = report.info.num_images + report.num_without_face
+        missed = report.num_without_face
+        print(f"no face found on {missed:,} of {total:,} ({missed / total:.1%})")
+    return 0
+
+
+class _Bar:
+    """A progress bar that takes (done, total)."""
+
+    def __init__(self, title: str) -> None:
+        from rich.progress import Progress
+
+        self._progress = Progress(transient=True)
+        self._title = title
+
+    def __enter__(self) -> "_Bar":
+        self._progress.start()
+        self._task = self._progress.add_task(self._title, total=None)
+        return self
+
+    def __call__(self, done: int, total: int) -> None:
+        self._progress.update(self._task, completed=done, total=total)
+
+    def __exit__(self, *_error: object) -> None:
+        self._progress.stop()
+
+
+def _draw(workspace: Workspace, name: str, *, replace: bool) -> "DatasetInfo":
+    from fer_core.data.builtin import write_schematic_faces
+
+    with _Bar("drawing") as show:
+        return write_schematic_faces(workspace, name, replace=replace, on_progress=show)
+
+
+def _import_fer2013(path: Path, target: Path, *, votes: Path | None, replace: bool) -> "DatasetInfo":
+    from fer_core.data.importers.fer2013 import CSV_NAMES, import_fer2013
+
+    if path.is_dir():  # a downloaded folder
+        path = next((path / name for name in CSV_NAMES if (path / name).is_file()), path / CSV_NAMES[0])
+    with _Bar(f"importing {path.name}") as show:
+        return import_fer2013(path, target, votes=votes, replace=replace, on_progress=show)
+
+
+def _is_fer2013(path: Path) -> bool:
+    """Whether a source is FER2013: by its file's name inside, or because it is no folder or archive."""
+    import tarfile
+    import zipfile
+
+    from fer_core.data.importers.fer2013 import CSV_NAMES
+
+    if path.is_dir():
+        return any((path / name).is_file() for name in CSV_NAMES)
+    if not path.is_file():
+        return path.suffix.lower() == ".csv"
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = [name.rsplit("/", 1)[-1].lower() for name in archive.namelist() if not name.endswith("/")]
+        return any(name in CSV_NAMES for name in names) or (len(names) == 1 and names[0].endswith(".csv"))
+    return not tarfile.is_tarfile(path)
+
+
+def _parse_map(pairs: tuple[str, ...]) -> dict[str, str]:
+    result = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign:
+            raise ConfigError(f"--map {pair!r}; expected NAME=EMOTION, or NAME= to leave a class out")
+        result[key] = value.strip()
+    return result
+
+
+def _name_from(path: Path) -> str:
+    stem = path.name.split(".")[0] if path.is_file() else path.resolve().name
+    safe = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in stem).strip("-")
+    return safe.lower() or "pictures"
+
+
+def _print_mapping(scan: object, changes: dict[str, str]) -> None:
+    from fer_core.data.importers.base import Scan
+
+    assert isinstance(scan, Scan)
+    print(f"{scan.importer}: {len(scan.items):,} pictures, {len(scan.skipped):,} other files")
+    suggested = scan.suggest_mapping()
+    for name, count in scan.label_counts.items():
+        meaning = changes.get(name, suggested[name])
+        words = "unknown" if meaning is None else meaning or "left out"
+        print(f"  {name} ({count:,}) -> {words}")
+
+
+def _print_info(info: "DatasetInfo", workspace: Workspace) -> None:
     splits = ", ".join(f"{split} {count:,}" for split, count in info.split_counts.items())
     print(f"{info.name}: {info.num_images:,} images of {info.height}x{info.width} px ({splits})")
     print(f"classes: {', '.join(info.classes)}")
     print(f"at {workspace.dataset(info.name)}")
-    return 0

@@ -7,10 +7,10 @@ A folder with `images.npy` (uint8, opened as a memory map), `samples.parquet` (o
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ SAMPLES_FILE: Final[str] = "samples.parquet"
 SPLITS: Final[tuple[str, ...]] = ("train", "valid", "test")
 VOTE_PREFIX: Final[str] = "votes_"
 VOTE_COLUMNS: Final[tuple[str, ...]] = tuple(VOTE_PREFIX + name for name in FERPLUS_COLUMNS)
+_HASHED_ROWS: Final[int] = 1024
 _REQUIRED_COLUMNS: Final[tuple[str, ...]] = ("split", "label", "source", "image_name")
 
 
@@ -63,6 +64,8 @@ class DatasetInfo:
     """What is known about the terms of use."""
     fingerprint: str
     """SHA-256 over pixels and samples: equal means the same data."""
+    history: tuple[Mapping[str, Any], ...] = ()
+    """What it was derived by, oldest step first: `parent`, `fingerprint` of the parent, `operation`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +138,56 @@ def write_dataset(
     classes = validate_classes(classes)
     samples = samples.reset_index(drop=True)
     _check_consistency(images, samples, classes)
+    with atomic_directory(folder, replace=replace) as temporary:
+        np.save(temporary / IMAGES_FILE, np.ascontiguousarray(images), allow_pickle=False)
+        return finish_dataset(
+            temporary,
+            folder.name,
+            samples=samples,
+            classes=classes,
+            importer=importer,
+            source=source,
+            licence=licence,
+            images=images,
+        )
+
+
+def finish_dataset(  # noqa: PLR0913 - the facts of dataset.json, each by name
+    folder: Path,
+    name: str,
+    *,
+    samples: pd.DataFrame,
+    classes: Sequence[str],
+    importer: str,
+    source: str,
+    licence: str,
+    history: Sequence[Mapping[str, Any]] = (),
+    images: UInt8Array | None = None,
+) -> DatasetInfo:
+    """Complete a folder that holds `images.npy` already: write samples and description.
+
+    Args:
+        folder: where the images are, usually a temporary folder.
+        name: what the data set will be called.
+        samples: a row an image.
+        classes: class names in the order a model will use.
+        importer: name of what makes it.
+        source: where the data comes from.
+        licence: terms of use, as far as known.
+        history: the steps by which it was derived.
+        images: the content of `images.npy`, if it is in memory.
+
+    Raises:
+        DataError: images and samples that do not go together.
+    """
+    classes = validate_classes(classes)
+    samples = samples.reset_index(drop=True)
+    if images is None:
+        images = np.load(folder / IMAGES_FILE, mmap_mode="r", allow_pickle=False)
+    _check_consistency(images, samples, classes)
     counts = samples["split"].value_counts()
     info = DatasetInfo(
-        name=folder.name,
+        name=name,
         classes=classes,
         color="gray" if images.ndim == 3 else "rgb",
         height=images.shape[1],
@@ -148,12 +198,12 @@ def write_dataset(
         importer=importer,
         source=source,
         licence=licence,
-        fingerprint=_compute_fingerprint(images, samples),
+        fingerprint=compute_fingerprint(images, samples),
+        history=tuple(history),
     )
-    with atomic_directory(folder, replace=replace) as temporary:
-        np.save(temporary / IMAGES_FILE, np.ascontiguousarray(images), allow_pickle=False)
-        samples.to_parquet(temporary / SAMPLES_FILE, index=False)
-        write_json(temporary / INFO_FILE, {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(info)})
+    samples.to_parquet(folder / SAMPLES_FILE, index=False)
+    value = {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(info)}
+    write_json(folder / INFO_FILE, value)
     return info
 
 
@@ -180,11 +230,32 @@ def _check_consistency(images: UInt8Array, samples: pd.DataFrame, classes: Seque
             raise DataError(f"labels {sorted(map(str, strangers))} are not among the classes {list(classes)}")
 
 
-def _compute_fingerprint(images: UInt8Array, samples: pd.DataFrame) -> str:
+def compute_fingerprint(
+    images: UInt8Array, samples: pd.DataFrame, on_progress: Callable[[int, int], None] | None = None
+) -> str:
+    """SHA-256 over the shape, the pixels and the samples as CSV."""
     digest = hashlib.sha256(f"{images.shape}".encode())
-    digest.update(np.ascontiguousarray(images).data)
+    for start in range(0, len(images), _HASHED_ROWS):
+        part = images[start : start + _HASHED_ROWS]
+        digest.update(np.ascontiguousarray(part).data)
+        if on_progress is not None:
+            on_progress(min(start + _HASHED_ROWS, len(images)), len(images))
     digest.update(samples.to_csv(index=False).encode())
     return digest.hexdigest()
+
+
+def verify_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> None:
+    """Compare the content of a data set with its fingerprint.
+
+    Raises:
+        DataError: pixels or samples are not those that were imported.
+    """
+    found = compute_fingerprint(dataset.images, dataset.samples, on_progress)
+    if found != dataset.info.fingerprint:
+        raise DataError(
+            f"data set {dataset.name!r} is not what was written: its content has the fingerprint "
+            f"{found[:12]}…, {INFO_FILE} says {dataset.info.fingerprint[:12]}…; import or derive it again"
+        )
 
 
 def load_dataset_info(folder: Path) -> DatasetInfo:
@@ -202,6 +273,7 @@ def load_dataset_info(folder: Path) -> DatasetInfo:
     try:
         value["classes"] = validate_classes(value["classes"])
         value["name"] = folder.name  # a folder may have been renamed
+        value["history"] = tuple(value.get("history", ()))
         return DatasetInfo(**value)
     except (KeyError, TypeError) as cause:
         raise DataError(f"{folder / INFO_FILE} does not describe a data set: {cause}") from cause

@@ -1,0 +1,210 @@
+"""`fer datasets`: list, show, verify, export, derive and check data sets."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from tyro.conf import Positional, arg
+from tyro.extras import SubcommandApp
+
+from fer_core.errors import ConfigError
+from fer_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from fer_core.data.store import Dataset
+
+_APP: Final = SubcommandApp()
+
+
+def parse(arguments: list[str]) -> int:
+    """Run one of the subcommands; without one the data sets are listed."""
+    if not arguments:
+        arguments = ["list"]
+    return int(_APP.cli(prog="fer datasets", description="Data sets of the workspace.", args=arguments) or 0)
+
+
+def _load(name: str) -> "Dataset":
+    from fer_core.data.builtin import open_dataset
+
+    return open_dataset(name, Workspace.default())
+
+
+@_APP.command(name="list")
+def list_all() -> int:
+    """List the data sets."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from fer_core.data.store import list_datasets
+
+    workspace = Workspace.default()
+    infos = list_datasets(workspace)
+    if not infos:
+        print(f"no data sets in {workspace.datasets}; import one with: fer import SOURCE")
+        return 0
+    table = Table("data set", "images", "size", "splits", "classes", "fingerprint", "derived from")
+    for info in infos:
+        table.add_row(
+            info.name,
+            f"{info.num_images:,}",
+            f"{info.height}x{info.width} {info.color}",
+            ", ".join(f"{split} {count:,}" for split, count in info.split_counts.items()),
+            str(len(info.classes)),
+            info.fingerprint[:12],
+            str(info.history[-1]["parent"]) if info.history else "",
+        )
+    Console().print(table)
+    return 0
+
+
+@_APP.command
+def show(name: Positional[str]) -> int:
+    """Print all that dataset.json says, with the history.
+
+    Args:
+        name: The data set.
+    """
+    import dataclasses
+
+    print(json.dumps(dataclasses.asdict(_load(name).info), indent=2, ensure_ascii=False))
+    return 0
+
+
+@_APP.command
+def verify(name: Positional[str]) -> int:
+    """Compare pixels and samples with the fingerprint.
+
+    Args:
+        name: The data set.
+    """
+    from fer_core.data.store import verify_dataset
+
+    dataset = _load(name)
+    verify_dataset(dataset)
+    print(
+        f"{name}: {len(dataset.images):,} images are as written (fingerprint {dataset.info.fingerprint[:12]})"
+    )
+    return 0
+
+
+@_APP.command
+def export(
+    name: Positional[str], target: Positional[Path], kind: Literal["folders", "csv"] = "folders"
+) -> int:
+    """Write a data set as class folders of PNG, or as one CSV.
+
+    Args:
+        name: The data set.
+        target: Folder or file to make.
+        kind: `folders` (split/class/row.png) or `csv`.
+    """
+    from fer_core.cli.import_data import _Bar
+    from fer_core.data.exporting import export_dataset
+
+    with _Bar(f"exporting {name}") as show_progress:
+        export_dataset(_load(name), target, kind, show_progress)
+    print(f"{name} is at {target}")
+    return 0
+
+
+@_APP.command
+def derive(  # noqa: PLR0913 - the options of the command
+    name: Positional[str],
+    new_name: Positional[str],
+    *,
+    exclude: tuple[int, ...] = (),
+    exclude_duplicates: bool = False,
+    exclude_blank: bool = False,
+    relabel: Annotated[tuple[str, ...], arg(metavar="ROW=LABEL")] = (),
+    classes: tuple[str, ...] = (),
+    balance: bool = False,
+    resplit: tuple[float, float] | None = None,
+    seed: int = 0,
+    reason: str = "",
+) -> int:
+    """Make a new data set from one; it records its parent and what was changed.
+
+    Args:
+        name: The data set to begin with.
+        new_name: Name of the new one.
+        exclude: Rows to leave out.
+        exclude_duplicates: Leave out exact repeats: one of each group stays, test before valid before train.
+        exclude_blank: Leave out images that show nothing but an even gradient.
+        relabel: New labels of rows, as 17=anger.
+        classes: Classes to keep.
+        balance: As many training images of each class as of the rarest.
+        resplit: Divide all anew: shares of validation and test.
+        seed: Of balancing and dividing.
+        reason: Why, in words.
+    """
+    import numpy as np
+
+    from fer_core.cli.import_data import _Bar
+    from fer_core.data.derive import Derivation, derive_dataset
+    from fer_core.data.quality import find_blank, find_duplicates, shrink
+    from fer_core.data.splits import SplitPlan
+
+    dataset = _load(name)
+    dropped = set(exclude)
+    if exclude_duplicates:
+        splits = dataset.samples["split"].to_numpy(object)
+        dropped.update(find_duplicates(dataset.images, max_bits=-1).repeats(splits))
+    if exclude_blank:
+        dropped.update(np.flatnonzero(find_blank(shrink(dataset.images))).tolist())
+    plan = None if resplit is None else SplitPlan(valid=resplit[0], test=resplit[1], seed=seed)
+    derivation = Derivation(
+        exclude=frozenset(dropped),
+        relabel=_parse_labels(relabel),
+        classes=classes,
+        balance=balance,
+        split=plan,
+        seed=seed,
+        reason=reason,
+    )
+    with _Bar(f"deriving {new_name}") as show_progress:
+        info = derive_dataset(
+            dataset, Workspace.default().dataset(new_name), derivation, on_progress=show_progress
+        )
+    print(f"{info.name}: {info.num_images:,} of {len(dataset.images):,} images; parent {name}")
+    return 0
+
+
+def _parse_labels(pairs: tuple[str, ...]) -> dict[int, str]:
+    result = {}
+    for pair in pairs:
+        row, _, label = pair.partition("=")
+        if not row.isdecimal() or not label:
+            raise ConfigError(f"--relabel {pair!r}; expected ROW=LABEL, for example 17=anger")
+        result[int(row)] = label
+    return result
+
+
+@_APP.command
+def quality(
+    name: Positional[str],
+    *,
+    predictions: Path | None = None,
+    json_output: Annotated[bool, arg(name="json")] = False,
+) -> int:
+    """Report repeats, blank images, and likely label errors where a model's probabilities are given.
+
+    Args:
+        name: The data set.
+        predictions: predictions.parquet of a run on this data set.
+        json_output: Print JSON.
+    """
+    from fer_core.data.quality import summarise_quality
+    from fer_core.data.suspects import find_suspects
+
+    dataset = _load(name)
+    summary = dict(summarise_quality(dataset))
+    if predictions is not None:
+        suspects = find_suspects(dataset, predictions)
+        summary["likely_label_errors"] = len(suspects)
+        summary["most_suspicious_rows"] = suspects[:20].tolist()
+    if json_output:
+        print(json.dumps(summary))
+        return 0
+    for key, value in summary.items():
+        print(f"{key.replace('_', ' ')}: {f'{value:,}' if isinstance(value, int) else value}")
+    return 0

@@ -1,0 +1,95 @@
+"""What every importer of pictures answers: which files there are, and what the source says of each."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from fer_core.data.tree import FileTree
+from fer_core.errors import DataError
+from fer_core.images import IMAGE_SUFFIXES
+from fer_core.labels import canonical_emotion
+from fer_core.registry import Registry
+
+_SPLIT_NAMES: Final[dict[str, str]] = {
+    **dict.fromkeys(("train", "training", "train_new", "train_set", "traindata"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "val_new", "val_set", "publictest", "dev"), "valid"),
+    **dict.fromkeys(("test", "testing", "test_new", "test_set", "privatetest"), "test"),
+}
+_MORE_SPELLINGS: Final[dict[str, str]] = {
+    "neutrality": "neutral", "surprised": "surprise", "sadly": "sadness", "disgusting": "disgust",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One picture of a source."""
+
+    path: str
+    """In the tree."""
+    label: str
+    """As the source spells it."""
+    split: str = ""
+    """`train`, `valid`, `test`, or empty where the source has none."""
+    group: str = ""
+    """Who is on it, where the source says so: people must not be on two sides of a split."""
+    box: tuple[float, float, float, float] | None = None
+    """Face as x, y, width, height in pixels, where the source has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a source holds, before anything is decoded."""
+
+    importer: str
+    items: tuple[Item, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+    """(file, reason) of what is left out already."""
+    numbering: Mapping[str, str] | None = None
+    """Meaning of the source's numeric labels, where its format defines them; empty value: leave out."""
+
+    @property
+    def label_counts(self) -> dict[str, int]:
+        """Pictures of each of the source's class names."""
+        return dict(sorted(Counter(item.label for item in self.items).items()))
+
+    def suggest_mapping(self) -> dict[str, str | None]:
+        """Canonical emotion of each class name; empty to leave it out, None where it is unknown."""
+        return {name: self._guess(name) for name in self.label_counts}
+
+    def _guess(self, name: str) -> str | None:
+        if self.numbering is not None and name in self.numbering:
+            return self.numbering[name]
+        return guess_emotion(name)
+
+
+class Importer(Protocol):
+    """Reads one kind of source."""
+
+    def __call__(self, tree: FileTree) -> Scan | None:
+        """Scan a tree; None if it is not of this kind."""
+
+
+IMPORTERS: Final[Registry[Importer]] = Registry("importer")
+"""Tried in this order; the first that recognises its kind is taken."""
+
+
+def guess_emotion(name: str) -> str | None:
+    """Canonical emotion of a class name such as `3_Happy`, `Anger` or `sadness`; None if it says none."""
+    words = "".join(letter if letter.isalpha() else " " for letter in name.lower()).split()
+    for word in words:
+        try:
+            return canonical_emotion(_MORE_SPELLINGS.get(word, word))
+        except DataError:
+            continue
+    return None
+
+
+def split_of(name: str) -> str:
+    """The split that a folder's or a column's name means; empty if it means none."""
+    return _SPLIT_NAMES.get(name.strip().lower().replace("-", "_"), "")
+
+
+def is_picture(name: str) -> bool:
+    """Whether the ending is that of a picture; the content decides later."""
+    return name.lower().endswith(IMAGE_SUFFIXES)

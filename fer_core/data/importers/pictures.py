@@ -1,0 +1,270 @@
+"""Importing pictures: scan, map class names, decode, size, split and store."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from fer_core.checkpoint import ColorMode
+from fer_core.data.importers import folders, tables  # noqa: F401 - they register themselves
+from fer_core.data.importers.base import IMPORTERS, Item, Scan
+from fer_core.data.splits import SplitPlan, assign_splits
+from fer_core.data.store import DatasetInfo
+from fer_core.data.stream import write_stream
+from fer_core.data.tree import FileTree, open_tree
+from fer_core.errors import DataError, MediaError
+from fer_core.images import load_image
+from fer_core.labels import EMOTIONS, canonical_emotion
+from fer_core.types import UInt8Array
+
+ORDER: Final[tuple[str, ...]] = ("list", "csv", "folders")
+_THREADS: Final[int] = 4
+_AHEAD: Final[int] = 32
+Cropper = Callable[[UInt8Array, tuple[float, float, float, float] | None], UInt8Array | None]
+"""Cuts the face out of an H x W x 3 RGB picture; given the source's box, if any; None: no face found."""
+Progress = Callable[[int, int], None]
+"""Called with (pictures done, total). Whatever it raises ends the import and leaves nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureOptions:
+    """How pictures become a data set."""
+
+    width: int = 48
+    height: int = 48
+    color: ColorMode = "gray"
+    class_map: Mapping[str, str] = field(default_factory=dict)
+    """Source's class name -> emotion, over the suggested mapping; an empty emotion leaves the class out."""
+    classes: tuple[str, ...] = ()
+    """Emotions to keep; all that occur if empty."""
+    splits: SplitPlan = field(default_factory=SplitPlan)
+    crop: Cropper | None = None
+
+    def __post_init__(self) -> None:
+        if not (24 <= self.width <= 1024 and 24 <= self.height <= 1024):
+            raise DataError(f"size is {self.height}x{self.width} px; expected 24 to 1024 a side")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did."""
+
+    info: DatasetInfo
+    skipped: tuple[tuple[str, str], ...]
+    """(file, reason)."""
+    num_without_face: int
+    """Pictures left out because the face detection found none."""
+
+
+def scan_source(source: Path, importer: str = "") -> Scan:
+    """Look at a folder, zip or tar without decoding a picture.
+
+    Raises:
+        DataError: nothing in it can be imported.
+    """
+    with open_tree(source) as tree:
+        return _scan(tree, importer)
+
+
+def _scan(tree: FileTree, importer: str) -> Scan:
+    for name in (importer,) if importer else ORDER:
+        scan = IMPORTERS[name](tree)
+        if scan is not None:
+            return scan
+    raise DataError(f"{tree.name} holds no list that the importer {importer!r} reads")
+
+
+def resolve_mapping(scan: Scan, changes: Mapping[str, str] = {}) -> dict[str, str]:
+    """Emotion of each of the source's class names; empty for those to leave out.
+
+    Raises:
+        DataError: a name is unknown and not mapped, or `changes` names what is not there.
+    """
+    mapping = scan.suggest_mapping()
+    strangers = sorted(set(changes) - set(mapping))
+    if strangers:
+        raise DataError(f"the source has no class {', '.join(strangers)}; it has {', '.join(mapping)}")
+    resolved = {
+        name: canonical_emotion(changes[name]) if changes.get(name) else "" if name in changes else found
+        for name, found in mapping.items()
+    }
+    unknown = [name for name, emotion in resolved.items() if emotion is None]
+    if unknown:
+        raise DataError(
+            f"unknown class names {', '.join(map(repr, unknown[:12]))}; say what they mean with "
+            f"--map {unknown[0]}=happiness, or leave them out with --map {unknown[0]}="
+        )
+    return {name: emotion or "" for name, emotion in resolved.items()}
+
+
+def import_pictures(
+    source: Path,
+    target: Path,
+    options: PictureOptions,
+    *,
+    importer: str = "",
+    replace: bool = False,
+    on_progress: Progress | None = None,
+) -> ImportReport:
+    """Import a folder, zip or tar of pictures.
+
+    Args:
+        source: what to read.
+        target: folder of the data set.
+        options: size, colour, mapping, splits, crop.
+        importer: a name in `IMPORTERS`; found out if empty.
+        replace: exchange an existing data set.
+        on_progress: called as pictures are read.
+
+    Raises:
+        DataError: nothing usable, or a setting that does not go with the source. Nothing is written then.
+    """
+    with open_tree(source) as tree:
+        scan = _scan(tree, importer)
+        mapping = resolve_mapping(scan, options.class_map)
+        wanted = {canonical_emotion(name) for name in options.classes} or set(EMOTIONS)
+        items = [item for item in scan.items if mapping[item.label] in wanted]
+        present = {mapping[item.label] for item in items}
+        classes = [name for name in EMOTIONS if name in present]
+        if len(classes) < 2:
+            raise DataError(
+                f"{source} gives pictures of {', '.join(classes) or 'no emotion'} only; a data set needs two "
+                "classes or more. Check the class folders and the mapping"
+            )
+        skipped = list(scan.skipped)
+        counter = _Counter()
+        decoded = _decode_all(tree, items, options, counter, on_progress or (lambda done, total: None))
+        rows = (
+            (
+                image,
+                {
+                    "split": item.split,
+                    "label": mapping[item.label],
+                    "source": f"{source.name}:{item.path}",
+                    "image_name": Path(item.path).name,
+                    "group": item.group,
+                },
+            )
+            for item, image in _keep_good(decoded, skipped)
+        )
+        shape = (options.height, options.width) + ((3,) if options.color == "rgb" else ())
+        info = write_stream(
+            target,
+            rows,
+            shape=shape,
+            describe={
+                "importer": scan.importer,
+                "source": source.name,
+                "licence": "not stated by the source",
+            },
+            classes=classes,
+            replace=replace,
+            expected_images=len(items),
+            complete_samples=lambda samples: _complete(samples, options.splits, classes),
+        )
+    return ImportReport(info, tuple(skipped), counter.num_without_face)
+
+
+@dataclass
+class _Counter:
+    num_without_face: int = 0
+
+
+def _complete(samples: pd.DataFrame, plan: SplitPlan, classes: list[str]) -> pd.DataFrame:
+    gone = [name for name in classes if name not in set(samples["label"])]
+    if gone:
+        raise DataError(
+            f"no picture of {', '.join(gone)} could be decoded; check the files, or leave them out"
+        )
+    has_groups = bool((samples["group"] != "").any())
+    groups = samples["group"].to_numpy(object) if has_groups else None
+    splits = assign_splits(
+        samples["label"].to_numpy(object), samples["split"].to_numpy(object), plan, groups=groups
+    )
+    samples = samples.assign(split=splits)
+    return samples if has_groups else samples.drop(columns="group")
+
+
+def _decode_all(
+    tree: FileTree, items: list[Item], options: PictureOptions, counter: _Counter, on_progress: Progress
+) -> Iterator[tuple[Item, UInt8Array | str]]:
+    """Decode in order, a few pictures ahead in threads (decoders release the interpreter's lock)."""
+    waiting: deque[tuple[Item, Future[UInt8Array] | str]] = deque()
+    # Face detectors are not thread-safe: with one, a single thread does all.
+    with ThreadPoolExecutor(1 if options.crop else _THREADS) as pool:
+        try:
+            for done, (item, result) in enumerate(_ahead(pool, tree, items, options, waiting), start=1):
+                yield item, _outcome(result, counter)
+                if done % 50 == 0 or done == len(items):
+                    on_progress(done, len(items))
+        finally:
+            for _, pending in waiting:
+                if not isinstance(pending, str):
+                    pending.cancel()
+
+
+def _ahead(
+    pool: ThreadPoolExecutor,
+    tree: FileTree,
+    items: Iterable[Item],
+    options: PictureOptions,
+    waiting: "deque[tuple[Item, Future[UInt8Array] | str]]",
+) -> Iterator[tuple[Item, "Future[UInt8Array] | str"]]:
+    for item in items:
+        try:
+            waiting.append((item, pool.submit(_prepare, tree.read(item.path), item, options)))
+        except DataError as cause:
+            waiting.append((item, str(cause)))
+        if len(waiting) >= _AHEAD:
+            yield waiting.popleft()
+    while waiting:
+        yield waiting.popleft()
+
+
+class _NoFaceError(MediaError):
+    pass
+
+
+def _outcome(result: "Future[UInt8Array] | str", counter: _Counter) -> UInt8Array | str:
+    if isinstance(result, str):
+        return result
+    try:
+        return result.result()
+    except _NoFaceError as cause:
+        counter.num_without_face += 1
+        return str(cause)
+    except MediaError as cause:
+        return str(cause)
+
+
+def _prepare(data: bytes, item: Item, options: PictureOptions) -> UInt8Array:
+    import cv2
+
+    image = load_image(data)
+    if options.crop is not None:
+        cropped = options.crop(image, item.box)
+        if cropped is None:
+            raise _NoFaceError("no face was found")
+        image = cropped
+    if options.color == "gray":
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+    if image.shape[:2] != (options.height, options.width):
+        is_smaller = image.shape[0] > options.height
+        method = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
+        image = np.asarray(cv2.resize(image, (options.width, options.height), interpolation=method), np.uint8)
+    return image
+
+
+def _keep_good(
+    decoded: Iterator[tuple[Item, Any]], skipped: list[tuple[str, str]]
+) -> Iterator[tuple[Item, UInt8Array]]:
+    for item, result in decoded:
+        if isinstance(result, str):
+            skipped.append((item.path, result))
+        else:
+            yield item, result

@@ -1,0 +1,169 @@
+"""Writing a data set image by image: memory stays flat, and it appears whole or not at all."""
+
+import contextlib
+import errno
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import filelock
+import numpy as np
+import pandas as pd
+
+from fer_core.data.store import IMAGES_FILE, DatasetInfo, finish_dataset
+from fer_core.errors import DataError, FerError
+from fer_core.io import atomic_directory
+from fer_core.types import UInt8Array
+
+_SPARE_BYTES = 64 * 1024 * 1024
+
+
+class ImageWriter:
+    """Appends uint8 images of one shape to an .npy file whose length is not known beforehand."""
+
+    def __init__(self, file: IO[bytes], shape: tuple[int, ...]) -> None:
+        """Begin the file; `shape` is that of one image."""
+        self._file, self._shape, self.num_images = file, shape, 0
+        self._header_bytes = self._write_header()
+
+    def append(self, image: UInt8Array) -> None:
+        """Add one image.
+
+        Raises:
+            DataError: the disk is full.
+        """
+        assert image.shape == self._shape and image.dtype == np.uint8, (image.shape, image.dtype, self._shape)
+        with full_disk_as_error():
+            self._file.write(np.ascontiguousarray(image).data)
+        self.num_images += 1
+
+    def finish(self) -> None:
+        """Write the final number of images into the header."""
+        with full_disk_as_error():
+            self._file.seek(0)
+            # NumPy pads the header so that the first axis may grow without moving the data.
+            assert self._write_header() == self._header_bytes
+            self._file.flush()
+
+    def _write_header(self) -> int:
+        np.lib.format.write_array_header_1_0(
+            self._file,
+            {"descr": "|u1", "fortran_order": False, "shape": (self.num_images, *self._shape)},
+        )
+        return self._file.tell()
+
+
+@contextlib.contextmanager
+def full_disk_as_error() -> Iterator[None]:
+    """Turn "no space left" into a message.
+
+    Raises:
+        DataError: the disk, or the person's share of it, is full.
+    """
+    try:
+        yield
+    except OSError as cause:
+        if cause.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DataError("the disk is full; nothing was kept. Free some space and start again") from cause
+
+
+def check_disk_space(folder: Path, num_bytes: int) -> None:
+    """Refuse early what can't fit.
+
+    Raises:
+        DataError: the file system of `folder` has less than `num_bytes` free.
+    """
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    if num_bytes + _SPARE_BYTES > free:
+        raise DataError(
+            f"the data set needs {num_bytes / 1e9:.1f} GB but {place} has {free / 1e9:.1f} GB free; "
+            "free some space, or choose a smaller size or grey"
+        )
+
+
+@contextlib.contextmanager
+def claim_name(folder: Path, *, replace: bool = False) -> Iterator[None]:
+    """Hold the right to write a data set folder, and clear away what a killed import left.
+
+    Raises:
+        FerError: it exists and is not to be replaced, or another process writes it now.
+    """
+    if folder.exists() and not replace:
+        raise FerError(f"data set {folder.name!r} exists already; choose another name or replace it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # A lock file is never removed: a second process could hold the removed one.
+    lock = filelock.FileLock(folder.parent / f".{folder.name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as cause:
+        raise FerError(
+            f"data set {folder.name!r} is being written by another import; wait for it or choose another name"
+        ) from cause
+    try:
+        for left in folder.parent.glob(f".{folder.name}.*.tmp"):
+            # mkdtemp adds eight characters: `.a.b.12345678.tmp` belongs to `a.b`, not to `a`.
+            if len(left.name) == len(folder.name) + 14:
+                shutil.rmtree(left, ignore_errors=True)
+        yield
+    finally:
+        lock.release()
+
+
+class DatasetStream:
+    """Images and their sample rows, as they come."""
+
+    def __init__(self, writer: ImageWriter) -> None:
+        """Collect rows for what `writer` writes."""
+        self._writer = writer
+        self.rows: list[dict[str, Any]] = []
+
+    def append(self, image: UInt8Array, row: Mapping[str, Any]) -> None:
+        """Add one image with its sample row."""
+        self._writer.append(image)
+        self.rows.append(dict(row))
+
+
+def write_stream(
+    folder: Path,
+    items: Iterator[tuple[UInt8Array, Mapping[str, Any]]],
+    *,
+    shape: tuple[int, ...],
+    describe: Mapping[str, Any],
+    classes: Sequence[str],
+    replace: bool = False,
+    expected_images: int = 0,
+    complete_samples: Any = None,
+) -> DatasetInfo:
+    """Write a data set from an iterator, whole or not at all.
+
+    Args:
+        folder: of the data set.
+        items: images and sample rows.
+        shape: of one image: H x W or H x W x 3.
+        describe: importer, source, licence and history, as `finish_dataset` takes them.
+        classes: class names in order.
+        replace: exchange an existing folder.
+        expected_images: at most so many images come; checked against the free disk space.
+        complete_samples: called with the table of samples when all are there; returns the final one.
+
+    Raises:
+        DataError: no image came, the disk is full, or the samples do not go together.
+        FerError: the folder exists or is being written.
+    """
+    check_disk_space(folder, expected_images * int(np.prod(shape)))
+    with claim_name(folder, replace=replace), atomic_directory(folder, replace=replace) as temporary:
+        with (temporary / IMAGES_FILE).open("wb") as file:
+            stream = DatasetStream(ImageWriter(file, shape))
+            for image, row in items:
+                stream.append(image, row)
+            if not stream.rows:
+                raise DataError(f"no image of {describe['source']} could be used; nothing was imported")
+            stream._writer.finish()
+        samples = pd.DataFrame(stream.rows)
+        if complete_samples is not None:
+            samples = complete_samples(samples)
+        with full_disk_as_error():
+            return finish_dataset(temporary, folder.name, samples=samples, classes=classes, **describe)

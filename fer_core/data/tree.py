@@ -1,0 +1,166 @@
+"""One view of a folder, a zip or a tar: names and bytes, never unpacked to disk."""
+
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Final, Protocol
+
+from fer_core.errors import DataError
+
+MAX_FILES: Final[int] = 3_000_000
+"""AffectNet, the largest set of its kind, has about one million."""
+MAX_FILE_BYTES: Final[int] = 512 * 1024**2
+"""Of one picture or list, unpacked; a header that promises less and delivers more is cut off here too."""
+MAX_RATIO: Final[int] = 2000
+"""Unpacked to packed size of one member; text packs a hundredfold, a bomb many thousandfold."""
+
+
+class FileTree(Protocol):
+    """Files by their relative POSIX path."""
+
+    name: str
+
+    def names(self) -> list[str]:
+        """Every file, sorted for folders and in the order of the archive otherwise."""
+
+    def read(self, name: str) -> bytes:
+        """Content of a file.
+
+        Raises:
+            DataError: it is too large, damaged or gone.
+        """
+
+
+class _Folder:
+    def __init__(self, path: Path) -> None:
+        self.name, self._path = path.name, path
+
+    def names(self) -> list[str]:
+        found = []
+        for path in self._path.rglob("*"):
+            relative = path.relative_to(self._path)
+            if path.is_file() and not _is_hidden(relative.parts):
+                found.append(relative.as_posix())
+            if len(found) > MAX_FILES:
+                raise DataError(f"{self._path} holds more than {MAX_FILES:,} files; name a smaller folder")
+        return sorted(found)
+
+    def read(self, name: str) -> bytes:
+        path = self._path / name
+        try:
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise DataError(f"{name} has {path.stat().st_size:,} bytes; expected a picture or a list")
+            return path.read_bytes()
+        except OSError as cause:
+            raise DataError(f"{name} can't be read: {cause.strerror}") from cause
+
+
+class _Zip:
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+        self.name, self._archive = path.name, archive
+        self._members = {}
+        for info in archive.infolist():
+            _check_path(path, info.filename)
+            if stat.S_ISLNK(info.external_attr >> 16) or info.is_dir():
+                continue
+            if not _is_hidden(PurePosixPath(info.filename).parts):
+                self._members[info.filename] = info
+        _check_count(path, len(self._members))
+
+    def names(self) -> list[str]:
+        return list(self._members)
+
+    def read(self, name: str) -> bytes:
+        info = self._members[name]
+        if info.file_size > max(1 << 20, info.compress_size * MAX_RATIO):
+            raise DataError(
+                f"{name} unpacks to {info.file_size:,} bytes from {info.compress_size:,}: refused"
+            )
+        try:
+            with self._archive.open(info) as stream:
+                return _limit(stream.read(MAX_FILE_BYTES + 1), name)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            NotImplementedError,
+            RuntimeError,
+        ) as cause:
+            raise DataError(f"{name} can't be unpacked: {cause}") from cause
+
+
+class _Tar:
+    def __init__(self, path: Path, archive: tarfile.TarFile) -> None:
+        self.name, self._archive = path.name, archive
+        self._members = {}
+        for info in archive:
+            _check_path(path, info.name)
+            # Links and devices are left out: what is read must lie in the archive itself.
+            if info.isreg() and not _is_hidden(PurePosixPath(info.name).parts):
+                self._members[info.name.removeprefix("./")] = info
+            _check_count(path, len(self._members))
+
+    def names(self) -> list[str]:
+        return list(self._members)
+
+    def read(self, name: str) -> bytes:
+        try:
+            stream = self._archive.extractfile(self._members[name])
+            assert stream is not None, name
+            return _limit(stream.read(MAX_FILE_BYTES + 1), name)
+        except (tarfile.TarError, zlib.error, EOFError, OSError) as cause:
+            raise DataError(f"{name} can't be unpacked: {cause}") from cause
+
+
+@contextmanager
+def open_tree(path: Path) -> Iterator[FileTree]:
+    """Open a folder, or a zip or tar (told apart by content).
+
+    Raises:
+        DataError: missing, neither of these, damaged, too many files, or a path that leaves the archive.
+    """
+    if path.is_dir():
+        yield _Folder(path)
+        return
+    if not path.exists():
+        raise DataError(f"{path} does not exist; expected a folder, a zip or a tar")
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as zipped:
+                yield _Zip(path, zipped)
+        elif tarfile.is_tarfile(path):
+            with tarfile.open(path) as tarred:
+                yield _Tar(path, tarred)
+        else:
+            raise DataError(f"{path} is neither a folder nor a zip or tar")
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as cause:
+        raise DataError(f"{path} is a damaged archive: {cause}; download it again") from cause
+    except OSError as cause:
+        raise DataError(f"{path} can't be read: {cause}") from cause
+
+
+def _check_path(path: Path, name: str) -> None:
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if name.startswith(("/", "\\")) or ".." in parts or any(":" in part for part in parts):
+        raise DataError(f"{path} holds the unsafe path {name!r}; refused")
+
+
+def _check_count(path: Path, count: int) -> None:
+    if count > MAX_FILES:
+        raise DataError(f"{path} holds more than {MAX_FILES:,} files; refused")
+
+
+def _is_hidden(parts: tuple[str, ...]) -> bool:
+    """What systems leave behind: .DS_Store, __MACOSX, .git."""
+    return any((part.startswith(".") and part != ".") or part == "__MACOSX" for part in parts)
+
+
+def _limit(data: bytes, name: str) -> bytes:
+    if len(data) > MAX_FILE_BYTES:
+        raise DataError(f"{name} unpacks to more than {MAX_FILE_BYTES:,} bytes: refused")
+    return data

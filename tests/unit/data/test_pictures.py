@@ -1,0 +1,272 @@
+import errno
+import io
+import tarfile
+import zipfile
+
+import filelock
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_core.data import stream
+from fer_core.data.importers.pictures import PictureOptions, import_pictures, resolve_mapping, scan_source
+from fer_core.data.store import load_dataset, verify_dataset
+from fer_core.errors import DataError, FerError
+from tests.unit.data.pictures import class_files, encode, write_tree, write_zip
+
+
+def run(source, target, **changes):
+    return import_pictures(source, target, PictureOptions(**changes))
+
+
+def sixteen_bits():
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(1200, dtype=np.uint16).reshape(30, 40) * 50).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def is_clean(folder):
+    """Nothing but lock files is left."""
+    return [path.name for path in folder.iterdir() if not path.name.endswith(".lock")] == []
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "expected"),
+    [
+        (("train/", "val/", "test/"), {"train": 8, "valid": 8, "test": 8}),
+        (("data/train_new/", "data/val_new/"), {"train": 8, "valid": 8}),
+        (("",), {"train": 6, "valid": 2}),
+    ],
+)
+def test_class_folders_of_the_usual_shapes(tmp_path, prefixes, expected):
+    files = {}
+    for prefix in prefixes:
+        files |= class_files(prefix, count=4)
+    source = write_tree(tmp_path / "source", files)
+    options = PictureOptions(splits=plan(valid=0.25, test=0.0))
+    report = import_pictures(source, tmp_path / "sets" / "a", options)
+    assert report.info.split_counts == expected
+    assert report.info.classes == ("happiness", "sadness")
+    assert report.skipped == ()
+
+
+def plan(**shares):
+    from fer_core.data.splits import SplitPlan
+
+    return SplitPlan(**shares)
+
+
+def test_pixels_are_those_of_the_pictures(tmp_path):
+    files = class_files(count=3)
+    source = write_tree(tmp_path / "source", files)
+    run(source, tmp_path / "sets" / "a", width=40, height=30, color="rgb")
+    data = load_dataset(tmp_path / "sets" / "a")
+    for image, name in zip(data.images, data.samples["source"], strict=True):
+        with Image.open(io.BytesIO(files[name.split(":", 1)[1]])) as picture:
+            assert (image == np.asarray(picture)).all()
+    verify_dataset(data)
+
+
+def test_folder_zip_and_tar_give_the_same_images(tmp_path):
+    files = class_files("train/", count=3)
+    write_tree(tmp_path / "faces", files)
+    write_zip(tmp_path / "faces.zip", dict(sorted(files.items())))
+    with tarfile.open(tmp_path / "faces.tar.gz", "w:gz") as archive:
+        for name, data in sorted(files.items()):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    images = []
+    for index, source in enumerate(("faces", "faces.zip", "faces.tar.gz")):
+        run(tmp_path / source, tmp_path / "sets" / str(index))
+        images.append(load_dataset(tmp_path / "sets" / str(index)).images)
+    assert (images[0] == images[1]).all() and (images[0] == images[2]).all()
+
+
+def test_every_kind_of_picture(tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    files = {
+        "happy/grey.png": encode(1, mode="L"),
+        "happy/alpha.png": encode(2, mode="RGBA"),
+        "happy/palette.png": encode(3, mode="P"),
+        "happy/cmyk.jpg": encode(4, mode="CMYK", kind="JPEG"),
+        "sad/sixteen.png": sixteen_bits(),
+        "sad/turned.jpg": encode(6, kind="JPEG", exif=turned),
+        "sad/moving.gif": encode(7, kind="GIF", save_all=True, append_images=[Image.new("RGB", (40, 30))]),
+    }
+    source = write_tree(tmp_path / "source", files)
+    report = run(source, tmp_path / "sets" / "a", color="rgb")
+    assert report.skipped == ()
+    assert report.info.num_images == 7
+
+
+def test_bad_files_are_skipped_and_listed(tmp_path):
+    jpeg = encode(9, kind="JPEG", size=(200, 200))
+    files = class_files(count=3) | {
+        "happy/cut.jpg": jpeg[: len(jpeg) // 2],
+        "happy/text.png": b"no picture",
+        "happy/empty.png": b"",
+        "happy/notes.txt": b"hello",
+        "root.png": encode(3),
+    }
+    report = run(write_tree(tmp_path / "source", files), tmp_path / "sets" / "a")
+    assert report.info.num_images == 6
+    names = {"happy/cut.jpg", "happy/text.png", "happy/empty.png", "happy/notes.txt", "root.png"}
+    assert {name for name, _ in report.skipped} == names
+
+
+@pytest.mark.parametrize(
+    ("files", "match"),
+    [
+        ({}, "no pictures in class folders"),
+        ({"happy/a.txt": b"x"}, "no pictures in class folders"),
+        (class_files(classes=("happy",)), "two classes or more"),
+        (class_files(classes=("happy", "blorp")), "unknown class names 'blorp'"),
+        ({"happy/1.png": b"x", "sad/1.png": b"y"}, "could be used"),
+        ({"happy/1.png": encode(), "sad/1.png": b"y"}, "no picture of sadness"),
+        ({"l.csv": "path,label\na.png,happy\n"}, "none of the 1 listed"),
+        ({"l.csv": "path,label\na.png\n", "a.png": encode()}, "line 2: 1 fields"),
+        ({"l.csv": "path,expression\na.png,11\n", "a.png": encode()}, "expected 0 to 10"),
+        ({"list_label.txt": "train_1.jpg 1\ntrain_2.jpg 9\n"}, "line 2"),
+    ],
+)
+def test_bad_sources_leave_nothing(tmp_path, files, match):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "sets").mkdir()
+    with pytest.raises(DataError, match=match):
+        run(write_tree(tmp_path / "source", files), tmp_path / "sets" / "a")
+    assert is_clean(tmp_path / "sets")
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "a\\..\\..\\evil.png", "c:evil.png"])
+def test_zip_slip_is_refused(tmp_path, name):
+    source = write_zip(tmp_path / "a.zip", class_files(count=2) | {name: encode()})
+    with pytest.raises(DataError, match="unsafe path"):
+        run(source, tmp_path / "sets" / "a")
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("happy/bomb.png", bytes(50_000_000))
+        for name, data in class_files(count=2).items():
+            archive.writestr(name, data)
+    report = run(tmp_path / "a.zip", tmp_path / "sets" / "a")
+    assert [name for name, reason in report.skipped if "refused" in reason] == ["happy/bomb.png"]
+
+
+def test_links_in_a_tar_are_left_out(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, data in class_files(count=2).items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+        link = tarfile.TarInfo("happy/passwd.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    assert run(tmp_path / "a.tar", tmp_path / "sets" / "a").info.num_images == 4
+
+
+def test_affectnet_csv(tmp_path):
+    table = "subDirectory_filePath,face_x,face_y,face_width,face_height,expression\n"
+    table += (
+        "1/a.png,2,2,20,20,1\n1/b.png,,,,,2\n2/a.png,0,0,9,9,9\n1/a.png,0,0,9,9,3\n3/gone.png,0,0,1,1,4\n"
+    )
+    files = {
+        "training.csv": table,
+        "images/1/a.png": encode(1),
+        "images/1/b.png": encode(2),
+        "images/2/a.png": encode(3),
+    }
+    seen = []
+
+    def crop(image, box):
+        seen.append(box)
+        return image
+
+    report = run(write_tree(tmp_path / "source", files), tmp_path / "sets" / "a", crop=crop)
+    assert seen == [(2.0, 2.0, 20.0, 20.0), None]
+    assert report.info.classes == ("happiness", "sadness")
+    assert report.info.split_counts == {"train": 2}
+    assert [name for name, _ in report.skipped] == ["1/a.png", "3/gone.png"]
+
+
+def test_raf_db_list(tmp_path):
+    lines = "train_1.jpg 4\ntrain_2.jpg 5\ntest_1.jpg 4\ntest_2.jpg 5\n"
+    files = {"EmoLabel/list_patition_label.txt": lines}
+    for index, name in enumerate(("train_1", "train_2", "test_1", "test_2")):
+        files[f"Image/aligned/{name}_aligned.jpg"] = encode(index, kind="JPEG")
+    report = run(write_tree(tmp_path / "source", files), tmp_path / "sets" / "a")
+    assert report.info.importer == "list"
+    assert report.info.split_counts == {"train": 2, "test": 2}
+    assert report.info.classes == ("happiness", "sadness")
+
+
+def test_mapping_is_shown_and_changed(tmp_path):
+    scan = scan_source(
+        write_tree(tmp_path / "s", class_files(classes=("1_Happy", "blorp", "Anger"), count=2))
+    )
+    assert scan.suggest_mapping() == {"1_Happy": "happiness", "Anger": "anger", "blorp": None}
+    assert resolve_mapping(scan, {"blorp": ""})["blorp"] == ""
+    assert resolve_mapping(scan, {"blorp": "Scared"})["blorp"] == "fear"
+    with pytest.raises(DataError, match="no class gone"):
+        resolve_mapping(scan, {"gone": "fear", "blorp": ""})
+
+
+def test_interrupt_and_cancel_leave_nothing(tmp_path):
+    source = write_tree(tmp_path / "source", class_files(count=60))
+    for error in (KeyboardInterrupt, FerError):
+
+        def stop(_done, _total, error=error):
+            raise error
+
+        with pytest.raises(error):
+            import_pictures(source, tmp_path / "sets" / "a", PictureOptions(), on_progress=stop)
+        assert is_clean(tmp_path / "sets")
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    source = write_tree(tmp_path / "source", class_files(count=3))
+
+    def fail(self, _image):
+        with stream.full_disk_as_error():
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(stream.ImageWriter, "append", fail)
+    with pytest.raises(DataError, match="disk is full"):
+        run(source, tmp_path / "sets" / "a")
+    assert is_clean(tmp_path / "sets")
+
+
+def test_too_little_space_is_told_before_anything_is_read(tmp_path):
+    with pytest.raises(DataError, match="free some space"):
+        stream.check_disk_space(tmp_path / "a", 10**18)
+
+
+def test_two_imports_of_one_name(tmp_path):
+    source = write_tree(tmp_path / "source", class_files(count=3))
+    (tmp_path / "sets").mkdir()
+    with filelock.FileLock(tmp_path / "sets" / ".a.lock"), pytest.raises(FerError, match="being written"):
+        run(source, tmp_path / "sets" / "a")
+    run(source, tmp_path / "sets" / "a")
+    with pytest.raises(FerError, match="exists already"):
+        run(source, tmp_path / "sets" / "a")
+
+
+def test_what_a_killed_import_left_is_cleared(tmp_path):
+    source = write_tree(tmp_path / "source", class_files(count=3))
+    (tmp_path / "sets" / ".a.abcd1234.tmp").mkdir(parents=True)
+    (tmp_path / "sets" / ".a.b.abcd1234.tmp").mkdir()
+    run(source, tmp_path / "sets" / "a")
+    assert sorted(path.name for path in (tmp_path / "sets").iterdir()) == [
+        ".a.b.abcd1234.tmp",
+        ".a.lock",
+        "a",
+    ]
+
+
+def test_pictures_without_a_face_are_counted(tmp_path):
+    source = write_tree(tmp_path / "source", class_files(count=3))
+    missed = iter([True, False, False, True, False, False])
+    report = run(source, tmp_path / "sets" / "a", crop=lambda image, _box: None if next(missed) else image)
+    assert (report.num_without_face, report.info.num_images) == (2, 4)

@@ -1,0 +1,222 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fer_core.data.derive import Derivation, derive_dataset
+from fer_core.data.exporting import export_dataset
+from fer_core.data.importers.pictures import PictureOptions, import_pictures
+from fer_core.data.quality import (
+    compute_label_flow,
+    compute_vote_entropy,
+    find_blank,
+    find_constant,
+    find_duplicates,
+    find_label_errors,
+    shrink,
+)
+from fer_core.data.splits import SplitPlan, assign_splits
+from fer_core.data.store import VOTE_COLUMNS, load_dataset, verify_dataset, write_dataset
+from fer_core.data.suspects import find_suspects, load_suspects
+from fer_core.data.synthetic import generate_schematic_faces
+from fer_core.errors import ConfigError, DataError
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return generate_schematic_faces(60, seed=3)
+
+
+def write(folder, images, *, splits=None, labels=None, **columns):
+    count = len(images)
+    samples = pd.DataFrame(
+        {
+            "split": splits if splits is not None else ["train"] * count,
+            "label": labels if labels is not None else ["anger", "fear"] * (count // 2),
+            "source": [f"row {row}" for row in range(count)],
+            "image_name": "",
+            **columns,
+        }
+    )
+    write_dataset(
+        folder,
+        images=images,
+        samples=samples,
+        classes=("anger", "fear"),
+        importer="t",
+        source="s",
+        licence="none",
+    )
+    return load_dataset(folder)
+
+
+def test_planted_duplicates_are_found(faces):
+    images = faces.images.copy()
+    images[20] = images[3]
+    images[41] = images[3]
+    images[50] = np.clip(images[7] * 0.9 + 12, 0, 255).astype(np.uint8)
+    images[51] = 77
+    images[52] = 78
+    found = find_duplicates(images)
+    assert found.groups == ((3, 20, 41),)
+    assert found.num_repeats == 2
+    assert found.near_pairs.tolist() == [[7, 50]]
+    splits = np.array(["train"] * 30 + ["valid"] * 20 + ["test"] * 10, object)
+    assert found.count_cross_split(splits, "valid") == 1
+    assert found.repeats(splits) == [3, 20]
+
+
+def test_blank_and_constant_images(faces):
+    images = faces.images[:10].copy()
+    images[2] = 128
+    images[5] = np.linspace(0, 200, 48, dtype=np.uint8)[None]
+    assert find_constant(images).tolist() == [2]
+    assert np.flatnonzero(find_blank(shrink(images))).tolist() == [2, 5]
+
+
+def test_entropy_of_votes():
+    votes = np.zeros((3, 10))
+    votes[0, 1], votes[1, :2] = 10, 5
+    entropy = compute_vote_entropy(votes)
+    assert entropy[:2].tolist() == [0, 1]
+    assert np.isnan(entropy[2])
+
+
+def test_planted_label_errors_come_first():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 300)
+    chances = np.full((300, 3), 0.05)
+    chances[np.arange(300), truth] = 0.9
+    given = truth.copy()
+    given[:5] = (given[:5] + 1) % 3
+    assert set(find_label_errors(given, chances).tolist()) == {0, 1, 2, 3, 4}
+    with pytest.raises(DataError, match="shape"):
+        find_label_errors(given, chances[:9])
+
+
+def test_splits_are_stratified_seeded_and_leave_what_is_there():
+    labels = np.array(["a"] * 100 + ["b"] * 20, object)
+    empty = np.full(120, "", object)
+    plan = SplitPlan(valid=0.1, test=0.2, seed=4)
+    splits = assign_splits(labels, empty, plan)
+    for name, size in (("a", 100), ("b", 20)):
+        part = splits[labels == name]
+        assert [(part == split).sum() / size for split in ("train", "valid", "test")] == [0.7, 0.1, 0.2]
+    assert (splits == assign_splits(labels, empty, plan)).all()
+    assert (splits != assign_splits(labels, empty, SplitPlan(valid=0.1, test=0.2, seed=5))).any()
+    fixed = np.where(np.arange(120) < 30, "test", "").astype(object)
+    assert (assign_splits(labels, fixed, plan)[:30] == "test").all()
+    with pytest.raises(ConfigError, match="leave some"):
+        SplitPlan(valid=0.5, test=0.5)
+
+
+def test_a_person_is_never_on_two_sides():
+    groups = np.array([f"p{index % 30}" for index in range(300)], object)
+    labels = np.array(["a", "b"] * 150, object)
+    splits = np.full(300, "", object)
+    splits[0] = "test"  # p0 is in the test already
+    result = assign_splits(labels, splits, SplitPlan(valid=0.2, test=0.2), groups=groups)
+    assert all(len(set(result[groups == name])) == 1 for name in set(groups))
+    assert (result[groups == "p0"] == "test").all()
+    assert {name: (result == name).sum() for name in ("valid", "test")} == pytest.approx(
+        {"valid": 60, "test": 60}, abs=10
+    )
+
+
+def test_deriving_records_history_and_leaves_the_parent(tmp_path, faces):
+    parent = write(tmp_path / "a", faces.images)
+    info = derive_dataset(
+        parent, tmp_path / "b", Derivation(exclude=frozenset({1, 2}), relabel={0: "fear"}, reason="seen")
+    )
+    child = load_dataset(tmp_path / "b")
+    assert child.info == info
+    assert info.num_images == 58
+    assert child.samples["label"][0] == "fear"
+    assert (child.images[1] == parent.images[3]).all()
+    assert info.history[0]["parent"] == "a"
+    assert info.history[0]["fingerprint"] == parent.info.fingerprint
+    assert info.history[0]["operation"]["exclude"] == [1, 2]
+    verify_dataset(child)
+    derive_dataset(child, tmp_path / "c", Derivation(balance=True))
+    steps = load_dataset(tmp_path / "c").info.history
+    assert [step["parent"] for step in steps] == ["a", "b"]
+    verify_dataset(parent)
+
+
+@pytest.mark.parametrize(
+    ("derivation", "match"),
+    [
+        (Derivation(exclude=frozenset({99})), "row 99"),
+        (Derivation(exclude=frozenset(range(60))), "nothing is left"),
+        (Derivation(relabel={0: "disgust"}), "none of the classes"),
+        (Derivation(classes=("joy",)), "none of the classes"),
+        (Derivation(classes=("anger",)), "two or more"),
+    ],
+)
+def test_bad_derivations_leave_nothing(tmp_path, faces, derivation, match):
+    parent = write(tmp_path / "a", faces.images)
+    with pytest.raises(DataError, match=match):
+        derive_dataset(parent, tmp_path / "b", derivation)
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".b.lock")) == ["a"]
+
+
+def test_votes_decide_over_relabelling(tmp_path, faces):
+    votes = {column: faces.votes[:, index] for index, column in enumerate(VOTE_COLUMNS)}
+    parent = write(tmp_path / "a", faces.images, labels=list(faces.labels), **votes)
+    with pytest.raises(DataError, match="votes"):
+        derive_dataset(parent, tmp_path / "b", Derivation(relabel={0: "fear"}))
+    flow = compute_label_flow(parent)
+    assert flow.to_numpy().sum() == 60
+
+
+def test_verify_sees_a_changed_pixel(tmp_path, faces):
+    write(tmp_path / "a", faces.images)
+    images = np.load(tmp_path / "a" / "images.npy")
+    images[5, 5, 5] ^= 1
+    np.save(tmp_path / "a" / "images.npy", images)
+    with pytest.raises(DataError, match="not what was written"):
+        verify_dataset(load_dataset(tmp_path / "a"))
+
+
+def test_exported_folders_can_be_imported_again(tmp_path, faces):
+    parent = write(tmp_path / "a", faces.images[:20])
+    export_dataset(parent, tmp_path / "out", "folders")
+    import_pictures(tmp_path / "out", tmp_path / "again", PictureOptions())
+    again = load_dataset(tmp_path / "again")
+    assert sorted(image.tobytes() for image in again.images) == sorted(i.tobytes() for i in parent.images)
+    export_dataset(parent, tmp_path / "out.csv", "csv")
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert [int(value) for value in table["pixels"][3].split()] == parent.images[3].ravel().tolist()
+
+
+def test_suspects_of_predictions_and_of_another_page(workspace, faces):
+    data = write(workspace.dataset("a"), faces.images, labels=["anger"] * 30 + ["fear"] * 30)
+    chance = np.r_[np.full(30, 0.95), np.full(30, 0.05)]
+    chance[4] = 0.02
+    truth = data.samples["label"]
+    table = pd.DataFrame({"row": range(60), "truth": truth, "p_anger": chance, "p_fear": 1 - chance})
+    table.to_parquet(workspace.root / "p.parquet")
+    assert find_suspects(data, workspace.root / "p.parquet").tolist() == [4]
+    assert load_suspects(data, workspace) == []
+    path = workspace.root / "suspects" / "a.json"
+    path.parent.mkdir()
+    note = {"schema_version": 1, "dataset": "a", "fingerprint": data.info.fingerprint}
+    path.write_text(json.dumps(note | {"rows": [{"row": 4, "source": "run x"}]}))
+    assert load_suspects(data, workspace) == [(4, "run x")]
+    path.write_text(json.dumps(note | {"rows": [{"row": 99, "source": "run x"}]}))
+    with pytest.raises(DataError, match="does not have"):
+        load_suspects(data, workspace)
+
+
+def test_known_flaws_of_fer2013(shared, tmp_path):
+    from fer_core.data.importers.fer2013 import import_fer2013
+
+    import_fer2013(shared / "data" / "fer2013.zip", tmp_path / "a")
+    data = load_dataset(tmp_path / "a")
+    found = find_duplicates(data.images, max_bits=-1)
+    assert found.count_cross_split(data.samples["split"].to_numpy(object), "valid") == 280
+    assert (len(found.groups), found.num_repeats) == (1273, 1532)
+    assert len(find_constant(data.images)) == 12
+    blank = np.flatnonzero(find_blank(shrink(data.images))).tolist()
+    assert len(blank) == 14 and 5274 in blank
