@@ -24,7 +24,8 @@ NEAR_CORRELATION: Final[float] = 0.97
 near repeats few and alike; it has not been fitted to labelled pairs."""
 BLANK_STD: Final[float] = 2.5
 """Grey levels (of 255) of detail in a 32 x 32 copy, below which an image shows nothing. On the 32,298
-images of FER2013 blank ones have 0 to 1.6, the next 3.3 and 6.9; one in a thousand has less than 10.4, half over 32."""
+images of FER2013, before the plane is taken out: blank ones 0 to 1.6, the next 3.3 and 6.9; one in a thousand
+has less than 10.4, half over 32."""
 _SMOOTH_ORDER: Final[int] = 4
 """DCT coefficients up to this sum of orders are shading, not detail."""
 _HASH_SIDE: Final[int] = 32
