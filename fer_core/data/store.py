@@ -247,7 +247,7 @@ def compute_fingerprint(
 
 
 def _release_pages(images: UInt8Array) -> None:
-    """Let go of what was read of a read-only memory map, or a large set would count as this process's memory."""
+    """Let go of what was read of a read-only map, or a large set would count as this process's memory."""
     if isinstance(images, np.memmap) and images.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
         images._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
