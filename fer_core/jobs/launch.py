@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -45,8 +45,23 @@ def launch_run(folder: Path, workspace: Workspace) -> bool:
         RunError: the system can't start it.
     """
     command = [sys.executable, "-m", "fer_core.cli.job", folder.name]
+    process = start_detached(command, folder / LOG_FILE, workspace)
+    return _wait_for_report(folder, process)
+
+
+def start_detached(command: Sequence[str], log_path: Path, workspace: Workspace) -> subprocess.Popen[bytes]:
+    """Start a process that outlives this one; it has a session of its own and no terminal.
+
+    Args:
+        command: program and arguments.
+        log_path: gets what it prints, behind what is there.
+        workspace: the one that it works on.
+
+    Raises:
+        RunError: the system can't start it.
+    """
     try:
-        with (folder / LOG_FILE).open("ab") as log:
+        with log_path.open("ab") as log:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -57,11 +72,10 @@ def launch_run(folder: Path, workspace: Workspace) -> bool:
                 start_new_session=True,
             )
     except OSError as cause:
-        raise RunError(f"run {folder.name!r} can't be started: {cause}") from cause
-    is_up = _wait_for_report(folder, process)
+        raise RunError(f"a process for {log_path.parent.name!r} can't be started: {cause}") from cause
     # A server lives for days: someone must wait for its children, or they stay behind as zombies.
     threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
-    return is_up
+    return process
 
 
 def _wait_for_report(folder: Path, process: subprocess.Popen[bytes]) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-import subprocess
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 from fer_core import jobs
 from fer_core.errors import ConfigError, FerError, RunError
 from fer_core.io import read_json, write_json
-from fer_core.jobs.launch import build_environment
+from fer_core.jobs.launch import start_detached
 from fer_core.jobs.stopping import StopSignal
 from fer_core.runs.layout import ACTIVE_STATES
 from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import Run, load_run
 from fer_core.sweeps.space import Value, apply_values
 from fer_core.sweeps.store import Sweep, open_study
-from fer_core.workspace import PROJECT_ROOT, Workspace
+from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -203,34 +203,12 @@ def launch_worker(sweep: Sweep, workspace: Workspace, *, num_trials: int, device
     """
     command = [sys.executable, "-m", "fer_core", "sweep", sweep.name, "--trials", str(num_trials)]
     command += ["--device", device] if device else []
-    try:
-        with (sweep.folder / "worker.log").open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=PROJECT_ROOT,
-                env=build_environment(workspace),
-                start_new_session=True,
-            )
-    except OSError as cause:
-        raise RunError(f"a worker for sweep {sweep.name!r} can't be started: {cause}") from cause
-    _reap_later(process)
-
-
-def _reap_later(process: "subprocess.Popen[bytes]") -> None:
-    """Wait for it in a thread: a server lives for days and must not collect zombies."""
-    import threading
-
-    threading.Thread(target=process.wait, daemon=True, name="sweep-worker-reaper").start()
+    start_detached(command, sweep.folder / "worker.log", workspace)
 
 
 def stop_workers(sweep: Sweep) -> int:
     """Ask every worker of this machine to stop its trial and end; return how many were asked."""
-    import signal
-
-    workers = list_workers(sweep)
+    workers = [process for process in list_workers(sweep) if process.is_alive()]  # of this machine alone
     for process in workers:
         try:
             os.kill(process.pid, signal.SIGTERM)
