@@ -28,7 +28,6 @@ from fer_core.workspace import Workspace
 
 REFRESH_S: Final[float] = 0.5
 _FAILED_LINES: Final[int] = 15
-_METRIC_PX: Final[int] = 170
 
 
 def render_run(name: str, workspace: Workspace) -> None:
@@ -138,7 +137,7 @@ def _render_numbers(run: Run) -> None:
             "Images a second": describe_number(last.get("images_per_s")),
             "An epoch takes": describe_duration(last.get("seconds", 0.0)),
         }.items():
-            st.metric(label, value, border=True, width=_METRIC_PX)
+            st.metric(label, value, border=True, width="content")
     st.caption(
         f"On {describe_number(last.get('valid_n'))} validation images, "
         f"{escape_markdown(str(last.get('protocol', '')))}. "

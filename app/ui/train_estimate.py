@@ -21,7 +21,6 @@ from fer_core.jobs.launch import build_environment
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
 _REFRESH_S: Final[float] = 0.5
-_METRIC_PX: Final[int] = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +150,15 @@ def _render_progress(job: EstimateJob) -> None:
 
 def _render_result(result: dict[str, Any], *, is_current: bool) -> None:
     with st.container(horizontal=True, gap="small"):
-        st.metric("Whole training", describe_duration(result["total_seconds"]), width=_METRIC_PX)
-        st.metric("An epoch", describe_duration(result["seconds_per_epoch"]), width=_METRIC_PX)
+        st.metric("Whole training", describe_duration(result["total_seconds"]), width="content")
+        st.metric("An epoch", describe_duration(result["seconds_per_epoch"]), width="content")
         st.metric(
             "Peak memory",
             describe_memory(result["peak_memory_mb"]),
             help=f"Of {result['device']}: the device's own memory, or that of the process on a CPU.",
-            width=_METRIC_PX,
+            width="content",
         )
-        st.metric("Images a second", f"{result['images_per_s']:,.0f}", width=_METRIC_PX)
+        st.metric("Images a second", f"{result['images_per_s']:,.0f}", width="content")
     where = f"{result['num_parameters']:,} parameters · {result['device']}, {result['precision']} · "
     st.caption(
         where
