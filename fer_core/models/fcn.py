@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fer_core.models.base import FerModel, ModelOutputs, init_kaiming
+from fer_core.models.fer_resnet import ConvBlock
 from fer_core.models.registry import ARCHITECTURES, Architecture, parse_widths, require, require_halvings
 
 
@@ -47,7 +48,7 @@ class FullyConvolutional(FerModel):
         for number, width in enumerate(stages):
             if number:
                 layers.append(nn.MaxPool2d(2))
-            layers += [_block(channels, width), _block(width, width)]
+            layers += [ConvBlock(channels, width), ConvBlock(width, width)]
             channels = width
         self.features = nn.Sequential(*layers)
         init_kaiming(self)
@@ -87,12 +88,6 @@ class FullyConvolutional(FerModel):
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, N x num_classes."""
         return self.class_activation_map(x).mean(dim=(2, 3))
-
-
-def _block(in_channels: int, channels: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU()
-    )
 
 
 ARCHITECTURES.register("fcn")(

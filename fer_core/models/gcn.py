@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fer_core.models.base import FerModel, init_kaiming
+from fer_core.models.fer_resnet import ConvBlock
 from fer_core.models.registry import (
     ARCHITECTURES,
     Architecture,
@@ -200,13 +201,7 @@ def _build_stem(in_channels: int, width: int, reduction: int) -> nn.Sequential:
     for index, out_channels in enumerate(channels):
         if index:
             layers.append(nn.MaxPool2d(2))
-        layers.append(
-            nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-                nn.BatchNorm2d(out_channels),
-                nn.ReLU(),
-            )
-        )
+        layers.append(ConvBlock(in_channels, out_channels))
         in_channels = out_channels
     return nn.Sequential(*layers)
 

@@ -25,6 +25,7 @@ from fer_core.checkpoint import CheckpointInfo
 from fer_core.config import config_to_dict
 from fer_core.data.batches import draw_balanced_order, shuffle_for_epoch
 from fer_core.errors import ConfigError
+from fer_core.evaluation.comparison import flatten
 from fer_core.evaluation.metrics import Scores, compute_scores
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
 from fer_core.models import save_checkpoint
@@ -40,7 +41,7 @@ from fer_core.training.schedule import compute_lr_factor
 from fer_core.training.state import Progress, load_state, save_state
 from fer_core.training.step import StepResult, StepTaker
 from fer_core.training.task import Task
-from fer_core.training.tracking import EventWriter, Sample, flatten_settings, select_scores
+from fer_core.training.tracking import EventWriter, Sample, select_scores
 
 _LOG = logging.getLogger(__name__)
 
@@ -159,7 +160,7 @@ class Trainer:
         if self.is_main and self.config.log.tensorboard:
             self.events = EventWriter(self.writer.folder / TENSORBOARD_FOLDER, epoch=self.progress.epoch)
         if self.config.log.tracker != "none":
-            self.accelerator.init_trackers("fer-workbench", flatten_settings(config_to_dict(self.config)))
+            self.accelerator.init_trackers("fer-workbench", flatten(config_to_dict(self.config)))
             self._is_tracking = True
 
     def _close_trackers(self) -> None:

@@ -38,17 +38,6 @@ def select_scores(record: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def flatten_settings(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level with dotted names."""
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            flat |= flatten_settings(item, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = item
-    return flat
-
-
 class EventWriter:
     """Writes TensorBoard events into a run folder."""
 

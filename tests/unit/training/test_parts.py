@@ -7,6 +7,7 @@ import torch
 
 from fer_core.config import AugmentConfig, EarlyStoppingConfig, LossConfig, OptimizerConfig, TransferConfig
 from fer_core.errors import ConfigError
+from fer_core.evaluation.comparison import flatten
 from fer_core.training.device import resolve_precision
 from fer_core.training.early_stopping import StopState
 from fer_core.training.ema import build_ema
@@ -16,7 +17,7 @@ from fer_core.training.losses import DistributionLoss, compute_class_weights, dr
 from fer_core.training.mixing import mix_batch
 from fer_core.training.optim import ascend, build_optimizer, set_learning_rate
 from fer_core.training.schedule import PlateauState, compute_lr_factor
-from fer_core.training.tracking import Sample, draw_samples, flatten_settings, select_scores
+from fer_core.training.tracking import Sample, draw_samples, select_scores
 
 LOG_PROBABILITIES = torch.log(torch.tensor([[0.5, 0.3, 0.2]]))
 
@@ -226,7 +227,7 @@ def test_nothing_is_mixed_when_it_is_off():
 def test_what_is_logged_as_a_curve_and_as_a_setting():
     record = {"epoch": 2, "is_best": True, "protocol": "x", "train_loss": 0.5, "device_memory_mb": None}
     assert select_scores(record) == {"train_loss": 0.5}
-    assert flatten_settings({"a": {"b": 1, "c": {"d": "x"}}, "e": 2}) == {"a.b": 1, "a.c.d": "x", "e": 2}
+    assert flatten({"a": {"b": 1, "c": {"d": "x"}}, "e": 2}) == {"a.b": 1, "a.c.d": "x", "e": 2}
 
 
 def test_sample_sheet_has_a_tile_for_every_face():
