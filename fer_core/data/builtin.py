@@ -1,6 +1,7 @@
 """The data set that every machine has: schematic faces, drawn on first use."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -13,6 +14,7 @@ from fer_core.data.store import (
     load_dataset,
     write_dataset,
 )
+from fer_core.data.stream import claim_name, full_disk_as_error
 from fer_core.data.synthetic import generate_schematic_faces
 from fer_core.errors import FerError
 from fer_core.labels import EMOTIONS
@@ -20,6 +22,8 @@ from fer_core.workspace import Workspace
 
 NUM_IMAGES: Final[int] = 4000
 _SEED: Final[int] = 20240
+_WAIT_S: Final[float] = 120
+"""Drawing takes about ten seconds; runs that start together wait for the one that draws."""
 
 
 def write_schematic_faces(
@@ -29,16 +33,27 @@ def write_schematic_faces(
     num_images: int = NUM_IMAGES,
     seed: int = _SEED,
     replace: bool = False,
+    wait_s: float = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> DatasetInfo:
     """Draw the built-in data set into the workspace.
 
     Raises:
-        FerError: a data set of that name exists and `replace` is False.
+        FerError: a data set of that name exists and `replace` is False, or is being written now.
     """
     target = workspace.dataset(name)
-    if target.exists() and not replace:
-        raise FerError(f"data set {name!r} exists already; choose another name or replace it")
+    with claim_name(target, replace=replace, wait_s=wait_s), full_disk_as_error():
+        return _draw(target, num_images, seed=seed, replace=replace, on_progress=on_progress)
+
+
+def _draw(
+    target: Path,
+    num_images: int,
+    *,
+    seed: int,
+    replace: bool,
+    on_progress: Callable[[int, int], None] | None,
+) -> DatasetInfo:
     faces = generate_schematic_faces(num_images, seed=seed, on_progress=on_progress)
     samples = pd.DataFrame(
         {
@@ -69,5 +84,9 @@ def open_dataset(name: str, workspace: Workspace) -> Dataset:
     """
     folder = workspace.dataset(name)
     if name == SCHEMATIC_FACES and not folder.exists():
-        write_schematic_faces(workspace)
+        try:
+            write_schematic_faces(workspace, wait_s=_WAIT_S)
+        except FerError:
+            if not folder.exists():  # else another process has just drawn it
+                raise
     return load_dataset(folder)

@@ -1,20 +1,24 @@
 """New data sets from old: exclude, relabel, choose classes, balance, divide anew; with their history."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fer_core.data.quality import name_classes
 from fer_core.data.splits import SplitPlan, assign_splits
-from fer_core.data.store import Dataset, DatasetInfo
+from fer_core.data.store import VOTE_COLUMNS, VOTE_PREFIX, Dataset, DatasetInfo
 from fer_core.data.stream import write_stream
 from fer_core.errors import DataError
 from fer_core.labels import canonical_emotion
 from fer_core.types import UInt8Array
+
+RELABEL_VOTES: Final[int] = 10
+"""As many annotators as each FER+ image had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +28,15 @@ class Derivation:
     exclude: frozenset[int] = frozenset()
     """Rows to leave out."""
     relabel: Mapping[int, str] = field(default_factory=dict)
-    """Row -> new label. Only for data sets without votes: with votes, these decide."""
+    """Row -> new label. Where annotators' votes are known the decision overrides them: the row becomes
+    unanimous, with as many votes as it had and at least `RELABEL_VOTES`, so that every label mode gives this
+    class. The parent keeps the annotators' own votes."""
     classes: tuple[str, ...] = ()
-    """Classes to keep; all if empty."""
+    """Classes to keep; all if empty. With votes, images that show a class left out are dropped, and its votes
+    count no longer (`fer_core.data.ferplus.compute_distributions`)."""
     balance: bool = False
-    """Keep as many training images of every class as the rarest has."""
+    """Keep as many training images of every class as the rarest has. With votes the class is the FER+
+    majority, and training images without one are left out."""
     split: SplitPlan | None = None
     """Divide all anew; the parent keeps its own splits."""
     seed: int = 0
@@ -102,41 +110,62 @@ def _iterate(
 
 def _apply(dataset: Dataset, derivation: Derivation) -> tuple[pd.DataFrame, tuple[str, ...]]:
     _check_rows(dataset, [*derivation.exclude, *derivation.relabel])
+    classes = _choose_classes(dataset, derivation.classes)
     samples = dataset.samples.copy()
-    classes = dataset.info.classes
-    has_votes = dataset.info.has_votes
-    if has_votes and (derivation.relabel or derivation.classes or derivation.balance):
-        raise DataError(
-            f"the targets of {dataset.name!r} come from annotators' votes, which relabelling, choosing "
-            "classes and balancing can't change; exclude images, or import the data set without votes"
-        )
     for row, label in derivation.relabel.items():
         name = label if label in classes else canonical_emotion(label)
         if name not in classes:
             raise DataError(f"row {row}: {name} is none of the classes {', '.join(classes)}")
-        samples.loc[row, "label"] = name
+        _relabel(samples, row, name)
+    # Votes that were overridden count as such from here on.
+    changed = replace(dataset, info=replace(dataset.info, classes=classes), samples=samples)
+    shown = pd.Series(name_classes(changed), index=samples.index)
     samples = samples.drop(index=sorted(derivation.exclude))
-    if derivation.classes:
-        strangers = set(derivation.classes) - set(classes)
-        if strangers:
-            raise DataError(f"{', '.join(sorted(strangers))} is none of the classes {', '.join(classes)}")
-        samples = samples[samples["label"].isin(derivation.classes)]
-        classes = tuple(name for name in classes if name in derivation.classes)
+    left_out = [name for name in dataset.info.classes if name not in classes]
+    if left_out:
+        samples = samples[~_shows_any(samples, left_out)]
     if derivation.split is not None:
         groups = samples["group"].to_numpy(object) if "group" in samples else None
         empty = np.full(len(samples), "", object)
-        divided = assign_splits(samples["label"].to_numpy(object), empty, derivation.split, groups=groups)
-        samples = samples.assign(split=divided)
+        strata = shown[samples.index].to_numpy(object)
+        samples = samples.assign(split=assign_splits(strata, empty, derivation.split, groups=groups))
     if derivation.balance:
-        samples = _balance(samples, derivation.seed)
+        samples = _balance(samples, shown[samples.index], derivation.seed)
     return samples, classes
 
 
-def _balance(samples: pd.DataFrame, seed: int) -> pd.DataFrame:
-    train = samples[samples["split"] == "train"]
-    smallest = train["label"].value_counts().min()
+def _choose_classes(dataset: Dataset, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    classes = dataset.info.classes
+    strangers = set(wanted) - set(classes)
+    if strangers:
+        raise DataError(f"{', '.join(sorted(strangers))} is none of the classes {', '.join(classes)}")
+    return tuple(name for name in classes if not wanted or name in wanted)
+
+
+def _relabel(samples: pd.DataFrame, row: int, name: str) -> None:
+    samples.loc[row, "label"] = name
+    if VOTE_COLUMNS[0] in samples:
+        num_votes = max(RELABEL_VOTES, int(samples[list(VOTE_COLUMNS)].loc[row].sum()))
+        samples.loc[row, list(VOTE_COLUMNS)] = 0
+        samples.loc[row, VOTE_PREFIX + name] = num_votes
+
+
+def _shows_any(samples: pd.DataFrame, names: list[str]) -> "pd.Series[bool]":
+    """Whether a row shows one of these classes: by its label, or no column has more votes."""
+    if VOTE_COLUMNS[0] not in samples:
+        return samples["label"].isin(names)
+    votes = samples[list(VOTE_COLUMNS)]
+    most = votes.max(axis=1)
+    return (votes[[VOTE_PREFIX + name for name in names]].max(axis=1) >= most) & (most > 0)
+
+
+def _balance(samples: pd.DataFrame, shown: pd.Series, seed: int) -> pd.DataFrame:
+    train = shown[(samples["split"] == "train") & (shown != "")]
+    if train.empty:
+        raise DataError("there is no training image with a class to balance; check the splits")
+    smallest = train.value_counts().min()
     rng = np.random.default_rng(seed)
-    kept = [rng.choice(part.index, int(smallest), replace=False) for _, part in train.groupby("label")]
+    kept = [rng.choice(part.index, int(smallest), replace=False) for _, part in train.groupby(train)]
     others = samples.index[samples["split"] != "train"]
     return samples.loc[np.sort(np.concatenate([*kept, others]))]
 

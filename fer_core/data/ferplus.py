@@ -4,7 +4,7 @@ The rules of the reference implementation (microsoft/FERPlus) and of Barsoum et 
 Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, get_args
 
 import numpy as np
@@ -22,29 +22,50 @@ _MAX_CLASSES: Final[int] = 3
 _MULTI_TARGET_SHARE: Final[float] = 0.3
 
 
-def compute_distributions(votes: npt.ArrayLike, mode: LabelMode) -> FloatArray:
-    """Turn votes into label distributions over the eight emotions.
+def compute_distributions(
+    votes: npt.ArrayLike, mode: LabelMode, classes: Sequence[str] = EMOTIONS
+) -> FloatArray:
+    """Turn votes into label distributions over the emotions.
+
+    A data set may leave emotions out, most often contempt. An image that shows one of those is discarded:
+    its column has as many votes as the largest. For all others that column is dropped before the rule is
+    applied, so that the rule itself renormalises what is left. This is ours; the paper keeps all eight.
 
     Args:
         votes: N x 10 counts, columns as in `FERPLUS_COLUMNS`.
         mode: `majority` gives one-hot rows; the other modes give distributions.
+        classes: the K emotions of the data set, in its order.
 
     Returns:
-        N x 8; rows sum to 1, or are all NaN where the protocol discards the image.
+        N x K; rows sum to 1, or are all NaN where the protocol discards the image.
 
     Raises:
-        DataError: not N x 10, or counts that are negative or not finite.
+        DataError: not N x 10, counts that are negative or not finite, or a class that is no emotion.
     """
     counts = np.asarray(votes, dtype=np.float64)
     if counts.ndim != 2 or counts.shape[1] != len(FERPLUS_COLUMNS):
         raise DataError(f"votes have shape {counts.shape}; expected N x {len(FERPLUS_COLUMNS)}")
     if counts.size and not (np.isfinite(counts).all() and counts.min() >= 0):
         raise DataError("votes hold negative or non-finite counts")
+    strangers = [name for name in classes if name not in EMOTIONS]
+    if strangers:
+        raise DataError(f"votes know no class {', '.join(strangers)}; they know {', '.join(EMOTIONS)}")
+    columns = [EMOTIONS.index(name) for name in classes]
+    left_out = [column for column in range(NUM_EMOTIONS) if column not in columns]
     rule = _RULES[mode]
     # The same few thousand vote patterns recur over all images, so each is worked out once.
     patterns, inverse = np.unique(counts, axis=0, return_inverse=True)
-    rows = [_normalise(rule(_drop_single_votes(row))) for row in patterns]
-    return np.array(rows, dtype=np.float64).reshape(-1, NUM_EMOTIONS)[inverse.reshape(-1)]
+    rows = [_normalise(rule(_leave_out(_drop_single_votes(row), left_out))) for row in patterns]
+    return np.array(rows, dtype=np.float64).reshape(-1, NUM_EMOTIONS)[inverse.reshape(-1)][:, columns]
+
+
+def _leave_out(row: FloatArray, columns: list[int]) -> FloatArray:
+    """The row without these columns; nothing at all where one of them is (or shares) the largest."""
+    if not columns:
+        return row
+    kept = row.copy()
+    kept[columns] = 0
+    return kept if row[columns].max() < row.max() else np.zeros_like(row)
 
 
 def _drop_single_votes(row: FloatArray) -> FloatArray:

@@ -176,16 +176,31 @@ def compute_vote_entropy(votes: Float64Array) -> Float64Array:
     return np.asarray(np.where(total[:, 0] > 0, -terms.sum(axis=1), np.nan))
 
 
+def name_majority(dataset: Dataset) -> npt.NDArray[np.object_]:
+    """Class of each image by FER+ majority, N; empty where the protocol discards it.
+
+    Raises:
+        DataError: the data set has no votes.
+    """
+    distributions = compute_distributions(dataset.votes, "majority", dataset.info.classes)
+    kept = ~np.isnan(distributions[:, 0])
+    majority = np.full(len(kept), "", object)
+    majority[kept] = np.array(dataset.info.classes, object)[distributions[kept].argmax(axis=1)]
+    return majority
+
+
+def name_classes(dataset: Dataset) -> npt.NDArray[np.object_]:
+    """What each image counts as, N: the majority of its votes where there are votes, else its label."""
+    return name_majority(dataset) if dataset.info.has_votes else dataset.samples["label"].to_numpy(object)
+
+
 def compute_label_flow(dataset: Dataset) -> pd.DataFrame:
     """Images of each source label (rows) by FER+ majority (columns; `discarded` where there is none).
 
     Raises:
         DataError: the data set has no votes.
     """
-    distributions = compute_distributions(dataset.votes, "majority")
-    kept = ~np.isnan(distributions[:, 0])
-    majority = np.full(len(kept), "discarded", object)
-    majority[kept] = np.array(EMOTIONS, object)[distributions[kept].argmax(axis=1)]
+    majority = np.where((found := name_majority(dataset)) == "", "discarded", found)
     table = pd.crosstab(dataset.samples["label"], majority)
     rows = [name for name in EMOTIONS if name in table.index]
     return table.reindex(index=rows, columns=[*EMOTIONS, "discarded"], fill_value=0)

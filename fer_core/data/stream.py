@@ -85,24 +85,29 @@ def check_disk_space(folder: Path, num_bytes: int) -> None:
 
 
 @contextlib.contextmanager
-def claim_name(folder: Path, *, replace: bool = False) -> Iterator[None]:
+def claim_name(folder: Path, *, replace: bool = False, wait_s: float = 0) -> Iterator[None]:
     """Hold the right to write a data set folder, and clear away what a killed import left.
+
+    Args:
+        folder: of the data set.
+        replace: whether it may exist.
+        wait_s: how long to wait for another one that writes it.
 
     Raises:
         FerError: it exists and is not to be replaced, or another process writes it now.
     """
-    if folder.exists() and not replace:
-        raise FerError(f"data set {folder.name!r} exists already; choose another name or replace it")
+    _refuse_existing(folder, replace)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # A lock file is never removed: a second process could hold the removed one.
     lock = filelock.FileLock(folder.parent / f".{folder.name}.lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait_s)
     except filelock.Timeout as cause:
         raise FerError(
             f"data set {folder.name!r} is being written by another import; wait for it or choose another name"
         ) from cause
     try:
+        _refuse_existing(folder, replace)  # it may have been finished while we waited
         for left in folder.parent.glob(f".{folder.name}.*.tmp"):
             # mkdtemp adds eight characters: `.a.b.12345678.tmp` belongs to `a.b`, not to `a`.
             if len(left.name) == len(folder.name) + 14:
@@ -110,6 +115,11 @@ def claim_name(folder: Path, *, replace: bool = False) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _refuse_existing(folder: Path, replace: bool) -> None:
+    if folder.exists() and not replace:
+        raise FerError(f"data set {folder.name!r} exists already; choose another name or replace it")
 
 
 class DatasetStream:

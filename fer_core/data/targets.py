@@ -43,7 +43,7 @@ def compute_targets(dataset: Dataset, split: str, mode: LabelMode) -> Targets:
     """
     rows = dataset.split_indices(split)
     if dataset.info.has_votes:
-        distributions = compute_distributions(dataset.votes[rows], mode)
+        distributions = compute_distributions(dataset.votes[rows], mode, dataset.info.classes)
         kept = ~np.isnan(distributions[:, 0])
         rows, distributions = rows[kept], distributions[kept]
         protocol = f"FER+ {mode}"

@@ -15,7 +15,8 @@ import pandas as pd
 
 from fer_core.data.archive import open_text
 from fer_core.data.store import VOTE_COLUMNS, DatasetInfo, write_dataset
-from fer_core.errors import DataError, FerError
+from fer_core.data.stream import check_disk_space, claim_name, full_disk_as_error
+from fer_core.errors import DataError
 from fer_core.labels import EMOTIONS, FER2013_LABELS, FERPLUS_COLUMNS
 from fer_core.types import UInt8Array
 
@@ -47,25 +48,27 @@ def import_fer2013(
         on_progress: called as rows are read.
 
     Raises:
-        DataError: the source is malformed; the message names the row. Nothing is written then.
+        DataError: the source is malformed (the message names the row), or the disk is full. Nothing is
+            written then.
+        FerError: the data set exists, or another import writes it now.
     """
-    if target.exists() and not replace:
-        raise FerError(f"data set {target.name!r} exists already; choose another name or replace it")
-    vote_table = None if votes is None else _read_votes(votes)
-    images, samples = _read_faces(source, on_progress or (lambda done, total: None))
-    if vote_table is not None:
-        samples = _merge_votes(samples, vote_table, votes_name=str(votes))
-    classes = [name for name in EMOTIONS if votes is not None or name in FER2013_LABELS]
-    return write_dataset(
-        target,
-        images=images,
-        samples=samples,
-        classes=classes,
-        importer="fer2013",
-        source=source.name if votes is None else f"{source.name} + {votes.name}",
-        licence=LICENCE,
-        replace=replace,
-    )
+    with claim_name(target, replace=replace), full_disk_as_error():
+        vote_table = None if votes is None else _read_votes(votes)
+        images, samples = _read_faces(source, on_progress or (lambda done, total: None))
+        if vote_table is not None:
+            samples = _merge_votes(samples, vote_table, votes_name=str(votes))
+        classes = [name for name in EMOTIONS if votes is not None or name in FER2013_LABELS]
+        check_disk_space(target, images.nbytes)
+        return write_dataset(
+            target,
+            images=images,
+            samples=samples,
+            classes=classes,
+            importer="fer2013",
+            source=source.name if votes is None else f"{source.name} + {votes.name}",
+            licence=LICENCE,
+            replace=replace,
+        )
 
 
 def _read_faces(source: Path, on_progress: Progress) -> tuple[UInt8Array, pd.DataFrame]:

@@ -1,9 +1,11 @@
 """The importer, on small files made here; the real ones are in tests/integration."""
 
 import csv
+import errno
 import io
 import zipfile
 
+import filelock
 import numpy as np
 import pytest
 
@@ -85,7 +87,7 @@ def refuse(tmp_path, source, match, **options):
     with pytest.raises(DataError, match=match):
         import_fer2013(source, target, **options)
     left = [path.name for path in tmp_path.iterdir() if path.name.startswith((".set", "set"))]
-    assert left == [], "something was half-written"
+    assert left == [".set.lock"], "something was half-written"
 
 
 def test_git_lfs_pointer(tmp_path):
@@ -247,3 +249,22 @@ def test_reading_a_stream_leaves_no_file_open(tmp_path):
     import_fer2013(path, tmp_path / "set")
     path.unlink()  # fails on Windows while a handle is open
     assert not path.exists()
+
+
+def test_two_imports_of_one_name(tmp_path):
+    source = write_csv(tmp_path / "fer2013.csv")
+    with filelock.FileLock(tmp_path / ".set.lock"), pytest.raises(FerError, match="being written"):
+        import_fer2013(source, tmp_path / "set")
+    import_fer2013(source, tmp_path / "set")
+    with pytest.raises(FerError, match="exists already"):
+        import_fer2013(source, tmp_path / "set")
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", fail)
+    with pytest.raises(DataError, match="disk is full"):
+        import_fer2013(write_csv(tmp_path / "fer2013.csv"), tmp_path / "sets" / "a")
+    assert [path.name for path in (tmp_path / "sets").iterdir()] == [".a.lock"]

@@ -1,9 +1,11 @@
 import json
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from fer_core.config import LabelMode
 from fer_core.data.derive import Derivation, derive_dataset
 from fer_core.data.exporting import export_dataset
 from fer_core.data.importers.pictures import PictureOptions, import_pictures
@@ -14,13 +16,16 @@ from fer_core.data.quality import (
     find_constant,
     find_duplicates,
     find_label_errors,
+    name_classes,
     shrink,
 )
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import VOTE_COLUMNS, load_dataset, verify_dataset, write_dataset
 from fer_core.data.suspects import find_suspects, load_suspects
 from fer_core.data.synthetic import generate_schematic_faces
+from fer_core.data.targets import compute_targets
 from fer_core.errors import ConfigError, DataError
+from fer_core.labels import EMOTIONS
 
 
 @pytest.fixture(scope="module")
@@ -161,13 +166,81 @@ def test_bad_derivations_leave_nothing(tmp_path, faces, derivation, match):
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".b.lock")) == ["a"]
 
 
-def test_votes_decide_over_relabelling(tmp_path, faces):
-    votes = {column: faces.votes[:, index] for index, column in enumerate(VOTE_COLUMNS)}
-    parent = write(tmp_path / "a", faces.images, labels=list(faces.labels), **votes)
-    with pytest.raises(DataError, match="votes"):
-        derive_dataset(parent, tmp_path / "b", Derivation(relabel={0: "fear"}))
+def vote_columns(rows):
+    """Votes of a few images: `{"anger": 6, "fear": 4}` a row."""
+    table = pd.DataFrame([{f"votes_{name}": count for name, count in row.items()} for row in rows])
+    return table.reindex(columns=list(VOTE_COLUMNS)).fillna(0).astype(int)
+
+
+def write_voted(folder, rows, **columns):
+    images = np.random.default_rng(0).integers(0, 256, (len(rows), 24, 24), dtype=np.uint8)
+    samples = pd.DataFrame(
+        {"split": "train", "label": "anger", "source": "s", "image_name": "", **columns},
+        index=range(len(rows)),
+    )
+    write_dataset(
+        folder,
+        images=images,
+        samples=pd.concat([samples, vote_columns(rows)], axis=1),
+        classes=EMOTIONS,
+        importer="t",
+        source="s",
+        licence="none",
+    )
+    return load_dataset(folder)
+
+
+def test_a_relabelling_overrides_the_votes(tmp_path):
+    parent = write_voted(tmp_path / "a", [{"anger": 5, "fear": 5}, {"fear": 10}, {"sadness": 12}])
+    derive_dataset(parent, tmp_path / "b", Derivation(relabel={0: "happy", 2: "neutral"}))
+    child = load_dataset(tmp_path / "b")
+    assert name_classes(child).tolist() == ["happiness", "fear", "neutral"]
+    assert child.votes[0].tolist() == [0, 10, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert child.votes[2, 0] == 12
+    assert child.samples["label"].tolist() == ["happiness", "anger", "neutral"]
+    for mode in get_args(LabelMode):
+        assert compute_targets(child, "train", mode).distributions[0].tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
+    assert child.info.history[0]["operation"]["relabel"] == {"0": "happy", "2": "neutral"}
     flow = compute_label_flow(parent)
-    assert flow.to_numpy().sum() == 60
+    assert flow.loc["anger", ["discarded", "fear", "sadness"]].tolist() == [1, 1, 1]
+
+
+def test_seven_classes_without_contempt(tmp_path):
+    rows = [
+        {"contempt": 6, "neutral": 4},  # shows contempt: dropped
+        {"contempt": 5, "neutral": 5},  # undecided between the two: dropped
+        {"contempt": 4, "neutral": 3, "sadness": 3},  # most votes are contempt's: dropped
+        {"contempt": 4, "neutral": 5, "sadness": 1},  # 5 of 5 once contempt and the single vote are gone
+        {"contempt": 2, "neutral": 4, "sadness": 4},  # 4 of 8 is no majority
+        {"fear": 10},
+    ]
+    parent = write_voted(tmp_path / "a", rows)
+    wanted = tuple(name for name in EMOTIONS if name != "contempt")
+    info = derive_dataset(parent, tmp_path / "b", Derivation(classes=wanted))
+    child = load_dataset(tmp_path / "b")
+    assert info.classes == wanted
+    assert info.num_images == 3
+    majority = compute_targets(child, "train", "majority")
+    assert majority.indices.tolist() == [0, 2]
+    assert majority.distributions.tolist() == np.eye(7)[[0, 6]].tolist()
+    covered = compute_targets(child, "train", "crossentropy")
+    assert covered.distributions[1].tolist() == [0.5, 0, 0, 0.5, 0, 0, 0]
+    verify_dataset(child)
+    # The annotators' own votes stay.
+    assert child.votes[0].tolist() == parent.votes[3].tolist()
+
+
+def test_balancing_by_the_majority_of_votes(tmp_path):
+    rows = [{"anger": 10}] * 5 + [{"fear": 10}] * 2 + [{"fear": 5, "anger": 5}] * 3 + [{"anger": 10}] * 2
+    splits = ["train"] * 10 + ["valid"] * 2
+    parent = write_voted(tmp_path / "a", rows, split=splits)
+    derive_dataset(parent, tmp_path / "b", Derivation(balance=True, seed=3))
+    child = load_dataset(tmp_path / "b")
+    assert child.info.split_counts == {"train": 4, "valid": 2}
+    assert name_classes(child).tolist() == ["anger"] * 2 + ["fear"] * 2 + ["anger"] * 2
+    nothing = write_voted(tmp_path / "c", rows, split=["valid"] * 12)
+    with pytest.raises(DataError, match="no training image"):
+        derive_dataset(nothing, tmp_path / "d", Derivation(balance=True))
 
 
 def test_verify_sees_a_changed_pixel(tmp_path, faces):
