@@ -28,8 +28,9 @@ from fer_core.inference.interfaces import Predictor
 from fer_core.inference.live import LiveSession, LiveSettings
 from fer_core.inference.live_stats import LiveReport
 from fer_core.inference.pipeline import build_pipeline
-from fer_core.inference.predictor import TorchPredictor, load_predictor
+from fer_core.inference.predictor import load_predictor
 from fer_core.inference.threads import limit_threads
+from fer_core.inference.torch_predictor import TorchPredictor
 from fer_core.inference.tracking import TemporalConfig
 from fer_core.labels import EMOTIONS
 from fer_core.types import UInt8Array

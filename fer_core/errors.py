@@ -21,6 +21,10 @@ class CheckpointError(FerError):
     """A checkpoint is missing, damaged, or does not describe itself."""
 
 
+class ExportError(FerError):
+    """A model can't be exported, or the exported file does not compute what the model computes."""
+
+
 class MediaError(FerError):
     """An image, video or camera can't be read, or is unsafe to decode."""
 

@@ -25,6 +25,10 @@ class Predictor(Protocol):
     def info(self) -> CheckpointInfo:
         """The checkpoint that predicts: classes, input, metrics."""
 
+    @property
+    def runtime(self) -> str:
+        """What computes, for people: program, device and precision."""
+
     def predict(self, image_rgb: UInt8Array, boxes: Sequence[FaceBox]) -> list[Prediction]:
         """Crop each box from an H x W x 3 RGB image and classify all crops as one batch, in box order."""
 

@@ -5,6 +5,7 @@ crawl: on two busy cores one small network took 298 ms a face with two threads a
 """
 
 import os
+import sys
 from typing import Final
 
 from fer_core.errors import ConfigError
@@ -28,10 +29,20 @@ def inference_threads() -> int:
     return max(1, min(_MAX_THREADS, num_usable_cores() // 2))
 
 
+_limit: list[int] = []
+"""The number that `limit_threads` chose last, for a torch that is loaded after it."""
+
+
+def chosen_threads() -> int:
+    """The number that `limit_threads` chose last, else `inference_threads()`."""
+    return _limit[0] if _limit else inference_threads()
+
+
 def limit_threads(num_threads: int = 0) -> int:
-    """Set the thread pools of torch and OpenCV for inference, in the whole process; return their size.
+    """Set the thread pools of OpenCV and torch for inference, in the whole process; return their size.
 
     Call it once, before the first prediction: a thread that has computed with torch already keeps its number.
+    torch is not loaded for it; where it comes later, `limit_torch` tells it.
 
     Args:
         num_threads: how many; 0 takes `inference_threads()`.
@@ -42,9 +53,18 @@ def limit_threads(num_threads: int = 0) -> int:
     if num_threads < 0:
         raise ConfigError(f"threads is {num_threads}; expected 0 (automatic) or more")
     import cv2
-    import torch
 
     chosen = num_threads or inference_threads()
-    torch.set_num_threads(chosen)
+    _limit[:] = [chosen]
     cv2.setNumThreads(chosen)
+    if "torch" in sys.modules:
+        limit_torch()
     return chosen
+
+
+def limit_torch() -> None:
+    """Tell torch the number that `limit_threads` chose, if it chose one."""
+    import torch
+
+    if _limit:
+        torch.set_num_threads(_limit[0])

@@ -8,7 +8,9 @@ from torch import nn
 
 from fer_core.checkpoint import CheckpointInfo, InputSpec
 from fer_core.errors import CheckpointError, ConfigError
-from fer_core.inference.predictor import BATCH_SIZE, TorchPredictor, load_predictor
+from fer_core.inference.predictor import load_predictor
+from fer_core.inference.predictor_base import BATCH_SIZE
+from fer_core.inference.torch_predictor import TorchPredictor
 from fer_core.models import build_model, resolve_device, save_checkpoint
 from fer_core.types import FaceBox
 

@@ -1,0 +1,146 @@
+"""Exporting a checkpoint: write, check against torch, and only then put in place."""
+
+import contextlib
+import io
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_core.checkpoint import CheckpointInfo, find_checkpoint
+from fer_core.errors import ExportError
+from fer_core.export.options import ExportOptions
+from fer_core.exported import ExportRecord, Parity, add_export
+from fer_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from fer_core.data.store import Dataset
+    from fer_core.models import FerModel
+
+Progress = Callable[[str], None]
+
+
+def export_checkpoint(
+    reference: str,
+    workspace: Workspace,
+    options: ExportOptions = ExportOptions(),  # noqa: B008  frozen
+    *,
+    data: str | None = None,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> ExportRecord:
+    """Export a checkpoint to ONNX beside its weights, after checking the file against torch on faces.
+
+    Args:
+        reference: what `find_checkpoint` understands.
+        workspace: where runs and data sets are.
+        options: precision and form.
+        data: data set for calibration and check; None takes the one the model learnt from, or the built-in
+            faces where that one is not here.
+        out: another folder than the checkpoint's; the record goes there too.
+        progress: told in words what happens next.
+
+    Raises:
+        CheckpointError, DataError, ConfigError: something named is missing or damaged.
+        ExportError: the network can't be expressed, the file does not predict as the network does, or it
+            can't be written; nothing is left behind.
+    """
+    from fer_core.export.faces import choose_dataset
+    from fer_core.models import load_checkpoint
+
+    tell = progress or (lambda _text: None)
+    entry = find_checkpoint(reference, workspace)
+    model, info = load_checkpoint(entry.folder)
+    dataset = choose_dataset(info, workspace, data)
+    folder = out or entry.folder
+    with _scratch_folder(folder) as scratch:
+        made, sha256, parity = _make(model, info, dataset, options, scratch, tell)
+        record = ExportRecord(
+            path=folder / options.file_name,
+            precision=options.precision,
+            embedding=options.embedding,
+            uint8_input=options.uint8_input,
+            num_bytes=sum(path.stat().st_size for path in made),
+            sha256=sha256,
+            weights_sha256=info.weights_sha256,
+            parity=parity,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        for path in reversed(made):  # the graph last: it names the data
+            path.replace(folder / path.name)
+    add_export(folder, record)
+    return record
+
+
+def _make(
+    model: "FerModel",
+    info: CheckpointInfo,
+    dataset: "Dataset",
+    options: ExportOptions,
+    scratch: Path,
+    tell: Progress,
+) -> tuple[list[Path], str, Parity]:
+    """Write and check the file in `scratch`; return the files (graph first), the checksum and the check."""
+    import onnx
+
+    from fer_core.export import faces, graph, parity, quantise
+    from fer_core.inference.onnx_predictor import OnnxPredictor
+
+    tell("translating the network")
+    plain = scratch / "plain.onnx"
+    with _quiet():
+        graph.export_graph(model, info, plain, options)
+    if options.precision == "fp16":
+        tell("halving the precision")
+        proto = quantise.convert_to_fp16(plain)
+    elif options.precision == "int8":
+        split = faces.choose_split(dataset, ("train", "valid"))
+        training = faces.load_faces(dataset, split, info, num_faces=options.num_calibration_faces)
+        tell(f"calibrating int8 on {len(training.crops):,} faces of {dataset.name} {split}")
+        with _quiet():
+            proto = quantise.convert_to_int8(plain, training, info.input, uint8_input=options.uint8_input)
+    else:
+        proto = onnx.load(str(plain))
+    target = scratch / options.file_name
+    external = options.external_data or graph.is_large(model)
+    sha256 = graph.write_described(
+        proto, info, target, options, precision=options.precision, external=external
+    )
+    split = faces.choose_split(dataset, ("valid", "test", "train"))
+    chosen = faces.load_faces(dataset, split, info, num_faces=options.num_faces)
+    tell(f"comparing with torch on {len(chosen.crops):,} faces of {dataset.name} {split}")
+    found = parity.compute_onnx_outputs(OnnxPredictor(target, device="cpu"), chosen)
+    expected = parity.compute_torch_outputs(model, info, chosen)
+    result = parity.compare_outputs(expected, found, chosen)
+    parity.require_parity(result, options.precision)
+    made = [target, *([target.with_name(target.name + ".data")] if external else [])]
+    return made, sha256, result
+
+
+@contextlib.contextmanager
+def _scratch_folder(folder: Path) -> Iterator[Path]:
+    """A folder on the same disk as `folder`, which is made; gone at the end, with all that is left in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
+    except OSError as cause:
+        raise ExportError(
+            f"{folder} can't be written: {cause.strerror or cause}; choose another with --out"
+        ) from cause
+    try:
+        yield scratch
+    except OSError as cause:
+        raise ExportError(f"{folder} can't be written: {cause.strerror or cause}; make room there") from cause
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporters print their steps and deprecations of their own code; neither concerns the person."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield

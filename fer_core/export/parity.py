@@ -1,0 +1,91 @@
+"""Does an exported file compute what the network computes?"""
+
+from typing import Final
+
+import numpy as np
+import torch
+
+from fer_core.checkpoint import CheckpointInfo
+from fer_core.errors import ExportError
+from fer_core.export.faces import Faces
+from fer_core.exported import Parity
+from fer_core.inference.onnx_predictor import OnnxPredictor
+from fer_core.models import FerModel
+from fer_core.onnx_file import LOGITS, PROBABILITIES, Precision
+from fer_core.types import Float32Array
+
+MAX_DIFFERENCE_FP32: Final[float] = 1e-4
+"""Largest difference of a logit that rounding explains."""
+MIN_AGREEMENT_FP16: Final[float] = 0.995
+MAX_ACCURACY_LOSS_INT8: Final[float] = 0.005
+"""Half a point; with few faces at least two of them."""
+_BATCH_SIZE: Final[int] = 64
+
+
+@torch.inference_mode()
+def compute_torch_outputs(
+    model: FerModel, info: CheckpointInfo, faces: Faces
+) -> tuple[Float32Array, Float32Array]:
+    """Logits and calibrated probabilities, each N x K, by torch in fp32 on the CPU."""
+    shape = (1, -1, 1, 1)
+    mean, std = torch.tensor(info.input.mean).view(shape), torch.tensor(info.input.std).view(shape)
+    pixels = torch.from_numpy(faces.crops[..., None] if faces.crops.ndim == 3 else faces.crops)
+    parts = []
+    for batch in torch.split(pixels, _BATCH_SIZE):
+        x = (batch.permute(0, 3, 1, 2).float() / 255 - mean) / std
+        parts.append(model.eval().cpu()(x.contiguous()))
+    logits = torch.cat(parts).float()
+    return logits.numpy(), torch.softmax(logits / info.temperature, dim=1).numpy()
+
+
+def compute_onnx_outputs(predictor: OnnxPredictor, faces: Faces) -> tuple[Float32Array, Float32Array]:
+    """Logits and probabilities, each N x K, by the exported file."""
+    starts = range(0, len(faces.crops), _BATCH_SIZE)
+    parts = [
+        predictor.run(faces.crops[start : start + _BATCH_SIZE], (LOGITS, PROBABILITIES)) for start in starts
+    ]
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def compare_outputs(
+    expected: tuple[Float32Array, Float32Array], found: tuple[Float32Array, Float32Array], faces: Faces
+) -> Parity:
+    """Put the outputs of network and file, (logits, probabilities) each, side by side."""
+    labels = expected[0].argmax(axis=1), found[0].argmax(axis=1)
+    return Parity(
+        dataset=faces.dataset,
+        split=faces.split,
+        num_images=len(faces.crops),
+        max_difference=float(np.abs(expected[0] - found[0]).max()),
+        max_probability_difference=float(np.abs(expected[1] - found[1]).max()),
+        label_agreement=float((labels[0] == labels[1]).mean()),
+        accuracy=float((labels[1] == faces.labels).mean()),
+        accuracy_torch=float((labels[0] == faces.labels).mean()),
+        protocol=faces.protocol,
+    )
+
+
+def require_parity(parity: Parity, precision: Precision) -> None:
+    """Refuse a file that differs by more than its precision explains.
+
+    Raises:
+        ExportError: it does; the message has the figures.
+    """
+    # Written so that a NaN fails too.
+    if precision == "fp32":
+        good = parity.max_difference <= MAX_DIFFERENCE_FP32 and parity.label_agreement == 1
+        expected = f"at most {MAX_DIFFERENCE_FP32:g} and every label the same"
+    elif precision == "fp16":
+        good = parity.label_agreement >= MIN_AGREEMENT_FP16
+        expected = f"at least {MIN_AGREEMENT_FP16:.1%} of the labels the same"
+    else:
+        loss = parity.accuracy_torch - parity.accuracy
+        good = loss <= max(MAX_ACCURACY_LOSS_INT8, 2 / parity.num_images) + 1e-9
+        expected = f"at most {MAX_ACCURACY_LOSS_INT8:.1%} of accuracy lost"
+    if not good:
+        raise ExportError(
+            f"the {precision} file does not predict as the network does: logits differ by up to "
+            f"{parity.max_difference:.2g}, {parity.label_agreement:.2%} of the labels agree, accuracy "
+            f"{parity.accuracy:.2%} instead of {parity.accuracy_torch:.2%} on {parity.num_images:,} faces of "
+            f"{parity.dataset} {parity.split}; expected {expected}. Nothing was written."
+        )

@@ -1,0 +1,110 @@
+"""The ONNX files beside a checkpoint: `exports.json` says what each is and how it was checked."""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from fer_core.errors import CheckpointError
+from fer_core.io import read_json, write_json
+from fer_core.onnx_file import PRECISIONS, Precision
+
+EXPORTS_FILE: Final[str] = "exports.json"
+SCHEMA_VERSION: Final[int] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """How an exported file compared with the network it came from, on the same faces."""
+
+    dataset: str
+    split: str
+    num_images: int
+    max_difference: float
+    """Largest difference of a logit."""
+    max_probability_difference: float
+    """Largest difference of a probability, 0 to 1."""
+    label_agreement: float
+    """Fraction of the faces that get the same class."""
+    accuracy: float
+    """Of the file, as a fraction, on those faces."""
+    accuracy_torch: float
+    """Of the network on the same faces."""
+    protocol: str
+    """Rule by which the faces were labelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRecord:
+    """One exported file."""
+
+    path: Path
+    precision: Precision
+    embedding: bool
+    uint8_input: bool
+    num_bytes: int
+    """Of the file, and of its external data if it has any."""
+    sha256: str
+    """As written in the file's own metadata."""
+    weights_sha256: str
+    """Of the weights that were exported."""
+    parity: Parity
+    created: str
+    """UTC, ISO 8601."""
+
+
+def list_exports(folder: Path, *, weights_sha256: str = "") -> list[ExportRecord]:
+    """The exported files in a checkpoint's folder, in the order they were made; missing files are left out.
+
+    Args:
+        folder: the checkpoint's folder.
+        weights_sha256: leave out what was exported from other weights; empty lists all.
+
+    Raises:
+        CheckpointError: `exports.json` is damaged.
+    """
+    path = folder / EXPORTS_FILE
+    if not path.is_file():
+        return []
+    try:
+        entries = read_json(path, CheckpointError)["files"]
+        records = [_from_dict(folder, item) for item in entries]
+    except (KeyError, TypeError, ValueError, AttributeError) as cause:
+        raise CheckpointError(f"{path} is damaged ({cause}); delete it and export the model again") from cause
+    return [
+        record
+        for record in records
+        if record.path.is_file() and weights_sha256 in ("", record.weights_sha256)
+    ]
+
+
+def add_export(folder: Path, record: ExportRecord) -> None:
+    """Note `record` in the folder's `exports.json`, in place of an earlier one of the same file."""
+    others = [item for item in list_exports(folder) if item.path.name != record.path.name]
+    save_exports(folder, [*others, record])
+
+
+def save_exports(folder: Path, records: list[ExportRecord]) -> None:
+    """Write the folder's `exports.json`."""
+    files = [{**dataclasses.asdict(item), "path": item.path.name} for item in records]
+    write_json(folder / EXPORTS_FILE, {"schema_version": SCHEMA_VERSION, "files": files})
+
+
+def _from_dict(folder: Path, value: dict[str, Any]) -> ExportRecord:
+    name = str(value["path"])
+    if not re.fullmatch(r"[\w.-]+\.onnx", name):
+        raise ValueError(f"file name {name!r}")
+    if value["precision"] not in PRECISIONS:
+        raise ValueError(f"precision {value['precision']!r}")
+    return ExportRecord(
+        path=folder / name,
+        precision=cast("Precision", value["precision"]),
+        embedding=bool(value["embedding"]),
+        uint8_input=bool(value["uint8_input"]),
+        num_bytes=int(value["num_bytes"]),
+        sha256=str(value["sha256"]),
+        weights_sha256=str(value["weights_sha256"]),
+        parity=Parity(**value["parity"]),
+        created=str(value["created"]),
+    )
