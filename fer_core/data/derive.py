@@ -145,7 +145,7 @@ def _choose_classes(dataset: Dataset, wanted: tuple[str, ...]) -> tuple[str, ...
 def _relabel(samples: pd.DataFrame, row: int, name: str) -> None:
     samples.loc[row, "label"] = name
     if VOTE_COLUMNS[0] in samples:
-        num_votes = max(RELABEL_VOTES, int(samples[list(VOTE_COLUMNS)].loc[row].sum()))
+        num_votes = max(RELABEL_VOTES, int(samples[list(VOTE_COLUMNS)].to_numpy()[row].sum()))
         samples.loc[row, list(VOTE_COLUMNS)] = 0
         samples.loc[row, VOTE_PREFIX + name] = num_votes
 

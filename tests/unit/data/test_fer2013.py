@@ -219,7 +219,12 @@ def test_an_existing_data_set_is_kept_unless_replaced(tmp_path):
     assert load_dataset(tmp_path / "set").info == first
     votes = write_votes(tmp_path / "votes.csv")
     assert import_fer2013(source, tmp_path / "set", votes=votes, replace=True).has_votes
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["fer2013.csv", "set", "votes.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".set.lock",
+        "fer2013.csv",
+        "set",
+        "votes.csv",
+    ]
 
 
 def test_a_failing_replacement_leaves_the_old_data_set(tmp_path):
