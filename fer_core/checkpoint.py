@@ -208,27 +208,35 @@ class CheckpointEntry:
     """A checkpoint that can be chosen: where it is, what it is, and what to call it."""
 
     key: str
-    """What a person types: a shipped checkpoint's name, or `<run>/best`."""
+    """What a person types: name of a shipped or brought-in model, or `<run>/best`."""
     folder: Path
     info: CheckpointInfo
 
 
 def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
-    """Every readable checkpoint: the shipped ones by name, then those of runs, newest first.
+    """Every readable checkpoint: shipped ones by name, those brought in, then those of runs, newest first.
 
     A damaged one is left out here; naming it to `find_checkpoint` says what is wrong with it.
     """
-    shipped = sorted(path.parent for path in workspace.checkpoints.glob(f"*/{INFO_FILE}"))
-    runs = sorted((path.parent for path in workspace.runs.glob(f"*/best/{INFO_FILE}")), reverse=True)
     entries = []
-    for key, folder in [(path.name, path) for path in shipped] + [
-        (f"{path.parent.name}/{path.name}", path) for path in runs
-    ]:
+    for key, folder in list_checkpoint_folders(workspace):
         try:
             entries.append(CheckpointEntry(key, folder, load_checkpoint_info(folder)))
         except CheckpointError:
             continue
     return entries
+
+
+def list_checkpoint_folders(workspace: Workspace) -> list[tuple[str, Path]]:
+    """Key and folder of every checkpoint, readable or not, in the order of `list_checkpoints`."""
+    named = [
+        sorted(path.parent for path in parent.glob(f"*/{INFO_FILE}"))
+        for parent in (workspace.checkpoints, workspace.models)
+    ]
+    runs = sorted((path.parent for path in workspace.runs.glob(f"*/best/{INFO_FILE}")), reverse=True)
+    found = [(path.name, path) for part in named for path in part]
+    found += [(f"{path.parent.name}/{path.name}", path) for path in runs]
+    return [item for item in found if not item[0].startswith(".")]  # a dot: being written right now
 
 
 DEFAULT_CHECKPOINT: Final[str] = "fer-small"
@@ -255,6 +263,7 @@ def find_checkpoint(reference: str, workspace: Workspace) -> CheckpointEntry:
     """
     candidates = [
         workspace.checkpoints / reference,
+        workspace.models / reference,
         workspace.runs / reference,
         workspace.runs / reference / "best",
         Path(reference).expanduser(),

@@ -60,6 +60,11 @@ class Workspace:
         return self.root / "weights"
 
     @property
+    def models(self) -> Path:
+        """Models of others that were brought in, one folder each."""
+        return self.root / "models"
+
+    @property
     def checkpoints(self) -> Path:
         """Checkpoints that ship with the project."""
         return PROJECT_ROOT / "checkpoints"
@@ -71,3 +76,7 @@ class Workspace:
     def run(self, name: str) -> Path:
         """Folder of the run called `name`, which need not exist."""
         return self.runs / validate_name(name, "run")
+
+    def model(self, name: str) -> Path:
+        """Folder of the brought-in model called `name`, which need not exist."""
+        return self.models / validate_name(name, "model")

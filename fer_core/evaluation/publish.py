@@ -41,7 +41,8 @@ def publish_checkpoint(
     temperature = _fit(source, dataset, split)
     with atomic_directory(target, replace=replace) as folder:
         shutil.copyfile(source / info.weights_file, folder / info.weights_file)
-        named = dataclasses.replace(info, name=target.name, temperature=1.0, metrics=())
+        data = {**info.data, "licence": dataset.info.licence}
+        named = dataclasses.replace(info, name=target.name, data=data, temperature=1.0, metrics=())
         save_checkpoint_info(folder, named)
         before = evaluate_checkpoint(folder, dataset, split, on_progress=on_progress)
         save_checkpoint_info(folder, dataclasses.replace(named, temperature=temperature))

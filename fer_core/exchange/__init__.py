@@ -1,0 +1,1 @@
+"""Models between people: what there is, bringing one in, taking one away, its card, its removal. No torch."""

@@ -1,0 +1,125 @@
+"""Taking a model away: one zip that holds everything, and says how to use it."""
+
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Final
+
+from fer_core.checkpoint import CARD_FILE, INFO_FILE, CheckpointEntry, CheckpointInfo, verify_weights
+from fer_core.errors import CheckpointError
+from fer_core.exchange.unpack import EXPORTS_FILE, README_FILE
+from fer_core.io import atomic_path
+
+_EPOCH: Final[tuple[int, int, int, int, int, int]] = (1980, 1, 1, 0, 0, 0)
+"""One date for all members: the same model gives the same zip, byte for byte."""
+
+
+def get_short_name(entry: CheckpointEntry) -> str:
+    """A model's name where there is no place for a slash: `<run>/best` is called after its run."""
+    folder = entry.folder.resolve()
+    return folder.parent.name if folder.name in ("best", "last") else folder.name
+
+
+def list_files(entry: CheckpointEntry) -> list[Path]:
+    """Files of a model that others need, checked: description, weights, card, ONNX files.
+
+    Raises:
+        CheckpointError: the weights are not those of the description, or nothing is there that predicts.
+    """
+    folder, info = entry.folder, entry.info
+    onnx = sorted(folder.glob("*.onnx")) + sorted(folder.glob("*.onnx.data"))
+    files = [folder / INFO_FILE]
+    if (folder / info.weights_file).exists() or not onnx:
+        files.append(verify_weights(folder, info))
+    files += [folder / name for name in (CARD_FILE, EXPORTS_FILE) if (folder / name).is_file()]
+    return files + onnx
+
+
+def write_zip(entry: CheckpointEntry, target: Path) -> Path:
+    """Write a model and how to use it as a zip, whole or not at all.
+
+    Args:
+        entry: the model.
+        target: the file to write; an existing one is replaced.
+
+    Raises:
+        CheckpointError: the model is damaged, or the file can't be written.
+    """
+    files = list_files(entry)
+    name = get_short_name(entry)
+    try:
+        with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+            readme = zipfile.ZipInfo(f"{name}/{README_FILE}", _EPOCH)
+            readme.external_attr = 0o644 << 16
+            archive.writestr(readme, build_readme(name, entry.info, [path.name for path in files]))
+            for path in files:
+                member = zipfile.ZipInfo(f"{name}/{path.name}", _EPOCH)
+                member.external_attr = 0o644 << 16
+                member.file_size = path.stat().st_size  # lets zipfile choose the format for large files
+                with path.open("rb") as source, archive.open(member, "w") as sink:
+                    while chunk := source.read(1 << 20):
+                        sink.write(chunk)
+    except OSError as cause:
+        raise CheckpointError(f"{target} can't be written: {cause.strerror or cause}") from cause
+    return target
+
+
+def build_zip(entry: CheckpointEntry) -> bytes:
+    """The zip of `write_zip` in memory, for a browser.
+
+    Raises:
+        CheckpointError: the model is damaged.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return write_zip(entry, Path(folder) / "model.zip").read_bytes()
+
+
+def build_readme(name: str, info: CheckpointInfo, files: list[str]) -> str:
+    """How to use the files, with the preprocessing in words and numbers."""
+    spec = info.input
+    kind = "one grey channel" if spec.color == "gray" else "three channels in the order red, green, blue"
+    mean = ", ".join(f"{value:.6g}" for value in spec.mean)
+    std = ", ".join(f"{value:.6g}" for value in spec.std)
+    listed = "\n".join(f"- `{file}`" for file in files)
+    onnx = [file for file in files if file.endswith(".onnx")]
+    return f"""# {name}
+
+A model of the FER workbench. It names the **apparent expression** of one face, as one of
+{", ".join(info.classes)}. It reads faces, not feelings.
+
+{listed}
+
+Nothing in here is a pickle, so opening it runs no code.
+
+## With the workbench
+```text
+fer models import {name}.zip
+fer predict photo.jpg --model {name}
+```
+The **Models** page of its dashboard takes the zip too.
+
+## Without it
+{_describe_onnx(onnx)}
+`{INFO_FILE}` has all of this for a program:
+
+- input: {spec.height} x {spec.width} px, {kind}; values `(pixel / 255 - mean) / std`, mean {mean}, std {std}
+- crop: a square, its side {spec.framing.side_per_height:g} times the height of the face's box, its centre
+  {spec.framing.shift_up:g} of the side above the box's centre
+- output: one logit a class, in the order above; probabilities are `softmax(logits / {info.temperature:.6g})`
+
+{_describe_origin(info)}"""
+
+
+def _describe_onnx(onnx: list[str]) -> str:
+    if not onnx:
+        return "The weights are in safetensors format; the workbench's `fer_core.models` builds the network."
+    return f"`{onnx[0]}` runs with onnxruntime alone, and carries these facts in its own metadata."
+
+
+def _describe_origin(info: CheckpointInfo) -> str:
+    lines = []
+    if info.data.get("name"):
+        lines.append(f"Trained on `{info.data['name']}`.")
+    if info.data.get("licence"):
+        lines.append(f"Terms of that data: {info.data['licence']}")
+    return "\n".join(lines) + "\n" if lines else ""

@@ -1,0 +1,51 @@
+"""Deleting a model."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from fer_core.checkpoint import DEFAULT_CHECKPOINT, CheckpointEntry
+from fer_core.errors import CheckpointError
+from fer_core.exchange.facts import ModelKind, get_kind
+from fer_core.workspace import Workspace
+
+
+def explain_protection(entry: CheckpointEntry, workspace: Workspace) -> str:
+    """Why a model can't be deleted; empty if it can."""
+    kind = get_kind(entry.folder, workspace)
+    if kind is ModelKind.TRAINED:
+        run = entry.folder.resolve().parent.name
+        return (
+            f"{entry.key} is the best epoch of the run {run} and goes with it: delete the run on the Train "
+            f"page, or with `fer runs delete {run}`"
+        )
+    if kind is ModelKind.SHIPPED and entry.folder.name == DEFAULT_CHECKPOINT:
+        return f"{entry.key} ships with the program and is used wherever nobody chose a model, so it stays"
+    if entry.folder.resolve().parent not in (workspace.models.resolve(), workspace.checkpoints.resolve()):
+        return f"{entry.folder} lies outside the workspace; delete it with the tools of your system"
+    return ""
+
+
+def delete_model(entry: CheckpointEntry, workspace: Workspace) -> None:
+    """Remove a brought-in or published model with everything in its folder.
+
+    Raises:
+        CheckpointError: it is protected, or can't be removed.
+    """
+    reason = explain_protection(entry, workspace)
+    if reason:
+        raise CheckpointError(reason)
+    try:
+        # Out of sight in one step, so that nobody meets half a model.
+        retired = Path(
+            tempfile.mkdtemp(prefix=f".{entry.folder.name}.", suffix=".old", dir=entry.folder.parent)
+        )
+        entry.folder.replace(retired / "model")
+    except OSError as cause:
+        raise CheckpointError(f"{entry.key} can't be removed: {cause}") from cause
+    try:
+        shutil.rmtree(retired)
+    except OSError as cause:
+        raise CheckpointError(
+            f"{entry.key} is gone from the list, but {retired} can't be removed: {cause}"
+        ) from cause
