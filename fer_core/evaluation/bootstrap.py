@@ -27,7 +27,8 @@ AGREEMENT_BANDS: Final[tuple[tuple[str, float, float], ...]] = (
 )
 """Name, above, up to and with: share of annotators who chose the most chosen class."""
 _BLOCK: Final[int] = 250
-_TINY: Final[float] = 1e-12
+_TINY: Final[float] = float(np.finfo(np.float64).eps)
+"""Least probability that a logarithm sees, as in scikit-learn: a certain miss costs 36 nats, not infinity."""
 
 
 def iterate_resamples(num_images: int, num_resamples: int, *, seed: int = 0) -> Iterator[FloatArray]:

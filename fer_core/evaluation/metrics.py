@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fer_core.errors import DataError
+
+_TINY: Final[float] = float(np.finfo(np.float64).eps)
+"""Least probability that a logarithm sees, as in scikit-learn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ def compute_scores(labels: npt.ArrayLike, probabilities: npt.ArrayLike, class_na
         accuracy=float((predicted == truth).mean()),
         balanced_accuracy=float(recall[present].mean()),
         macro_f1=float(f1[present].mean()),
-        log_loss=float(-np.log(np.clip(true_class_chance, 1e-12, 1)).mean()),
+        log_loss=float(-np.log(np.clip(true_class_chance, _TINY, 1)).mean()),
         classes=tuple(
             ClassScore(
                 name=name,

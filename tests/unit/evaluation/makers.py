@@ -1,6 +1,7 @@
 """Predictions and reports that tests make for themselves."""
 
 import numpy as np
+from hypothesis import strategies as st
 
 from fer_core.evaluation.measure import Subject
 from fer_core.evaluation.predictions import Predictions
@@ -42,3 +43,14 @@ def make_random(count=60, seed=0, skill=1.0, classes=NAMES, **more):
     logits[np.arange(count), labels] += skill
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     return make_predictions(labels, chances, classes, **more)
+
+
+@st.composite
+def draw_predictions(draw, max_images=25):
+    """Random, tied, perfect, all wrong, of one class or of one image: whatever comes up."""
+    count = draw(st.integers(1, max_images))
+    labels = draw(st.lists(st.integers(0, 2), min_size=count, max_size=count))
+    # Few distinct scores, so that ties are common.
+    scores = draw(st.lists(st.tuples(*[st.integers(1, 5)] * 3), min_size=count, max_size=count))
+    chances = np.array(scores, dtype=float)
+    return make_predictions(labels, chances / chances.sum(axis=1, keepdims=True))
