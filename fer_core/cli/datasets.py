@@ -141,16 +141,18 @@ def derive(  # noqa: PLR0913 - the options of the command
 
     from fer_core.cli.import_data import _Bar
     from fer_core.data.derive import Derivation, derive_dataset
-    from fer_core.data.quality import find_blank, find_duplicates, shrink
+    from fer_core.data.quality import compute_marks, find_duplicates
     from fer_core.data.splits import SplitPlan
 
     dataset = _load(name)
     dropped = set(exclude)
-    if exclude_duplicates:
-        splits = dataset.samples["split"].to_numpy(object)
-        dropped.update(find_duplicates(dataset.images, max_bits=-1).repeats(splits))
-    if exclude_blank:
-        dropped.update(np.flatnonzero(find_blank(shrink(dataset.images))).tolist())
+    if exclude_duplicates or exclude_blank:
+        marks = compute_marks(dataset.images)
+        if exclude_duplicates:
+            splits = dataset.samples["split"].to_numpy(object)
+            dropped.update(find_duplicates(dataset.images, marks=marks, max_bits=-1).repeats(splits))
+        if exclude_blank:
+            dropped.update(np.flatnonzero(marks.is_blank).tolist())
     plan = None if resplit is None else SplitPlan(valid=resplit[0], test=resplit[1], seed=seed)
     derivation = Derivation(
         exclude=frozenset(dropped),

@@ -1,6 +1,7 @@
 """What is wrong with a data set: repeats, blank images, doubtful labels, annotators who disagree."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,7 +30,10 @@ has less than 10.4, half over 32."""
 _SMOOTH_ORDER: Final[int] = 4
 """DCT coefficients up to this sum of orders are shading, not detail."""
 _HASH_SIDE: Final[int] = 32
-_BLOCK: Final[int] = 512
+_BLOCK: Final[int] = 128
+_PART: Final[int] = 1024
+Progress = Callable[[int, int], None]
+"""Called with (done, total); whatever it raises ends the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,45 +60,91 @@ class Duplicates:
             if (splits[list(group)] == within).any()
         )
 
-    def repeats(self, splits: npt.NDArray[np.object_]) -> list[int]:
+    def find_leaks(self, splits: npt.NDArray[np.object_], within: str = "train") -> list[int]:
+        """Rows outside split `within` that are exact copies of an image in it, ascending."""
+        return sorted(
+            row
+            for group in self.groups
+            if (splits[list(group)] == within).any()
+            for row in group
+            if splits[row] != within
+        )
+
+    def repeats(self, splits: npt.NDArray[np.object_], kept: Set[int] = frozenset()) -> list[int]:
         """Rows to exclude so that one image of each group remains: test is kept first, then valid, train.
 
         Leaks are so taken out of the training data, and what models are scored on stays as published.
+
+        Args:
+            splits: of all rows, N.
+            kept: rows that stay in any case; where a group has some, they are what remains of it.
         """
         rank = {"test": 0, "valid": 1, "train": 2}
         dropped = []
         for group in self.groups:
             ordered = sorted(group, key=lambda row: (rank[str(splits[row])], row))
-            dropped += ordered[1:]
+            staying = kept & set(group) or {ordered[0]}
+            dropped += [row for row in ordered if row not in staying]
         return sorted(dropped)
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What one pass over the pixels says of each of N images."""
+
+    digests: npt.NDArray[np.bytes_]
+    """BLAKE2 of the pixels, 16 bytes: a chance match among a million images has odds of 1 to 10^26."""
+    hashes: npt.NDArray[np.uint64]
+    """Perceptual hashes, `compute_hashes`."""
+    is_blank: npt.NDArray[np.bool_]
+    """Shows nothing but smooth shading, `find_blank`."""
+    is_constant: npt.NDArray[np.bool_]
+    """All pixels have one value."""
+
+
+def compute_marks(images: UInt8Array, on_progress: Progress | None = None) -> Marks:
+    """Look at every image once, in parts: memory does not grow with their number."""
+    count = len(images)
+    digests, hashes = np.zeros(count, "S16"), np.zeros(count, np.uint64)
+    is_blank, is_constant = np.zeros(count, bool), np.zeros(count, bool)
+    for start in range(0, count, _PART):
+        part = np.ascontiguousarray(images[start : start + _PART])
+        place = slice(start, start + len(part))
+        small = shrink(part)
+        hashes[place], is_blank[place] = compute_hashes(small), find_blank(small)
+        is_constant[place] = [image.min() == image.max() for image in part]
+        digests[place] = [hashlib.blake2b(image.data, digest_size=16).digest() for image in part]
+        if on_progress is not None:
+            on_progress(start + len(part), count)
+    return Marks(digests, hashes, is_blank, is_constant)
+
+
 def find_duplicates(
-    images: UInt8Array, *, max_bits: int = NEAR_BITS, small: npt.NDArray[np.float32] | None = None
+    images: UInt8Array,
+    *,
+    max_bits: int = NEAR_BITS,
+    marks: Marks | None = None,
+    on_progress: Progress | None = None,
 ) -> Duplicates:
     """Find exact and near repeats.
 
     Args:
         images: N x H x W or N x H x W x 3, uint8.
         max_bits: hash bits in which near repeats may differ; negative: exact ones only.
-        small: what `shrink` makes of the images, if it is at hand.
+        marks: of these images, if they are at hand.
+        on_progress: called with images compared and images in all.
     """
-    # 16 bytes of BLAKE2 an image: a chance match of a million images has odds of 1 to 10^26.
-    import hashlib
-
-    digests: dict[bytes, list[int]] = {}
-    for row in range(len(images)):
-        key = hashlib.blake2b(np.ascontiguousarray(images[row]).data, digest_size=16).digest()
-        digests.setdefault(key, []).append(row)
-    groups = tuple(tuple(rows) for rows in digests.values() if len(rows) > 1)
+    marks = compute_marks(images) if marks is None else marks
+    rows_of: dict[bytes, list[int]] = {}
+    for row, digest in enumerate(marks.digests.tolist()):
+        rows_of.setdefault(digest, []).append(row)
+    groups = tuple(tuple(rows) for rows in rows_of.values() if len(rows) > 1)
     if max_bits < 0:
         return Duplicates(groups, np.empty((0, 2), np.int64), np.empty(0))
-    small = shrink(images) if small is None else small
-    firsts = np.array([rows[0] for rows in digests.values()], np.int64)
-    firsts = firsts[~find_blank(small)[firsts]]  # every blank image resembles every other
-    pairs = _near_pairs(compute_hashes(small[firsts]), max_bits)
-    pairs = firsts[pairs].reshape(-1, 2)
-    correlation = _correlate(small, pairs)
+    firsts = np.array([rows[0] for rows in rows_of.values()], np.int64)
+    firsts = firsts[~marks.is_blank[firsts]]  # every blank image resembles every other
+    pairs = firsts[_near_pairs(marks.hashes[firsts], max_bits, on_progress)].reshape(-1, 2)
+    correlation = _correlate(images, pairs)
     kept = correlation >= NEAR_CORRELATION
     return Duplicates(groups, np.sort(pairs[kept], axis=1), correlation[kept])
 
@@ -121,8 +171,10 @@ def compute_hashes(small: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
     return packed
 
 
-def _near_pairs(hashes: npt.NDArray[np.uint64], max_bits: int) -> Int64Array:
-    """Every pair within `max_bits`, by blocks: 32,000 hashes take about two seconds."""
+def _near_pairs(
+    hashes: npt.NDArray[np.uint64], max_bits: int, on_progress: Progress | None = None
+) -> Int64Array:
+    """Every pair within `max_bits`, by blocks: 32,000 hashes take about five seconds."""
     found = [np.empty((0, 2), np.int64)]
     for start in range(0, len(hashes), _BLOCK):
         block = hashes[start : start + _BLOCK]
@@ -130,24 +182,20 @@ def _near_pairs(hashes: npt.NDArray[np.uint64], max_bits: int) -> Int64Array:
         first, second = np.nonzero(distance <= max_bits)
         is_new = second > first
         found.append(np.stack([first[is_new], second[is_new]], axis=1) + start)
+        if on_progress is not None:
+            on_progress(start + len(block), len(hashes))
     return np.concatenate(found)
 
 
-def _correlate(small: npt.NDArray[np.float32], pairs: Int64Array) -> Float64Array:
+def _correlate(images: UInt8Array, pairs: Int64Array) -> Float64Array:
     result = np.empty(len(pairs))
-    for start in range(0, len(pairs), 4096):
-        part = pairs[start : start + 4096]
-        a, b = (small[part[:, side]].reshape(len(part), -1).astype(np.float64) for side in (0, 1))
+    for start in range(0, len(pairs), _PART):
+        part = pairs[start : start + _PART]
+        a, b = (shrink(images[part[:, side]]).reshape(len(part), -1).astype(np.float64) for side in (0, 1))
         a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
         norm = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
         result[start : start + len(part)] = (a * b).sum(axis=1) / np.maximum(norm, 1e-9)
     return result
-
-
-def find_constant(images: UInt8Array) -> Int64Array:
-    """Rows of images whose pixels all have one value."""
-    flat = images.reshape(len(images), -1)
-    return np.flatnonzero([row.min() == row.max() for row in flat])
 
 
 def find_blank(small: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -226,25 +274,22 @@ def find_label_errors(labels: Int64Array, probabilities: Float64Array) -> Int64A
     )
 
 
-def summarise_quality(dataset: Dataset) -> Mapping[str, Any]:
-    """Counts that `fer datasets quality` and the page show."""
-    small = shrink(dataset.images)
-    duplicates = find_duplicates(dataset.images, small=small)
+def summarise_quality(dataset: Dataset, on_progress: Progress | None = None) -> Mapping[str, Any]:
+    """Counts that `fer datasets quality` prints."""
+    marks = compute_marks(dataset.images)
+    duplicates = find_duplicates(dataset.images, marks=marks, on_progress=on_progress)
     splits = dataset.samples["split"].to_numpy(object)
-    constant = find_constant(dataset.images)
-    blank = np.flatnonzero(find_blank(small))
     near = splits[duplicates.near_pairs] if len(duplicates.near_pairs) else np.empty((0, 2), object)
-    present = [name for name in ("train", "valid", "test") if name in set(splits)]
     summary: dict[str, Any] = {
         "num_images": len(dataset.images),
         "exact_groups": len(duplicates.groups),
         "exact_repeats": duplicates.num_repeats,
         "near_pairs": len(duplicates.near_pairs),
         "near_pairs_across_splits": int((near[:, 0] != near[:, 1]).sum()),
-        "constant_rows": constant.tolist(),
-        "blank_rows": blank.tolist(),
+        "constant_rows": np.flatnonzero(marks.is_constant).tolist(),
+        "blank_rows": np.flatnonzero(marks.is_blank).tolist(),
     }
-    for split in present:
+    for split in dataset.info.split_counts:
         if split != "train":
             summary[f"{split}_copies_of_train"] = duplicates.count_cross_split(splits, split)
     if dataset.info.has_votes:

@@ -1,7 +1,14 @@
-"""Rows whose label looks wrong: from a model's predictions, or as another page noted them."""
+"""Rows whose label looks wrong: noted from predictions, from cross-validation, or by a person on a page.
 
+`suspects/<data set>.json` lists them with where the suspicion comes from; the data page shows them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
+import filelock
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -9,10 +16,25 @@ import pandas as pd
 from fer_core.data.quality import find_label_errors
 from fer_core.data.store import Dataset
 from fer_core.errors import DataError
-from fer_core.io import read_json
-from fer_core.workspace import Workspace
+from fer_core.io import read_json, write_json
+from fer_core.workspace import Workspace, validate_name
 
+SCHEMA_VERSION: Final[int] = 1
 _CHANCE_PREFIX = "p_"
+_LOCK_S: Final[float] = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """An image whose label may be wrong."""
+
+    row: int
+    source: str
+    """Who suspects it, and why, in words."""
+    suggestion: str = ""
+    """The class that it looks like, where that is known."""
+    confidence: float | None = None
+    """Probability of the label that it has, 0 to 1: the lower, the more suspicious. None: noted by hand."""
 
 
 def find_suspects(dataset: Dataset, predictions: Path) -> npt.NDArray[np.int64]:
@@ -47,22 +69,83 @@ def find_suspects(dataset: Dataset, predictions: Path) -> npt.NDArray[np.int64]:
     return np.asarray(table["row"].to_numpy(np.int64)[found])
 
 
-def load_suspects(dataset: Dataset, workspace: Workspace) -> list[tuple[int, str]]:
-    """(row, where the suspicion comes from) as noted in `suspects/<dataset>.json`; empty if there is none.
+def suspects_path(workspace: Workspace, dataset: str) -> Path:
+    """File that holds the suspects of a data set."""
+    return workspace.root / "suspects" / f"{validate_name(dataset, 'data set')}.json"
+
+
+def load_suspects(dataset: Dataset, workspace: Workspace) -> list[Suspect]:
+    """What was noted, those of a person first, then the most suspicious; empty if there is nothing.
 
     Raises:
         DataError: the file is damaged, or of another state of the data set.
     """
-    path = workspace.root / "suspects" / f"{dataset.name}.json"
+    path = suspects_path(workspace, dataset.name)
     if not path.is_file():
         return []
     value = read_json(path, DataError)
     if value.get("fingerprint") != dataset.info.fingerprint:
         raise DataError(f"{path} was noted for another state of {dataset.name!r}; note the suspects again")
-    try:
-        rows = [(int(item["row"]), str(item["source"])) for item in value["rows"]]
-    except (KeyError, TypeError, ValueError) as cause:
-        raise DataError(f"{path} does not list rows with their source: {cause}") from cause
-    if any(not 0 <= row < len(dataset.samples) for row, _ in rows):
+    suspects = list(_parse(value, path).values())
+    if any(not 0 <= item.row < len(dataset.samples) for item in suspects):
         raise DataError(f"{path} names rows that {dataset.name!r} does not have")
-    return rows
+    return sorted(suspects, key=lambda item: (-1.0 if item.confidence is None else item.confidence, item.row))
+
+
+def note_suspects(workspace: Workspace, dataset: str, fingerprint: str, suspects: Sequence[Suspect]) -> int:
+    """Add images to the suspects of a data set; returns how many there are now.
+
+    What was noted of a row before is replaced. Suspects of another version of the data set are dropped, since
+    their row numbers mean other images.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    path = suspects_path(workspace, dataset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(path.with_suffix(".lock"), timeout=_LOCK_S):
+            known: dict[int, Suspect] = {}
+            if path.is_file():
+                value = read_json(path, DataError)
+                if value.get("fingerprint") == fingerprint:
+                    known = _parse(value, path)
+            known |= {item.row: item for item in suspects}
+            write_json(path, _to_dict(dataset, fingerprint, known))
+    except filelock.Timeout as cause:
+        raise DataError(f"{path} is being written by another program; try again") from cause
+    return len(known)
+
+
+def _to_dict(dataset: str, fingerprint: str, suspects: Mapping[int, Suspect]) -> dict[str, Any]:
+    rows = []
+    for row, item in sorted(suspects.items()):
+        value: dict[str, Any] = {"row": row, "source": item.source}
+        if item.suggestion:
+            value["suggestion"] = item.suggestion
+        if item.confidence is not None:
+            value["confidence"] = round(item.confidence, 6)
+        rows.append(value)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "dataset": dataset,
+        "fingerprint": fingerprint,
+        "rows": rows,
+    }
+
+
+def _parse(value: Mapping[str, Any], path: Path) -> dict[int, Suspect]:
+    try:
+        return {
+            int(item["row"]): Suspect(
+                row=int(item["row"]),
+                source=str(item["source"]),
+                suggestion=str(item.get("suggestion", "")),
+                confidence=None if item.get("confidence") is None else float(item["confidence"]),
+            )
+            for item in value["rows"]
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as cause:
+        raise DataError(
+            f"{path} does not list rows with their source: {cause!r}; move it away to begin anew"
+        ) from cause

@@ -3,18 +3,14 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from fer_core.data.suspects import Suspect, note_suspects
 from fer_core.errors import DataError
 from fer_core.evaluation.predictions import Predictions
-from fer_core.io import read_json, write_json
-from fer_core.workspace import Workspace, validate_name
-
-SCHEMA_VERSION: Final[int] = 1
+from fer_core.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +68,6 @@ class Selection:
         return ", ".join(words) or "all images"
 
 
-def suspects_path(workspace: Workspace, dataset: str) -> Path:
-    """File that holds the suspects of a data set."""
-    return workspace.root / "suspects" / f"{validate_name(dataset, 'data set')}.json"
-
-
 def add_suspects(
     workspace: Workspace, dataset: str, fingerprint: str, rows: Sequence[int], source: str
 ) -> int:
@@ -87,23 +78,5 @@ def add_suspects(
     Raises:
         DataError: the file is damaged.
     """
-    path = suspects_path(workspace, dataset)
-    known: dict[int, str] = {}
-    if path.is_file():
-        value = read_json(path, DataError)
-        if value.get("fingerprint") == fingerprint:
-            try:
-                known = {int(item["row"]): str(item["source"]) for item in value["rows"]}
-            except (KeyError, TypeError, ValueError) as cause:
-                raise DataError(f"{path} holds no list of suspects: {cause!r}; remove it") from cause
-    known |= {int(row): source for row in rows}
-    write_json(
-        path,
-        {
-            "schema_version": SCHEMA_VERSION,
-            "dataset": dataset,
-            "fingerprint": fingerprint,
-            "rows": [{"row": row, "source": text} for row, text in sorted(known.items())],
-        },
-    )
-    return len(known)
+    suspects = [Suspect(row=int(row), source=source) for row in rows]
+    return note_suspects(workspace, dataset, fingerprint, suspects)

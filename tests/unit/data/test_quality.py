@@ -11,17 +11,15 @@ from fer_core.data.exporting import export_dataset
 from fer_core.data.importers.pictures import PictureOptions, import_pictures
 from fer_core.data.quality import (
     compute_label_flow,
+    compute_marks,
     compute_vote_entropy,
-    find_blank,
-    find_constant,
     find_duplicates,
     find_label_errors,
     name_classes,
-    shrink,
 )
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import VOTE_COLUMNS, load_dataset, verify_dataset, write_dataset
-from fer_core.data.suspects import find_suspects, load_suspects
+from fer_core.data.suspects import Suspect, find_suspects, load_suspects, note_suspects
 from fer_core.data.synthetic import generate_schematic_faces
 from fer_core.data.targets import compute_targets
 from fer_core.errors import ConfigError, DataError
@@ -70,14 +68,17 @@ def test_planted_duplicates_are_found(faces):
     splits = np.array(["train"] * 30 + ["valid"] * 20 + ["test"] * 10, object)
     assert found.count_cross_split(splits, "valid") == 1
     assert found.repeats(splits) == [3, 20]
+    assert found.repeats(splits, kept={3}) == [20, 41]
+    assert found.find_leaks(splits) == [41]
 
 
 def test_blank_and_constant_images(faces):
     images = faces.images[:10].copy()
     images[2] = 128
     images[5] = np.linspace(0, 200, 48, dtype=np.uint8)[None]
-    assert find_constant(images).tolist() == [2]
-    assert np.flatnonzero(find_blank(shrink(images))).tolist() == [2, 5]
+    marks = compute_marks(images)
+    assert np.flatnonzero(marks.is_constant).tolist() == [2]
+    assert np.flatnonzero(marks.is_blank).tolist() == [2, 5]
 
 
 def test_entropy_of_votes():
@@ -276,7 +277,17 @@ def test_suspects_of_predictions_and_of_another_page(workspace, faces):
     path.parent.mkdir()
     note = {"schema_version": 1, "dataset": "a", "fingerprint": data.info.fingerprint}
     path.write_text(json.dumps(note | {"rows": [{"row": 4, "source": "run x"}]}))
-    assert load_suspects(data, workspace) == [(4, "run x")]
+    assert load_suspects(data, workspace) == [Suspect(row=4, source="run x")]
+    doubtful = [
+        Suspect(row=7, source="model y", suggestion="fear", confidence=0.4),
+        Suspect(row=9, source="model y", suggestion="fear", confidence=0.1),
+    ]
+    assert note_suspects(workspace, "a", data.info.fingerprint, doubtful) == 3
+    assert [item.row for item in load_suspects(data, workspace)] == [4, 9, 7]
+    assert load_suspects(data, workspace)[1] == doubtful[1]
+    assert note_suspects(workspace, "a", "another state", doubtful[:1]) == 1
+    with pytest.raises(DataError, match="another state"):
+        load_suspects(data, workspace)
     path.write_text(json.dumps(note | {"rows": [{"row": 99, "source": "run x"}]}))
     with pytest.raises(DataError, match="does not have"):
         load_suspects(data, workspace)
@@ -290,6 +301,7 @@ def test_known_flaws_of_fer2013(shared, tmp_path):
     found = find_duplicates(data.images, max_bits=-1)
     assert found.count_cross_split(data.samples["split"].to_numpy(object), "valid") == 280
     assert (len(found.groups), found.num_repeats) == (1273, 1532)
-    assert len(find_constant(data.images)) == 12
-    blank = np.flatnonzero(find_blank(shrink(data.images))).tolist()
+    marks = compute_marks(data.images)
+    assert marks.is_constant.sum() == 12
+    blank = np.flatnonzero(marks.is_blank).tolist()
     assert len(blank) == 14 and 5274 in blank

@@ -1,0 +1,92 @@
+"""Copies and blank images of a data set, looked for once and kept by its fingerprint."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from fer_core.data.quality import (
+    Duplicates,
+    Int64Array,
+    Progress,
+    compute_marks,
+    find_duplicates,
+)
+from fer_core.data.store import Dataset
+from fer_core.io import atomic_path
+from fer_core.workspace import Workspace
+
+_VERSION: Final[int] = 1
+"""Raised when what is looked for changes: older files are then not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaws:
+    """What is wrong with the pixels of a data set."""
+
+    duplicates: Duplicates
+    blank: Int64Array
+    """Rows that show nothing but smooth shading, ascending; the constant ones are among them."""
+    constant: Int64Array
+    """Rows whose pixels all have one value, ascending."""
+
+
+def flaws_path(dataset: Dataset, workspace: Workspace) -> Path:
+    """Where the flaws of this content are kept; it goes by content, so derived or renamed sets do not mix."""
+    return workspace.root / "cache" / "flaws" / f"{dataset.info.fingerprint[:32]}-v{_VERSION}.npz"
+
+
+def load_flaws(dataset: Dataset, workspace: Workspace) -> Flaws | None:
+    """What was found before; None if nobody looked yet, or the file is of no use."""
+    try:
+        with np.load(flaws_path(dataset, workspace), allow_pickle=False) as file:
+            rows, ends = file["group_rows"].tolist(), file["group_ends"].tolist()
+            groups = tuple(
+                tuple(rows[start:end])
+                for start, end in zip([0, *ends[:-1]], ends, strict=True)
+                if end > start
+            )
+            duplicates = Duplicates(groups, file["near_pairs"], file["near_correlation"])
+            return Flaws(duplicates, file["blank"], file["constant"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # a cache: it is made anew
+
+
+def find_flaws(dataset: Dataset, workspace: Workspace, on_progress: Progress | None = None) -> Flaws:
+    """Look for copies and blank images, or return what was found before.
+
+    Args:
+        dataset: what to look at.
+        workspace: where the result is kept.
+        on_progress: called with (steps done, steps in all); an image is two steps.
+    """
+    known = load_flaws(dataset, workspace)
+    if known is not None:
+        return known
+    count = len(dataset.images)
+    report = on_progress or (lambda done, total: None)
+    marks = compute_marks(dataset.images, lambda done, total: report(done, 2 * count))
+    duplicates = find_duplicates(
+        dataset.images,
+        marks=marks,
+        on_progress=lambda done, total: report(count + round(count * done / total), 2 * count),
+    )
+    flaws = Flaws(duplicates, np.flatnonzero(marks.is_blank), np.flatnonzero(marks.is_constant))
+    _save(flaws, flaws_path(dataset, workspace))
+    return flaws
+
+
+def _save(flaws: Flaws, path: Path) -> None:
+    groups = flaws.duplicates.groups
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            group_rows=np.array([row for group in groups for row in group], np.int64),
+            group_ends=np.cumsum([len(group) for group in groups], dtype=np.int64),
+            near_pairs=flaws.duplicates.near_pairs,
+            near_correlation=flaws.duplicates.near_correlation,
+            blank=flaws.blank,
+            constant=flaws.constant,
+        )
