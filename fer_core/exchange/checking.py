@@ -201,3 +201,27 @@ def check_prediction(folder: Path) -> None:
         raise CheckpointError(
             "the model's answer to a grey picture is not one finite number a class; its weights are unusable"
         )
+
+
+def check_onnx_prediction(path: Path) -> None:
+    """Let an ONNX file, checked by `load_onnx_info` before, see one grey picture.
+
+    Raises:
+        CheckpointError: onnxruntime can't run it, or what it says are no probabilities.
+    """
+    import numpy as np
+    from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+    from fer_core.inference.onnx_predictor import OnnxPredictor
+
+    errors = (runtime.Fail, runtime.InvalidArgument, runtime.RuntimeException, runtime.NotImplemented)
+    predictor = OnnxPredictor(path, device="cpu")
+    spec = predictor.info.input
+    shape = (1, spec.height, spec.width) if spec.color == "gray" else (1, spec.height, spec.width, 3)
+    try:
+        found = predictor.predict_crops(np.full(shape, 128, np.uint8))
+    except errors as cause:
+        raise CheckpointError(f"{path.name} can't be run: {str(cause).splitlines()[0]}") from cause
+    good = found.shape == (1, len(predictor.info.classes)) and bool(np.isfinite(found).all())
+    if not good or abs(float(found.sum()) - 1) > 0.01:
+        raise CheckpointError(f"{path.name} gives no probabilities for a grey picture; it is unusable")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from fer_core.checkpoint import (
     CARD_FILE,
@@ -19,12 +20,32 @@ from fer_core.checkpoint import (
 )
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.exchange.card import load_card
-from fer_core.exchange.checking import check_prediction, check_weights, read_foreign_info
-from fer_core.exchange.unpack import StagedFiles, stage_files
-from fer_core.io import atomic_directory, write_text
+from fer_core.exchange.checking import (
+    check_info,
+    check_onnx_prediction,
+    check_prediction,
+    check_weights,
+    read_foreign_info,
+)
+from fer_core.exchange.unpack import StagedFiles, refuse_pickles, stage_files
+from fer_core.exported import EXPORTS_FILE, ExportRecord, Parity, save_exports
+from fer_core.io import atomic_directory, sha256_file, write_text
+from fer_core.onnx_file import load_onnx_info
 from fer_core.workspace import Workspace, validate_name
 
 OnStep = Callable[[str], None]
+UNCHECKED: Final[Parity] = Parity(
+    dataset="",
+    split="",
+    num_images=0,
+    max_difference=0.0,
+    max_probability_difference=0.0,
+    label_agreement=0.0,
+    accuracy=0.0,
+    accuracy_torch=0.0,
+    protocol="",
+)
+"""Of an ONNX file that came without the weights it could be compared with: no image, no figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +67,9 @@ def import_model(
     """Check a model and put it into the workspace's `models/`.
 
     Args:
-        sources: a zip, a folder, or the files: model.json and its .safetensors, perhaps MODEL_CARD.md.
+        sources: a zip, a folder, or the files: model.json and its .safetensors, or an .onnx that describes
+            itself, as `fer export` writes it; perhaps MODEL_CARD.md. Beside weights, ONNX files are left out:
+            whether they compute the same would be a stranger's word, and exporting again is quick.
         workspace: where it goes.
         name: what to call it; what it calls itself, if not given.
         on_step: told in words what is done next.
@@ -61,23 +84,20 @@ def import_model(
     with _staging_folder(workspace) as folder:
         report("Unpacking")
         staged = stage_files(sources, folder)
-        if INFO_FILE not in staged.names:
-            raise CheckpointError(
-                f"there is no {INFO_FILE} with the model; ask for it, or for a zip of all files"
-            )
-        info = read_foreign_info(folder / INFO_FILE)
-        name = _choose_name(name, info, workspace)
-        report("Checking the weights against the architecture")
-        info = _accept_weights(staged, info, sources[0].name, name)
-        report("Trying it on a picture")
-        check_prediction(folder)
-        _accept_card(folder)
+        if staged.with_suffix(".safetensors") or not staged.with_suffix(".onnx"):
+            name, files = _prepare_weights(staged, sources[0].name, name, workspace, report)
+        else:
+            name, files = _prepare_onnx(staged, sources[0].name, name, workspace, report)
+        left = [item for item in staged.names if item.endswith((".onnx", ".onnx.data")) and item not in files]
+        if text := load_card(folder):
+            write_text(folder / CARD_FILE, text)
+            files.append(CARD_FILE)
         target = workspace.model(name)
         with atomic_directory(target) as ready:
-            for file in (INFO_FILE, info.weights_file, CARD_FILE):
-                if (folder / file).is_file():
-                    (folder / file).rename(ready / file)
-    return ImportedModel(CheckpointEntry(name, target, load_checkpoint_info(target)), staged.ignored)
+            for file in files:
+                (folder / file).rename(ready / file)
+    entry = CheckpointEntry(name, target, load_checkpoint_info(target))
+    return ImportedModel(entry, (*staged.ignored, *left))
 
 
 def require_free_name(name: str, workspace: Workspace) -> None:
@@ -118,25 +138,67 @@ def _choose_name(name: str, info: CheckpointInfo, workspace: Workspace) -> str:
     return info.name
 
 
-def _accept_weights(staged: StagedFiles, info: CheckpointInfo, source: str, name: str) -> CheckpointInfo:
-    """Check the weights, and write the description anew: nothing of a stranger's file is kept unread."""
+def _prepare_weights(
+    staged: StagedFiles, source: str, name: str, workspace: Workspace, report: OnStep
+) -> tuple[str, list[str]]:
+    """Check description and weights, and write the former anew; returns the model's name and its files."""
     weights = staged.with_suffix(".safetensors")
-    if len(weights) != 1:
-        seen = f"{len(weights)} of them" if weights else "none"
-        raise CheckpointError(f"expected one .safetensors file beside {INFO_FILE}, and there is {seen}")
+    if not weights:
+        refuse_pickles(staged.ignored)
+    if INFO_FILE not in staged.names or len(weights) != 1:
+        raise CheckpointError(
+            f"expected {INFO_FILE} and one .safetensors, and there are {', '.join(sorted(staged.names))}; "
+            "ask for both, or for a zip of all files"
+        )
+    info = read_foreign_info(staged.folder / INFO_FILE)
+    name = _choose_name(name, info, workspace)
+    report("Checking the weights against the architecture")
     num_parameters = check_weights(weights[0], info)
-    time = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    info = dataclasses.replace(
-        info,
-        name=name,
-        num_parameters=num_parameters,
-        origin={**info.origin, "imported_from": source, "imported": time},
-    )
     weights[0].rename(staged.folder / info.weights_file)
-    save_checkpoint_info(staged.folder, info)
-    return info
+    _write_info(staged.folder, info, source, name=name, num_parameters=num_parameters)
+    report("Trying it on a picture")
+    check_prediction(staged.folder)
+    return name, [INFO_FILE, info.weights_file]
 
 
-def _accept_card(folder: Path) -> None:
-    if text := load_card(folder):
-        write_text(folder / CARD_FILE, text)
+def _prepare_onnx(
+    staged: StagedFiles, source: str, name: str, workspace: Workspace, report: OnStep
+) -> tuple[str, list[str]]:
+    """The same for a model that is an ONNX file and nothing else; its own description is what counts."""
+    graphs = staged.with_suffix(".onnx")
+    if len(graphs) != 1:
+        raise CheckpointError(f"there are {len(graphs)} .onnx files and no weights; give one of them")
+    report("Checking the ONNX file")
+    found = load_onnx_info(graphs[0])
+    check_info(found.checkpoint)
+    name = _choose_name(name, found.checkpoint, workspace)
+    report("Trying it on a picture")
+    check_onnx_prediction(graphs[0])
+    extras = ["embedding"] * found.embedding + ["uint8"] * found.uint8_input
+    path = staged.folder / ("-".join(["model", found.precision, *extras]) + ".onnx")
+    graphs[0].rename(path)
+    data = staged.with_suffix(".onnx.data")
+    record = ExportRecord(
+        path=path,
+        precision=found.precision,
+        embedding=found.embedding,
+        uint8_input=found.uint8_input,
+        num_bytes=sum(item.stat().st_size for item in (path, *data)),
+        sha256=sha256_file(path),
+        weights_sha256=found.checkpoint.weights_sha256,
+        parity=UNCHECKED,
+        created=_now(),
+    )
+    save_exports(staged.folder, [record])
+    _write_info(staged.folder, found.checkpoint, source, name=name)
+    return name, [INFO_FILE, EXPORTS_FILE, path.name, *(item.name for item in data)]
+
+
+def _write_info(folder: Path, info: CheckpointInfo, source: str, **changes: Any) -> None:
+    """Write the description anew: nothing of a stranger's file is kept unread."""
+    origin = {**info.origin, "imported_from": source, "imported": _now()}
+    save_checkpoint_info(folder, dataclasses.replace(info, origin=origin, **changes))
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

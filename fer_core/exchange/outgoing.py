@@ -7,7 +7,8 @@ from typing import Final
 
 from fer_core.checkpoint import CARD_FILE, INFO_FILE, CheckpointEntry, CheckpointInfo, verify_weights
 from fer_core.errors import CheckpointError
-from fer_core.exchange.unpack import EXPORTS_FILE, README_FILE
+from fer_core.exchange.unpack import README_FILE
+from fer_core.exported import EXPORTS_FILE, list_exports
 from fer_core.io import atomic_path
 
 _EPOCH: Final[tuple[int, int, int, int, int, int]] = (1980, 1, 1, 0, 0, 0)
@@ -21,18 +22,21 @@ def get_short_name(entry: CheckpointEntry) -> str:
 
 
 def list_files(entry: CheckpointEntry) -> list[Path]:
-    """Files of a model that others need, checked: description, weights, card, ONNX files.
+    """Files of a model that others need, checked: description, weights, card, ONNX files of these weights.
 
     Raises:
         CheckpointError: the weights are not those of the description, or nothing is there that predicts.
     """
     folder, info = entry.folder, entry.info
-    onnx = sorted(folder.glob("*.onnx")) + sorted(folder.glob("*.onnx.data"))
+    onnx: list[Path] = []
+    for record in list_exports(folder, weights_sha256=info.weights_sha256):
+        data = record.path.with_name(f"{record.path.name}.data")
+        onnx += [record.path, *([data] if data.is_file() else [])]
     files = [folder / INFO_FILE]
     if (folder / info.weights_file).exists() or not onnx:
         files.append(verify_weights(folder, info))
-    files += [folder / name for name in (CARD_FILE, EXPORTS_FILE) if (folder / name).is_file()]
-    return files + onnx
+    files += [folder / CARD_FILE] if (folder / CARD_FILE).is_file() else []
+    return files + ([folder / EXPORTS_FILE, *onnx] if onnx else [])
 
 
 def write_zip(entry: CheckpointEntry, target: Path) -> Path:

@@ -12,13 +12,13 @@ from typing import IO, Final
 from fer_core.checkpoint import CARD_FILE, INFO_FILE
 from fer_core.errors import CheckpointError
 from fer_core.exchange.card import MAX_CARD_BYTES
+from fer_core.exported import EXPORTS_FILE
 
 MAX_WEIGHTS_BYTES: Final[int] = 4 * 1024**3
 """A vision transformer of a billion parameters in fp32; nothing for faces is larger."""
 MAX_JSON_BYTES: Final[int] = 1024**2
 README_FILE: Final[str] = "README.md"
 """How to use the files; our own zips have one, and it is no part of the model."""
-EXPORTS_FILE: Final[str] = "exports.json"
 _MAX_MEMBERS: Final[int] = 1000
 _MAX_RATIO: Final[int] = 50
 """Unpacked to packed size of weights; floats barely pack at all, a bomb packs a thousandfold."""
@@ -157,16 +157,25 @@ def _choose(names: Sequence[str], source: str) -> tuple[list[str], list[str]]:
         raise CheckpointError("two of the files have the same name; give those of one model")
     if INFO_FILE in taken or any(name.endswith(".onnx") for name in taken):
         return taken, ignored
+    refuse_pickles(names)
+    seen = ", ".join(sorted(names)[:5]) or "nothing"
+    raise CheckpointError(
+        f"{source} holds no model: expected {INFO_FILE} with its .safetensors, or an .onnx, but saw {seen}"
+    )
+
+
+def refuse_pickles(names: Sequence[str]) -> None:
+    """Say why weights of the usual kind aren't taken, if there are any among the files.
+
+    Raises:
+        CheckpointError: there are.
+    """
     pickled = [name for name in names if name.lower().endswith(_PICKLED)]
     if pickled:
         raise CheckpointError(
             f"{pickled[0]} is of a kind that can run code when it is opened, so it isn't read; ask for "
             f"{INFO_FILE} with .safetensors, or for an ONNX file that `fer export` wrote"
         )
-    seen = ", ".join(sorted(names)[:5]) or "nothing"
-    raise CheckpointError(
-        f"{source} holds no model: expected {INFO_FILE} with its .safetensors, or an .onnx, but saw {seen}"
-    )
 
 
 def _find_limit(name: str) -> int:

@@ -132,7 +132,7 @@ def test_weights_of_another_network_or_none(model_folder, workspace, exchange_we
     new = exchange_weights({key: value for key, value in tensors.items() if key != first})
     _refuse(workspace, [model_folder], f"lacks {first}")
     new.unlink()
-    _refuse(workspace, [model_folder], "there is none")
+    _refuse(workspace, [model_folder], "there are model.json; ask for both|MODEL_CARD")
 
 
 def test_weights_of_another_type_or_with_nan(model_folder, workspace, exchange_weights):
@@ -212,7 +212,8 @@ def test_two_models_in_one_zip(model_folder, workspace, zip_up):
         ({"model.pth": b"x"}, "can run code"),
         ({"photo.jpg": b"x"}, "saw photo.jpg"),
         ({}, "saw nothing"),
-        ({"model.json": b"{}", "model.bin": b"x"}, "schema_version"),
+        ({"model.json": b"{}", "model.bin": b"x"}, "can run code"),
+        ({"model.json": b"{}"}, "one .safetensors"),
     ],
 )
 def test_a_zip_without_a_model(workspace, zip_up, members, words):

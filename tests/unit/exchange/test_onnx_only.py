@@ -1,0 +1,66 @@
+"""A model that is an ONNX file and nothing else: comes in, predicts, goes out, or is refused."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from fer_core.checkpoint import find_checkpoint
+from fer_core.data.builtin import write_schematic_faces
+from fer_core.errors import CheckpointError
+from fer_core.exchange.facts import build_facts
+from fer_core.exchange.incoming import import_model
+from fer_core.exchange.outgoing import write_zip
+from fer_core.export import ExportOptions, export_checkpoint
+from fer_core.exported import list_exports
+from fer_core.inference.predictor import load_predictor
+from fer_core.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def exported(made_once, tmp_path_factory):
+    """A checkpoint folder with its fp32 file."""
+    workspace = Workspace(tmp_path_factory.mktemp("exporter"))
+    write_schematic_faces(workspace, "schematic-faces", num_images=80)
+    folder = workspace.model("made")
+    shutil.copytree(made_once, folder)
+    export_checkpoint("made", workspace, ExportOptions(num_faces=16))
+    return folder
+
+
+def test_it_comes_in_predicts_and_goes_on_as_a_zip(exported, workspace, tmp_path):
+    done = import_model([exported / "model-fp32.onnx"], workspace, name="friend")
+    crops = np.random.default_rng(0).integers(0, 256, (4, 48, 48), dtype=np.uint8)
+    expected = load_predictor(str(exported), workspace, runtime="torch").predict_crops(crops)
+    assert load_predictor("friend", workspace).predict_crops(crops) == pytest.approx(expected, abs=1e-4)
+    facts = build_facts(find_checkpoint("friend", workspace), workspace)
+    assert not facts.has_weights and facts.num_bytes > 10_000
+    assert list_exports(done.entry.folder)[0].parity.num_images == 0, "nobody compared it with torch"
+    again = import_model([write_zip(done.entry, tmp_path / "friend.zip")], workspace, name="again")
+    assert load_predictor("again", workspace).predict_crops(crops) == pytest.approx(expected, abs=1e-4)
+    assert again.ignored == ()
+
+
+def test_beside_weights_a_strangers_onnx_is_left_out(exported, workspace):
+    done = import_model([exported], workspace, name="friend")
+    assert done.ignored == ("model-fp32.onnx",)
+    assert list(done.entry.folder.glob("*.onnx")) == [] and list_exports(done.entry.folder) == []
+
+
+def test_an_onnx_file_without_our_description_or_changed_is_refused(exported, workspace, tmp_path):
+    import onnx
+
+    path = tmp_path / "other.onnx"
+    proto = onnx.load(str(exported / "model-fp32.onnx"))
+    proto.graph.doc_string = "changed"
+    onnx.save(proto, str(path))
+    with pytest.raises(CheckpointError, match="checksum differs"):
+        import_model([path], workspace, name="friend")
+    del proto.metadata_props[:]
+    onnx.save(proto, str(path))
+    with pytest.raises(CheckpointError, match="does not say which classes"):
+        import_model([path], workspace, name="friend")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="can't be read as ONNX"):
+        import_model([path], workspace, name="friend")
+    assert list(workspace.models.iterdir()) == []
