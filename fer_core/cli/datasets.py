@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
+from fer_core.checkpoint import DEFAULT_CHECKPOINT
 from fer_core.errors import ConfigError
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fer_core.data.store import Dataset
+    from fer_core.evaluation.label_errors import LabelErrors
 
 _APP: Final = SubcommandApp()
 
@@ -209,4 +213,61 @@ def quality(
         return 0
     for key, value in summary.items():
         print(f"{key.replace('_', ' ')}: {f'{value:,}' if isinstance(value, int) else value}")
+    return 0
+
+
+@_APP.command(name="label-errors")
+def label_errors(
+    name: Positional[str],
+    *,
+    model: str = DEFAULT_CHECKPOINT,
+    method: Literal["cross-validation", "model"] = "cross-validation",
+    splits: tuple[str, ...] = (),
+    device: str = "auto",
+    seed: int = 0,
+    progress_lines: bool = False,
+) -> int:
+    """Look for likely label errors with a model that is at hand, and note them for the data page.
+
+    Args:
+        name: The data set.
+        model: A shipped checkpoint's name, a run's name, or a checkpoint folder.
+        method: `cross-validation` of a cheap classifier on the model's embeddings, or the `model`'s own
+            probabilities, for splits that it was not trained on.
+        splits: Which splits to judge; all, or for `model` those it was not trained on, if not given.
+        device: Where to compute: auto, cpu or cuda.
+        seed: Of the folds.
+        progress_lines: Print `progress DONE TOTAL` lines instead of a bar, for programs that read them.
+    """
+    from fer_core.checkpoint import find_checkpoint
+    from fer_core.cli.import_data import _Bar
+    from fer_core.data.suspects import suspects_path
+    from fer_core.evaluation.label_errors import detect_label_errors, save_label_errors
+
+    workspace = Workspace.default()
+    dataset = _load(name)
+    entry = find_checkpoint(model, workspace)
+
+    def print_progress(done: int, total: int) -> None:
+        print(f"progress {done} {total}", flush=True)
+
+    def search(show: "Callable[[int, int], None]") -> "LabelErrors":
+        return detect_label_errors(
+            entry, dataset, method=method, splits=splits, seed=seed, device=device, on_progress=show
+        )
+
+    if progress_lines:
+        found = search(print_progress)
+    else:
+        with _Bar(f"judging {name}") as show:
+            found = search(show)
+    save_label_errors(found, dataset, workspace, model=entry.key, method=method)
+    print(
+        f"{len(found.suspects):,} of {found.num_checked:,} images of {name} ({', '.join(found.splits)}) "
+        f"have a doubtful label by {entry.key}, {method}; noted in {suspects_path(workspace, name)}"
+    )
+    for caution in found.cautions:
+        print(f"note: {caution}")
+    for item in found.suspects[:20]:
+        print(f"  row {item.row}: {item.source}")
     return 0

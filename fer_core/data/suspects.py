@@ -92,11 +92,25 @@ def load_suspects(dataset: Dataset, workspace: Workspace) -> list[Suspect]:
     return sorted(suspects, key=lambda item: (-1.0 if item.confidence is None else item.confidence, item.row))
 
 
-def note_suspects(workspace: Workspace, dataset: str, fingerprint: str, suspects: Sequence[Suspect]) -> int:
+def note_suspects(
+    workspace: Workspace,
+    dataset: str,
+    fingerprint: str,
+    suspects: Sequence[Suspect],
+    *,
+    in_place_of: str = "",
+) -> int:
     """Add images to the suspects of a data set; returns how many there are now.
 
     What was noted of a row before is replaced. Suspects of another version of the data set are dropped, since
     their row numbers mean other images.
+
+    Args:
+        workspace: whose note it is.
+        dataset: name of the data set.
+        fingerprint: of the data set, as it is now.
+        suspects: what to add.
+        in_place_of: drop those whose source begins like this: an earlier finding of the same kind.
 
     Raises:
         DataError: the file is damaged.
@@ -110,6 +124,8 @@ def note_suspects(workspace: Workspace, dataset: str, fingerprint: str, suspects
                 value = read_json(path, DataError)
                 if value.get("fingerprint") == fingerprint:
                     known = _parse(value, path)
+            if in_place_of:
+                known = {row: item for row, item in known.items() if not item.source.startswith(in_place_of)}
             known |= {item.row: item for item in suspects}
             write_json(path, _to_dict(dataset, fingerprint, known))
     except filelock.Timeout as cause:
