@@ -93,9 +93,9 @@ def load_onnx_info(path: Path) -> OnnxInfo:
         CheckpointError: it is missing, truncated or changed, carries no description of ours, refers to
             weights outside its folder, or its inputs and outputs are not what its description says.
     """
-    proto = _parse(path)
+    proto = parse_graph(path)
     metadata = _read_metadata(proto, path)
-    _check_external_data(proto, path, metadata)
+    _check_external_checksums(proto, path, metadata)
     _check_checksum(path, metadata)
     try:
         info = OnnxInfo(
@@ -129,8 +129,12 @@ def compute_checksum(path: Path, written: str) -> str:
         return digest.hexdigest()
 
 
-def _parse(path: Path) -> "ModelProto":
-    """The file's structure, without weights that lie outside it."""
+def parse_graph(path: Path) -> "ModelProto":
+    """The structure of any ONNX file, without weights that lie outside it. Nothing is run.
+
+    Raises:
+        CheckpointError: it is missing, damaged or cut off, or refers to weights outside its folder.
+    """
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -147,7 +151,21 @@ def _parse(path: Path) -> "ModelProto":
         ) from cause
     if not proto.HasField("graph") or not proto.graph.output:
         raise CheckpointError(f"{path} holds no network; it is damaged, cut off or another kind of file")
+    for name in sorted(list_external_data(proto)):
+        _check_location(path, name)
     return proto
+
+
+def _check_location(path: Path, name: str) -> None:
+    """Weights outside the file must lie right beside it."""
+    plain = name == PurePosixPath(name).name == PureWindowsPath(name).name and name not in ("", ".", "..")
+    if not plain:
+        raise CheckpointError(
+            f"{path} wants to read weights from {name!r}; only files right beside it are allowed"
+        )
+    data = path.with_name(name)
+    if data.is_symlink() or not data.is_file():
+        raise CheckpointError(f"{path} needs its weights in {data}, which is missing or no plain file")
 
 
 def _read_metadata(proto: "ModelProto", path: Path) -> dict[str, Any]:
@@ -191,19 +209,11 @@ def list_external_data(proto: "ModelProto") -> set[str]:
     }
 
 
-def _check_external_data(proto: "ModelProto", path: Path, metadata: dict[str, Any]) -> None:
-    """Weights outside the file must lie right beside it, and be the ones that were exported."""
+def _check_external_checksums(proto: "ModelProto", path: Path, metadata: dict[str, Any]) -> None:
     checksums = metadata.get("external_data")
     checksums = checksums if isinstance(checksums, dict) else {}
     for name in sorted(list_external_data(proto)):
-        plain = name == PurePosixPath(name).name == PureWindowsPath(name).name and name not in ("", ".", "..")
-        if not plain:
-            raise CheckpointError(
-                f"{path} wants to read weights from {name!r}; only files right beside it are allowed"
-            )
         data = path.with_name(name)
-        if data.is_symlink() or not data.is_file():
-            raise CheckpointError(f"{path} needs its weights in {data}, which is missing or no plain file")
         if sha256_file(data) != checksums.get(name):
             raise CheckpointError(f"{data} holds other weights than {path.name} was exported with")
 
@@ -244,8 +254,9 @@ def _check_shape(item: "ValueInfoProto", expected: tuple[int, ...], kind: int, p
     tensor = item.type.tensor_type
     seen = [axis.dim_value if axis.HasField("dim_value") else "N" for axis in tensor.shape.dim]
     if tensor.elem_type != kind or seen != ["N", *expected]:
-        from onnx import helper
+        from onnx import TensorProto
 
-        wanted = f"{helper.tensor_dtype_to_string(kind)} of shape N x {' x '.join(map(str, expected))}"
-        found = f"{helper.tensor_dtype_to_string(tensor.elem_type)} of shape {' x '.join(map(str, seen))}"
+        name_of = TensorProto.DataType.Name
+        wanted = f"{name_of(kind)} of shape N x {' x '.join(map(str, expected))}"
+        found = f"{name_of(tensor.elem_type)} of shape {' x '.join(map(str, seen))}"
         raise CheckpointError(f"{path}: {item.name} is {found}; its description needs {wanted}")

@@ -29,6 +29,9 @@ COMMANDS: Final[dict[str, str]] = {
     "annotate": "draw apparent expressions into a video",
     "camera": "read a local camera and print what it shows",
     "runs": "list, show, stop, resume, delete and tag training runs",
+    "models": "list, show, bring in, take away, delete and push models",
+    "export": "write a model as an ONNX file that describes itself, checked against torch",
+    "benchmark": "time models: torch and ONNX, by batch size, threads and precision",
     "publish": "make a run one of the shipped checkpoints",
     "fetch": "download the better face detector (YuNet, 230 KB)",
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from fer_core.errors import ConfigError
+from fer_core.inference.predictor import Runtime
 from fer_core.inference.video_writer import EncoderSettings, Preset
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def main(  # noqa: PLR0913 - the command's options
     crf: int = 20,
     preset: Preset = "medium",
     threads: int = 0,
+    runtime: Runtime = "auto",
+    device: str = "auto",
 ) -> int:
     """Draw boxes, labels and probabilities of the faces into a video, with its sound.
 
@@ -38,7 +41,8 @@ def main(  # noqa: PLR0913 - the command's options
     Args:
         source: A video file.
         target: The MP4 file to write.
-        model: A shipped checkpoint's name, a run's name, or a folder; the first shipped one, if not given.
+        model: A shipped checkpoint's name, a run's name, a folder, or an exported .onnx file; the shipped
+            default, if not given.
         detector: yunet, haar or whole-image; the best that is installed, if not given.
         table: Also write one row a face a frame, to a .csv or .parquet file.
         overwrite: Replace files that exist.
@@ -49,6 +53,8 @@ def main(  # noqa: PLR0913 - the command's options
         crf: Quality, 0 (lossless) to 51.
         preset: Slower presets make smaller files.
         threads: CPU threads for detection and classification; 0 is automatic.
+        runtime: torch or onnx; auto takes the exported and checked ONNX file on a CPU, which is faster.
+        device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
     """
     for path in (target, table):
         if path is not None and path.exists() and not overwrite:
@@ -61,7 +67,15 @@ def main(  # noqa: PLR0913 - the command's options
     from fer_core.inference.video import annotate_video, probe_video
 
     probe_video(source)  # a wrong file is told before a model is loaded
-    stream = build_stream(model, detector, detect_every=detect_every, smoothing=smoothing, threads=threads)
+    stream = build_stream(
+        model,
+        detector,
+        detect_every=detect_every,
+        smoothing=smoothing,
+        threads=threads,
+        runtime=runtime,
+        device=device,
+    )
     with stop_on_interrupt() as is_stopped, _ProgressBar() as bar:
         summary = annotate_video(
             source,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from fer_core.errors import ConfigError
+from fer_core.inference.predictor import Runtime
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,6 +38,8 @@ def main(  # noqa: PLR0913 - the command's options
     detect_every: int = 3,
     smoothing: float = 0.4,
     threads: int = 0,
+    runtime: Runtime = "auto",
+    device: str = "auto",
 ) -> int:
     """Read a camera and show the faces' apparent expressions in the terminal, live.
 
@@ -48,13 +51,16 @@ def main(  # noqa: PLR0913 - the command's options
         overwrite: Replace a file that exists.
         seconds: Stop after so long.
         max_frames: Stop after so many frames.
-        model: A shipped checkpoint's name, a run's name, or a folder; the first shipped one, if not given.
+        model: A shipped checkpoint's name, a run's name, a folder, or an exported .onnx file; the shipped
+            default, if not given.
         detector: yunet, haar or whole-image; the best that is installed, if not given.
         top_k: Probability bars a face.
         uncertain_below: Grey out faces whose best probability is lower.
         detect_every: Look for faces in every so-many-th frame.
         smoothing: Time constant of the smoothing of probabilities in seconds; 0 is off.
         threads: CPU threads for detection and classification; 0 is automatic.
+        runtime: torch or onnx; auto takes the exported and checked ONNX file on a CPU, which is faster.
+        device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
     """
     if save is not None and save.exists() and not overwrite:
         raise ConfigError(f"{save} exists already; choose another name, or add --overwrite")
@@ -66,7 +72,13 @@ def main(  # noqa: PLR0913 - the command's options
 
     with stop_on_interrupt() as is_stopped, open_source(source) as frames:
         stream = build_stream(
-            model, detector, detect_every=detect_every, smoothing=smoothing, threads=threads
+            model,
+            detector,
+            detect_every=detect_every,
+            smoothing=smoothing,
+            threads=threads,
+            runtime=runtime,
+            device=device,
         )
         with _ReadOut(style) as read_out:
             summary = watch(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
+from fer_core.inference.predictor import Runtime
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.threads import limit_threads
 from fer_core.inference.tracking import TemporalConfig
@@ -15,7 +16,14 @@ from fer_core.workspace import Workspace
 
 
 def build_stream(
-    model: str | None, detector: str | None, *, detect_every: int, smoothing: float, threads: int
+    model: str | None,
+    detector: str | None,
+    *,
+    detect_every: int,
+    smoothing: float,
+    threads: int,
+    runtime: Runtime,
+    device: str,
 ) -> FaceStream:
     """Load what the person chose, or the defaults, and say on stderr which these are.
 
@@ -32,12 +40,12 @@ def build_stream(
     limit_threads(threads)
     if model is None:
         model = default_checkpoint(workspace).key
-    predictor = load_predictor(model, workspace)
+    predictor = load_predictor(model, workspace, device=device, runtime=runtime)
     choice = choose_detector(workspace)
     if detector is None and choice.note:
         print(choice.note, file=sys.stderr)
     name = detector or choice.name
-    print(f"model {predictor.info.name}, detector {name}", file=sys.stderr)
+    print(f"model {predictor.info.name} ({predictor.runtime}), detector {name}", file=sys.stderr)
     return pipeline.build_stream(name, predictor, workspace, temporal)
 
 

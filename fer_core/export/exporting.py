@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,40 +58,54 @@ def export_checkpoint(
     dataset = choose_dataset(info, workspace, data)
     folder = out or entry.folder
     with _scratch_folder(folder) as scratch:
-        made, sha256, parity = _make(model, info, dataset, options, scratch, tell)
+        made = write_file(model, info, dataset, options, scratch / options.file_name, tell)
+        parity = _check(model, info, dataset, options, made, tell)
         record = ExportRecord(
             path=folder / options.file_name,
             precision=options.precision,
             embedding=options.embedding,
             uint8_input=options.uint8_input,
-            num_bytes=sum(path.stat().st_size for path in made),
-            sha256=sha256,
+            num_bytes=sum(path.stat().st_size for path in made.paths),
+            sha256=made.sha256,
             weights_sha256=info.weights_sha256,
             parity=parity,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        for path in reversed(made):  # the graph last: it names the data
+        for path in reversed(made.paths):  # the graph last: it names the data
             path.replace(folder / path.name)
     add_export(folder, record)
     return record
 
 
-def _make(
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A described, not yet checked file."""
+
+    paths: tuple[Path, ...]
+    """The graph, then its external data if it has any."""
+    sha256: str
+
+
+def write_file(
     model: "FerModel",
     info: CheckpointInfo,
     dataset: "Dataset",
     options: ExportOptions,
-    scratch: Path,
+    target: Path,
     tell: Progress,
-) -> tuple[list[Path], str, Parity]:
-    """Write and check the file in `scratch`; return the files (graph first), the checksum and the check."""
+) -> WrittenFile:
+    """Write `model` at `target`, in a folder that may hold scratch files; nothing is compared yet.
+
+    Raises:
+        ExportError: the network can't be expressed in ONNX.
+        DataError: there are no faces to calibrate int8 on.
+    """
     import onnx
 
-    from fer_core.export import faces, graph, parity, quantise
-    from fer_core.inference.onnx_predictor import OnnxPredictor
+    from fer_core.export import faces, graph, quantise
 
     tell("translating the network")
-    plain = scratch / "plain.onnx"
+    plain = target.with_name("plain.onnx")
     with _quiet():
         graph.export_graph(model, info, plain, options)
     if options.precision == "fp16":
@@ -104,20 +119,32 @@ def _make(
             proto = quantise.convert_to_int8(plain, training, info.input, uint8_input=options.uint8_input)
     else:
         proto = onnx.load(str(plain))
-    target = scratch / options.file_name
     external = options.external_data or graph.is_large(model)
     sha256 = graph.write_described(
         proto, info, target, options, precision=options.precision, external=external
     )
+    return WrittenFile((target, *([target.with_name(target.name + ".data")] if external else [])), sha256)
+
+
+def _check(
+    model: "FerModel",
+    info: CheckpointInfo,
+    dataset: "Dataset",
+    options: ExportOptions,
+    made: WrittenFile,
+    tell: Progress,
+) -> Parity:
+    from fer_core.export import faces, parity
+    from fer_core.inference.onnx_predictor import OnnxPredictor
+
     split = faces.choose_split(dataset, ("valid", "test", "train"))
     chosen = faces.load_faces(dataset, split, info, num_faces=options.num_faces)
     tell(f"comparing with torch on {len(chosen.crops):,} faces of {dataset.name} {split}")
-    found = parity.compute_onnx_outputs(OnnxPredictor(target, device="cpu"), chosen)
+    found = parity.compute_onnx_outputs(OnnxPredictor(made.paths[0], device="cpu"), chosen)
     expected = parity.compute_torch_outputs(model, info, chosen)
     result = parity.compare_outputs(expected, found, chosen)
     parity.require_parity(result, options.precision)
-    made = [target, *([target.with_name(target.name + ".data")] if external else [])]
-    return made, sha256, result
+    return result
 
 
 @contextlib.contextmanager

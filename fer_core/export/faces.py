@@ -74,7 +74,7 @@ def load_faces(dataset: Dataset, split: str, info: CheckpointInfo, *, num_faces:
     names = np.asarray(dataset.info.classes)[targets.labels[chosen]]
     positions = {name: index for index, name in enumerate(info.classes)}
     return Faces(
-        crops=_load_crops(dataset, targets.indices[chosen], info.input),
+        crops=load_crops(dataset, targets.indices[chosen], info.input),
         labels=np.asarray([positions[name] for name in names], dtype=np.int64),
         dataset=dataset.name,
         split=split,
@@ -98,7 +98,8 @@ def choose_split(dataset: Dataset, preferred: tuple[str, ...]) -> str:
     )
 
 
-def _load_crops(dataset: Dataset, indices: npt.NDArray[np.int64], spec: InputSpec) -> UInt8Array:
+def load_crops(dataset: Dataset, indices: npt.NDArray[np.int64], spec: InputSpec) -> UInt8Array:
+    """The images at `indices` at a model's size: N x H x W (grey models) or N x H x W x 3."""
     import torch
 
     from fer_core.data.batches import iterate_batches, load_batch

@@ -112,6 +112,7 @@ def write_described(
     With `external`, the weights go to `<path>.data`.
     """
     described: dict[str, str] = {}
+    _strip(proto)
     if external:
         data = path.with_name(path.name + ".data")
         data.unlink(missing_ok=True)  # onnx would append
@@ -120,7 +121,6 @@ def write_described(
         )
         described = {data.name: sha256_file(data)}
         proto = onnx.load(str(path), load_external_data=False)
-    del proto.metadata_props[:]
     entry = proto.metadata_props.add()
     entry.key = METADATA_KEY
     entry.value = build_metadata(
@@ -136,3 +136,19 @@ def write_described(
     checksum = compute_checksum(path, BLANK_CHECKSUM)
     path.write_bytes(content.replace(BLANK_CHECKSUM.encode("ascii"), checksum.encode("ascii"), 1))
     return checksum
+
+
+def _strip(proto: onnx.ModelProto) -> None:
+    """Take out what the exporter noted about the source: line by line, with this machine's paths."""
+    graph = proto.graph
+    for item in (
+        proto,
+        graph,
+        *graph.node,
+        *graph.value_info,
+        *graph.input,
+        *graph.output,
+        *graph.initializer,
+    ):
+        del item.metadata_props[:]
+        item.doc_string = ""

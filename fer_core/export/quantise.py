@@ -47,6 +47,9 @@ def convert_to_int8(source: Path, faces: Faces, spec: InputSpec, *, uint8_input:
     with _quiet_root_logger():
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         proto = onnx.load(str(prepared))
+        # The optimiser transposes weights but leaves their old shapes here, which the next step trips over.
+        del proto.graph.value_info[:]
+        onnx.save(proto, str(prepared))
         if is_transformer(proto):
             quantize_dynamic(str(prepared), str(target), weight_type=QuantType.QInt8, per_channel=True)
         else:

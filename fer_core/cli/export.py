@@ -1,0 +1,56 @@
+"""`fer export`: a checkpoint as an ONNX file that describes itself."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import OmitArgPrefixes, Positional, arg
+
+from fer_core.export.options import ExportOptions
+from fer_core.workspace import Workspace
+
+
+def main(
+    model: Annotated[Positional[str], arg(metavar="MODEL")],
+    *,
+    options: OmitArgPrefixes[ExportOptions] = ExportOptions(),  # noqa: B008  frozen
+    data: str | None = None,
+    out: Path | None = None,
+) -> int:
+    """Write a model as ONNX, compare the file with torch on faces, and refuse it if they differ.
+
+    The file holds its classes, preprocessing, calibration and checksum; examples/predict_onnx.py uses it with
+    nothing but onnxruntime and numpy.
+
+    Args:
+        model: A shipped checkpoint's name, a run's name, or a folder.
+        options: Precision and form.
+        data: Data set for calibration and check; the one the model learnt from, if it is here, else the
+            built-in faces.
+        out: Folder to write to; the checkpoint's own, if not given.
+    """
+    from rich.console import Console
+
+    from fer_core.export import export_checkpoint
+
+    console = Console(stderr=True)
+    with console.status(f"exporting {model}") as status:
+        record = export_checkpoint(
+            model,
+            Workspace.default(),
+            options,
+            data=data,
+            out=out,
+            progress=lambda text: status.update(f"{model}: {text}"),
+        )
+    parity = record.parity
+    print(f"{record.path}: {record.precision}, {record.num_bytes:,} bytes")
+    print(
+        f"on {parity.num_images:,} faces of {parity.dataset} {parity.split}: logits differ by at most "
+        f"{parity.max_difference:.2g}, probabilities by {parity.max_probability_difference:.2g}, "
+        f"{parity.label_agreement:.2%} of the labels agree"
+    )
+    print(
+        f"accuracy {parity.accuracy:.4%}, torch {parity.accuracy_torch:.4%} ({parity.protocol}, "
+        f"n = {parity.num_images:,})"
+    )
+    return 0
