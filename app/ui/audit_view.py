@@ -66,12 +66,13 @@ def _require_flaws(desk: Desk) -> Flaws | None:
     flaws = known_flaws(desk.audited, desk.workspace)
     if flaws is not None:
         return flaws
+    count = len(desk.audited.dataset.images)
     place = st.empty()
     with place.container():
         empty_state(
             "Nobody has looked yet",
-            f"Copies, near copies and blank images among {len(desk.audited.dataset.images):,} images are looked "
-            "for once, in some seconds, and kept until the data set changes.",
+            f"Copies, near copies and blank images among {count:,} images are looked for "
+            "once, in some seconds, and kept until the data set changes.",
             icon=":material/search:",
         )
         if not st.button("Look for them", type="primary", icon=":material/search:", key="audit_look"):
