@@ -300,6 +300,28 @@ class LogConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DistillConfig:
+    """Learning from other models, too (Hinton et al., 2015)."""
+
+    teachers: str = ""
+    """Checkpoints or runs, joined by commas, whose mean answer is learned beside the labels. They see
+    the very picture that the network sees, augmented and mixed (Beyer et al., 2022). Empty is off."""
+    weight: float = 0.5
+    """Share of the loss that the teachers have; the labels have the rest."""
+    temperature: float = 1.0
+    """Softens the teachers' and the network's answers before they are compared; 1 to 4 are usual."""
+
+    def __post_init__(self) -> None:
+        _check(0 < self.weight <= 1, "distill.weight", self.weight, "more than 0, at most 1")
+        _check(self.temperature > 0, "distill.temperature", self.temperature, "more than 0")
+
+    @property
+    def teacher_names(self) -> tuple[str, ...]:
+        """The teachers, one by one."""
+        return tuple(name.strip() for name in self.teachers.split(",") if name.strip())
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Everything that decides the result of a training run."""
 
@@ -311,6 +333,8 @@ class TrainConfig:
     """Pretrained weights."""
     loss: LossConfig = LossConfig()
     """Loss."""
+    distill: DistillConfig = DistillConfig()
+    """Distillation."""
     augment: AugmentConfig = AugmentConfig()
     """Augmentation."""
     optimizer: OptimizerConfig = OptimizerConfig()

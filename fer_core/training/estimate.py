@@ -85,7 +85,7 @@ def estimate_training(
     """
     if num_measured < _FEWEST_MEASURED:
         raise ConfigError(f"can't estimate from {num_measured} steps; expected {_FEWEST_MEASURED} or more")
-    task = prepare_task(config, open_dataset(config.data.dataset, workspace))
+    task = prepare_task(config, open_dataset(config.data.dataset, workspace), workspace, is_resumed=True)
     set_threads(config.threads)
     AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=task.precision)

@@ -73,7 +73,7 @@ def open_run(writer: RunWriter, workspace: Workspace, *, observer: Observer | No
     _join_processes()
     is_saved = (run.folder / LAST_FOLDER / STATE_FILE).is_file()
     dataset = open_dataset(config.data.dataset, workspace)
-    task = prepare_task(config, dataset, None if is_saved else workspace)
+    task = prepare_task(config, dataset, workspace, is_resumed=is_saved)
     if is_saved and run.meta.get(FINGERPRINT_KEY) != dataset.info.fingerprint:
         raise RunError(
             f"data set {dataset.name!r} has changed since run {run.name!r} began; start a new run instead"

@@ -15,6 +15,7 @@ from torch import Tensor, nn, optim
 from fer_core.data.augment import BatchAugmenter
 from fer_core.data.batches import load_batch, normalise
 from fer_core.errors import ConfigError
+from fer_core.training.distill import add_distillation
 from fer_core.training.losses import DistributionLoss, compute_class_weights, draw_targets
 from fer_core.training.mixing import Mix, mix_batch
 from fer_core.training.optim import ascend, set_learning_rate
@@ -47,6 +48,7 @@ class StepTaker:
         self.distributions = torch.from_numpy(task.train.distributions)
         weights = compute_class_weights(self.distributions, config.loss.class_weights)
         self.loss = DistributionLoss(config.loss, config.data.label_mode, weights).to(self.device)
+        self.teachers = task.teachers.to(self.device) if task.teachers is not None else None
         self.num_parts = config.optimizer.accumulation_steps
         self.on_gradients: list[Callable[[], None]] = []
         """Called when the gradients of a step are complete and not yet clipped."""
@@ -113,6 +115,10 @@ class StepTaker:
                 if mix.partner is not None:
                     other = self.loss(logits, targets[mix.partner[part]])
                     loss = mix.weight * loss + (1 - mix.weight) * other
+                if self.teachers is not None:
+                    with self.accelerator.autocast():
+                        answers = self.teachers(mix.images[part])
+                    loss = add_distillation(loss, logits, answers, self.config.distill)
                 loss = loss * (len(part) / total)
                 self.accelerator.backward(loss)
             loss_sum += loss.detach()

@@ -16,6 +16,7 @@ from fer_core.data.targets import Targets, compute_pixel_statistics, compute_tar
 from fer_core.errors import ConfigError
 from fer_core.models import FerModel, build_model, find_architecture
 from fer_core.training.device import resolve_precision
+from fer_core.training.distill import Teachers, load_teachers
 from fer_core.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
@@ -33,21 +34,26 @@ class Task:
     precision: str
     """Arithmetic in accelerate's terms."""
     model: FerModel
+    teachers: Teachers | None = None
+    """Models to learn from beside the labels."""
 
 
-def prepare_task(config: TrainConfig, dataset: Dataset, workspace: Workspace | None = None) -> Task:
+def prepare_task(
+    config: TrainConfig, dataset: Dataset, workspace: Workspace | None = None, *, is_resumed: bool = False
+) -> Task:
     """Check a configuration against a data set and build the network.
 
     Args:
         config: the settings.
         dataset: what to learn from.
-        workspace: where pretrained weights are looked for. Without it the network keeps random weights, for a
-            run that is resumed takes them from its own saved state.
+        workspace: where pretrained weights and teachers are looked for; the default one, if not given.
+        is_resumed: the network keeps its random weights, for a run that is resumed takes them from its own
+            saved state.
 
     Raises:
         ConfigError: a setting does not work, alone or with this data set or machine.
         DataError: a split is missing or empty.
-        CheckpointError: the pretrained weights can't be had or do not fit.
+        CheckpointError: the pretrained weights or a teacher can't be had or do not fit.
     """
     precision = resolve_precision(config.precision, PartialState().device)
     _check_tracker(config)
@@ -63,12 +69,14 @@ def prepare_task(config: TrainConfig, dataset: Dataset, workspace: Workspace | N
         input_size=(spec.height, spec.width),
         arguments=config.model.arguments,
     )
-    if config.transfer.weights and workspace is not None:
+    workspace = workspace or Workspace.default()
+    if config.transfer.weights and not is_resumed:
         from fer_core.models.pretrained import load_pretrained
 
         report = load_pretrained(model, config.transfer.weights, workspace)
         _LOG.info("pretrained weights %s: %s", config.transfer.weights, report)
-    return Task(config, dataset, train, valid, spec, precision, model)
+    teachers = load_teachers(config.distill, dataset.info.classes, workspace)
+    return Task(config, dataset, train, valid, spec, precision, model, teachers)
 
 
 def _describe_input(config: TrainConfig, dataset: Dataset, train: Targets) -> InputSpec:

@@ -11,6 +11,7 @@ import torch
 from fer_core.config import (
     AugmentConfig,
     DataConfig,
+    DistillConfig,
     LogConfig,
     LossConfig,
     ModelConfig,
@@ -26,6 +27,7 @@ from fer_core.runs.reader import load_run
 from fer_core.training.lr_finder import run_rate_test, suggest_rate
 from fer_core.training.start import resume_run, start_run
 from fer_core.training.task import prepare_task
+from tests.small_models import save_small_model
 
 CONFIG = TrainConfig(
     data=DataConfig(dataset="faces"),
@@ -103,6 +105,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
 @pytest.mark.parametrize(
     "changes",
     [
+        {"distill": DistillConfig(teachers="teacher", weight=0.7, temperature=2.0)},
         {"optimizer": dataclasses.replace(CONFIG.optimizer, sam_rho=0.05)},
         {"loss": LossConfig(name="focal", label_smoothing=0.1, class_weights="effective")},
         {"data": DataConfig(dataset="faces", sampling="balanced", label_mode="probability")},
@@ -112,9 +115,21 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
         {"deterministic": True},
         {"precision": "bf16", "optimizer": OptimizerConfig(learning_rate=0.02, schedule="step")},
     ],
-    ids=["sam", "focal", "balanced", "strong", "ferplus", "layer-decay", "deterministic", "bf16-step"],
+    ids=[
+        "distill",
+        "sam",
+        "focal",
+        "balanced",
+        "strong",
+        "ferplus",
+        "layer-decay",
+        "deterministic",
+        "bf16-step",
+    ],
 )
 def test_every_option_learns_and_resumes_exactly(faces, changes):
+    if "distill" in changes:
+        save_small_model(faces, "teacher", always="fear")
     unbroken = train(faces, "unbroken", **changes)
     losses = [record["train_loss"] for record in unbroken.load_metrics()]
     assert losses[1] < losses[0]

@@ -1,0 +1,85 @@
+"""Learning from other models."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from fer_core.checkpoint import InputSpec
+from fer_core.config import DistillConfig
+from fer_core.errors import CheckpointError, ConfigError
+from fer_core.labels import EMOTIONS
+from fer_core.training.distill import Teachers, add_distillation, load_teachers
+from tests.small_models import save_small_model
+
+GRAY = InputSpec(height=8, width=8, color="gray", mean=(0.5,), std=(0.25,))
+
+
+class Constant(nn.Module):
+    """Logits that say how bright the standardised picture is, for the first class."""
+
+    def forward(self, x):
+        bright = x.mean(dim=(1, 2, 3))
+        return torch.stack([bright, torch.zeros_like(bright)], dim=1)
+
+
+def test_the_loss_by_hand():
+    """Student (ln 3, 0) says 3/4 and 1/4; the teacher says 1/2 each: KL = ln(2/3)/2 + ln 2 / 2."""
+    logits = torch.tensor([[math.log(3), 0.0]])
+    answers = torch.tensor([[0.5, 0.5]])
+    divergence = 0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25)
+    config = DistillConfig(teachers="t", weight=0.25)
+    found = add_distillation(torch.tensor(2.0), logits, answers, config)
+    assert found.item() == pytest.approx(0.75 * 2 + 0.25 * divergence)
+
+
+def test_temperature_divides_logits_and_keeps_the_gradients_size():
+    logits = torch.tensor([[2 * math.log(3), 0.0]])
+    answers = torch.tensor([[0.5, 0.5]])
+    divergence = 0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25)
+    config = DistillConfig(teachers="t", weight=1.0, temperature=2.0)
+    assert add_distillation(torch.tensor(9.0), logits, answers, config).item() == pytest.approx(
+        4 * divergence
+    )
+
+
+def test_a_teacher_who_agrees_costs_nothing():
+    logits = torch.randn(5, 3, requires_grad=True)
+    config = DistillConfig(teachers="t", weight=1.0)
+    loss = add_distillation(torch.tensor(1.0), logits, torch.softmax(logits.detach(), 1), config)
+    loss.backward()
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    assert logits.grad.abs().max() < 1e-6
+
+
+def test_teachers_get_their_own_preparation_and_class_order():
+    """White pixels are (1 - 0.5) / 0.25 = 2 for the teachers; the second has its classes the other way."""
+    teachers = Teachers([(Constant(), GRAY, (0, 1)), (Constant(), GRAY, (1, 0))], temperature=2.0)
+    answers = teachers(torch.ones(3, 3, 16, 16))
+    first = 1 / (1 + math.exp(-1))
+    assert answers.shape == (3, 2)
+    torch.testing.assert_close(answers, torch.full((3, 2), (first + 1 - first) / 2))
+    alone = Teachers([(Constant(), GRAY, (1, 0))], temperature=2.0)(torch.ones(1, 1, 8, 8))
+    assert alone[0, 1].item() == pytest.approx(first)
+
+
+def test_loading(workspace):
+    save_small_model(workspace, "fearful", always="fear")
+    assert load_teachers(DistillConfig(), EMOTIONS, workspace) is None
+    order = tuple(reversed(EMOTIONS))
+    teachers = load_teachers(DistillConfig(teachers=" fearful , fearful"), order, workspace)
+    assert len(teachers.models) == 2
+    assert not any(item.requires_grad for item in teachers.parameters())
+    answers = teachers(torch.rand(4, 1, 48, 48))
+    assert (answers.argmax(1) == order.index("fear")).all()
+    with pytest.raises(CheckpointError, match="absent"):
+        load_teachers(DistillConfig(teachers="absent"), EMOTIONS, workspace)
+    with pytest.raises(ConfigError, match="same classes"):
+        load_teachers(DistillConfig(teachers="fearful"), EMOTIONS[:7], workspace)
+
+
+@pytest.mark.parametrize("changes", [{"weight": 0.0}, {"weight": 1.1}, {"temperature": 0.0}])
+def test_wrong_settings(changes):
+    with pytest.raises(ConfigError, match=next(iter(changes))):
+        DistillConfig(**changes)
