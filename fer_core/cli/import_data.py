@@ -10,6 +10,8 @@ from fer_core.errors import ConfigError
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
+    from fer_core.data.importers.base import Scan
+    from fer_core.data.importers.pictures import Cropper, ImportReport
     from fer_core.data.store import DatasetInfo
 
 _SHOWN_SKIPPED = 20
@@ -53,6 +55,9 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
         dry_run: Only show what is there and how classes would be mapped.
     """
     from fer_core.data.download import fetch_source, is_remote
+    from fer_core.data.importers.pictures import PictureOptions, resolve_mapping
+    from fer_core.data.importing import import_source, inspect_source
+    from fer_core.data.splits import SplitPlan
     from fer_core.data.store import SCHEMATIC_FACES
 
     workspace = Workspace.default()
@@ -60,51 +65,51 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
         _print_info(_draw(workspace, name or SCHEMATIC_FACES, replace=replace), workspace)
         return 0
     path = fetch_source(source) if is_remote(source) else Path(source)
-    if importer == "fer2013" or (importer == "auto" and _is_fer2013(path)):
-        target = workspace.dataset(name or ("ferplus" if votes else "fer2013"))
-        _print_info(_import_fer2013(path, target, votes=votes, replace=replace), workspace)
-        return 0
-    if votes is not None:
-        raise ConfigError("--votes goes with FER2013 only")
-
-    from fer_core.data.importers.pictures import PictureOptions, import_pictures, resolve_mapping, scan_source
-    from fer_core.data.splits import SplitPlan
-
-    kind = "" if importer == "auto" else importer
     changes = _parse_map(class_map)
-    scan = scan_source(path, kind)
-    _print_mapping(scan, changes)
-    resolve_mapping(scan, changes)
+    found = inspect_source(path, None if importer == "auto" else importer)
+    options = None
+    if found.scan is not None:
+        _print_mapping(found.scan, changes)
+        resolve_mapping(found.scan, changes)
+        rows, columns = size
+        options = PictureOptions(
+            width=columns,
+            height=rows,
+            color=color,
+            class_map=changes,
+            classes=classes,
+            splits=SplitPlan(valid=valid, test=test, seed=seed),
+            crop=None
+            if detector == "none"
+            else build_cropper(detector, workspace, width=columns, height=rows),
+        )
     if dry_run:
         return 0
-    rows, columns = size
-    crop = None
-    if detector != "none":
-        from fer_core.inference.face_import import build_cropper
-
-        crop = build_cropper(detector, workspace, width=columns, height=rows)
-    options = PictureOptions(
-        width=columns,
-        height=rows,
-        color=color,
-        class_map=changes,
-        classes=classes,
-        splits=SplitPlan(valid=valid, test=test, seed=seed),
-        crop=crop,
-    )
-    target = workspace.dataset(name or _name_from(path))
+    target = workspace.dataset(name or found.suggest_name(with_votes=votes is not None))
     with _Bar(f"importing {path.name}") as show:
-        report = import_pictures(path, target, options, importer=kind, replace=replace, on_progress=show)
+        report = import_source(found, target, options, votes=votes, replace=replace, on_progress=show)
     _print_info(report.info, workspace)
+    _print_losses(report, has_detector=detector != "none" and found.scan is not None)
+    return 0
+
+
+def _build_cropper(detector: str, workspace: Workspace, *, width: int, height: int) -> "Cropper | None":
+    if detector == "none":
+        return None
+    from fer_core.inference.face_import import build_cropper
+
+    return build_cropper(detector, workspace, width=width, height=height)
+
+
+def _print_losses(report: "ImportReport", *, has_detector: bool) -> None:
     for file, reason in report.skipped[:_SHOWN_SKIPPED]:
         print(f"skipped {file}: {reason}", file=sys.stderr)
     if len(report.skipped) > _SHOWN_SKIPPED:
         print(f"and {len(report.skipped) - _SHOWN_SKIPPED:,} more skipped", file=sys.stderr)
-    if crop is not None:
+    if has_detector:
         total = report.info.num_images + report.num_without_face
         missed = report.num_without_face
         print(f"no face found on {missed:,} of {total:,} ({missed / total:.1%})")
-    return 0
 
 
 class _Bar:
@@ -135,33 +140,6 @@ def _draw(workspace: Workspace, name: str, *, replace: bool) -> "DatasetInfo":
         return write_schematic_faces(workspace, name, replace=replace, on_progress=show)
 
 
-def _import_fer2013(path: Path, target: Path, *, votes: Path | None, replace: bool) -> "DatasetInfo":
-    from fer_core.data.importers.fer2013 import CSV_NAMES, import_fer2013
-
-    if path.is_dir():  # a downloaded folder
-        path = next((path / name for name in CSV_NAMES if (path / name).is_file()), path / CSV_NAMES[0])
-    with _Bar(f"importing {path.name}") as show:
-        return import_fer2013(path, target, votes=votes, replace=replace, on_progress=show)
-
-
-def _is_fer2013(path: Path) -> bool:
-    """Whether a source is FER2013: by its file's name inside, or because it is no folder or archive."""
-    import tarfile
-    import zipfile
-
-    from fer_core.data.importers.fer2013 import CSV_NAMES
-
-    if path.is_dir():
-        return any((path / name).is_file() for name in CSV_NAMES)
-    if not path.is_file():
-        return path.suffix.lower() == ".csv"
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = [name.rsplit("/", 1)[-1].lower() for name in archive.namelist() if not name.endswith("/")]
-        return any(name in CSV_NAMES for name in names) or (len(names) == 1 and names[0].endswith(".csv"))
-    return not tarfile.is_tarfile(path)
-
-
 def _parse_map(pairs: tuple[str, ...]) -> dict[str, str]:
     result = {}
     for pair in pairs:
@@ -172,16 +150,7 @@ def _parse_map(pairs: tuple[str, ...]) -> dict[str, str]:
     return result
 
 
-def _name_from(path: Path) -> str:
-    stem = path.name.split(".")[0] if path.is_file() else path.resolve().name
-    safe = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in stem).strip("-")
-    return safe.lower() or "pictures"
-
-
-def _print_mapping(scan: object, changes: dict[str, str]) -> None:
-    from fer_core.data.importers.base import Scan
-
-    assert isinstance(scan, Scan)
+def _print_mapping(scan: "Scan", changes: dict[str, str]) -> None:
     print(f"{scan.importer}: {len(scan.items):,} pictures, {len(scan.skipped):,} other files")
     suggested = scan.suggest_mapping()
     for name, count in scan.label_counts.items():
