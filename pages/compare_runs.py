@@ -2,31 +2,73 @@
 
 import streamlit as st
 
-from app.ui.compare_data import list_models, load_comparison, report_stamp
-from app.ui.compare_errors import render_errors
-from app.ui.compare_table import choose_models, require_reports
-from app.ui.compare_view import render_charts, render_export, render_findings, render_matrices
+from app.ui.compare_charts import render_charts
+from app.ui.compare_data import (
+    Conditions,
+    list_models,
+    load_comparison,
+    load_stored,
+    load_summary,
+    report_stamp,
+)
+from app.ui.compare_errors import render_explorer
+from app.ui.compare_findings import render_export, render_findings
+from app.ui.compare_job import render_evaluation
+from app.ui.compare_table import choose_conditions, choose_models
+from app.ui.compare_tags import render_tags
 from app.ui.layout import page_header
+from app.ui.messages import empty_state, escape_markdown
+from fer_core.checkpoint import CheckpointEntry
+from fer_core.evaluation.comparison import Comparison
 from fer_core.workspace import Workspace
 
 
 def main() -> None:
     page_header("Compare runs", "Which model is better at **apparent expressions**, and is that real?")
     workspace = Workspace.default()
-    keys = choose_models(workspace)
-    if not keys:
-        return
-    if not require_reports(keys, workspace):
-        return
     models = list_models(workspace)
-    stamps = tuple(report_stamp(models[key], workspace) for key in keys)
-    comparison = load_comparison(tuple(keys), stamps, str(workspace.root))
+    if not models:
+        empty_state(
+            "Nothing to compare yet",
+            "Train two models on the **Train** page, or with `fer train --preset quick`, and come back.",
+        )
+        return
+    conditions = choose_conditions(models, workspace)
+    keys = choose_models(models, conditions, workspace)
+    render_tags(keys, workspace)
+    comparison = _load({key: models[key] for key in keys}, conditions, workspace)
+    if comparison is None:
+        return
     render_findings(comparison)
     render_export(comparison)
-    cell = render_matrices(comparison)
-    render_errors(comparison, cell, workspace)
+    render_explorer(comparison, workspace)
     st.divider()
     render_charts(comparison, workspace)
+
+
+def _load(
+    chosen: dict[str, CheckpointEntry], conditions: Conditions, workspace: Workspace
+) -> Comparison | None:
+    """Compare those with a report of these conditions, and offer to evaluate the others."""
+    root = str(workspace.root)
+    stamps = {key: report_stamp(entry, conditions, workspace) for key, entry in chosen.items()}
+    stored = {key: load_stored(key, stamp, conditions, root) for key, stamp in stamps.items()}
+    reasons = {key: item for key, item in stored.items() if isinstance(item, str)}
+    absent = [key for key in reasons if load_summary(key, chosen[key], conditions, workspace) == ""]
+    if absent:
+        names = ", ".join(f"**{escape_markdown(key)}**" for key in absent)
+        st.info(
+            f"No report on {escape_markdown(conditions.describe())} yet: {names}.",
+            icon=":material/assignment_late:",
+        )
+    for key, reason in reasons.items():
+        if key not in absent:
+            st.warning(escape_markdown(reason), icon=":material/assignment_late:")
+    render_evaluation(list(reasons), conditions, workspace)
+    usable = tuple(key for key in chosen if key not in reasons)
+    if not usable:
+        return None
+    return load_comparison(usable, tuple(stamps[key] for key in usable), conditions, root)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,15 @@
 """The way into the errors: the faces of a cell, a class, a confidence band, or "only one is right"."""
 
+from collections.abc import Sequence
+from typing import Any, Final
+
 import streamlit as st
 
-from app.ui.compare_data import blend, find_entry, load_maps
+from app.ui.compare_maps import blend, load_maps
+from app.ui.compare_matrices import ANY, render_matrices
 from app.ui.messages import error_boundary, escape_markdown
+from app.ui.state import Key
+from fer_core.checkpoint import find_checkpoint
 from fer_core.data.store import Dataset, load_dataset
 from fer_core.errors import DataError, FerError
 from fer_core.evaluation.comparison import Comparison
@@ -12,16 +18,81 @@ from fer_core.evaluation.suspects import Selection, add_suspects
 from fer_core.labels import FERPLUS_COLUMNS
 from fer_core.workspace import Workspace
 
-_FACES_SHOWN = 12
-_ANY = "any"
+_FACES_SHOWN: Final[int] = 12
+_FACE_PX: Final[int] = 84
+_OUTCOMES: Final[tuple[str, ...]] = ("all", "wrong", "right")
+_PAIRED: Final[tuple[str, ...]] = ("only first right", "only second right", "both wrong")
 
 
-def render_errors(comparison: Comparison, cell: tuple[int, int, str] | None, workspace: Workspace) -> None:
-    """Let the person choose faces and show them with votes, both models' probabilities, and maps."""
+@st.fragment
+def render_explorer(comparison: Comparison, workspace: Workspace) -> None:
+    """Matrices, and the faces that are chosen in them or beneath them."""
+    with error_boundary():
+        st.subheader("Where they err", anchor=False)
+        first, second = _prepare(comparison)
+        render_matrices(comparison)
+        selection = _choose(comparison, first, second)
+        _render_selection(selection, first, second, workspace)
+
+
+def _prepare(comparison: Comparison) -> tuple[StoredEvaluation, StoredEvaluation | None]:
+    """The model whose faces are shown and the one beside it; choices that are gone begin anew."""
     by_key = {item.key: item for item in comparison.evaluations}
-    first = by_key[cell[2]] if cell else comparison.evaluations[0]
-    second = next((item for item in comparison.evaluations if item.key != first.key), None)
-    selection = _choose(first, second, cell)
+    state = st.session_state
+    if state.get(Key.COMPARE_FIRST) not in by_key:
+        state[Key.COMPARE_FIRST] = comparison.baseline
+    others = [key for key in by_key if key != state[Key.COMPARE_FIRST]]
+    if state.get(Key.COMPARE_SECOND) not in others:
+        state[Key.COMPARE_SECOND] = others[0] if others else None
+    classes = comparison.evaluations[0].report.classes
+    for key in (Key.COMPARE_TRUTH, Key.COMPARE_PREDICTION):
+        if state.get(key) not in (ANY, *classes):
+            state[key] = ANY
+    outcomes = (*_PAIRED, *_OUTCOMES) if others else _OUTCOMES
+    if state.get(Key.COMPARE_OUTCOME) not in outcomes:
+        state[Key.COMPARE_OUTCOME] = "only first right" if others else "wrong"
+    state.setdefault(Key.COMPARE_CONFIDENCE, (0.0, 1.0))
+    return by_key[state[Key.COMPARE_FIRST]], by_key.get(state[Key.COMPARE_SECOND])
+
+
+def _choose(comparison: Comparison, first: StoredEvaluation, second: StoredEvaluation | None) -> Selection:
+    st.caption("Click a cell of a matrix to see its faces, or choose them here.")
+    keys = [item.key for item in comparison.evaluations]
+    names = [ANY, *first.report.classes]
+    if second is not None:
+        left, right = st.columns(2, gap="medium")
+        left.selectbox("Faces of", keys, key=Key.COMPARE_FIRST)
+        right.selectbox("beside", [key for key in keys if key != first.key], key=Key.COMPARE_SECOND)
+    truth, prediction, outcome, band = st.columns(4, gap="medium")
+    wanted = truth.selectbox("Truth", names, key=Key.COMPARE_TRUTH)
+    said = prediction.selectbox("Predicted", names, key=Key.COMPARE_PREDICTION)
+    titles = {
+        "only first right": f"only {first.key}",
+        "only second right": f"only {second.key}" if second else "",
+        "both wrong": "neither",
+        "all": "does not matter",
+        "wrong": f"not {first.key}",
+        "right": first.key,
+    }
+    chosen = outcome.selectbox(
+        "Who is right",
+        (*_PAIRED, *_OUTCOMES) if second else _OUTCOMES,
+        format_func=titles.__getitem__,
+        key=Key.COMPARE_OUTCOME,
+    )
+    # The range comes from the session's state; a default beside it would be warned of.
+    confidence: Any = band.slider("Its confidence", 0.0, 1.0, step=0.05, key=Key.COMPARE_CONFIDENCE)
+    return Selection(
+        truth="" if wanted == ANY else wanted,
+        prediction="" if said == ANY else said,
+        outcome=chosen,
+        confidence=confidence,
+    )
+
+
+def _render_selection(
+    selection: Selection, first: StoredEvaluation, second: StoredEvaluation | None, workspace: Workspace
+) -> None:
     positions = selection.find(first.predictions, second.predictions if second else None)
     st.markdown(f"**{len(positions):,} faces** of {escape_markdown(first.key)}: {selection.describe()}")
     if len(positions) == 0:
@@ -29,13 +100,24 @@ def render_errors(comparison: Comparison, cell: tuple[int, int, str] | None, wor
         return
     subject = first.report.subject
     chosen = first.predictions.to_frame().iloc[positions]
-    rows = chosen["row"].tolist()
     with st.container(horizontal=True):
         st.download_button(
-            "Selection (CSV)", chosen.to_csv(index=False), "selection.csv", "text/csv", key="compare_csv"
+            "Selection (CSV)",
+            lambda: chosen.to_csv(index=False),
+            "selection.csv",
+            "text/csv",
+            key="compare-csv",
+            icon=":material/download:",
+            on_click="ignore",
         )
-        if st.button("Send to the data page as suspects", key="compare_suspects"):
+        if st.button(
+            "Send to the data page as suspects",
+            key="compare_suspects",
+            icon=":material/flag:",
+            help="Notes these faces as ones whose label may be wrong.",
+        ):
             source = f"{first.key}: {selection.describe()}"
+            rows = chosen["row"].tolist()
             count = add_suspects(workspace, subject.dataset, subject.data_fingerprint, rows, source)
             st.toast(f"{count:,} suspects of {subject.dataset} now wait on the data page.")
     try:
@@ -43,33 +125,12 @@ def render_errors(comparison: Comparison, cell: tuple[int, int, str] | None, wor
     except FerError as error:
         st.warning(f"The faces can't be shown: {escape_markdown(str(error))}")
         return
-    _render_faces(dataset, first, second, positions.tolist()[:_FACES_SHOWN])
+    shown = [item for item in (first, second) if item is not None]
+    _render_faces(dataset, shown, positions.tolist()[:_FACES_SHOWN], workspace)
     if len(positions) > _FACES_SHOWN:
-        st.caption(f"The {_FACES_SHOWN} of which it is most sure; the CSV holds all.")
-
-
-def _choose(
-    first: StoredEvaluation, second: StoredEvaluation | None, cell: tuple[int, int, str] | None
-) -> Selection:
-    if cell is not None:
-        classes = first.report.classes
-        return Selection(truth=classes[cell[0]], prediction=classes[cell[1]])
-    st.caption("Click a cell of a matrix, or choose here.")
-    names = [_ANY, *first.report.classes]
-    outcomes = ["wrong", "right", "all"]
-    if second is not None:
-        outcomes = ["only first right", "only second right", "both wrong", *outcomes]
-    truth, prediction, outcome, band = st.columns(4)
-    wanted = truth.selectbox("Truth", names, key="compare_truth")
-    said = prediction.selectbox("Predicted", names, key="compare_prediction")
-    chosen = outcome.selectbox("Who is right", outcomes, key="compare_outcome")
-    confidence = band.slider("Confidence", 0.0, 1.0, (0.0, 1.0), step=0.05, key="compare_confidence")
-    return Selection(
-        truth="" if wanted == _ANY else wanted,
-        prediction="" if said == _ANY else said,
-        outcome=chosen,
-        confidence=confidence,
-    )
+        st.caption(
+            f"The {_FACES_SHOWN} of which {escape_markdown(first.key)} is most sure; the CSV holds all."
+        )
 
 
 def _open(workspace: Workspace, item: StoredEvaluation) -> Dataset:
@@ -80,31 +141,45 @@ def _open(workspace: Workspace, item: StoredEvaluation) -> Dataset:
     return dataset
 
 
-@st.fragment
 def _render_faces(
-    dataset: Dataset, first: StoredEvaluation, second: StoredEvaluation | None, positions: list[int]
+    dataset: Dataset, shown: Sequence[StoredEvaluation], positions: Sequence[int], workspace: Workspace
 ) -> None:
-    with error_boundary():
-        shown = [item for item in (first, second) if item is not None]
-        with_maps = st.toggle("Show where each model looked", key="compare_maps")
-        rows = tuple(int(first.predictions.rows[place]) for place in positions)
-        maps = {}
-        if with_maps:
-            for item in shown:
-                entry = find_entry(item.key, Workspace.default())
-                maps[item.key] = load_maps(item.key, entry.info.weights_sha256, dataset.name, rows)
-        columns = st.columns(4)
-        for index, (place, row) in enumerate(zip(positions, rows, strict=True)):
-            with columns[index % 4], st.container(border=True, gap="xsmall"):
-                pictures = [dataset.images[row]]
-                pictures += [blend(dataset.images[row], maps[item.key][0][index]) for item in shown if maps]
-                st.image(pictures, width=84)
-                st.caption(_describe(dataset, row, place, shown))
-        for key, (_, method) in maps.items():
-            st.caption(f"{escape_markdown(key)}: {method} of the predicted class.")
+    rows = tuple(int(shown[0].predictions.rows[place]) for place in positions)
+    maps: dict[str, tuple[Any, str]] = {}
+    if st.toggle(
+        "Show where each model looked",
+        key=Key.COMPARE_MAPS,
+        help="Orange: what spoke for the class that the model predicted (Grad-CAM).",
+    ):
+        maps = _load_maps(dataset, shown, rows, workspace)
+    columns = st.columns(4, gap="small")
+    for index, (place, row) in enumerate(zip(positions, rows, strict=True)):
+        with columns[index % 4], st.container(border=True, gap="xsmall"):
+            pictures = [
+                dataset.images[row],
+                *(blend(dataset.images[row], maps[key][0][index]) for key in maps),
+            ]
+            st.image(pictures, width=_FACE_PX, alt=[f"face of row {row}", *(f"map of {key}" for key in maps)])
+            st.caption(_describe(dataset, row, place, shown))
+    if maps:
+        order = ", then ".join(f"{escape_markdown(key)} ({method})" for key, (_, method) in maps.items())
+        st.caption(f"Beside each face: {order}, for the class that the model predicted.")
 
 
-def _describe(dataset: Dataset, row: int, place: int, shown: list[StoredEvaluation]) -> str:
+def _load_maps(
+    dataset: Dataset, shown: Sequence[StoredEvaluation], rows: tuple[int, ...], workspace: Workspace
+) -> dict[str, tuple[Any, str]]:
+    maps = {}
+    bar = st.progress(0.0)
+    for index, item in enumerate(shown):
+        bar.progress(index / len(shown), f"Where {escape_markdown(item.key)} looked…")
+        weights = find_checkpoint(item.key, workspace).info.weights_sha256
+        maps[item.key] = load_maps(item.key, weights, dataset.name, rows, str(workspace.root))
+    bar.empty()
+    return maps
+
+
+def _describe(dataset: Dataset, row: int, place: int, shown: Sequence[StoredEvaluation]) -> str:
     data = shown[0].predictions
     lines = [f"row {row}, truth **{data.classes[data.labels[place]]}**"]
     if dataset.info.has_votes:

@@ -1,86 +1,168 @@
-"""The table of models: search it, sort it, choose from it; and reports for those without one."""
+"""The table of models under one set of conditions: search it, sort it, choose from it."""
 
-from typing import Any
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import streamlit as st
 
-from app.ui.compare_data import list_models, load_stored, report_stamp, start_evaluation
-from app.ui.messages import empty_state, escape_markdown
+from app.ui.compare_data import TTA_TITLES, Conditions, load_summary
+from app.ui.messages import escape_markdown
+from app.ui.state import Key
 from fer_core.checkpoint import CheckpointEntry
+from fer_core.data.store import SCHEMATIC_FACES, SPLITS, list_datasets
 from fer_core.errors import FerError
-from fer_core.evaluation.comparison import flatten, group_seeds
-from fer_core.evaluation.figures import TITLES
+from fer_core.evaluation.comparison import flatten, group_seeds, own_dataset
+from fer_core.evaluation.figures import LOWER_IS_BETTER, TITLES
+from fer_core.evaluation.measure import Report
+from fer_core.evaluation.stored import DEFAULT_SPLIT
 from fer_core.runs.reader import load_run
 from fer_core.workspace import Workspace
 
-_DEFAULT_FIGURES = ["accuracy", "macro_f1", "log_loss", "ece"]
+_DEFAULT_FIGURES: Final[tuple[str, ...]] = ("accuracy", "macro_f1", "log_loss", "ece")
+_MAX_ROWS_SHOWN: Final[int] = 10
 
 
-def choose_models(workspace: Workspace) -> list[str]:
-    """Show the table and return the chosen models, in the table's order; they may lack reports."""
-    models = list_models(workspace)
-    if not models:
-        empty_state(
-            "Nothing to compare yet",
-            "Train two models on the **Train** page, or with `fer train --preset quick`, and come back.",
-        )
-        return []
-    rows = [_describe(key, entry, workspace) for key, entry in models.items()]
-    words = st.text_input(
-        "Search", key="compare_search", placeholder="name, tag, setting=value", help="All words must match."
+def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspace) -> Conditions:
+    """Let the person choose data set, split and test-time augmentation; the commonest data set first."""
+    trained_on = Counter(own_dataset(entry) for entry in models.values())
+    installed = [info.name for info in list_datasets(workspace)]
+    names = [name for name, _ in trained_on.most_common() if name]
+    # A data set that is gone still has reports; one that nothing was trained on can still be scored.
+    names += [name for name in installed if name not in names]
+    dataset, split, tta = st.columns([3, 2, 3], gap="medium")
+    chosen = dataset.selectbox(
+        "Data set",
+        names or [SCHEMATIC_FACES],
+        format_func=lambda name: name if name in installed else f"{name} (not on this machine)",
+        key=_known(Key.COMPARE_DATASET, names or [SCHEMATIC_FACES]),
+        persist_state="session",
     )
-    shown = [row for row in rows if all(word in row["_text"] for word in words.lower().split())]
-    if not shown:
-        st.caption("No model matches; change the search.")
-        return []
-    figures = st.multiselect(
-        "Columns",
+    part = split.segmented_control(
+        "Split",
+        [DEFAULT_SPLIT, *(name for name in SPLITS if name != DEFAULT_SPLIT)],
+        default=DEFAULT_SPLIT,
+        required=True,
+        key=Key.COMPARE_SPLIT,
+        persist_state="session",
+        help="`valid` is for choosing between models, `test` for the last word, `train` for overfitting.",
+    )
+    augmentation = tta.segmented_control(
+        "Faces",
+        list(TTA_TITLES),
+        default="none",
+        required=True,
+        format_func=TTA_TITLES.__getitem__,
+        key=Key.COMPARE_TTA,
+        persist_state="session",
+        help="Test-time augmentation: the mean of the logits of a face and of its mirror image takes twice "
+        "the time and is often a little better. Reports with and without are kept apart.",
+    )
+    return Conditions(chosen, part or DEFAULT_SPLIT, augmentation or "none")
+
+
+def _known(key: Key, options: Sequence[str]) -> Key:
+    """The key of a widget, after forgetting a choice that is gone."""
+    if key in st.session_state and st.session_state[key] not in options:
+        del st.session_state[key]
+    return key
+
+
+def choose_models(
+    models: Mapping[str, CheckpointEntry], conditions: Conditions, workspace: Workspace
+) -> list[str]:
+    """Show the table and return the chosen models; they may lack reports."""
+    rows = [_describe(key, entry, conditions, workspace) for key, entry in models.items()]
+    search, columns = st.columns([2, 3], gap="medium")
+    words = search.text_input(
+        "Search",
+        key=Key.COMPARE_SEARCH,
+        icon=":material/search:",
+        placeholder="name, tag or setting=value",
+        help="All words must match, for example `vit seed=1`.",
+        persist_state="session",
+    )
+    figures = columns.multiselect(
+        "Columns; the first sorts the table",
         list(TITLES),
         default=_DEFAULT_FIGURES,
         format_func=TITLES.__getitem__,
-        key="compare_columns",
+        key=Key.COMPARE_COLUMNS,
+        persist_state="session",
     )
-    shown.sort(key=lambda row: -(row.get("accuracy") or 0))
-    _render(shown, figures)
-    _render_seeds(shown)
-    chosen = st.multiselect(
+    shown = [row for row in rows if all(word in row["_text"] for word in words.lower().split())]
+    if shown:
+        _render(_sort(shown, figures), figures)
+        _render_seeds(shown)
+    else:
+        st.caption(f"None of the {len(rows):,} models matches; change the search.")
+    return _choose([row["model"] for row in shown], list(models))
+
+
+def _choose(shown: list[str], known: list[str]) -> list[str]:
+    kept = [key for key in st.session_state.get(Key.COMPARE_MODELS, ()) if key in known]
+    if Key.COMPARE_MODELS in st.session_state:
+        st.session_state[Key.COMPARE_MODELS] = kept
+    chosen: list[str] = st.multiselect(
         "Models to compare; the first is the baseline",
-        [row["model"] for row in shown],
-        key="compare_models",
+        [*shown, *(key for key in kept if key not in shown)],
+        key=Key.COMPARE_MODELS,
         placeholder="Choose two or more",
+        persist_state="session",
+        select_all=8,
     )
-    return list(chosen)
+    return chosen
 
 
-def _describe(key: str, entry: CheckpointEntry, workspace: Workspace) -> dict[str, Any]:
-    stored = load_stored(key, report_stamp(entry, workspace), str(workspace.root))
-    row: dict[str, Any] = {"model": key, "architecture": entry.info.architecture, "_config": {}, "tags": []}
+def _describe(
+    key: str, entry: CheckpointEntry, conditions: Conditions, workspace: Workspace
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"model": key, "architecture": entry.info.architecture, "_config": {}}
     try:
-        run = load_run(workspace.run(key))
+        run = load_run(workspace.run(key.removesuffix("/best")))
         row |= {"_config": flatten(run.config), "tags": list(run.tags)}
     except FerError:
-        row["tags"] = ["shipped"]
+        row["tags"] = ["shipped" if entry.folder.parent == workspace.checkpoints else "no run"]
     row["parameters"] = entry.info.num_parameters
-    row["report"] = "missing" if isinstance(stored, str) else f"n = {stored.report.n:,}"
-    if not isinstance(stored, str):
-        row |= {name: stored.report.figures[name].value for name in TITLES}
-        row["protocol"] = stored.report.subject.describe()
+    report = load_summary(key, entry, conditions, workspace)
+    if isinstance(report, Report):
+        row |= {name: report.figures[name].value for name in TITLES if name in report.figures}
+        row |= {"report": "stored", "n": report.n, "protocol": report.subject.protocol}
+    else:
+        row["report"] = "unusable" if report else "missing"
     settings = [f"{name}={value}" for name, value in row["_config"].items()]
     row["_text"] = " ".join([key, entry.info.architecture, *row["tags"], *settings]).lower()
     return row
 
 
-def _render(rows: list[dict[str, Any]], figures: list[str]) -> None:
+def _sort(rows: list[dict[str, Any]], figures: Sequence[str]) -> list[dict[str, Any]]:
+    """Best of the first figure on top; without a value last."""
+    if not figures:
+        return rows
+    sign = 1 if figures[0] in LOWER_IS_BETTER else -1
+
+    def rank(row: dict[str, Any]) -> tuple[bool, float]:
+        value = float(row.get(figures[0], math.nan))
+        return (math.isnan(value), 0.0 if math.isnan(value) else sign * value)
+
+    return sorted(rows, key=rank)
+
+
+def _render(rows: list[dict[str, Any]], figures: Sequence[str]) -> None:
     import pandas as pd
 
-    columns = ["model", "tags", "architecture", "parameters", *figures, "report", "protocol"]
+    columns = ["model", *figures, "report", "n", "protocol", "tags", "architecture", "parameters"]
     table = pd.DataFrame(rows).reindex(columns=columns)
-    formats: dict[str, Any] = {
-        name: st.column_config.NumberColumn(TITLES[name], format="%.4f") for name in figures
-    }
-    formats["model"] = st.column_config.TextColumn("model", pinned=True)
-    formats["parameters"] = st.column_config.NumberColumn("parameters", format="localized")
-    st.dataframe(table, column_config=formats, hide_index=True, height=min(420, 38 + 35 * len(table)))
+    table["n"] = table["n"].astype("Int64")
+    column = st.column_config
+    formats: dict[str, Any] = {name: column.NumberColumn(TITLES[name], format="%.4f") for name in figures}
+    formats["model"] = column.TextColumn("model", pinned=True)
+    formats["tags"] = column.ListColumn("tags")
+    formats["n"] = column.NumberColumn("n", format="localized", width="small")
+    formats["parameters"] = column.NumberColumn("parameters", format="localized")
+    height = 38 + 35 * min(len(table), _MAX_ROWS_SHOWN)
+    st.dataframe(table, column_config=formats, hide_index=True, height=height, placeholder="")
 
 
 def _render_seeds(rows: list[dict[str, Any]]) -> None:
@@ -90,32 +172,3 @@ def _render_seeds(rows: list[dict[str, Any]]) -> None:
             f"{len(group.keys)} seeds of one configuration ({escape_markdown(', '.join(group.keys))}): "
             f"accuracy {100 * group.mean['accuracy']:.2f} ± {100 * group.sd['accuracy']:.2f} %"
         )
-
-
-def require_reports(keys: list[str], workspace: Workspace) -> bool:
-    """Whether all have a usable report; otherwise say why not and offer to make them."""
-    models = list_models(workspace)
-    missing = {}
-    for key in keys:
-        stored = load_stored(key, report_stamp(models[key], workspace), str(workspace.root))
-        if isinstance(stored, str):
-            missing[key] = stored
-    if not missing:
-        return True
-    for reason in missing.values():
-        st.warning(escape_markdown(reason), icon=":material/assignment_late:")
-    if st.button(f"Evaluate {len(missing)} now", type="primary", icon=":material/calculate:"):
-        bar = st.progress(0.0)
-        failures = []
-        for index, key in enumerate(missing):
-            bar.progress(index / len(missing), text=f"Evaluating {escape_markdown(key)}…")
-            process = start_evaluation(key)
-            _, errors = process.communicate()
-            if process.returncode:
-                failures.append(errors.decode(errors="replace").strip()[-400:])
-        bar.empty()
-        for text in failures:
-            st.error(escape_markdown(text))
-        if not failures:
-            st.rerun()
-    return False

@@ -1,10 +1,12 @@
-"""`fer evaluate`: score a checkpoint."""
+"""`fer evaluate`: score checkpoints."""
 
+import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from fer_core.errors import ConfigError
+from fer_core.errors import ConfigError, FerError
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
-    model: Annotated[Positional[str], arg(metavar="MODEL")],
+    models: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL")],
     dataset: str | None = None,
     split: str = "valid",
     device: str = "auto",
@@ -22,57 +24,109 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     json_output: Annotated[bool, arg(name="json")] = False,
     save: bool = False,
 ) -> int:
-    """Score a checkpoint on a split: every figure with its bootstrap 95 % interval, and the confusion matrix.
+    """Score checkpoints on a split: every figure with its bootstrap 95 % interval, and the confusion matrix.
 
     Args:
-        model: A shipped checkpoint's name, a run's name, or a checkpoint folder.
-        dataset: An imported data set; the one that the checkpoint was trained on, if not given.
+        models: Shipped checkpoints' names, runs' names, or checkpoint folders.
+        dataset: An imported data set; the one that each checkpoint was trained on, if not given.
         split: Which split to score.
         device: Where to compute: auto, cpu or cuda.
         tta: Test-time augmentation: `flip` averages the logits of each image and its mirror image.
         resamples: Resamples of the bootstrap; 0 leaves the intervals out.
         threads: CPU threads to compute with; 0 lets torch choose.
-        json_output: Print the report as JSON.
+        json_output: Print each report as a line of JSON, and on stderr how far it is, in JSON too.
         save: Write report.json and predictions.parquet, for a run into its folder.
     """
-    import torch
+    if not models:
+        raise ConfigError("expected a model to evaluate; `fer models` and `fer runs` list them")
+    if resamples < 0 or threads < 0:
+        raise ConfigError(f"--resamples is {resamples} and --threads {threads}; expected 0 or more")
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    num_failed = 0
+    for model in models:
+        try:
+            report = _evaluate(
+                model,
+                dataset,
+                split,
+                device=device,
+                tta=tta,
+                resamples=resamples,
+                save=save,
+                is_json=json_output,
+            )
+        except FerError as error:  # the other models are still worth having
+            num_failed += 1
+            _tell_failure(model, error, is_json=json_output)
+            continue
+        _print_json(report) if json_output else _print_report(report)
+    return 1 if num_failed else 0
+
+
+def _evaluate(
+    model: str,
+    dataset: str | None,
+    split: str,
+    *,
+    device: str,
+    tta: Literal["none", "flip"],
+    resamples: int,
+    save: bool,
+    is_json: bool,
+) -> "Report":
+    from rich.console import Console
     from rich.progress import Progress
 
     from fer_core.checkpoint import find_checkpoint
     from fer_core.data.builtin import open_dataset
+    from fer_core.evaluation.comparison import own_dataset
     from fer_core.evaluation.measure import build_report
     from fer_core.evaluation.report import evaluate_checkpoint
     from fer_core.evaluation.stored import locate_report, save_report
-    from fer_core.io import to_json_line
 
-    if resamples < 0 or threads < 0:
-        raise ConfigError(f"--resamples is {resamples} and --threads {threads}; expected 0 or more")
-    if threads:
-        torch.set_num_threads(threads)
     workspace = Workspace.default()
     entry = find_checkpoint(model, workspace)
-    data = open_dataset(dataset or str(entry.info.data.get("name", "")), workspace)
-    with Progress(transient=True) as progress:
-        task = progress.add_task("scoring")
+    name = dataset or own_dataset(entry)
+    if not name:
+        raise ConfigError("it does not say what it was trained on; name a data set with --dataset")
+    data = open_dataset(name, workspace)
+    with Progress(console=Console(stderr=True), transient=True, disable=is_json) as progress:
+        task = progress.add_task(f"scoring {model}")
+
+        def tell(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+            if is_json:  # for a program that waits
+                _tell(model, done=done, total=total)
+
         evaluation = evaluate_checkpoint(
-            entry.folder,
-            data,
-            split,
-            device=device,
-            tta=tta,
-            measure_latency=True,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            entry.folder, data, split, device=device, tta=tta, measure_latency=True, on_progress=tell
         )
         progress.update(task, description="resampling")
         report = build_report(evaluation.data, evaluation.subject, num_resamples=resamples)
     if save:
         folder = locate_report(entry, workspace, dataset=data.name, split=split, tta=tta)
         report = save_report(report, evaluation.data, folder)
-    if json_output:
-        print(to_json_line(report.to_dict()))
+    return report
+
+
+def _tell(model: str, **facts: object) -> None:
+    print(json.dumps({"model": model, **facts}), file=sys.stderr, flush=True)
+
+
+def _tell_failure(model: str, error: FerError, *, is_json: bool) -> None:
+    if is_json:
+        _tell(model, error=str(error))
     else:
-        _print_report(report)
-    return 0
+        print(f"fer evaluate: {model}: {error}", file=sys.stderr)
+
+
+def _print_json(report: "Report") -> None:
+    from fer_core.io import to_json_line
+
+    print(to_json_line(report.to_dict()), flush=True)
 
 
 def _print_report(report: "Report") -> None:

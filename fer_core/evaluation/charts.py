@@ -1,13 +1,15 @@
 """Plotly figures of a comparison: the same on the page and in the exported report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fer_core.evaluation.comparison import find_pareto
+from fer_core.evaluation.figures import Figure
 from fer_core.evaluation.measure import Report, list_class_figures, normalise_confusion
+from fer_core.evaluation.paired import PairedResult, format_p
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -16,12 +18,18 @@ MODEL_COLORS: Final[tuple[str, ...]] = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f",
 )  # fmt: skip
 """Okabe and Ito's palette: told apart by colour-blind people too."""
+_MARK_COLOR: Final[str] = "#e69f00"
 _MARGIN: Final[dict[str, int]] = {"l": 0, "r": 8, "t": 36, "b": 0}
 _LEGEND: Final[dict[str, Any]] = {"orientation": "h", "y": -0.25, "x": 0}
 
 
 def build_matrix(
-    report: Report, *, by: str = "truth", difference_to: Report | None = None, title: str = ""
+    report: Report,
+    *,
+    by: str = "truth",
+    difference_to: Report | None = None,
+    marked: tuple[int, int] | None = None,
+    title: str = "",
 ) -> "go.Figure":
     """A confusion matrix of square markers: a click on one reports its cell (one on a heat map would not).
 
@@ -29,6 +37,7 @@ def build_matrix(
         report: whose matrix.
         by: `counts`, `truth` (rows sum to 1) or `prediction` (columns do): what the colour means.
         difference_to: show this report's matrix minus that one's instead; classes in the same order.
+        marked: row and column of a cell that is outlined.
         title: above the matrix.
     """
     import plotly.graph_objects as go
@@ -48,6 +57,9 @@ def build_matrix(
         text_color = ["white" if abs(value) > 0.5 * widest else "#888" for value in colors]
     rows, columns = np.divmod(np.arange(counts.size), len(report.classes))
     names = np.array(report.classes)
+    outline = np.zeros(counts.size)
+    if marked is not None:
+        outline[marked[0] * len(names) + marked[1]] = 3
     figure = go.Figure(
         go.Scatter(
             x=names[columns],
@@ -63,7 +75,11 @@ def build_matrix(
                 "colorscale": scale,
                 "cmin": limit[0],
                 "cmax": limit[1],
+                "line": {"color": _MARK_COLOR, "width": outline},
             },
+            # What is chosen is outlined; the others stay readable.
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
             hovertemplate="truth %{y}, predicted %{x}<br>%{text} images<extra></extra>",
         )
     )
@@ -108,13 +124,7 @@ def build_class_bars(reports: Mapping[str, Report], kind: str = "recall", *, tit
             x=list(report.classes),
             y=values,
             marker_color=color,
-            error_y={
-                "type": "data",
-                "array": [item.high - item.value for item in figures],
-                "arrayminus": [item.value - item.low for item in figures],
-                "thickness": 1,
-                "width": 3,
-            },
+            error_y=_error_bars(figures),
             customdata=[item.reason for item in figures],
             hovertemplate="%{x}: %{y:.3f}<br>%{customdata}<extra>" + key + "</extra>",
         )
@@ -128,6 +138,88 @@ def build_class_bars(reports: Mapping[str, Report], kind: str = "recall", *, tit
         xaxis={"fixedrange": True},
     )
     return figure
+
+
+def build_agreement_bars(reports: Mapping[str, Report]) -> "go.Figure":
+    """Accuracy by how far the annotators agreed on an image, a bar a band and model, with intervals."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for key, color in zip(reports, _cycle(len(reports)), strict=True):
+        bands = {
+            name.partition(".")[2]: item
+            for name, item in reports[key].figures.items()
+            if name.startswith("agreement.")
+        }
+        items = list(bands.values())
+        figure.add_bar(
+            name=key,
+            x=list(bands),
+            y=[item.value for item in items],
+            marker_color=color,
+            error_y=_error_bars(items),
+            customdata=[item.n for item in items],
+            hovertemplate="%{x}: %{y:.1%} of %{customdata:,} images<extra>" + key + "</extra>",
+        )
+    figure.update_layout(
+        title={"text": "Accuracy by annotators who agree", "font": {"size": 14}},
+        height=340,
+        barmode="group",
+        margin=_MARGIN,
+        legend=_LEGEND,
+        yaxis={"range": [0, 1.02], "fixedrange": True, "tickformat": ".0%"},
+        xaxis={"fixedrange": True},
+    )
+    return figure
+
+
+def build_differences(results: Sequence[PairedResult]) -> "go.Figure":
+    """Difference in accuracy to the baseline in points, with its interval, a row a model."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for is_real, name, color in (
+        (True, "real", MODEL_COLORS[0]),
+        (False, "may be chance", "#999"),
+    ):
+        group = [item for item in results if item.is_real == is_real]
+        items = [item.differences["accuracy"] for item in group]
+        figure.add_scatter(
+            x=[100 * item.value for item in items],
+            y=[item.key for item in group],
+            name=name,
+            mode="markers",
+            marker={"color": color, "size": 10},
+            error_x=_error_bars(items, scale=100) | {"thickness": 2, "width": 5},
+            customdata=[format_p(item.adjusted_p) for item in group],
+            hovertemplate="%{x:+.2f} points, p %{customdata}<extra>%{y}</extra>",
+        )
+    figure.add_vline(0, line={"color": "#999", "dash": "dot", "width": 1})
+    figure.update_layout(
+        title={"text": f"Accuracy against {results[0].baseline}", "font": {"size": 14}},
+        height=90 + 34 * len(results) + 40,
+        margin=_MARGIN,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        xaxis={"title": {"text": "points of accuracy, with the 95 % interval"}, "fixedrange": True},
+        yaxis={
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": [item.key for item in reversed(results)],
+            "fixedrange": True,
+            "ticksuffix": " ",
+        },
+    )
+    return figure
+
+
+def _error_bars(figures: Sequence[Figure], *, scale: float = 1.0) -> dict[str, Any]:
+    return {
+        "type": "data",
+        "array": [scale * (item.high - item.value) for item in figures],
+        "arrayminus": [scale * (item.value - item.low) for item in figures],
+        "thickness": 1,
+        "width": 3,
+    }
 
 
 def build_overlay(reports: Mapping[str, Report], kind: str, class_name: str) -> "go.Figure":
@@ -217,12 +309,7 @@ def build_cost_scatter(reports: Mapping[str, Report], cost: str = "latency_ms") 
             name=key,
             mode="markers",
             marker={"color": colors[key], "size": 10 + 6 * np.log10(1 + megabytes)},
-            error_y={
-                "type": "data",
-                "array": [accuracy.high - accuracy.value],
-                "arrayminus": [accuracy.value - accuracy.low],
-                "thickness": 1,
-            },
+            error_y=_error_bars([accuracy]),
             hovertemplate=f"%{{x:,.3g}}, %{{y:.2%}}<br>{megabytes:.1f} MB<extra>{key}</extra>",
         )
     titles = {"latency_ms": "ms a face", "num_parameters": "parameters"}
@@ -238,29 +325,45 @@ def build_cost_scatter(reports: Mapping[str, Report], cost: str = "latency_ms") 
 
 
 def build_learning_curves(
-    metrics: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapping[str, str]
+    metrics: Mapping[str, Sequence[Mapping[str, Any]]],
+    names: Mapping[str, str],
+    *,
+    smooth: Callable[[Sequence[float | None]], Sequence[float | None]] | None = None,
 ) -> "go.Figure":
     """Curves of several runs over the epochs, one panel a metric; zooming one panel zooms all in epochs.
 
     Args:
         metrics: records of metrics.jsonl by run.
         names: title of each metric that gets a panel.
+        smooth: makes the curve of the values; the values themselves stay behind it, faintly.
     """
     from plotly.subplots import make_subplots
 
     figure = make_subplots(rows=1, cols=len(names), subplot_titles=list(names.values()), shared_xaxes="all")
     for key, color in zip(metrics, _cycle(len(metrics)), strict=True):
+        epochs = [record["epoch"] for record in metrics[key]]
         for column, name in enumerate(names, start=1):
+            values = [record.get(name) for record in metrics[key]]
+            shared: dict[str, Any] = {"x": epochs, "row": 1, "col": column, "legendgroup": key}
+            if smooth is not None:
+                figure.add_scatter(
+                    y=values,
+                    mode="lines",
+                    line={"color": color, "width": 1},
+                    opacity=0.3,
+                    showlegend=False,
+                    hoverinfo="skip",
+                    **shared,
+                )
             figure.add_scatter(
-                x=[record["epoch"] for record in metrics[key]],
-                y=[record.get(name) for record in metrics[key]],
+                y=values if smooth is None else smooth(values),
                 name=key,
-                legendgroup=key,
                 showlegend=column == 1,
-                mode="lines+markers",
+                mode="lines+markers" if len(epochs) < 40 else "lines",
                 line={"color": color},
-                row=1,
-                col=column,
+                marker={"size": 5},
+                hovertemplate="%{y:.4g}",
+                **shared,
             )
     figure.update_xaxes(title_text="epoch", matches="x")
     figure.update_layout(height=340, margin=_MARGIN, legend=_LEGEND)

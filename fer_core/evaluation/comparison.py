@@ -10,7 +10,14 @@ import numpy as np
 from fer_core.checkpoint import CheckpointEntry, find_checkpoint
 from fer_core.errors import DataError, FerError, RunError
 from fer_core.evaluation.paired import PairedResult, compare_with_baseline
-from fer_core.evaluation.stored import DEFAULT_SPLIT, StoredEvaluation, load_evaluation, locate_report
+from fer_core.evaluation.stored import (
+    DEFAULT_SPLIT,
+    StoredEvaluation,
+    check_conditions,
+    load_evaluation,
+    locate_report,
+)
+from fer_core.runs.layout import REPORT_FILE
 from fer_core.runs.reader import load_run
 from fer_core.workspace import Workspace
 
@@ -75,6 +82,11 @@ def _explain_mismatch(first: StoredEvaluation, other: StoredEvaluation) -> str:
             f"it was evaluated on split {theirs.split} by {theirs.protocol}, {first.key} on split "
             f"{ours.split} by {ours.protocol}"
         )
+    if ours.tta != theirs.tta:
+        return (
+            f"it was evaluated with test-time augmentation {theirs.tta!r}, {first.key} with {ours.tta!r}; "
+            "evaluate both alike"
+        )
     missing = set(first.report.classes) ^ set(other.report.classes)
     if missing:
         return f"only one of it and {first.key} has the classes {', '.join(sorted(missing))}"
@@ -118,14 +130,19 @@ def find_evaluation(
         RunError: it has no report for that, or a report that can't be trusted.
     """
     entry = find_checkpoint(key, workspace)
-    folder = locate_report(entry, workspace, dataset=dataset or own_dataset(entry), split=split, tta=tta)
-    if not (folder / "report.json").is_file():
+    wanted = dataset or own_dataset(entry)
+    if not wanted:
+        raise RunError(f"{key!r} does not say what it was trained on; name the data set to compare on")
+    folder = locate_report(entry, workspace, dataset=wanted, split=split, tta=tta)
+    if not (folder / REPORT_FILE).is_file():
         option = f" --dataset {dataset}" if dataset else ""
         raise RunError(
             f"{key!r} has no evaluation report yet; make one with: "
             f"fer evaluate {key}{option} --split {split}{'' if tta == 'none' else f' --tta {tta}'} --save"
         )
-    return load_evaluation(folder, key, weights_sha256=entry.info.weights_sha256)
+    found = load_evaluation(folder, key, weights_sha256=entry.info.weights_sha256)
+    check_conditions(found.report, key, dataset=wanted, split=split, tta=tta)
+    return found
 
 
 def own_dataset(entry: CheckpointEntry) -> str:

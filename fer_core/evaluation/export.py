@@ -5,8 +5,10 @@ import html
 import io
 
 from fer_core.evaluation.charts import (
+    build_agreement_bars,
     build_class_bars,
     build_cost_scatter,
+    build_differences,
     build_matrix,
     build_overlay,
     build_reliability,
@@ -99,13 +101,16 @@ def write_html(comparison: Comparison) -> str:
 
     reports = {item.key: item.report for item in comparison.evaluations}
     first = next(iter(reports.values()))
-    figures = [build_matrix(item, title=key) for key, item in reports.items()]
+    figures = [build_differences(comparison.results)] if comparison.results else []
+    figures += [build_matrix(item, title=key) for key, item in reports.items()]
     figures += [
         build_matrix(reports[item.key], difference_to=first, title=f"{item.key} minus {item.baseline}")
         for item in comparison.results
     ]
     figures += [build_class_bars(reports, kind, title=CLASS_TITLES[kind]) for kind in ("recall", "precision")]
-    figures += [build_cost_scatter(reports), build_reliability(reports)]
+    figures += [build_agreement_bars(reports), build_cost_scatter(reports)]
+    figures += [build_cost_scatter(reports, "num_parameters")]
+    figures += [build_reliability(reports), build_reliability(reports, "cross-fitted")]
     figures += [build_overlay(reports, kind, name) for kind in ("roc", "pr") for name in first.classes]
     charts = "".join(
         f"<div>{plotly.io.to_html(figure, full_html=False, include_plotlyjs=index == 0)}</div>"

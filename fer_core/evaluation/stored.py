@@ -70,6 +70,21 @@ def load_report(folder: Path) -> Report:
     return Report.from_dict(read_json(path, RunError), source=str(path))
 
 
+def check_conditions(report: Report, key: str, *, dataset: str, split: str, tta: str) -> None:
+    """Make sure that a report is about what was asked for, wherever it was found.
+
+    Raises:
+        RunError: it is about another data set, split or test-time augmentation.
+    """
+    subject = report.subject
+    seen, wanted = (subject.dataset, subject.split, subject.tta), (dataset, split, tta)
+    if seen != wanted:
+        raise RunError(
+            f"the report found for {key!r} is about {', '.join(seen)}, but {', '.join(wanted)} was asked for "
+            "(data set, split, test-time augmentation); evaluate it again"
+        )
+
+
 def load_evaluation(folder: Path, key: str, *, weights_sha256: str | None = None) -> StoredEvaluation:
     """Read report.json and predictions.parquet.
 

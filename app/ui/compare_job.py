@@ -1,0 +1,158 @@
+"""Evaluating models from the comparison page, in a process of its own. Never loads torch."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+
+from app.ui.compare_data import Conditions
+from app.ui.messages import error_boundary, escape_markdown
+from app.ui.session_end import at_session_end
+from app.ui.state import Key
+from fer_core.errors import RunError
+from fer_core.jobs.launch import build_environment
+from fer_core.workspace import PROJECT_ROOT, Workspace
+
+_REFRESH_S: Final[float] = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationStatus:
+    """How far an evaluation is."""
+
+    share: float
+    """0 to 1."""
+    text: str
+    """What it is doing, in words."""
+    is_running: bool
+    failures: dict[str, str] = field(default_factory=dict)
+    """Why a model could not be evaluated."""
+
+
+class EvaluationJob:
+    """One `fer evaluate MODEL ... --save` in the background."""
+
+    def __init__(self, keys: Sequence[str], conditions: Conditions, workspace: Workspace) -> None:
+        """Start it.
+
+        Raises:
+            RunError: the system can't start it.
+        """
+        self.keys = tuple(keys)
+        self.conditions = conditions
+        self._folder = tempfile.TemporaryDirectory(prefix="fer-evaluate-")
+        self.path = Path(self._folder.name)
+        options = [f"--{name}={value}" for name, value in conditions._asdict().items()]
+        command = [sys.executable, "-m", "fer_core", "evaluate", *keys, *options, "--save", "--json"]
+        try:
+            with (self.path / "events").open("wb") as events:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=events,
+                    cwd=PROJECT_ROOT,
+                    env=build_environment(workspace),
+                )
+        except OSError as cause:
+            self._folder.cleanup()
+            raise RunError(f"the evaluation can't be started: {cause}") from cause
+        self._final: EvaluationStatus | None = None
+
+    @property
+    def status(self) -> EvaluationStatus:
+        """Where it stands."""
+        if self._final is not None:
+            return self._final
+        code = self._process.poll()
+        text = (self.path / "events").read_text(encoding="utf-8", errors="replace")
+        events = [event for line in text.splitlines() if (event := _parse_event(line))]
+        failures = {event["model"]: event["error"] for event in events if "error" in event}
+        if code is None:
+            return _describe_progress(self.keys, events, failures)
+        if code and not failures:  # it was killed, or died of something that it did not foresee
+            last = (text.strip().splitlines() or ["no message"])[-1][-300:]
+            failures = {", ".join(self.keys): f"the process ended with status {code}: {last}"}
+        self._final = EvaluationStatus(1.0, "Done", is_running=False, failures=failures)
+        return self._final
+
+    def close(self) -> None:
+        """End it, whatever it is doing; reports that are complete stay."""
+        if self.status.is_running:
+            self._process.terminate()
+            self._process.wait()
+            self._final = EvaluationStatus(1.0, "Cancelled", is_running=False)
+        self._folder.cleanup()
+
+
+def _parse_event(line: str) -> dict[str, Any] | None:
+    """What `fer evaluate --json` says of its progress; other lines are warnings of libraries."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "model" in event else None
+
+
+def _describe_progress(
+    keys: Sequence[str], events: Sequence[dict[str, Any]], failures: dict[str, str]
+) -> EvaluationStatus:
+    if not events:
+        return EvaluationStatus(0.0, "Loading torch and the data set…", is_running=True)
+    last = events[-1]
+    share = (list(keys).index(last["model"]) + last.get("done", 1) / last.get("total", 1)) / len(keys)
+    if last.get("done") == last.get("total"):
+        text = f"{last['model']}: intervals of every figure…"
+    else:
+        text = f"{last['model']}: {last['done']:,} of {last['total']:,} faces"
+    return EvaluationStatus(min(1.0, share), text, is_running=True, failures=failures)
+
+
+def render_evaluation(missing: Sequence[str], conditions: Conditions, workspace: Workspace) -> None:
+    """Offer to evaluate models that have no usable report; show how far it is, and what failed."""
+    job: EvaluationJob | None = st.session_state.get(Key.COMPARE_JOB)
+    if job is not None:
+        at_session_end(str(job.path), job.close)
+        if job.status.is_running:
+            _render_progress(job)
+            return
+        if job.conditions == conditions:
+            for key, reason in job.status.failures.items():
+                st.error(
+                    f"**{escape_markdown(key)}** was not evaluated: {escape_markdown(reason)}",
+                    icon=":material/error:",
+                )
+    if missing and st.button(
+        f"Evaluate {len(missing)} now" if len(missing) > 1 else "Evaluate now",
+        type="primary",
+        icon=":material/calculate:",
+        key="compare_evaluate",
+        help="Scores every face in a process of its own and stores the report, like `fer evaluate --save`.",
+    ):
+        _close(job)
+        st.session_state[Key.COMPARE_JOB] = EvaluationJob(missing, conditions, workspace)
+        st.rerun()
+
+
+def _close(job: EvaluationJob | None) -> None:
+    if job is not None:
+        job.close()
+    st.session_state.pop(Key.COMPARE_JOB, None)
+
+
+@st.fragment(run_every=_REFRESH_S)
+def _render_progress(job: EvaluationJob) -> None:
+    with error_boundary():
+        status = job.status
+        if not status.is_running:
+            st.rerun()
+        st.progress(status.share, escape_markdown(f"{status.text} ({job.conditions.describe()})"))
+        if st.button("Cancel", icon=":material/stop_circle:", key="cancel-evaluation"):
+            _close(job)
+            st.rerun()
