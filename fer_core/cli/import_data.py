@@ -79,9 +79,7 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
             class_map=changes,
             classes=classes,
             splits=SplitPlan(valid=valid, test=test, seed=seed),
-            crop=None
-            if detector == "none"
-            else build_cropper(detector, workspace, width=columns, height=rows),
+            crop=_build_cropper(detector, workspace, width=columns, height=rows),
         )
     if dry_run:
         return 0
