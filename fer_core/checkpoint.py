@@ -21,6 +21,9 @@ SCHEMA_VERSION: Final[int] = 1
 INFO_FILE: Final[str] = "model.json"
 CARD_FILE: Final[str] = "MODEL_CARD.md"
 
+CLASS_PRIOR_KEY: Final[str] = "class_prior"
+"""In a checkpoint's `data`: the share of each class in what it learnt, by name."""
+
 ColorMode = Literal["gray", "rgb"]
 
 
@@ -124,6 +127,19 @@ class CheckpointInfo:
     def weights_file(self) -> str:
         """Name of the weights file beside `model.json`."""
         return f"model-{self.weights_sha256[:12]}.safetensors"
+
+    @property
+    def class_prior(self) -> tuple[float, ...] | None:
+        """Share of each class in what was learnt, in class order, sum 1; None if it was not recorded."""
+        recorded = self.data.get(CLASS_PRIOR_KEY)
+        if not isinstance(recorded, Mapping):
+            return None
+        shares = [recorded.get(name) for name in self.classes]
+        numbers = [float(share) for share in shares if isinstance(share, int | float) and share >= 0]
+        total = sum(numbers)
+        if len(numbers) < len(self.classes) or not (math.isfinite(total) and total > 0):
+            return None
+        return tuple(number / total for number in numbers)
 
     def to_dict(self) -> dict[str, Any]:
         """As written to `model.json`."""

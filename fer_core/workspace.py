@@ -65,6 +65,11 @@ class Workspace:
         return self.root / "models"
 
     @property
+    def engines(self) -> Path:
+        """Engines that TensorRT built, one folder a model file."""
+        return self.root / "engines"
+
+    @property
     def checkpoints(self) -> Path:
         """Checkpoints that ship with the project."""
         return PROJECT_ROOT / "checkpoints"

@@ -8,7 +8,7 @@ from app.ui.models import choose_detector, choose_model
 from app.ui.picture_view import render_results
 from app.ui.pictures import MAX_PICTURE_MB, MAX_PICTURES, Picture, analyze_pictures
 from app.ui.state import Key
-from app.ui.style import choose_style
+from app.ui.style import choose_prior, choose_style
 from app.ui.video_view import render_video_part
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.images import IMAGE_SUFFIXES
@@ -34,24 +34,32 @@ def main() -> None:
             detector_name = choose_detector(workspace)
         with drawing:
             style = choose_style()
+        with detector:
+            prior = choose_prior([entry] if entry else [])
     if entry is not None:
         pictures, video = st.tabs(
             [":material/image: Pictures", ":material/movie: Video"], key=Key.MEDIA_TAB, on_change="rerun"
         )
         with pictures:
-            _render_pictures(entry, detector_name, style, workspace, is_open=bool(pictures.open))
+            _render_pictures(entry, detector_name, prior, style, workspace, is_open=bool(pictures.open))
         with video:
-            render_video_part(entry, detector_name, style, workspace, is_open=bool(video.open))
+            render_video_part(entry, detector_name, prior, style, workspace, is_open=bool(video.open))
     st.caption(RESPONSIBLE_USE)
 
 
 def _render_pictures(
-    entry: CheckpointEntry, detector: str, style: OverlayStyle, workspace: Workspace, *, is_open: bool
+    entry: CheckpointEntry,
+    detector: str,
+    prior: str,
+    style: OverlayStyle,
+    workspace: Workspace,
+    *,
+    is_open: bool,
 ) -> None:
     pictures = _choose_pictures()  # always: a file dialog that is left out forgets its files
     if not pictures or not is_open:
         return
-    results = analyze_pictures(pictures, entry, detector, workspace)
+    results = analyze_pictures(pictures, entry, detector, prior, workspace)
     if results:
         render_results(results, style)
 

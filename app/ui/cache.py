@@ -9,6 +9,7 @@ import streamlit as st
 
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.inference.interfaces import Predictor
+from fer_core.inference.prior import TRAINING_PRIOR, with_prior
 from fer_core.workspace import Workspace
 
 T = TypeVar("T")
@@ -21,13 +22,24 @@ def checkpoint_fingerprint(entry: CheckpointEntry) -> str:
     return hashlib.sha256(json.dumps(entry.info.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
-def load_shared_predictor(entry: CheckpointEntry) -> Predictor:
+def load_shared_predictor(entry: CheckpointEntry, prior: str = TRAINING_PRIOR) -> Predictor:
     """Return the predictor of a checkpoint, loaded once for all sessions and again only when it changes.
+
+    Args:
+        entry: the checkpoint.
+        prior: how often each class is expected, as for `with_prior`.
 
     Raises:
         CheckpointError: it is damaged.
+        ConfigError: the prior can't be used with it.
     """
-    return _load_predictor(str(entry.folder), checkpoint_fingerprint(entry))
+    return _load_with_prior(str(entry.folder), checkpoint_fingerprint(entry), prior)
+
+
+@st.cache_resource(max_entries=2 * _MAX_MODELS, show_spinner=False)
+def _load_with_prior(folder: str, fingerprint: str, prior: str) -> Predictor:
+    """The same object for the same choice: the live session sees by that whether anything changed."""
+    return with_prior(_load_predictor(folder, fingerprint), prior)
 
 
 @st.cache_resource(max_entries=_MAX_MODELS, show_spinner="Loading the model…")

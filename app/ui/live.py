@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.ui.cache import load_shared_predictor
 from app.ui.models import choose_detector, choose_model
-from app.ui.style import choose_style
+from app.ui.style import choose_prior, choose_style
 from fer_core.checkpoint import CheckpointEntry, list_checkpoints
 from fer_core.inference.ice import parse_ice_servers
 from fer_core.inference.live import LiveSession, LiveSettings
@@ -66,6 +66,8 @@ class LiveChoice:
     models: tuple[CheckpointEntry, ...]
     """One, or two to be compared."""
     detector: str
+    prior: str
+    """How often each class is expected."""
     settings: LiveSettings
 
 
@@ -83,9 +85,10 @@ def choose_live_setup(workspace: Workspace) -> LiveChoice | None:
             return None
         models = (first, *_choose_second(first, workspace))
         detector = choose_detector(workspace)
+        prior = choose_prior(models)
     with st.container(border=True):
         settings = _choose_settings()
-    return LiveChoice(models=models, detector=detector, settings=settings)
+    return LiveChoice(models=models, detector=detector, prior=prior, settings=settings)
 
 
 def _choose_second(first: CheckpointEntry, workspace: Workspace) -> tuple[CheckpointEntry, ...]:
@@ -152,7 +155,7 @@ def configure_session(session: LiveSession, choice: LiveChoice, workspace: Works
     from fer_core.inference.threads import limit_threads
 
     limit_threads()  # before the frames' thread starts, which takes the number over
-    predictors = [load_shared_predictor(entry) for entry in choice.models]
+    predictors = [load_shared_predictor(entry, choice.prior) for entry in choice.models]
     detector = session.detector
     if isinstance(detector, WholeImageDetector) and detector.framing != predictors[0].info.input.framing:
         detector = None  # this one depends on the model

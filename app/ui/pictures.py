@@ -87,7 +87,7 @@ def _resize_preview(image_rgb: UInt8Array) -> UInt8Array:
 
 
 def analyze_pictures(
-    pictures: Sequence[Picture], entry: CheckpointEntry, detector: str, workspace: Workspace
+    pictures: Sequence[Picture], entry: CheckpointEntry, detector: str, prior: str, workspace: Workspace
 ) -> list[tuple[Picture, PictureResult]]:
     """Analyze what was not analyzed before, and show how far it is.
 
@@ -97,12 +97,12 @@ def analyze_pictures(
         Key.ANALYSES, SessionCache[PictureResult | MediaError](_MAX_CACHED)
     )
     model = checkpoint_fingerprint(entry)
-    keys = [(hashlib.sha256(item.data).hexdigest(), model, detector) for item in pictures]
+    keys = [(hashlib.sha256(item.data).hexdigest(), model, detector, prior) for item in pictures]
     new = {key: picture for picture, key in zip(pictures, keys, strict=True) if key not in cache}
     if new:
         bar = st.progress(0.0, "Loading the model…")
         try:
-            pipeline = build_pipeline(detector, load_shared_predictor(entry), workspace)
+            pipeline = build_pipeline(detector, load_shared_predictor(entry, prior), workspace)
             for index, (key, picture) in enumerate(new.items()):
                 bar.progress(index / len(new), f"Picture {index + 1} of {len(new)}")
                 cache.put(key, _try_picture(picture.data, pipeline))

@@ -26,13 +26,20 @@ _REFRESH_S: Final[float] = 0.5
 
 
 def render_video_part(
-    entry: CheckpointEntry, detector: str, style: OverlayStyle, workspace: Workspace, *, is_open: bool
+    entry: CheckpointEntry,
+    detector: str,
+    prior: str,
+    style: OverlayStyle,
+    workspace: Workspace,
+    *,
+    is_open: bool,
 ) -> None:
     """Show the upload, and where it stands.
 
     Args:
         entry: the chosen model.
         detector: name of the chosen face detector.
+        prior: how often each class is expected.
         style: what is drawn.
         workspace: where downloaded weights are.
         is_open: whether the person sees this part; what costs time is left out if not.
@@ -52,7 +59,7 @@ def render_video_part(
             disabled=job is not None and job.status.is_running,
             help="With the model, detector and drawing chosen above." if job else None,
         ):
-            _start_job(video, entry, detector, style, workspace)
+            _start_job(video, entry, detector, prior, style, workspace)
             st.rerun()
         st.caption(describe_video(video.info), width="content")
     if job is not None:
@@ -107,7 +114,12 @@ def _forget_job() -> None:
 
 
 def _start_job(
-    video: UploadedVideo, entry: CheckpointEntry, detector: str, style: OverlayStyle, workspace: Workspace
+    video: UploadedVideo,
+    entry: CheckpointEntry,
+    detector: str,
+    prior: str,
+    style: OverlayStyle,
+    workspace: Workspace,
 ) -> None:
     """Replace the session's job by a new one.
 
@@ -119,7 +131,7 @@ def _start_job(
 
     _forget_job()
     limit_threads()  # before the job's thread starts, which takes the number over
-    predictor = load_shared_predictor(entry)  # here: the cache belongs to the page's thread
+    predictor = load_shared_predictor(entry, prior)  # here: the cache belongs to the page's thread
 
     def build() -> FaceStream:
         return pipeline.build_stream(detector, predictor, workspace, FILE_TEMPORAL)

@@ -33,6 +33,7 @@ def main(  # noqa: PLR0913 - the command's options
     threads: int = 0,
     runtime: Runtime = "auto",
     device: str = "auto",
+    prior: str = "training",
 ) -> int:
     """Draw boxes, labels and probabilities of the faces into a video, with its sound.
 
@@ -55,6 +56,8 @@ def main(  # noqa: PLR0913 - the command's options
         threads: CPU threads for detection and classification; 0 is automatic.
         runtime: torch or onnx; auto takes the exported and checked ONNX file on a CPU, which is faster.
         device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
+        prior: How often each class is expected: training (as in the training data), uniform, or a share for
+            every class, such as neutral=5,happiness=2 and so on.
     """
     for path in (target, table):
         if path is not None and path.exists() and not overwrite:
@@ -75,6 +78,7 @@ def main(  # noqa: PLR0913 - the command's options
         threads=threads,
         runtime=runtime,
         device=device,
+        prior=prior,
     )
     with stop_on_interrupt() as is_stopped, _ProgressBar() as bar:
         summary = annotate_video(

@@ -32,6 +32,7 @@ def main(  # noqa: PLR0913 - the command's options
     uncertain_below: float = 0.4,
     runtime: Runtime = "auto",
     device: str = "auto",
+    prior: str = "training",
 ) -> int:
     """Find the faces on pictures and print the probabilities of their apparent expressions, sorted.
 
@@ -50,10 +51,12 @@ def main(  # noqa: PLR0913 - the command's options
         uncertain_below: Grey out faces whose best probability is lower in saved pictures.
         runtime: torch or onnx; auto takes the exported and checked ONNX file on a CPU, which is faster.
         device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
+        prior: How often each class is expected: training (as in the training data), uniform, or a share for
+            every class, such as neutral=5,happiness=2 and so on.
     """
     files = _list_files(pictures)
     album = _Album(save, files, top_k=top_k, uncertain_below=uncertain_below) if save else None
-    pipeline = _build_pipeline(model, detector, device, runtime)
+    pipeline = _build_pipeline(model, detector, device=device, runtime=runtime, prior=prior)
     analyses: list[tuple[str, ImageAnalysis]] = []
     num_failed = 0
     for path in files:
@@ -137,15 +140,18 @@ def _list_files(pictures: tuple[Path, ...]) -> list[Path]:
     return files
 
 
-def _build_pipeline(model: str | None, detector: str | None, device: str, runtime: Runtime) -> "FacePipeline":
+def _build_pipeline(
+    model: str | None, detector: str | None, *, device: str, runtime: Runtime, prior: str
+) -> "FacePipeline":
     from fer_core.checkpoint import default_checkpoint
     from fer_core.inference.detectors import choose_detector
     from fer_core.inference.pipeline import build_pipeline
     from fer_core.inference.predictor import load_predictor
+    from fer_core.inference.prior import with_prior
 
     workspace = Workspace.default()
     reference = model or default_checkpoint(workspace).key
-    predictor = load_predictor(reference, workspace, device=device, runtime=runtime)
+    predictor = with_prior(load_predictor(reference, workspace, device=device, runtime=runtime), prior)
     if detector is None:
         choice = choose_detector(workspace)
         if choice.note:

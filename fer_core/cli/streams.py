@@ -24,6 +24,7 @@ def build_stream(
     threads: int,
     runtime: Runtime,
     device: str,
+    prior: str,
 ) -> FaceStream:
     """Load what the person chose, or the defaults, and say on stderr which these are.
 
@@ -35,12 +36,13 @@ def build_stream(
     from fer_core.inference import pipeline
     from fer_core.inference.detectors import choose_detector
     from fer_core.inference.predictor import load_predictor
+    from fer_core.inference.prior import with_prior
 
     workspace = Workspace.default()
     limit_threads(threads)
     if model is None:
         model = default_checkpoint(workspace).key
-    predictor = load_predictor(model, workspace, device=device, runtime=runtime)
+    predictor = with_prior(load_predictor(model, workspace, device=device, runtime=runtime), prior)
     choice = choose_detector(workspace)
     if detector is None and choice.note:
         print(choice.note, file=sys.stderr)

@@ -1,5 +1,6 @@
 """From stored labels or votes to what a model is trained on and scored against."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,24 @@ def compute_targets(dataset: Dataset, split: str, mode: LabelMode) -> Targets:
     if len(rows) == 0:
         raise DataError(f"the protocol {protocol} keeps no image of split {split!r} of {dataset.name!r}")
     return Targets(rows, distributions.astype(np.float32), protocol)
+
+
+def compute_class_prior(
+    targets: Targets, classes: Sequence[str], *, is_balanced: bool = False
+) -> dict[str, float]:
+    """The share of each class in what is learnt, by name; sums to 1.
+
+    Args:
+        targets: what is learnt.
+        classes: names, in the order of the distributions' columns.
+        is_balanced: each most probable class is drawn equally often.
+    """
+    if is_balanced:
+        means = [targets.distributions[targets.labels == label].mean(axis=0) for label in set(targets.labels)]
+        shares = np.mean(means, axis=0)
+    else:
+        shares = targets.distributions.mean(axis=0)
+    return {name: round(float(share), 6) for name, share in zip(classes, shares, strict=True)}
 
 
 def compute_pixel_statistics(

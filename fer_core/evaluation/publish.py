@@ -4,19 +4,28 @@ import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast, get_args
 
 import torch
 
-from fer_core.checkpoint import CARD_FILE, CheckpointInfo, load_checkpoint_info, save_checkpoint_info
+from fer_core.checkpoint import (
+    CARD_FILE,
+    CLASS_PRIOR_KEY,
+    CheckpointInfo,
+    load_checkpoint_info,
+    save_checkpoint_info,
+)
+from fer_core.config import LabelMode
 from fer_core.data.store import Dataset, DatasetInfo
-from fer_core.data.targets import compute_targets
+from fer_core.data.targets import compute_class_prior, compute_targets
 from fer_core.errors import CheckpointError
 from fer_core.evaluation.calibration import compute_ece, fit_temperature
 from fer_core.evaluation.report import Evaluation, evaluate_checkpoint
 from fer_core.evaluation.scoring import compute_logits
 from fer_core.io import atomic_directory, write_text
 from fer_core.models import load_checkpoint
+
+_TRAIN_SPLIT: Final[str] = "train"
 
 
 def publish_checkpoint(
@@ -41,7 +50,7 @@ def publish_checkpoint(
     temperature = _fit(source, dataset, split)
     with atomic_directory(target, replace=replace) as folder:
         shutil.copyfile(source / info.weights_file, folder / info.weights_file)
-        data = {**info.data, "licence": dataset.info.licence}
+        data = {**_compute_prior(info, dataset), **info.data, "licence": dataset.info.licence}
         named = dataclasses.replace(info, name=target.name, data=data, temperature=1.0, metrics=())
         save_checkpoint_info(folder, named)
         before = evaluate_checkpoint(folder, dataset, split, on_progress=on_progress)
@@ -51,6 +60,15 @@ def publish_checkpoint(
         save_checkpoint_info(folder, published)
         write_text(folder / CARD_FILE, build_model_card(published, dataset.info, after))
     return published
+
+
+def _compute_prior(info: CheckpointInfo, dataset: Dataset) -> dict[str, Any]:
+    """The shares of the classes, for checkpoints that were made before runs recorded them."""
+    mode = cast("LabelMode", info.data.get("label_mode"))
+    if mode not in get_args(LabelMode) or _TRAIN_SPLIT not in set(dataset.samples["split"]):
+        return {}
+    targets = compute_targets(dataset, _TRAIN_SPLIT, mode)
+    return {CLASS_PRIOR_KEY: compute_class_prior(targets, dataset.info.classes)}
 
 
 def _fit(source: Path, dataset: Dataset, split: str) -> float:

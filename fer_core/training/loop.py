@@ -431,12 +431,7 @@ class Trainer:
             input=self.task.spec,
             weights_sha256="0" * 64,  # filled in when the weights are written
             num_parameters=0,
-            data={
-                "name": self.task.dataset.name,
-                "fingerprint": self.task.dataset.info.fingerprint,
-                "label_mode": self.config.data.label_mode,
-                "num_train_images": len(self.task.train),
-            },
+            data=self.task.describe_data(),
             metrics=tuple(metrics),
             origin={"run": self.writer.name, "epoch": epoch},
         )

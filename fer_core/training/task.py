@@ -4,15 +4,21 @@ import importlib.util
 import logging
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import PartialState
 
-from fer_core.checkpoint import InputSpec
+from fer_core.checkpoint import CLASS_PRIOR_KEY, InputSpec
 from fer_core.config import TrainConfig
 from fer_core.data.store import Dataset
-from fer_core.data.targets import Targets, compute_pixel_statistics, compute_targets
+from fer_core.data.targets import (
+    Targets,
+    compute_class_prior,
+    compute_pixel_statistics,
+    compute_targets,
+)
 from fer_core.errors import ConfigError
 from fer_core.models import FerModel, build_model, find_architecture
 from fer_core.training.device import resolve_precision
@@ -36,6 +42,20 @@ class Task:
     model: FerModel
     teachers: Teachers | None = None
     """Models to learn from beside the labels."""
+
+    def describe_data(self) -> dict[str, Any]:
+        """What a checkpoint says about the data that it learnt from."""
+        return {
+            "name": self.dataset.name,
+            "fingerprint": self.dataset.info.fingerprint,
+            "label_mode": self.config.data.label_mode,
+            "num_train_images": len(self.train),
+            CLASS_PRIOR_KEY: compute_class_prior(
+                self.train,
+                self.dataset.info.classes,
+                is_balanced=self.config.data.sampling == "balanced",
+            ),
+        }
 
 
 def prepare_task(
