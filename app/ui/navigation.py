@@ -52,6 +52,12 @@ COMPARE_RUNS: Final[PageSpec] = PageSpec(
     ":material/compare_arrows:",
     "See which model is better, whether that is real, and where each errs.",
 )
+MODELS: Final[PageSpec] = PageSpec(
+    "models.py",
+    "Models",
+    ":material/neurology:",
+    "What each model is and how well it reads; take one away, or bring one in.",
+)
 ANALYZE_MEDIA: Final[PageSpec] = PageSpec(
     "analyze_media.py",
     "Analyze media",
@@ -73,6 +79,7 @@ def build_pages(home: Callable[[], None]) -> list[Page]:
         TRAIN.build(),
         TUNE.build(),
         COMPARE_RUNS.build(),
+        MODELS.build(),
         ANALYZE_MEDIA.build(),
         LIVE_WEBCAM.build(),
     ]

@@ -1,0 +1,80 @@
+"""What a person can do with a model at once: try it, download it, delete it."""
+
+import streamlit as st
+
+from app.ui.messages import error_boundary, escape_markdown, show_error
+from app.ui.models_words import close_model
+from app.ui.navigation import ANALYZE_MEDIA, COMPARE_RUNS, LIVE_WEBCAM, PageSpec
+from app.ui.state import Key
+from fer_core.errors import FerError
+from fer_core.exchange.facts import ModelFacts
+from fer_core.exchange.outgoing import build_zip, get_short_name, list_files
+from fer_core.exchange.removal import delete_model, explain_protection
+from fer_core.workspace import Workspace
+
+
+def render_actions(facts: ModelFacts, workspace: Workspace) -> None:
+    """The row of buttons under a model's name."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _render_try(facts, ANALYZE_MEDIA, "Try it on pictures", kind="primary")
+        _render_try(facts, LIVE_WEBCAM, "Try it live")
+        _render_download(facts)
+        if st.button("Compare", icon=COMPARE_RUNS.icon, key="models-compare"):
+            st.switch_page(COMPARE_RUNS.build())
+        reason = explain_protection(facts.entry, workspace)
+        if st.button(
+            "Delete",
+            icon=":material/delete:",
+            disabled=bool(reason),
+            help=escape_markdown(reason) or "Asks before anything is removed.",
+            key="models-delete",
+        ):
+            _confirm_deletion(facts, workspace)
+
+
+def _render_try(facts: ModelFacts, page: PageSpec, label: str, *, kind: str = "secondary") -> None:
+    if st.button(
+        label,
+        icon=page.icon,
+        key=f"models-try-{page.file}",
+        type="primary" if kind == "primary" else "secondary",
+    ):
+        st.session_state[Key.MODEL] = facts.key
+        st.switch_page(page.build())
+
+
+def _render_download(facts: ModelFacts) -> None:
+    try:
+        # Before the click, since a download that fails in the browser can't say why.
+        list_files(facts.entry)
+    except FerError as error:
+        st.button("Download zip", icon=":material/folder_zip:", disabled=True, key="models-zip")
+        show_error(error)
+        return
+    st.download_button(
+        "Download zip",
+        lambda: build_zip(facts.entry),
+        file_name=f"{get_short_name(facts.entry)}.zip",
+        mime="application/zip",
+        icon=":material/folder_zip:",
+        on_click="ignore",
+        key="models-zip",
+        help="Description, weights, ONNX files, card, and a README that says how to use them.",
+    )
+
+
+@st.dialog("Delete this model?", icon=":material/delete:")
+def _confirm_deletion(facts: ModelFacts, workspace: Workspace) -> None:
+    with error_boundary():
+        st.markdown(
+            f"**{escape_markdown(facts.name)}** goes with its weights, ONNX files and card. "
+            "This can't be undone; **Download zip** keeps a copy."
+        )
+        with st.container(horizontal=True):
+            if st.button("Delete it", type="primary", icon=":material/delete:"):
+                delete_model(facts.entry, workspace)
+                st.session_state[Key.MODELS_MESSAGE] = f"{escape_markdown(facts.name)} was deleted."
+                close_model()
+                st.rerun()
+            if st.button("Keep it"):
+                st.rerun()

@@ -1,0 +1,28 @@
+"""Models: what each is and how well it reads; take one away, or bring one in."""
+
+import streamlit as st
+
+from app.ui.layout import page_header
+from app.ui.models_import import render_import
+from app.ui.models_list import render_list
+from app.ui.models_view import render_view
+from fer_core.workspace import Workspace
+
+
+def main() -> None:
+    workspace = Workspace.default()
+    key = st.query_params.get("model")
+    if key is not None:
+        render_view(key, workspace)
+        return
+    page_header(
+        "Models",
+        "Every model on this machine that reads **apparent expressions**: what it is, how well it does, and "
+        "how to take it away.",
+    )
+    render_import(workspace)
+    render_list(workspace)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The Models page in a real browser: look at a model, download it, bring it in, delete it."""
+
+import re
+import zipfile
+
+import pytest
+from playwright.sync_api import expect
+
+from fer_core.checkpoint import list_checkpoints
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_model_is_looked_at_taken_away_brought_in_tried_and_deleted(
+    open_page, dashboard_workspace, tmp_path
+):
+    entry = list_checkpoints(dashboard_workspace)[0]
+    name = entry.key.removesuffix("/best")
+    page = open_page("models")
+    page.get_by_role("button", name="Open").first.click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    assert f"model={entry.key.replace('/', '%2F')}" in page.url
+    figure = page.get_by_test_id("stMetric").filter(has_text="Parameters")
+    expect(figure).to_contain_text(f"{entry.info.num_parameters / 1e6:.2f} M")
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download zip").click()
+    archive = tmp_path / "model.zip"
+    download.value.save_as(archive)
+    with zipfile.ZipFile(archive) as opened:
+        assert f"{name}/model.json" in opened.namelist()
+
+    page.get_by_role("button", name="All models").click()
+    page.get_by_text("Bring in a model").click()
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(archive)
+    page.get_by_role("textbox", name="Name").fill("borrowed")
+    page.get_by_role("textbox", name="Name").press("Enter")
+    page.get_by_role("button", name="Check and bring in").click()
+    expect(page.get_by_role("heading", name="borrowed", exact=True)).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("borrowed is here")).to_be_visible()
+    assert (dashboard_workspace.model("borrowed") / "model.json").is_file()
+
+    page.get_by_role("button", name="Try it on pictures").click()
+    expect(page.get_by_role("heading", name="Analyze media")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Model")).to_have_value("borrowed")
+
+    page = open_page("models?model=borrowed")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete it").click()
+    expect(page.get_by_text("borrowed was deleted")).to_be_visible()
+    assert not dashboard_workspace.model("borrowed").exists()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_what_is_no_model_is_refused_in_a_sentence(open_page, dashboard_workspace, tmp_path):
+    archive = tmp_path / "evil.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("../model.json", "{}")
+    page = open_page("models")
+    page.get_by_text("Bring in a model").click()
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(archive)
+    page.get_by_role("button", name="Check and bring in").click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text(re.compile("unsafe path.*refused"))
+    assert not list(dashboard_workspace.models.glob(".incoming*"))
