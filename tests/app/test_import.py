@@ -1,0 +1,246 @@
+"""Importing on the page, driven without a browser: the same code as `fer import`."""
+
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app.ui import import_source
+from app.ui.import_job import Job, StoppedError, clean_name, keep_upload
+from fer_core.data.store import list_datasets, load_dataset
+from fer_core.errors import DataError
+from tests.unit.data.pictures import class_files, encode, write_tree, write_zip
+
+
+def _script():
+    from app.ui import import_view
+
+    import_view.render()
+
+
+def _run(origin: str = "upload") -> AppTest:
+    page = AppTest.from_function(_script, default_timeout=60).run()
+    return page if origin == "upload" else page.segmented_control(key="import_origin").set_value(origin).run()
+
+
+def _name_path(path: Path) -> AppTest:
+    return _run("path").text_input(key="import_path").set_value(str(path)).run()
+
+
+def _finish(page: AppTest) -> AppTest:
+    """Press Import, wait for the job, and look again."""
+    page.button(key="import_start").click().run()
+    page.session_state["import_job"].wait(60)
+    return page.run()
+
+
+def _texts(page: AppTest) -> str:
+    return "\n".join(item.value for item in [*page.markdown, *page.caption, *page.success, *page.warning])
+
+
+def test_nothing_yet_says_what_to_bring(app_workspace):
+    page = _run()
+    assert not page.exception
+    assert "Nothing uploaded yet" in _texts(page)
+    assert "No path yet" in _texts(_run("path"))
+    assert "kaggle:msambare/fer2013" in _texts(_run("hub"))
+
+
+def test_class_folders_are_mapped_then_imported(app_workspace, tmp_path):
+    files = class_files(classes=("happy", "blorp", "misc"), count=5) | {"happy/cut.jpg": b"no picture"}
+    source = write_tree(tmp_path / "My faces", files)
+    page = _name_path(source)
+    assert not page.exception and not page.error
+    assert "16 pictures in class folders" in _texts(page)
+    key = f"import_map_{source}_"
+    assert page.selectbox(key=f"{key}happy").value == "happiness"
+    assert page.selectbox(key=f"{key}blorp").value is None
+    assert page.button(key="import_start").disabled
+    assert "Say what every class name means" in _texts(page)
+    page.selectbox(key=f"{key}blorp").set_value("fear")
+    page.selectbox(key=f"{key}misc").set_value("leave out").run()
+    assert "happiness 6, fear 5" in _texts(page)
+    page.selectbox(key="import_format").set_value("other").run()
+    page.number_input(key="import_height").set_value(32)
+    page.number_input(key="import_width").set_value(40)
+    page.selectbox(key="import_color").set_value("RGB").run()
+    _finish(page)
+    assert not page.exception and not page.error
+    assert "10 images of 32 × 40 px RGB" in page.success[0].value
+    info = load_dataset(app_workspace.dataset("my-faces")).info
+    assert info.classes == ("happiness", "fear") and info.color == "rgb"
+    assert any("1 files were left out" in item.label for item in page.expander)
+    # The name is taken now: the page asks instead of failing.
+    assert page.button(key="import_start").disabled
+    page.checkbox(key="import_replace").check().run()
+    assert not page.button(key="import_start").disabled
+
+
+def test_one_emotion_is_not_enough(app_workspace, tmp_path):
+    page = _name_path(write_tree(tmp_path / "faces", class_files(classes=("happy", "joy"), count=2)))
+    assert page.button(key="import_start").disabled
+    assert "two emotions or more" in _texts(page)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: folder / "absent", "does not exist"),
+        (lambda folder: write_tree(folder / "empty", {"a.txt": b"x"}), "no pictures in class folders"),
+        (lambda folder: write_zip(folder / "a.zip", {"../evil.png": encode()}), "unsafe path"),
+        (lambda folder: write_tree(folder, {"a.zip": b"PK\x03\x04" + bytes(99)}) / "a.zip", "expected"),
+    ],
+)
+def test_bad_sources_are_named(app_workspace, tmp_path, make, words):
+    page = _name_path(make(tmp_path))
+    if not page.error:  # what looks like FER2013 is read only by the import
+        _finish(page)
+    assert not page.exception
+    assert words in page.error[0].value
+    assert list_datasets(app_workspace) == []
+
+
+def test_a_face_crop_reports_its_misses(app_workspace, tmp_path):
+    from fer_core.inference.sample import sample_path
+
+    portrait = sample_path().read_bytes()
+    files = class_files(count=2) | {"happy/face.png": portrait, "sad/face.png": portrait}
+    page = _name_path(write_tree(tmp_path / "faces", files))
+    page.toggle(key="import_crop").set_value(True).run()
+    page.selectbox(key="import_detector").set_value("haar").run()
+    for name in ("import_valid", "import_test"):
+        page.number_input(key=name).set_value(0.0)
+    page.run()
+    _finish(page)
+    assert not page.exception and not page.error
+    assert "No face was found on 4 of 6 pictures (66.7%)" in page.warning[0].value
+
+
+def test_a_path_may_be_named_on_this_machine_only(app_workspace, monkeypatch):
+    context = SimpleNamespace(url="http://localhost:8501/explore_data", headers={})
+    monkeypatch.setattr(import_source.st, "context", context)
+    assert import_source.may_name_paths()
+    context.headers = {"X-Forwarded-For": "10.0.0.7"}
+    assert not import_source.may_name_paths()
+    context.headers, context.url = {}, "http://lab-server:8501/"
+    assert not import_source.may_name_paths()
+    context.url = "http://localhost:8501/"
+    monkeypatch.setattr(st, "get_option", lambda name: "0.0.0.0")
+    assert not import_source.may_name_paths()
+
+
+def test_a_download_that_fails_says_what_to_do_by_hand(app_workspace, monkeypatch):
+    def fetch(name):
+        raise ConnectionError("no route")
+
+    monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(dataset_download=fetch))
+    page = _run("hub")
+    page.text_input(key="import_hub_id").set_value("kaggle:a/b")
+    page.button[0].click().run()
+    page.session_state["import_download"].wait(60)
+    page.run()
+    assert not page.exception
+    assert "accept its terms, download the archive" in page.error[0].value
+
+
+def test_a_download_is_looked_into(app_workspace, monkeypatch, tmp_path):
+    source = write_tree(tmp_path / "hub", class_files(count=3))
+    monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(dataset_download=lambda name: str(source)))
+    page = _run("hub")
+    page.text_input(key="import_hub_id").set_value("kaggle:a/b")
+    page.button[0].click().run()
+    page.session_state["import_download"].wait(60)
+    page.run()
+    assert "6 pictures in class folders" in _texts(page)
+    _finish(page)
+    assert "6 images" in page.success[0].value
+
+
+def test_what_names_no_hub_is_refused(app_workspace):
+    page = _run("hub")
+    page.text_input(key="import_hub_id").set_value("fer2013")
+    page.button[0].click().run()
+    assert "names no hub" in page.error[0].value
+
+
+def test_fer2013_with_votes_needs_no_mapping(app_workspace, tmp_path):
+    from tests.unit.data.test_fer2013 import write_csv
+
+    source = write_csv(tmp_path / "fer2013.csv")
+    with zipfile.ZipFile(tmp_path / "fer.zip", "w") as archive:
+        archive.write(source, "fer2013.csv")
+    page = _name_path(tmp_path / "fer.zip")
+    assert "FER2013: one CSV" in _texts(page)
+    _finish(page)
+    assert not page.error
+    assert load_dataset(app_workspace.dataset("fer2013")).info.num_images == 4
+
+
+def test_a_job_stops_at_its_next_step_and_tells_its_errors():
+    import threading
+
+    started = threading.Event()
+
+    def work(report):
+        while True:
+            report(1, 2)
+            started.set()
+
+    job = Job(work, title="t")
+    started.wait(10)
+    assert job.is_running and job.progress == (1, 2)
+    job.stop()
+    job.wait(10)
+    assert isinstance(job.error, StoppedError) and job.result is None
+
+    def fail(_report):
+        raise DataError("bad")
+
+    def break_down(_report):
+        raise ZeroDivisionError
+
+    for work_, words in ((fail, "bad"), (break_down, "program's fault")):
+        job = Job(work_, title="t")
+        job.wait(10)
+        assert words in str(job.error)
+
+
+def test_a_stopped_import_leaves_nothing(app_workspace, tmp_path, monkeypatch):
+    from fer_core.data.importers import pictures
+
+    source = write_tree(tmp_path / "faces", class_files(count=60))
+    page = _name_path(source)
+    gate, real = __import__("threading").Event(), pictures._prepare
+    monkeypatch.setattr(pictures, "_prepare", lambda *args: gate.wait(30) and real(*args))
+    page.button(key="import_start").click().run()
+    assert any(button.label == "Cancel" for button in page.button)
+    page.button(key="import_cancel").click().run()
+    gate.set()
+    page.session_state["import_job"].wait(60)
+    page.run()
+    assert "nothing was kept" in page.info[0].value
+    assert [path for path in app_workspace.datasets.iterdir() if not path.name.endswith(".lock")] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "clean"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("a\\b\\My faces.zip", "My_faces.zip"),
+        (".hidden.tar.gz", "hidden.tar.gz"),
+        ("..", "upload"),
+        ("", "upload"),
+        ("x" * 300 + ".zip", "x" * 76 + ".zip"),
+    ],
+)
+def test_names_of_uploads_are_not_trusted(name, clean):
+    assert clean_name(name) == clean
+    kept = keep_upload(name, b"data")
+    assert kept.path.parent == kept.folder
+    folder = kept.folder
+    del kept
+    assert not folder.exists()
