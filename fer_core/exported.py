@@ -25,6 +25,8 @@ class Parity:
     """Largest difference of a logit."""
     max_probability_difference: float
     """Largest difference of a probability, 0 to 1."""
+    share_within: float
+    """Fraction of the faces whose logits all differ by at most 0.0001."""
     label_agreement: float
     """Fraction of the faces that get the same class."""
     accuracy: float

@@ -40,6 +40,7 @@ UNCHECKED: Final[Parity] = Parity(
     num_images=0,
     max_difference=0.0,
     max_probability_difference=0.0,
+    share_within=0.0,
     label_agreement=0.0,
     accuracy=0.0,
     accuracy_torch=0.0,

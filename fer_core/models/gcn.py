@@ -169,6 +169,7 @@ class GraphNet(FerModel):
             f"1 to {rows * columns}, the number of nodes",
         )
         super().__init__(feature_dim=width, num_classes=num_classes, dropout=dropout)
+        self.is_continuous = edges in ("grid", "none")
         self.stem = _build_stem(in_channels, width, reduction)
         self.positions = nn.Parameter(torch.zeros(1, width, rows, columns))
         self.blocks = nn.Sequential(

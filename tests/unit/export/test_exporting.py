@@ -15,9 +15,24 @@ from fer_core.export.faces import load_faces
 from fer_core.exported import Parity
 from fer_core.inference.onnx_predictor import OnnxPredictor
 from fer_core.inference.predictor import load_predictor
+from fer_core.models import build_model
 from fer_core.onnx_file import METADATA_KEY, load_onnx_info
 from fer_core.workspace import Workspace
 from tests.small_models import save_small_model
+
+FIGURES = {
+    "dataset": "d",
+    "split": "valid",
+    "protocol": "single label",
+    "num_images": 1000,
+    "max_difference": 1e-5,
+    "max_probability_difference": 1e-6,
+    "share_within": 1.0,
+    "label_agreement": 1.0,
+    "accuracy": 0.9,
+    "accuracy_torch": 0.9,
+}
+EDGES = ("both", "knn", "grid", "none")
 
 
 def random_crops(count: int) -> np.ndarray:
@@ -121,9 +136,9 @@ def test_a_file_that_predicts_otherwise_is_refused(small, monkeypatch):
     ("precision", "changes", "good"),
     [
         ("fp32", {}, True),
-        ("fp32", {"max_difference": 1.1e-4}, False),
+        ("fp32", {"share_within": 0.999}, False),
         ("fp32", {"label_agreement": 0.999}, False),
-        ("fp32", {"max_difference": float("nan")}, False),
+        ("fp32", {"share_within": float("nan")}, False),
         ("fp16", {"max_difference": 0.1, "label_agreement": 0.996}, True),
         ("fp16", {"label_agreement": 0.99}, False),
         ("int8", {"accuracy": 0.895, "label_agreement": 0.98}, True),
@@ -132,12 +147,7 @@ def test_a_file_that_predicts_otherwise_is_refused(small, monkeypatch):
     ],
 )
 def test_how_much_may_differ(precision, changes, good):
-    figures = {
-        "dataset": "d", "split": "valid", "protocol": "single label", "num_images": 1000,
-        "max_difference": 1e-5, "max_probability_difference": 1e-6, "label_agreement": 1.0,
-        "accuracy": 0.9, "accuracy_torch": 0.9,
-    }  # fmt: skip
-    result = Parity(**{**figures, **changes})
+    result = Parity(**{**FIGURES, **changes})
     if good:
         parity.require_parity(result, precision)
     else:
@@ -231,3 +241,15 @@ def test_transformers_are_quantised_dynamically(small):
     kinds = {node.op_type for node in onnx.load(record.path).graph.node}
     assert "MatMulInteger" in kinds
     assert "QuantizeLinear" not in kinds
+
+
+def test_a_network_that_chooses_neighbours_may_differ_on_a_few_faces():
+    few = {"share_within": 0.99, "max_difference": 0.1}
+    parity.require_parity(Parity(**{**FIGURES, **few}), "fp32", is_continuous=False)
+    for changes in ({"share_within": 0.98}, {"label_agreement": 0.999}):
+        with pytest.raises(ExportError):
+            parity.require_parity(Parity(**{**FIGURES, **few, **changes}), "fp32", is_continuous=False)
+    continuous = [
+        build_model("gcn", num_classes=8, arguments={"edges": item}).is_continuous for item in EDGES
+    ]
+    assert continuous == [False, False, True, True]
