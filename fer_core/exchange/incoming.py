@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fer_core.checkpoint import (
     CARD_FILE,
@@ -35,16 +35,7 @@ from fer_core.workspace import Workspace, validate_name
 
 OnStep = Callable[[str], None]
 UNCHECKED: Final[Parity] = Parity(
-    dataset="",
-    split="",
-    num_images=0,
-    max_difference=0.0,
-    max_probability_difference=0.0,
-    share_within=0.0,
-    label_agreement=0.0,
-    accuracy=0.0,
-    accuracy_torch=0.0,
-    protocol="",
+    **{item.name: cast(type, item.type)() for item in dataclasses.fields(Parity)}
 )
 """Of an ONNX file that came without the weights it could be compared with: no image, no figure."""
 
