@@ -19,11 +19,13 @@ from fer_core.evaluation.charts import (
     build_parallel,
     build_reliability,
 )
-from fer_core.evaluation.comparison import Comparison, diff_configs
+from fer_core.evaluation.comparison import Comparison, diff_configs, list_varied_settings
 from fer_core.evaluation.figures import CLASS_TITLES
 from fer_core.workspace import Workspace
 
 _CURVES: Final[dict[str, str]] = {"valid_loss": "validation loss", "valid_accuracy": "validation accuracy"}
+_MAX_SETTINGS: Final[int] = 7
+"""Axes beside the accuracy that fit on a page."""
 _TABS: Final[tuple[str, ...]] = (
     "By class",
     "ROC and precision-recall",
@@ -130,11 +132,30 @@ def _render_settings(comparison: Comparison) -> None:
     if not settings:
         st.caption("No two of these models have settings that differ.")
         return
+    configs = {key: item for key, item in comparison.configs.items() if item}
+    varied = list_varied_settings(configs)
+    if varied:
+        _render_parallel(comparison, configs, varied)
     import pandas as pd
 
-    accuracy = {key: item.figures["accuracy"].value for key, item in _reports(comparison).items()}
-    configs = {key: item for key, item in comparison.configs.items() if item}
-    st.plotly_chart(build_parallel(configs, accuracy), config=STATIC_CONFIG, key="compare-parallel")
-    table = pd.DataFrame(settings).T.astype(str).rename_axis("setting").reset_index()
+    order = [*varied, *(name for name in settings if name not in varied)]
+    rows = {
+        name: {key: str(settings[name][key]) if name in configs[key] else "not recorded" for key in configs}
+        for name in order
+    }
+    table = pd.DataFrame(rows).T.rename_axis("setting").reset_index()
     column = st.column_config.TextColumn("setting", pinned=True)
     st.dataframe(table, column_config={"setting": column}, hide_index=True)
+
+
+def _render_parallel(comparison: Comparison, configs: dict[str, Any], varied: list[str]) -> None:
+    if any(name not in varied for name in st.session_state.get(Key.COMPARE_SETTINGS, ())):
+        del st.session_state[Key.COMPARE_SETTINGS]  # chosen for other runs
+    shown = st.multiselect(
+        "Settings against accuracy", varied, default=varied[:_MAX_SETTINGS], key=Key.COMPARE_SETTINGS
+    )
+    if not shown:
+        st.caption("Choose settings to see them against the accuracy, a line a run.")
+        return
+    accuracy = {key: item.figures["accuracy"].value for key, item in _reports(comparison).items()}
+    st.plotly_chart(build_parallel(configs, accuracy, shown), config=STATIC_CONFIG, key="compare-parallel")

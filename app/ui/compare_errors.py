@@ -189,6 +189,6 @@ def _describe(dataset: Dataset, row: int, place: int, shown: Sequence[StoredEval
     for item in shown:
         chances = item.predictions.probabilities[place]
         best = sorted(zip(chances, data.classes, strict=True), reverse=True)[:3]
-        text = ", ".join(f"{name} {100 * chance:.0f} %" for chance, name in best)
+        text = ", ".join(f"{name} {100 * chance:.0f}\u00a0%" for chance, name in best)
         lines.append(f"{escape_markdown(item.key)}: {text}")
     return "  \n".join(lines)

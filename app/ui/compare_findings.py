@@ -29,6 +29,10 @@ def render_findings(comparison: Comparison) -> None:
             key="compare-differences",
             alt=f"Difference in accuracy of {len(results)} models to {results[0].baseline}",
         )
+        st.caption(
+            "Real: McNemar's exact test says so after Holm's correction for all these comparisons, and the "
+            "interval leaves zero out."
+        )
         with st.expander("In words"):
             st.markdown("\n".join(f"- {escape_markdown(item.describe())}" for item in results))
     else:

@@ -6,8 +6,8 @@ import streamlit as st
 
 from app.ui.charts import STATIC_CONFIG
 from app.ui.state import Key
-from fer_core.evaluation.charts import build_matrix
 from fer_core.evaluation.comparison import Comparison
+from fer_core.evaluation.matrix_chart import build_matrix
 from fer_core.evaluation.stored import StoredEvaluation
 
 ANY: Final[str] = "any"
@@ -25,13 +25,19 @@ def render_matrices(comparison: Comparison) -> None:
     if kind == "differences":
         for column, item in zip(_columns(len(others)), others, strict=False):
             title = f"{item.key} minus {first.key}"
-            figure = build_matrix(item.report, by=by, difference_to=first.report, title=title)
+            figure = build_matrix(
+                item.report, by=by, difference_to=first.report, is_dark=_is_dark(), title=title
+            )
             with column:
                 st.plotly_chart(figure, config=STATIC_CONFIG, key=f"compare-difference-{item.key}")
         return
     for column, item in zip(_columns(len(comparison.evaluations)), comparison.evaluations, strict=False):
         with column, st.container(key=f"compare-matrix-{item.key}"):
             _render_matrix(item, by)
+
+
+def _is_dark() -> bool:
+    return st.context.theme.type == "dark"
 
 
 def _choose(*, has_others: bool) -> tuple[str, str]:
@@ -77,7 +83,7 @@ def _render_matrix(item: StoredEvaluation, by: str) -> None:
     right = sum(row[index] for index, row in enumerate(item.report.confusion))
     key = f"compare-cells-{item.key}"
     st.plotly_chart(
-        build_matrix(item.report, by=by, marked=marked, title=item.key),
+        build_matrix(item.report, by=by, marked=marked, is_dark=_is_dark(), title=item.key),
         config=STATIC_CONFIG,
         key=key,
         on_select=lambda: _take_cell(key, item.key),

@@ -128,7 +128,7 @@ def _describe(
     report = load_summary(key, entry, conditions, workspace)
     if isinstance(report, Report):
         row |= {name: report.figures[name].value for name in TITLES if name in report.figures}
-        row |= {"report": "stored", "n": report.n, "protocol": report.subject.protocol}
+        row["report"] = f"{report.subject.protocol}, n = {report.n:,}"
     else:
         row["report"] = "unusable" if report else "missing"
     settings = [f"{name}={value}" for name, value in row["_config"].items()]
@@ -152,14 +152,12 @@ def _sort(rows: list[dict[str, Any]], figures: Sequence[str]) -> list[dict[str, 
 def _render(rows: list[dict[str, Any]], figures: Sequence[str]) -> None:
     import pandas as pd
 
-    columns = ["model", *figures, "report", "n", "protocol", "tags", "architecture", "parameters"]
+    columns = ["model", *figures, "report", "architecture", "parameters", "tags"]
     table = pd.DataFrame(rows).reindex(columns=columns)
-    table["n"] = table["n"].astype("Int64")
     column = st.column_config
     formats: dict[str, Any] = {name: column.NumberColumn(TITLES[name], format="%.4f") for name in figures}
     formats["model"] = column.TextColumn("model", pinned=True)
-    formats["tags"] = column.ListColumn("tags")
-    formats["n"] = column.NumberColumn("n", format="localized", width="small")
+    formats["tags"] = column.ListColumn("tags", width="medium")
     formats["parameters"] = column.NumberColumn("parameters", format="localized")
     height = 38 + 35 * min(len(table), _MAX_ROWS_SHOWN)
     st.dataframe(table, column_config=formats, hide_index=True, height=height, placeholder="")

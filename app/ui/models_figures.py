@@ -21,7 +21,8 @@ def render_figures(facts: ModelFacts, workspace: Workspace) -> None:
     if report is None:
         _offer_evaluation(facts, workspace)
         return
-    from fer_core.evaluation.charts import build_class_bars, build_matrix, build_reliability
+    from fer_core.evaluation.charts import build_class_bars, build_reliability
+    from fer_core.evaluation.matrix_chart import build_matrix
 
     st.caption(
         f"{escape_markdown(report.subject.describe())}, n = {report.n:,}. Lines are 95 % intervals: "

@@ -128,6 +128,8 @@ class Key(StrEnum):
     """Figure of the bars by class."""
     COMPARE_CLASS = "compare_class"
     """Class of the ROC and precision-recall curves."""
+    COMPARE_SETTINGS = "compare_settings"
+    """Settings that are drawn against the result."""
     COMPARE_SMOOTHING = "compare_smoothing"
     """How much the learning curves are smoothed."""
     ANALYSES = "analyses"

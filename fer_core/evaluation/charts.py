@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from fer_core.evaluation.comparison import find_pareto
 from fer_core.evaluation.figures import Figure
-from fer_core.evaluation.measure import Report, list_class_figures, normalise_confusion
+from fer_core.evaluation.measure import Report, list_class_figures
 from fer_core.evaluation.paired import PairedResult, format_p
 
 if TYPE_CHECKING:
@@ -18,96 +17,8 @@ MODEL_COLORS: Final[tuple[str, ...]] = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f",
 )  # fmt: skip
 """Okabe and Ito's palette: told apart by colour-blind people too."""
-_MARK_COLOR: Final[str] = "#e69f00"
 _MARGIN: Final[dict[str, int]] = {"l": 0, "r": 8, "t": 36, "b": 0}
 _LEGEND: Final[dict[str, Any]] = {"orientation": "h", "y": -0.25, "x": 0}
-
-
-def build_matrix(
-    report: Report,
-    *,
-    by: str = "truth",
-    difference_to: Report | None = None,
-    marked: tuple[int, int] | None = None,
-    title: str = "",
-) -> "go.Figure":
-    """A confusion matrix of square markers: a click on one reports its cell (one on a heat map would not).
-
-    Args:
-        report: whose matrix.
-        by: `counts`, `truth` (rows sum to 1) or `prediction` (columns do): what the colour means.
-        difference_to: show this report's matrix minus that one's instead; classes in the same order.
-        marked: row and column of a cell that is outlined.
-        title: above the matrix.
-    """
-    import plotly.graph_objects as go
-
-    counts = np.array(report.confusion)
-    shares = _to_colors(counts, by)
-    if difference_to is None:
-        text = [f"{value:,}" if value else "" for value in counts.ravel()]
-        colors, scale, limit = shares.ravel(), [[0, "rgba(0,114,178,0.08)"], [1, "#0072b2"]], (0.0, 1.0)
-        text_color = ["white" if value > 0.5 else "#888" for value in colors]
-    else:
-        change = counts - np.array(difference_to.confusion)
-        text = [f"{value:+,}" if value else "" for value in change.ravel()]
-        colors = (shares - _to_colors(np.array(difference_to.confusion), by)).ravel()
-        widest = max(0.05, float(np.abs(colors).max()))
-        scale, limit = [[0, "#0072b2"], [0.5, "rgba(128,128,128,0.12)"], [1, "#d55e00"]], (-widest, widest)
-        text_color = ["white" if abs(value) > 0.5 * widest else "#888" for value in colors]
-    rows, columns = np.divmod(np.arange(counts.size), len(report.classes))
-    names = np.array(report.classes)
-    outline = np.zeros(counts.size)
-    if marked is not None:
-        outline[marked[0] * len(names) + marked[1]] = 3
-    figure = go.Figure(
-        go.Scatter(
-            x=names[columns],
-            y=names[rows],
-            mode="markers+text",
-            text=text,
-            textfont={"size": 11, "color": text_color},
-            customdata=np.stack([rows, columns], axis=1),
-            marker={
-                "symbol": "square",
-                "size": 34,
-                "color": colors,
-                "colorscale": scale,
-                "cmin": limit[0],
-                "cmax": limit[1],
-                "line": {"color": _MARK_COLOR, "width": outline},
-            },
-            # What is chosen is outlined; the others stay readable.
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-            hovertemplate="truth %{y}, predicted %{x}<br>%{text} images<extra></extra>",
-        )
-    )
-    axis: dict[str, Any] = {"fixedrange": True, "showgrid": False, "zeroline": False, "type": "category"}
-    side = 38 * len(names)
-    figure.update_layout(
-        title={"text": title, "font": {"size": 14}},
-        height=side + 130,
-        margin={**_MARGIN, "t": 40},
-        xaxis={**axis, "title": {"text": "predicted"}, "tickangle": -45, "categoryarray": list(names)},
-        yaxis={
-            **axis,
-            "title": {"text": "truth"},
-            "autorange": "reversed",
-            "ticksuffix": " ",
-            "categoryarray": list(names),
-        },
-        dragmode=False,
-        clickmode="event+select",
-    )
-    return figure
-
-
-def _to_colors(counts: npt.NDArray[Any], by: str) -> npt.NDArray[np.float64]:
-    if by == "counts":
-        return counts.astype(np.float64) / max(1, int(counts.max()))
-    shares: npt.NDArray[np.float64] = np.nan_to_num(normalise_confusion(counts, by=by))
-    return shares
 
 
 def build_class_bars(reports: Mapping[str, Report], kind: str = "recall", *, title: str = "") -> "go.Figure":
@@ -188,7 +99,9 @@ def build_differences(results: Sequence[PairedResult]) -> "go.Figure":
             x=[100 * item.value for item in items],
             y=[item.key for item in group],
             name=name,
-            mode="markers",
+            mode="markers+text",
+            text=[f"{100 * item.value:+.2f}" for item in items],
+            textposition="top center",
             marker={"color": color, "size": 10},
             error_x=_error_bars(items, scale=100) | {"thickness": 2, "width": 5},
             customdata=[format_p(item.adjusted_p) for item in group],
@@ -197,7 +110,7 @@ def build_differences(results: Sequence[PairedResult]) -> "go.Figure":
     figure.add_vline(0, line={"color": "#999", "dash": "dot", "width": 1})
     figure.update_layout(
         title={"text": f"Accuracy against {results[0].baseline}", "font": {"size": 14}},
-        height=90 + 34 * len(results) + 40,
+        height=130 + 40 * len(results),
         margin=_MARGIN,
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         xaxis={"title": {"text": "points of accuracy, with the 95 % interval"}, "fixedrange": True},
@@ -370,30 +283,41 @@ def build_learning_curves(
     return figure
 
 
-def build_parallel(configs: Mapping[str, Mapping[str, Any]], results: Mapping[str, float]) -> "go.Figure":
-    """Parallel coordinates: the settings in which runs differ, and their result; a line a run."""
+def build_parallel(
+    configs: Mapping[str, Mapping[str, Any]],
+    results: Mapping[str, float],
+    settings: Sequence[str],
+    *,
+    title: str = "accuracy",
+) -> "go.Figure":
+    """Parallel coordinates: some settings of runs, and their result; a line a run.
+
+    Args:
+        configs: flat settings by run.
+        results: value by run; runs without one are left out.
+        settings: names that every run has (`list_varied_settings`).
+        title: what the results are.
+    """
     import plotly.graph_objects as go
 
     keys = [key for key in configs if key in results]
-    names = sorted({name for key in keys for name in configs[key]})
     dimensions = []
-    for name in names:
-        values = [configs[key].get(name) for key in keys]
-        if len({repr(value) for value in values}) < 2:
-            continue
+    for name in settings:
+        values = [configs[key][name] for key in keys]
+        label = name.rpartition(".")[2]
         if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-            dimensions.append({"label": name, "values": values})
+            dimensions.append({"label": label, "values": values})
             continue
         words = sorted({str(value) for value in values})
         places = [words.index(str(value)) for value in values]
         dimensions.append(
-            {"label": name, "values": places, "tickvals": list(range(len(words))), "ticktext": words}
+            {"label": label, "values": places, "tickvals": list(range(len(words))), "ticktext": words}
         )
-    accuracy = [results[key] for key in keys]
-    dimensions.append({"label": "accuracy", "values": accuracy})
+    scores = [results[key] for key in keys]
+    dimensions.append({"label": title, "values": scores})
     figure = go.Figure(
         go.Parcoords(
-            line={"color": accuracy, "colorscale": "Viridis", "showscale": True}, dimensions=dimensions
+            line={"color": scores, "colorscale": "Viridis", "showscale": True}, dimensions=dimensions
         )
     )
     figure.update_layout(height=360, margin={"l": 90, "r": 40, "t": 60, "b": 20})

@@ -225,6 +225,19 @@ def diff_configs(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str
     return {name: row for name, row in table.items() if len({repr(value) for value in row.values()}) > 1}
 
 
+def list_varied_settings(configs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Settings that every run with settings names, and in which they differ.
+
+    Runs of earlier versions of the program do not name what came later.
+
+    Examples:
+        >>> list_varied_settings({"a": {"seed": 1, "epochs": 5, "new": 0}, "b": {"seed": 2, "epochs": 5}})
+        ['seed']
+    """
+    table = diff_configs(configs)
+    return [name for name, row in table.items() if all(name in configs[key] for key in row)]
+
+
 @dataclass(frozen=True, slots=True)
 class SeedGroup:
     """Runs that differ in nothing but the seed."""

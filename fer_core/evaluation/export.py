@@ -9,12 +9,12 @@ from fer_core.evaluation.charts import (
     build_class_bars,
     build_cost_scatter,
     build_differences,
-    build_matrix,
     build_overlay,
     build_reliability,
 )
 from fer_core.evaluation.comparison import Comparison, diff_configs
 from fer_core.evaluation.figures import CLASS_TITLES, PERCENT_FIGURES, TITLES, Figure, describe_figure
+from fer_core.evaluation.matrix_chart import build_matrix
 from fer_core.evaluation.paired import format_p
 
 _LATEX_SIGNS = str.maketrans(

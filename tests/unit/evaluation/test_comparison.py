@@ -5,11 +5,21 @@ import dataclasses
 import numpy as np
 import pytest
 
+from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
 from fer_core.errors import DataError, RunError
-from fer_core.evaluation.comparison import align, compare, diff_configs, find_pareto, group_seeds
+from fer_core.evaluation.comparison import (
+    align,
+    compare,
+    diff_configs,
+    find_evaluation,
+    find_pareto,
+    group_seeds,
+    list_varied_settings,
+)
 from fer_core.evaluation.measure import build_report
 from fer_core.evaluation.paired import adjust_holm, compare_with_baseline, compute_mcnemar
 from fer_core.evaluation.stored import StoredEvaluation, load_evaluation, save_report
+from tests.small_models import save_small_model
 from tests.unit.evaluation.makers import make_predictions, make_random, make_subject
 
 
@@ -80,6 +90,7 @@ def test_other_class_orders_and_row_orders_are_aligned_by_name():
         ),
         (lambda: make_stored("b", split="test"), "split test"),
         (lambda: make_stored("b", protocol="single label"), "single label"),
+        (lambda: make_stored("b", tta="flip"), "test-time augmentation 'flip'"),
         (lambda: make_stored("b", make_random(classes=("anger", "fear", "sadness"))), "neutral, sadness"),
         (lambda: make_stored("b", make_random(count=59)), "other images"),
         (
@@ -135,6 +146,38 @@ def test_half_written_and_foreign_reports_are_refused(tmp_path):
         damage()
         with pytest.raises(RunError, match=words):
             load_evaluation(tmp_path, "model")
+
+
+@pytest.mark.parametrize(
+    "facts", [{"dataset": "others"}, {"split": "test"}, {"tta": "flip"}], ids=["data set", "split", "flip"]
+)
+def test_a_report_in_the_wrong_place_is_not_taken_for_another(workspace, facts):
+    """Someone copied a folder: the file lies where another report is looked for."""
+    folder = save_small_model(workspace, "run")
+    info = load_checkpoint_info(folder)
+    save_checkpoint_info(folder, dataclasses.replace(info, data={"name": "faces"}))
+    data = make_random()
+    subject = make_subject(weights_sha256=info.weights_sha256)
+    save_report(build_report(data, subject, num_resamples=0), data, folder.parent)
+    assert find_evaluation("run", workspace).report.subject == subject
+    moved = dataclasses.replace(subject, **facts)
+    save_report(build_report(data, moved, num_resamples=0), data, folder.parent)
+    with pytest.raises(RunError, match="was asked for"):
+        find_evaluation("run", workspace)
+
+
+def test_a_model_of_unknown_data_needs_the_name_of_a_data_set(workspace):
+    save_small_model(workspace, "run")
+    with pytest.raises(RunError, match="name the data set"):
+        find_evaluation("run", workspace)
+    with pytest.raises(RunError, match="--dataset faces --split test --tta flip"):
+        find_evaluation("run", workspace, dataset="faces", split="test", tta="flip")
+
+
+def test_settings_that_not_every_run_names_are_no_axis():
+    configs = {"old": {"seed": 0, "epochs": 5}, "new": {"seed": 1, "epochs": 9, "ema": 0.9}, "shipped": {}}
+    assert list_varied_settings(configs) == ["epochs", "seed"]
+    assert diff_configs(configs)["ema"] == {"old": None, "new": 0.9}
 
 
 def test_seeds_of_one_configuration_are_summarised():
