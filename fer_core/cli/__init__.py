@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "estimate": "see how long a training takes and how much memory it needs",
     "summary": "show the layers and the cost of a network",
     "evaluate": "score a checkpoint on a data set",
+    "robustness": "see how much accuracy models keep under blur, noise, darkness and the like",
     "compare": "put models side by side, and see whether their differences are real",
     "explain": "see where on faces a model looked",
     "predict": "apparent expressions of the faces on a picture",

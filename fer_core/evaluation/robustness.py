@@ -1,0 +1,106 @@
+"""How much of its accuracy a model keeps when pictures are spoilt."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fer_core.data.store import Dataset
+from fer_core.data.targets import compute_targets
+from fer_core.errors import ConfigError
+from fer_core.evaluation.corruptions import CORRUPTIONS, NUM_SEVERITIES
+from fer_core.evaluation.metrics import compute_scores
+from fer_core.evaluation.scoring import compute_logits, compute_probabilities
+from fer_core.models import load_checkpoint, resolve_device
+
+CLEAN = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustnessRow:
+    """Scores of a model on a split whose pictures were all spoilt in one way."""
+
+    corruption: str
+    """Name of the corruption; `none` for the pictures as they are."""
+    severity: int
+    """1 to 3; 0 for the pictures as they are."""
+    strength: float
+    """In the corruption's own unit."""
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    n: int
+
+
+def measure_robustness(
+    folder: Path,
+    dataset: Dataset,
+    split: str,
+    *,
+    device: str = "auto",
+    num_faces: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[RobustnessRow]:
+    """Score the checkpoint in `folder` on a split, as it is and spoilt in every way, in majority mode.
+
+    Args:
+        folder: of the checkpoint.
+        dataset: with the same classes, in any order.
+        split: which split.
+        device: auto, cpu or cuda.
+        num_faces: at most so many, spread evenly over the split; 0 takes all.
+        on_progress: told (passes done, passes in all).
+
+    Raises:
+        CheckpointError: the checkpoint is damaged.
+        ConfigError: the classes differ, or there is no such device.
+        DataError: the split does not exist or is empty.
+    """
+    model, info = load_checkpoint(folder)
+    if set(info.classes) != set(dataset.info.classes):
+        raise ConfigError(
+            f"{info.name} predicts {', '.join(info.classes)}, but {dataset.name!r} has "
+            f"{', '.join(dataset.info.classes)}; choose a data set with the model's classes"
+        )
+    targets = compute_targets(dataset, split, "majority")
+    count = min(num_faces, len(targets)) or len(targets)
+    chosen = np.linspace(0, len(targets) - 1, count).round().astype(np.int64)
+    order = [info.classes.index(name) for name in dataset.info.classes]
+    labels = np.asarray(order)[targets.labels[chosen]]
+    images = np.asarray(dataset.images[targets.indices[chosen]])
+    where = resolve_device(device)
+    model = model.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    plan = [(CLEAN, 0, 0.0, images)] + [
+        (item.name, severity, item.strengths[severity - 1], None)
+        for item in CORRUPTIONS
+        for severity in range(1, NUM_SEVERITIES + 1)
+    ]
+    by_name = {item.name: item for item in CORRUPTIONS}
+    rows = []
+    for done, (name, severity, strength, ready) in enumerate(plan):
+        if on_progress is not None:
+            on_progress(done, len(plan))
+        spoilt = by_name[name].apply(images, severity) if ready is None else ready
+        logits = compute_logits(model, spoilt, np.arange(count), info.input, device=where)
+        scores = compute_scores(labels, compute_probabilities(logits, info.temperature), info.classes)
+        rows.append(
+            RobustnessRow(
+                corruption=name,
+                severity=severity,
+                strength=strength,
+                accuracy=scores.accuracy,
+                balanced_accuracy=scores.balanced_accuracy,
+                macro_f1=scores.macro_f1,
+                n=count,
+            )
+        )
+    if on_progress is not None:
+        on_progress(len(plan), len(plan))
+    return rows
+
+
+def compute_mean_accuracy(rows: list[RobustnessRow]) -> float:
+    """Mean accuracy over all corruptions and severities, the clean pictures left out."""
+    return float(np.mean([row.accuracy for row in rows if row.severity]))
