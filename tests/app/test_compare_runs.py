@@ -1,5 +1,11 @@
 """The Compare runs page: empty, with two models, and with reports that can't be used."""
 
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -8,7 +14,10 @@ from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
 from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
+from fer_core.evaluation.stored import load_report
 from fer_core.workspace import PROJECT_ROOT
+from tests.small_models import save_small_model
+from tests.small_runs import save_small_run
 
 PAGE = str(PROJECT_ROOT / "pages" / "compare_runs.py")
 
@@ -19,16 +28,25 @@ def _run() -> AppTest:
 
 @pytest.fixture
 def two_models(app_workspace, save_model):
-    import dataclasses
-
     write_schematic_faces(app_workspace, "faces", num_images=160)
     data = load_dataset(app_workspace.dataset("faces"))
     for seed, name in enumerate(("first", "second")):
+        save_small_run(app_workspace, name)
         folder = save_model(name, seed=seed)
         info = load_checkpoint_info(folder)
         save_checkpoint_info(folder, dataclasses.replace(info, data={"name": "faces"}))
         save_evaluation(evaluate_checkpoint(folder, data, "valid"), folder.parent, num_resamples=20)
     return app_workspace
+
+
+def _compare(*names: str) -> AppTest:
+    page = _run()
+    return page.multiselect(key="compare_models").set_value(list(names)).run()
+
+
+def _num_faces(page: AppTest) -> int:
+    text = next(item.value for item in page.markdown if " faces**" in item.value)
+    return int(text.split("**")[1].split()[0].replace(",", ""))
 
 
 def test_nothing_to_compare_says_what_to_do(app_workspace):
@@ -70,3 +88,140 @@ def test_a_deleted_data_set_leaves_the_figures(two_models):
     page.selectbox(key="compare_outcome").set_value("all").run()
     assert not page.exception
     assert any("can't be shown" in item.value for item in page.warning)
+
+
+def test_a_cell_is_a_choice_that_can_be_narrowed(two_models):
+    """What a click on a cell sets (the browser test clicks) are the values of widgets that go on working."""
+    confusion = np.array(load_report(two_models.run("second")).confusion)
+    row, column = divmod(int(confusion.argmax()), len(confusion))
+    classes = load_report(two_models.run("second")).classes
+    page = _compare("first", "second")
+    page.selectbox(key="compare_first").set_value("second").run()
+    page.selectbox(key="compare_outcome").set_value("all")
+    page.selectbox(key="compare_truth").set_value(classes[row])
+    page.selectbox(key="compare_prediction").set_value(classes[column]).run()
+    assert not page.exception
+    assert _num_faces(page) == confusion.max()
+    page.slider(key="compare_confidence").set_value((0.0, 0.05)).run()
+    assert _num_faces(page) == 0
+    assert "widen the choice" in "\n".join(item.value for item in page.caption)
+    page.slider(key="compare_confidence").set_value((0.0, 1.0))
+    page.selectbox(key="compare_outcome").set_value("wrong").run()
+    assert _num_faces(page) == (0 if row == column else confusion.max())
+
+
+def test_other_conditions_are_never_mixed_in(two_models):
+    page = _compare("first", "second")
+    assert any("faces, valid" in item.value for item in page.caption)
+    for key, value, words in [
+        ("compare_split", "test", "faces, test yet: **first**, **second**"),
+        ("compare_tta", "flip", "faces, test, with flip averaging yet"),
+    ]:
+        page.segmented_control(key=key).set_value(value).run()
+        assert not page.exception
+        assert words in page.info[0].value
+        assert page.button(key="compare_evaluate").label == "Evaluate 2 now"
+        assert not page.subheader
+    page.segmented_control(key="compare_split").set_value("valid")
+    page.segmented_control(key="compare_tta").set_value("none").run()
+    assert page.subheader
+
+
+def test_a_model_of_other_data_is_offered_for_evaluation_beside_the_others(two_models, save_model):
+    write_schematic_faces(two_models, "others", num_images=160, seed=3)
+    folder = save_model("third")
+    info = load_checkpoint_info(folder)
+    save_checkpoint_info(folder, dataclasses.replace(info, data={"name": "others"}))
+    data = load_dataset(two_models.dataset("others"))
+    save_evaluation(evaluate_checkpoint(folder, data, "valid"), folder.parent, num_resamples=20)
+    page = _compare("first", "third")
+    assert "faces, valid yet: **third**" in page.info[0].value
+    assert [item.value for item in page.subheader] == ["Evaluation report", "Where they err"]
+    page.selectbox(key="compare_dataset").set_value("others").run()
+    assert "others, valid yet: **first**" in page.info[0].value
+    assert page.selectbox(key="compare_dataset").options == ["faces", "others"]
+
+
+def test_what_is_missing_is_evaluated_from_the_page_and_failures_are_told(two_models, save_model, tmp_path):
+    save_small_model(two_models, "broken")
+    broken = two_models.run("broken") / "best"
+    info = load_checkpoint_info(broken)
+    save_checkpoint_info(broken, dataclasses.replace(info, classes=info.classes[:6], data={"name": "faces"}))
+    folder = save_model("fourth", seed=4)
+    info = load_checkpoint_info(folder)
+    save_checkpoint_info(folder, dataclasses.replace(info, data={"name": "faces"}))
+    page = _compare("first", "broken", "fourth")
+    page.button(key="compare_evaluate").click().run()
+    job = page.session_state["compare_job"]
+    end = time.monotonic() + 120
+    while job.status.is_running and time.monotonic() < end:
+        assert 0 <= job.status.share <= 1
+        time.sleep(0.2)
+    page.run()
+    assert not page.exception
+    assert "**broken** was not evaluated" in page.error[0].value
+    report = load_report(two_models.run("fourth"))
+    assert report.num_resamples == 2000
+    assert any("McNemar" in item.value or "same of" in item.value for item in [*page.success, *page.info])
+    assert page.button(key="compare_evaluate").label == "Evaluate now"
+    job.close()
+    assert not job.path.exists()
+
+
+def test_tags_are_edited_where_runs_are_compared(two_models):
+    page = _compare("first", "second")
+    page.multiselect(key="compare-tags-first-").set_value(["paper"])
+    next(item for item in page.button if item.label == "Save").click().run()
+    assert not page.exception
+    assert json.loads((two_models.run("first") / "notes.json").read_text())["tags"] == ["paper"]
+    assert not (two_models.run("second") / "notes.json").exists()
+    assert page.multiselect(key="compare-tags-first-paper").value == ["paper"]
+    page.text_input(key="compare_search").set_value("paper").run()
+    assert list(page.dataframe[0].value["model"]) == ["first"]
+    assert page.multiselect(key="compare_models").value == ["first", "second"], "a search drops no choice"
+
+
+def test_the_first_column_sorts_the_table(two_models):
+    page = _run()
+    page.multiselect(key="compare_columns").set_value(["log_loss", "accuracy"]).run()
+    losses = list(page.dataframe[0].value["log_loss"])
+    assert losses == sorted(losses)
+    page.multiselect(key="compare_columns").set_value(["accuracy"]).run()
+    accuracies = list(page.dataframe[0].value["accuracy"])
+    assert accuracies == sorted(accuracies, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "tab", ["ROC and precision-recall", "Calibration", "Cost", "Learning curves", "Settings"]
+)
+def test_every_tab_of_the_charts_is_drawn(two_models, tab):
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    page.session_state["compare_tab"] = tab
+    page.run()
+    page.multiselect(key="compare_models").set_value(["first", "second"]).run()
+    if tab == "Learning curves":
+        page.slider(key="compare_smoothing").set_value(0.5).run()
+    if tab == "ROC and precision-recall":
+        page.selectbox(key="compare_class").set_value("fear").run()
+    assert not page.exception
+    assert not page.error
+    if tab == "Settings":
+        assert "No two of these" in "\n".join(item.value for item in page.caption)
+
+
+def test_stored_reports_are_compared_without_torch(two_models):
+    code = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        f"page = AppTest.from_file({PAGE!r}, default_timeout=60).run()\n"
+        "page.multiselect(key='compare_models').set_value(['first', 'second']).run()\n"
+        "assert not page.exception and not page.error, page.exception\n"
+        "page.selectbox(key='compare_outcome').set_value('all').run()\n"
+        "assert any(' faces**' in item.value for item in page.markdown)\n"
+        "heavy = {'torch', 'timm', 'cv2', 'av', 'kornia', 'accelerate', 'onnxruntime', 'sklearn'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
