@@ -159,6 +159,9 @@ def _build_counts(name: str) -> "go.Figure":
         ]
     )
     figure.update_layout(
-        height=260, margin={"l": 8, "r": 8, "t": 8, "b": 8}, yaxis_title="images", legend_orientation="h"
+        height=260,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        yaxis_title="images",
+        legend={"orientation": "h", "y": 1.2},
     )
     return figure

@@ -17,6 +17,7 @@ from fer_core.io import atomic_directory
 from fer_core.types import UInt8Array
 
 _SPARE_BYTES = 64 * 1024 * 1024
+_BUFFER_BYTES = 1024 * 1024
 
 
 class ImageWriter:
@@ -165,7 +166,7 @@ def write_stream(
     """
     check_disk_space(folder, expected_images * int(np.prod(shape)))
     with claim_name(folder, replace=replace), atomic_directory(folder, replace=replace) as temporary:
-        with (temporary / IMAGES_FILE).open("wb") as file:
+        with (temporary / IMAGES_FILE).open("wb", buffering=_BUFFER_BYTES) as file:
             stream = DatasetStream(ImageWriter(file, shape))
             for image, row in items:
                 stream.append(image, row)

@@ -147,3 +147,53 @@ def test_damaged_pictures_raise_nothing_but_media_errors(noise, kind, position):
 
 def test_sample():
     assert load_sample().shape == (512, 512, 3)
+
+
+def _jpeg(mode="RGB", size=(400, 320), **options):
+    rows, columns = np.mgrid[: size[1], : size[0]]
+    pixels = np.stack([columns % 256, rows % 256, (rows + columns) % 256], axis=2).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(buffer, "JPEG", quality=95, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("enough", "shape"),
+    [(None, (320, 400)), (200, (320, 400)), (160, (160, 200)), (96, (160, 200)), (1, (40, 50))],
+)
+def test_a_jpeg_is_never_decoded_to_less_than_enough(enough, shape):
+    assert load_image(_jpeg(), enough_px=enough).shape == (*shape, 3)
+    assert load_image(_jpeg(), enough_px=enough, color="gray").shape == shape
+
+
+def test_only_jpeg_is_reduced():
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((320, 400, 3), np.uint8)).save(buffer, "PNG")
+    assert load_image(buffer.getvalue(), enough_px=48).shape == (320, 400, 3)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_grey_is_the_luma_of_the_colours(mode):
+    data = _jpeg(mode)
+    grey, colors = load_image(data, color="gray"), load_image(data)
+    luma = colors @ [0.299, 0.587, 0.114]
+    assert grey.shape == colors.shape[:2] and grey.dtype == np.uint8 and grey.flags.writeable
+    assert np.abs(grey - luma).mean() < 1.5
+
+
+def test_grey_on_transparent_ground_is_white():
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((20, 20, 4), np.uint8)).save(buffer, "PNG")
+    assert load_image(buffer.getvalue(), color="gray").min() == 255
+
+
+def test_a_reduced_picture_is_turned_too():
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert load_image(_jpeg(exif=turned), enough_px=160).shape == (200, 160, 3)
+
+
+def test_a_cut_jpeg_is_refused_when_reduced():
+    data = _jpeg()
+    with pytest.raises(MediaError, match="damaged or cut short"):
+        load_image(data[: len(data) // 2], enough_px=48, color="gray")

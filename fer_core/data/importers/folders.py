@@ -1,7 +1,5 @@
 """Class folders in any usual shape: split/class/picture, class/split/picture, class/picture."""
 
-from pathlib import PurePosixPath
-
 from fer_core.data.importers.base import IMPORTERS, Item, Scan, is_picture, split_of
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
@@ -14,7 +12,7 @@ def scan_folders(tree: FileTree) -> Scan | None:
     pictures = [name for name in names if is_picture(name)]
     items, skipped = [], [(name, "not a picture") for name in names if not is_picture(name)]
     for name in pictures:
-        folders = PurePosixPath(name).parts[:-1]
+        folders = name.split("/")[:-1]
         classes = [folder for folder in folders if not split_of(folder)]
         if not classes:
             skipped.append((name, "lies in no class folder"))

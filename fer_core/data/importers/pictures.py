@@ -1,11 +1,12 @@
 """Importing pictures: scan, map class names, decode, size, split and store."""
 
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -23,8 +24,9 @@ from fer_core.labels import EMOTIONS, canonical_emotion
 from fer_core.types import UInt8Array
 
 ORDER: Final[tuple[str, ...]] = ("list", "csv", "folders")
-_THREADS: Final[int] = 4
-_AHEAD: Final[int] = 32
+_MOST_THREADS: Final[int] = 4
+_PART: Final[int] = 32
+"""Pictures that a thread takes at once: handing over single ones costs more than decoding them."""
 Cropper = Callable[[UInt8Array, tuple[float, float, float, float] | None], UInt8Array | None]
 """Cuts the face out of an H x W x 3 RGB picture; given the source's box, if any; None: no face found."""
 Progress = Callable[[int, int], None]
@@ -109,6 +111,7 @@ def import_pictures(
     *,
     importer: str = "",
     replace: bool = False,
+    num_threads: int = 0,
     on_progress: Progress | None = None,
 ) -> ImportReport:
     """Import a folder, zip or tar of pictures.
@@ -119,6 +122,7 @@ def import_pictures(
         options: size, colour, mapping, splits, crop.
         importer: a name in `IMPORTERS`; found out if empty.
         replace: exchange an existing data set.
+        num_threads: that decode; 0 for one a core, at most four.
         on_progress: called as pictures are read.
 
     Raises:
@@ -138,7 +142,8 @@ def import_pictures(
             )
         skipped = list(scan.skipped)
         counter = _Counter()
-        decoded = _decode_all(tree, items, options, counter, on_progress or (lambda done, total: None))
+        report = on_progress or (lambda done, total: None)
+        decoded = _decode_all(tree, items, options, num_threads or count_threads(), report)
         rows = (
             (
                 image,
@@ -146,11 +151,11 @@ def import_pictures(
                     "split": item.split,
                     "label": mapping[item.label],
                     "source": f"{source.name}:{item.path}",
-                    "image_name": Path(item.path).name,
+                    "image_name": item.path.rpartition("/")[2],
                     "group": item.group,
                 },
             )
-            for item, image in _keep_good(decoded, skipped)
+            for item, image in _keep_good(decoded, skipped, counter)
         )
         shape = (options.height, options.width) + ((3,) if options.color == "rgb" else ())
         info = write_stream(
@@ -168,6 +173,12 @@ def import_pictures(
             complete_samples=lambda samples: _complete(samples, options.splits, classes),
         )
     return ImportReport(info, tuple(skipped), counter.num_without_face)
+
+
+def count_threads() -> int:
+    """Threads that decode by default: one a core of this process, at most four."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MOST_THREADS)
 
 
 @dataclass
@@ -190,69 +201,101 @@ def _complete(samples: pd.DataFrame, plan: SplitPlan, classes: list[str]) -> pd.
     return samples if has_groups else samples.drop(columns="group")
 
 
-def _decode_all(
-    tree: FileTree, items: list[Item], options: PictureOptions, counter: _Counter, on_progress: Progress
-) -> Iterator[tuple[Item, UInt8Array | str]]:
-    """Decode in order, a few pictures ahead in threads (decoders release the interpreter's lock)."""
-    waiting: deque[tuple[Item, Future[UInt8Array] | str]] = deque()
-    # Face detectors are not thread-safe: with one, a single thread does all.
-    with ThreadPoolExecutor(1 if options.crop else _THREADS) as pool:
-        try:
-            for done, (item, result) in enumerate(_ahead(pool, tree, items, options, waiting), start=1):
-                yield item, _outcome(result, counter)
-                if done % 50 == 0 or done == len(items):
-                    on_progress(done, len(items))
-        finally:
-            for _, pending in waiting:
-                if not isinstance(pending, str):
-                    pending.cancel()
-
-
-def _ahead(
-    pool: ThreadPoolExecutor,
-    tree: FileTree,
-    items: Iterable[Item],
-    options: PictureOptions,
-    waiting: "deque[tuple[Item, Future[UInt8Array] | str]]",
-) -> Iterator[tuple[Item, "Future[UInt8Array] | str"]]:
-    for item in items:
-        try:
-            waiting.append((item, pool.submit(_prepare, tree.read(item.path), item, options)))
-        except DataError as cause:
-            waiting.append((item, str(cause)))
-        if len(waiting) >= _AHEAD:
-            yield waiting.popleft()
-    while waiting:
-        yield waiting.popleft()
-
-
 class _NoFaceError(MediaError):
     pass
 
 
-def _outcome(result: "Future[UInt8Array] | str", counter: _Counter) -> UInt8Array | str:
-    if isinstance(result, str):
-        return result
+Result = UInt8Array | MediaError
+"""A picture, or why there is none."""
+
+
+def _decode_all(
+    tree: FileTree, items: list[Item], options: PictureOptions, num_threads: int, on_progress: Progress
+) -> Iterator[tuple[Item, Result]]:
+    """Decode in order, a few parts ahead in threads (decoders release the interpreter's lock)."""
+    done = 0
+    # Face detectors are not thread-safe: with one, this thread does all.
+    parts = _split(items)
+    run = _run_here if num_threads == 1 or options.crop is not None else _run_ahead
+    for part, results in run(tree, parts, options, num_threads):
+        yield from zip(part, results, strict=True)
+        done += len(part)
+        on_progress(done, len(items))
+
+
+def _split(items: list[Item]) -> Iterator[list[Item]]:
+    for start in range(0, len(items), _PART):
+        yield items[start : start + _PART]
+
+
+Part = tuple[list[Item], list[Result]]
+
+
+def _run_here(
+    tree: FileTree, parts: Iterator[list[Item]], options: PictureOptions, _num_threads: int
+) -> Iterator[Part]:
+    for part in parts:
+        yield part, _prepare_part(_read_part(tree, part), part, options)
+
+
+def _run_ahead(
+    tree: FileTree, parts: Iterator[list[Item]], options: PictureOptions, num_threads: int
+) -> Iterator[Part]:
+    waiting: deque[tuple[list[Item], Future[list[Result]]]] = deque()
+    with ThreadPoolExecutor(num_threads) as pool:
+        try:
+            for part in parts:
+                # Archives are read by this thread alone: their readers share one file position.
+                data = _read_part(tree, part)
+                waiting.append((part, pool.submit(_prepare_part, data, part, options)))
+                if len(waiting) > 2 * num_threads:
+                    done, pending = waiting.popleft()
+                    yield done, pending.result()
+            while waiting:
+                done, pending = waiting.popleft()
+                yield done, pending.result()
+        finally:
+            for _, pending in waiting:
+                pending.cancel()
+
+
+def _read_part(tree: FileTree, part: list[Item]) -> list[bytes | MediaError]:
+    found: list[bytes | MediaError] = []
+    for item in part:
+        try:
+            found.append(tree.read(item.path))
+        except DataError as cause:
+            found.append(MediaError(str(cause)))
+    return found
+
+
+def _prepare_part(data: list[bytes | MediaError], part: list[Item], options: PictureOptions) -> list[Result]:
+    return [_try_prepare(content, item, options) for content, item in zip(data, part, strict=True)]
+
+
+def _try_prepare(content: bytes | MediaError, item: Item, options: PictureOptions) -> Result:
+    """The picture, or why there is none: one bad file must not end the import."""
+    if isinstance(content, MediaError):
+        return content
     try:
-        return result.result()
-    except _NoFaceError as cause:
-        counter.num_without_face += 1
-        return str(cause)
+        return _prepare(content, item, options)
     except MediaError as cause:
-        return str(cause)
+        return type(cause)(str(cause))  # without its traceback, which would keep the pixels alive
 
 
 def _prepare(data: bytes, item: Item, options: PictureOptions) -> UInt8Array:
     import cv2
 
-    image = load_image(data)
-    if options.crop is not None:
-        cropped = options.crop(image, item.box)
+    if options.crop is None:
+        # Twice the size that is wanted: what is left to shrink averages over pixels, as from the full size.
+        image = load_image(data, color=options.color, enough_px=2 * max(options.height, options.width))
+    else:
+        cropped = options.crop(load_image(data), item.box)
         if cropped is None:
             raise _NoFaceError("no face was found")
         image = cropped
-    if options.color == "gray":
-        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+        if options.color == "gray":
+            image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
     if image.shape[:2] != (options.height, options.width):
         is_smaller = image.shape[0] > options.height
         method = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
@@ -261,10 +304,11 @@ def _prepare(data: bytes, item: Item, options: PictureOptions) -> UInt8Array:
 
 
 def _keep_good(
-    decoded: Iterator[tuple[Item, Any]], skipped: list[tuple[str, str]]
+    decoded: Iterator[tuple[Item, Result]], skipped: list[tuple[str, str]], counter: _Counter
 ) -> Iterator[tuple[Item, UInt8Array]]:
     for item, result in decoded:
-        if isinstance(result, str):
-            skipped.append((item.path, result))
+        if isinstance(result, MediaError):
+            skipped.append((item.path, str(result)))
+            counter.num_without_face += isinstance(result, _NoFaceError)
         else:
             yield item, result

@@ -102,6 +102,8 @@ class _Collector:
 def scan_csv(tree: FileTree) -> Scan | None:
     """Read every CSV that has a column of paths and one of labels."""
     tables = [name for name in tree.names() if name.lower().endswith(".csv")]
+    if not tables:
+        return None
     collector, numbering, any_table = _Collector(tree), None, False
     for name in tables:
         rows = _read_table(tree, name)
@@ -162,6 +164,8 @@ def _parse_box(fields: list[str], name: str, line: int) -> tuple[float, float, f
 def scan_list(tree: FileTree) -> Scan | None:
     """Read RAF-DB's `list_patition_label.txt`: `train_00001.jpg 5` a line."""
     lists = [name for name in tree.names() if _LIST_NAME.search(name)]
+    if not lists:
+        return None
     collector, any_list = _Collector(tree), False
     for name in lists:
         lines = _decode(tree, name).splitlines()

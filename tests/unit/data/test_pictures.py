@@ -1,5 +1,6 @@
 import errno
 import io
+import os
 import tarfile
 import zipfile
 
@@ -270,3 +271,73 @@ def test_pictures_without_a_face_are_counted(tmp_path):
     missed = iter([True, False, False, True, False, False])
     report = run(source, tmp_path / "sets" / "a", crop=lambda image, _box: None if next(missed) else image)
     assert (report.num_without_face, report.info.num_images) == (2, 4)
+
+
+def test_one_thread_and_several_write_the_same(tmp_path):
+    files = class_files(count=70) | {"happy/broken.png": b"no picture"}
+    source = write_tree(tmp_path / "source", files)
+    reports = [
+        import_pictures(source, tmp_path / "sets" / str(count), PictureOptions(), num_threads=count)
+        for count in (1, 3)
+    ]
+    assert reports[0].info.fingerprint == reports[1].info.fingerprint
+    assert [report.skipped for report in reports] == [reports[0].skipped] * 2
+    assert reports[0].skipped[0][0] == "happy/broken.png"
+
+
+def test_unsafe_paths_in_a_tar_are_refused(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, data in (class_files(count=2) | {"../evil.png": encode()}).items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    with pytest.raises(DataError, match="unsafe path"):
+        run(tmp_path / "a.tar", tmp_path / "sets" / "a")
+
+
+def test_same_names_in_several_folders_are_different_pictures(tmp_path):
+    files = {
+        f"{split}/{name}/1.png": encode(hash_)
+        for hash_, (split, name) in enumerate(
+            [("train", "happy"), ("train", "sad"), ("val", "happy"), ("val", "sad")]
+        )
+    }
+    report = run(write_tree(tmp_path / "source", files), tmp_path / "sets" / "a")
+    assert report.info.split_counts == {"train": 2, "valid": 2}
+    data = load_dataset(tmp_path / "sets" / "a")
+    assert data.samples["source"].nunique() == 4
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_twice_in_a_zip_is_one_picture(tmp_path):
+    path = write_zip(tmp_path / "a.zip", class_files(count=2))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("happy/0.png", encode(77))
+    assert run(path, tmp_path / "sets" / "a").info.num_images == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_among_the_pictures_does_not_hang(tmp_path):
+    source = write_tree(tmp_path / "source", class_files(count=2))
+    os.mkfifo(source / "happy" / "pipe.png")
+    (source / "happy" / "gone.png").symlink_to(tmp_path / "nowhere")
+    report = run(source, tmp_path / "sets" / "a")
+    assert report.info.num_images == 4
+    assert {name for name, _ in report.skipped} == {"happy/pipe.png", "happy/gone.png"}
+
+
+def test_a_jpeg_made_small_keeps_its_look(tmp_path):
+    """Decoding to a fraction of the size must not change what the data set holds by more than rounding."""
+    from fer_core.data.synthetic import draw_portrait
+
+    pixels = draw_portrait("happiness", np.random.default_rng(5), size=256)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=95)
+    files = {"happy/1.jpg": buffer.getvalue(), "sad/1.png": encode()}
+    for color in ("gray", "rgb"):
+        run(write_tree(tmp_path / color, files), tmp_path / "sets" / color, color=color)
+        data = load_dataset(tmp_path / "sets" / color)
+        stored = data.images[int(np.flatnonzero(data.samples["label"] == "happiness")[0])].astype(int)
+        whole = Image.open(io.BytesIO(files["happy/1.jpg"])).convert("L" if color == "gray" else "RGB")
+        expected = np.asarray(whole.resize((48, 48), Image.Resampling.BOX), int)
+        assert np.abs(stored - expected).mean() < 1.5
