@@ -119,7 +119,7 @@ def _render_rows(rows: "list[BenchmarkRow]") -> None:
                 "at once": row.batch_size,
                 "ms": row.median_ms,
                 "quartiles": f"{row.low_ms:.2f} to {row.high_ms:.2f}",
-                "faces/s": row.faces_per_s,
+                "faces/s": round(row.faces_per_s),
                 "speed": row.speed_ratio,
             }
             for row in rows

@@ -46,7 +46,9 @@ def render_figures(facts: ModelFacts, workspace: Workspace) -> None:
     matrix, reliability = st.columns(2, gap="large")
     with matrix:
         st.plotly_chart(
-            build_matrix(report, title="Which classes it mixes up"), config=STATIC_CONFIG, key="models-matrix"
+            build_matrix(report, title="Which classes it mixes up", is_dark=st.context.theme.type == "dark"),
+            config=STATIC_CONFIG,
+            key="models-matrix",
         )
     with reliability:
         st.plotly_chart(

@@ -14,7 +14,9 @@ from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
 from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
 from fer_core.exchange.card import load_card
+from fer_core.exported import list_exports
 from fer_core.workspace import PROJECT_ROOT
+from tests.fake_hub import FakeHub
 
 PAGE = str(PROJECT_ROOT / "pages" / "models.py")
 
@@ -147,6 +149,51 @@ def test_figures_by_class_come_from_the_stored_report(models):
     assert not page.exception and not page.error
     assert f"n = {evaluation.scores.n}" in _texts(page)
     assert page.metric[0].value == f"{100 * evaluation.scores.accuracy:.1f} %"
+
+
+def test_a_model_is_exported_timed_and_its_check_shown(models):
+    write_schematic_faces(models, "schematic-faces", num_images=80)
+    page = _open_tab(_run("friend"), "ONNX")
+    page.button(key="models-onnx-export").click().run()
+    assert not page.exception and not page.error
+    assert "`model-fp32.onnx` is written: 100.0%" in _texts(page)
+    assert "checked] on" in _texts(page) and len(list_exports(models.model("friend"))) == 1
+    page.button_group(key="models-speed-batches").set_value([1]).run()
+    page.button_group(key="models-speed-kinds").set_value(["fp32"]).run()
+    page.button(key="models-speed").click().run()
+    assert not page.exception and not page.error
+    assert "faces a second" in _texts(page)
+
+
+def test_a_run_is_published_with_a_card(models):
+    write_schematic_faces(models, "faces", num_images=80)
+    folder = models.run("run-a") / "best"
+    save_checkpoint_info(folder, dataclasses.replace(load_checkpoint_info(folder), data={"name": "faces"}))
+    page = _open_tab(_run("run-a/best"), "Publish")
+    page.text_input(key="models-publish-name").set_value("friend").run()
+    page.button(key="models-publish").click().run()
+    assert "already" in page.error[0].value
+    page.text_input(key="models-publish-name").set_value("fer-new").run()
+    page.button(key="models-publish").click().run()
+    assert not page.exception and not page.error
+    assert page.title[0].value == "fer-new" and "ships with the project now" in _texts(page)
+    assert "apparent expression" in load_card(models.checkpoints / "fer-new")
+
+
+def test_a_push_asks_for_a_click_and_says_what_the_hub_says(models, monkeypatch):
+    hub = FakeHub()
+    monkeypatch.setattr("fer_core.exchange.hub._build_api", lambda: hub)
+    monkeypatch.setattr("app.ui.models_share.is_hub_offline", lambda: False)
+    monkeypatch.setattr("app.ui.models_share.has_hub_login", lambda: True)
+    page = _open_tab(_run("friend"), "Publish")
+    page.text_input(key="models-hub-repo").set_value("thing").run()
+    assert hub.asked == []
+    page.button(key="models-hub-push").click().run()
+    assert hub.asked == [("me/thing", True, True)]
+    assert "https://huggingface.co/me/thing" in _texts(page) and not page.error
+    hub.error = ConnectionError()
+    page.button(key="models-hub-push").click().run()
+    assert "can't be reached" in page.error[0].value and not page.exception
 
 
 def test_damaged_and_absent_models_are_named(models):

@@ -10,31 +10,12 @@ from fer_core.errors import CheckpointError, ConfigError
 from fer_core.exchange.hub import push_to_hub
 from fer_core.exchange.incoming import import_model
 from fer_core.exchange.outgoing import build_zip, write_zip
+from tests.fake_hub import FakeHub
 
 
 @pytest.fixture
 def entry(model_folder):
     return CheckpointEntry("foreign", model_folder, load_checkpoint_info(model_folder))
-
-
-class FakeHub:
-    """Remembers what was asked of it; fails with `error` where one is given."""
-
-    def __init__(self, error=None):
-        self.error, self.asked, self.files = error, [], {}
-
-    def whoami(self):
-        if self.error:
-            raise self.error
-        return {"name": "me"}
-
-    def create_repo(self, repo_id, *, private, exist_ok):
-        self.asked.append((repo_id, private, exist_ok))
-
-    def upload_folder(self, *, repo_id, folder_path, commit_message):
-        from pathlib import Path
-
-        self.files = {path.name: path.read_bytes() for path in Path(folder_path).iterdir()}
 
 
 def test_a_zip_holds_everything_and_comes_in_again(entry, workspace, tmp_path):
