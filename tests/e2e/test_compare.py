@@ -1,16 +1,18 @@
-"""Comparing two models in a real browser: from the matrices to the faces of a cell."""
+"""Comparing models in a real browser: cells and their faces, maps, evaluation, and what is downloaded."""
 
 import dataclasses
 import re
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
+from fer_core.evaluation.bootstrap import NUM_RESAMPLES
 from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
+from fer_core.evaluation.stored import load_report
 from tests.small_models import save_small_model
 
 pytestmark = pytest.mark.e2e
@@ -31,30 +33,115 @@ def reports(dashboard_workspace):
     return found
 
 
-def test_a_cell_of_a_matrix_leads_to_its_faces(reports, open_page):
-    page = open_page("compare_runs", viewport={"width": 1400, "height": 1200})
+def choose(page: Page, *names: str) -> None:
     box = page.get_by_role("combobox", name="Models to compare")
-    for name in reports:
+    for name in names:
         box.click()
         box.fill(name)
-        page.get_by_role("option", name=name).click()
+        page.get_by_role("option", name=name, exact=True).click()
         expect(page.get_by_test_id("stMultiSelect").last).to_contain_text(name)
     page.keyboard.press("Escape")
-    for name in reports:
-        expect(page.locator(f".st-key-compare-matrix-{name} .points path.point")).to_have_count(64)
-    confusion = np.array(reports["model-two"].confusion)
-    place = int(confusion.argmax())
-    markers = page.locator(".st-key-compare-matrix-model-two .points path.point")
-    markers.nth(place).scroll_into_view_if_needed()
-    corner = markers.nth(place).bounding_box()
+
+
+def get_cells(page: Page, name: str) -> Locator:
+    return page.locator(f".st-key-compare-matrix-{name} .points path.point")
+
+
+def click_cell(page: Page, name: str, place: int) -> None:
+    cell = get_cells(page, name).nth(place)
+    cell.scroll_into_view_if_needed()
+    corner = cell.bounding_box()
     assert corner is not None
     page.mouse.click(corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] / 2)
+
+
+def test_a_cell_of_a_matrix_leads_to_its_faces(reports, open_page):
+    page = open_page("compare_runs", viewport={"width": 1400, "height": 1200})
+    choose(page, "model-one", "model-two")
+    for name in reports:
+        expect(get_cells(page, name)).to_have_count(64)
+    confusion = np.array(reports["model-two"].confusion)
+    place = int(confusion.argmax())
+    click_cell(page, "model-two", place)
     count = int(confusion.max())
     row, column = divmod(place, 8)
     classes = reports["model-two"].classes
-    expect(page.get_by_text(re.compile(rf"^{count} faces of model-two"))).to_contain_text(
-        f"truth {classes[row]}, prediction {classes[column]}"
+    found = page.get_by_text(re.compile(r"^\d+ faces of model-"))
+    expect(found).to_have_text(
+        f"{count} faces of model-two: truth {classes[row]}, prediction {classes[column]}"
     )
     faces = page.get_by_text(re.compile(r"^row \d+, truth"))
     expect(faces).to_have_count(min(count, 12))
+    # Another model's cell takes over, and the choosers narrow it while it is chosen.
+    other = np.array(reports["model-one"].confusion)
+    place = int(other.argmax())
+    click_cell(page, "model-one", place)
+    expect(found).to_contain_text(f"{other.max()} faces of model-one")
+    page.get_by_role("combobox", name="Who is right").click()
+    wrong, right = ("not model-one", "model-one")
+    page.get_by_role("option", name=right if place // 8 == place % 8 else wrong, exact=True).click()
+    expect(found).to_contain_text(f"{other.max()} faces of model-one")
+    expect(found).to_contain_text("outcome")
+    # The same cell once more lets go of it.
+    click_cell(page, "model-one", place)
+    expect(found).to_have_text(re.compile("all images$"))
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_maps_stand_beside_the_faces(reports, open_page):
+    page = open_page("compare_runs")
+    choose(page, "model-one", "model-two")
+    place = int(np.array(reports["model-two"].confusion).argmax())
+    click_cell(page, "model-two", place)
+    expect(page.get_by_alt_text(re.compile("^face of row"))).not_to_have_count(0)
+    page.get_by_text("Show where each model looked").click()
+    maps = page.get_by_alt_text("map of model-one")
+    # Two processes load torch one after the other.
+    expect(maps).to_have_count(page.get_by_alt_text(re.compile("^face of row")).count(), timeout=180_000)
+    expect(page.get_by_alt_text("map of model-two")).to_have_count(maps.count())
+    expect(page.get_by_text(re.compile(r"Beside each face: model-two \(Grad-CAM\)"))).to_be_visible()
+
+
+def test_a_report_that_is_missing_is_made_from_the_page(reports, dashboard_workspace, open_page):
+    folder = save_small_model(dashboard_workspace, "model-three", seed=3)
+    info = load_checkpoint_info(folder)
+    save_checkpoint_info(folder, dataclasses.replace(info, data={"name": "compared"}))
+    page = open_page("compare_runs")
+    choose(page, "model-one", "model-three")
+    expect(page.get_by_text("No report on compared, valid yet: model-three.")).to_be_visible()
+    expect(get_cells(page, "model-one")).to_have_count(64)
+    page.get_by_role("button", name="Evaluate now").click()
+    expect(page.get_by_test_id("stProgress")).to_be_visible()
+    expect(get_cells(page, "model-three")).to_have_count(64, timeout=180_000)
+    expect(page.get_by_test_id("stProgress")).to_have_count(0)
+    written = load_report(folder.parent)
+    assert written.num_resamples == NUM_RESAMPLES
+    assert (written.subject.dataset, written.subject.split) == ("compared", "valid")
+
+
+def test_the_html_report_draws_itself_without_a_network(reports, open_page, dashboard_browser, tmp_path):
+    page = open_page("compare_runs")
+    choose(page, "model-one", "model-two")
+    files = {}
+    for name in ("Report (HTML)", "Table (LaTeX)", "Figures (CSV)"):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=name).click()
+        files[name] = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(files[name])
+    assert r"\bottomrule" in files["Table (LaTeX)"].read_text()
+    assert files["Figures (CSV)"].read_text().startswith("model,dataset,split")
+    context = dashboard_browser.new_context(offline=True)
+    asked = []
+    alone = context.new_page()
+    alone.on("request", lambda request: asked.append(request.url))
+    errors = []
+    alone.on("pageerror", lambda error: errors.append(str(error)))
+    alone.goto(files["Report (HTML)"].as_uri())
+    expect(alone.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    expect(alone.get_by_role("heading", name="Comparison of 2 models")).to_be_visible()
+    num_charts = alone.locator(".js-plotly-plot").count()
+    expect(alone.locator(".js-plotly-plot:has(.main-svg)")).to_have_count(num_charts)
+    assert num_charts > 20
+    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+    assert not errors
+    context.close()
