@@ -176,9 +176,17 @@ class AugmentConfig:
     """Random operations an image from the RandAugment list (Cubuk et al., 2020); 0 is off."""
     randaugment_magnitude: int = 9
     """Strength of those operations, 1 to 29."""
+    degrade_probability: float = 0.0
+    """Chance of being spoilt as webcams spoil faces: blur, noise, few pixels, little light or contrast."""
 
     def __post_init__(self) -> None:
-        for name in ("apply_probability", "flip_probability", "erasing_probability", "mixup_probability"):
+        for name in (
+            "apply_probability",
+            "flip_probability",
+            "erasing_probability",
+            "mixup_probability",
+            "degrade_probability",
+        ):
             value = getattr(self, name)
             _check(0 <= value <= 1, f"augment.{name}", value, "a probability in 0 to 1")
         _check(

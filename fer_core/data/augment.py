@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from fer_core.config import AugmentConfig
 from fer_core.data.batches import match_channels, resize_batch
+from fer_core.data.degrade import Degrade
 
 
 class BatchAugmenter(nn.Module):
-    """Flip, rotate, scale, shift, crop, change light, erase: each image of a batch in its own way.
+    """Flip, rotate, scale, shift, crop, change light, spoil, erase: each image of a batch in its own way.
 
     Takes and gives float images N x C x H x W in [0, 1]. Randomness comes from torch's global generator.
     """
@@ -42,6 +43,8 @@ class BatchAugmenter(nn.Module):
             parts.append(K.RandomContrast((1 - config.contrast, 1 + config.contrast), p=1.0))
         if config.randaugment_ops:
             parts.append(_RandAugment(config.randaugment_ops, config.randaugment_magnitude))
+        if config.degrade_probability:
+            parts.append(Degrade(config.degrade_probability))
         if config.erasing_probability:
             parts.append(K.RandomErasing(scale=(0.02, 0.2), ratio=(0.4, 2.5), p=config.erasing_probability))
         self.chain = nn.Sequential(*parts)
