@@ -1,0 +1,13 @@
+"""The deciding half of the data page alone: `?part=import`, or `?dataset=NAME` for the audit."""
+
+import streamlit as st
+
+from app.ui import audit_view, import_view
+from app.ui.layout import apply_style
+
+st.set_page_config(layout="wide")
+apply_style()
+if st.query_params.get("part") == "import":
+    import_view.render()
+else:
+    audit_view.render(st.query_params["dataset"])
