@@ -60,7 +60,7 @@ def choose_model(
             "No model on this machine yet",
             "Train one in a terminal, then reload this page:\n\n"
             "```text\nfer train --preset quick\n```\n\n"
-            "or copy a checkpoint's folder into `checkpoints/`.",
+            "or bring one in on the **Models** page.",
             icon=":material/neurology:",
         )
         return None

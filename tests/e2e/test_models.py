@@ -1,14 +1,21 @@
 """The Models page in a real browser: look at a model, download it, bring it in, delete it."""
 
 import re
+import shutil
 import zipfile
 
 import pytest
 from playwright.sync_api import expect
 
-from fer_core.checkpoint import list_checkpoints
+from fer_core.checkpoint import CARD_FILE, list_checkpoints
 
 pytestmark = pytest.mark.e2e
+
+HOSTILE_CARD = """# A stranger's card
+![pixel](http://tracker.invalid/a.png) [![b](http://tracker.invalid/b.png)](http://tracker.invalid)
+<img src="http://tracker.invalid/c.png"><script>document.title = "taken over"</script>
+<iframe src="http://tracker.invalid/d"></iframe> [click](javascript:alert(1))
+"""
 
 
 def test_a_model_is_looked_at_taken_away_brought_in_tried_and_deleted(
@@ -19,7 +26,7 @@ def test_a_model_is_looked_at_taken_away_brought_in_tried_and_deleted(
     page = open_page("models")
     page.get_by_role("button", name="Open").first.click()
     expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
-    assert f"model={entry.key.replace('/', '%2F')}" in page.url
+    expect(page).to_have_url(re.compile(f"model={re.escape(entry.key.replace('/', '%2F'))}"))
     figure = page.get_by_test_id("stMetric").filter(has_text="Parameters")
     expect(figure).to_contain_text(f"{entry.info.num_parameters / 1e6:.2f} M")
 
@@ -62,3 +69,19 @@ def test_what_is_no_model_is_refused_in_a_sentence(open_page, dashboard_workspac
     page.get_by_role("button", name="Check and bring in").click()
     expect(page.get_by_test_id("stAlert")).to_contain_text(re.compile("unsafe path.*refused"))
     assert not list(dashboard_workspace.models.glob(".incoming*"))
+
+
+def test_a_strangers_card_loads_nothing_and_runs_nothing(open_page, dashboard_workspace):
+    target = dashboard_workspace.model("stranger")
+    shutil.copytree(list_checkpoints(dashboard_workspace)[0].folder, target)
+    (target / CARD_FILE).write_text(HOSTILE_CARD)
+    page = open_page("models?model=stranger", viewport={"width": 400, "height": 900})
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    page.get_by_role("tab", name="Model card").click()
+    expect(page.get_by_role("heading", name="A stranger's card")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert [url for url in addresses if "tracker.invalid" in url] == []
+    assert page.locator('img[src*="tracker"], iframe[src*="tracker"], a[href^="javascript"]').count() == 0
+    assert "taken over" not in page.title()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
