@@ -1,4 +1,7 @@
-"""The table of models under one set of conditions: search it, sort it, choose from it."""
+"""The table of models under one set of conditions: search it, sort it, choose from it.
+
+What is compared stands in the address, so a comparison can be bookmarked and sent to a colleague.
+"""
 
 import math
 from collections import Counter
@@ -37,7 +40,7 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
         names or [SCHEMATIC_FACES],
         format_func=lambda name: name if name in installed else f"{name} (not on this machine)",
         key=_known(Key.COMPARE_DATASET, names or [SCHEMATIC_FACES]),
-        persist_state="session",
+        bind="query-params",
     )
     part = split.segmented_control(
         "Split",
@@ -45,7 +48,7 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
         default=DEFAULT_SPLIT,
         required=True,
         key=Key.COMPARE_SPLIT,
-        persist_state="session",
+        bind="query-params",
         help="`valid` is for choosing between models, `test` for the last word, `train` for overfitting.",
     )
     augmentation = tta.segmented_control(
@@ -55,7 +58,7 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
         required=True,
         format_func=TTA_TITLES.__getitem__,
         key=Key.COMPARE_TTA,
-        persist_state="session",
+        bind="query-params",
         help="Test-time augmentation: the mean of the logits of a face and of its mirror image takes twice "
         "the time and is often a little better. Reports with and without are kept apart.",
     )
@@ -109,7 +112,7 @@ def _choose(shown: list[str], known: list[str]) -> list[str]:
         [*shown, *(key for key in kept if key not in shown)],
         key=Key.COMPARE_MODELS,
         placeholder="Choose two or more",
-        persist_state="session",
+        bind="query-params",
         select_all=8,
     )
     return chosen
