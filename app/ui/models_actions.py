@@ -6,6 +6,7 @@ from app.ui.messages import error_boundary, escape_markdown, show_error
 from app.ui.models_words import close_model
 from app.ui.navigation import ANALYZE_MEDIA, COMPARE_RUNS, LIVE_WEBCAM, PageSpec
 from app.ui.state import Key
+from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import FerError
 from fer_core.exchange.facts import ModelFacts
 from fer_core.exchange.outgoing import build_zip, get_short_name, list_files
@@ -44,12 +45,10 @@ def _render_try(facts: ModelFacts, page: PageSpec, label: str, *, kind: str = "s
 
 
 def _render_download(facts: ModelFacts) -> None:
-    try:
-        # Before the click, since a download that fails in the browser can't say why.
-        list_files(facts.entry)
-    except FerError as error:
+    # Before the click, since a download that fails in the browser can't say why.
+    if damage := _find_damage(facts.entry, _stamp(facts.entry)):
         st.button("Download zip", icon=":material/folder_zip:", disabled=True, key="models-zip")
-        show_error(error)
+        show_error(FerError(damage))
         return
     st.download_button(
         "Download zip",
@@ -61,6 +60,24 @@ def _render_download(facts: ModelFacts) -> None:
         key="models-zip",
         help="Description, weights, ONNX files, card, and a README that says how to use them.",
     )
+
+
+def _stamp(entry: CheckpointEntry) -> tuple[tuple[str, int, int], ...]:
+    """Changes when a file of the model does."""
+    paths = [path for path in sorted(entry.folder.glob("[!.]*")) if path.is_file()]
+    return tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
+
+
+@st.cache_data(
+    max_entries=64, show_spinner=False, hash_funcs={CheckpointEntry: lambda entry: str(entry.folder)}
+)
+def _find_damage(entry: CheckpointEntry, stamp: tuple[tuple[str, int, int], ...]) -> str:
+    """Why the model can't be given away; empty if it can. Reads all weights: once for each state of them."""
+    try:
+        list_files(entry)
+    except FerError as error:
+        return str(error)
+    return ""
 
 
 @st.dialog("Delete this model?", icon=":material/delete:")

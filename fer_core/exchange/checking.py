@@ -179,7 +179,10 @@ def _describe_network(info: CheckpointInfo) -> tuple[dict[str, tuple[str, tuple[
         torch.int32: "I32",
         torch.bool: "BOOL",
     }
-    tensors = {name: (names[item.dtype], tuple(item.shape)) for name, item in network.state_dict().items()}
+    tensors = {
+        name: (names.get(item.dtype, str(item.dtype)), tuple(item.shape))
+        for name, item in network.state_dict().items()
+    }
     return tensors, count_parameters(network)
 
 

@@ -10,7 +10,9 @@ from typing import Any, Final
 from fer_core.checkpoint import (
     CARD_FILE,
     DEFAULT_CHECKPOINT,
+    INFO_FILE,
     CheckpointEntry,
+    CheckpointInfo,
     list_checkpoint_folders,
     load_checkpoint_info,
 )
@@ -104,7 +106,10 @@ def list_models(workspace: Workspace) -> tuple[list[ModelFacts], dict[str, str]]
     models, damaged = [], {}
     for key, folder in list_checkpoint_folders(workspace):
         try:
-            entry = CheckpointEntry(key, folder, load_checkpoint_info(folder))
+            info = read_cached(folder / INFO_FILE, _load_info_at)
+            if info is None:  # removed meanwhile
+                continue
+            entry = CheckpointEntry(key, folder, info)
         except CheckpointError as error:
             damaged[key] = str(error)
             continue
@@ -171,6 +176,10 @@ def find_report(entry: CheckpointEntry, workspace: Workspace) -> Report | None:
     except RunError:  # damaged or of another version: as good as none, and evaluating again replaces it
         return None
     return report if report and report.subject.weights_sha256 == entry.info.weights_sha256 else None
+
+
+def _load_info_at(path: Path) -> CheckpointInfo:
+    return load_checkpoint_info(path.parent)
 
 
 def _load_report_at(path: Path) -> Report:

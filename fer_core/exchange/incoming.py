@@ -1,11 +1,12 @@
 """Bringing in a model that somebody else made. Everything is checked before anything is put in place."""
 
+import contextlib
 import dataclasses
 import datetime
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -34,6 +35,8 @@ from fer_core.onnx_file import load_onnx_info
 from fer_core.workspace import Workspace, validate_name
 
 OnStep = Callable[[str], None]
+_STAGING_PREFIX: Final[str] = ".incoming-"
+_STALE_S: Final[float] = 24 * 3600.0
 UNCHECKED: Final[Parity] = Parity(
     **{item.name: cast(type, item.type)() for item in dataclasses.fields(Parity)}
 )
@@ -109,15 +112,31 @@ def require_free_name(name: str, workspace: Workspace) -> None:
             raise CheckpointError(f"there is {what} called {name!r} already; choose another name")
 
 
-@contextmanager
+@contextlib.contextmanager
 def _staging_folder(workspace: Workspace) -> Iterator[Path]:
     """A folder beside the final place, so that files move there in one step; gone at the end."""
-    workspace.models.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".incoming-", dir=workspace.models))
+    try:
+        workspace.models.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(workspace.models)
+        folder = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=workspace.models))
+    except OSError as cause:
+        raise CheckpointError(f"{workspace.models} can't be written: {cause.strerror or cause}") from cause
     try:
         yield folder
+    except OSError as cause:
+        raise CheckpointError(
+            f"the model can't be kept in {workspace.models}: {cause.strerror or cause}; make room there"
+        ) from cause
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Clear away what an import left that was killed long ago."""
+    for folder in parent.glob(f"{_STAGING_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):  # another import has ended and taken its own away
+            if time.time() - folder.stat().st_mtime > _STALE_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _choose_name(name: str, info: CheckpointInfo, workspace: Workspace) -> str:

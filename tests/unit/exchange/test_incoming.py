@@ -237,3 +237,24 @@ def test_what_is_kept_was_written_anew(model_folder, workspace, edit_info):
     kept = json.loads((done.entry.folder / INFO_FILE).read_text())
     assert kept["origin"]["run"] == "theirs" and kept["origin"]["imported"].endswith("+00:00")
     assert stat.S_IMODE(_weights(done.entry.folder).stat().st_mode) & 0o111 == 0
+
+
+def test_a_full_disk_leaves_nothing(model_folder, workspace, monkeypatch):
+    def fail(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fer_core.exchange.incoming.save_checkpoint_info", fail)
+    _refuse(workspace, [model_folder], "No space left on device; make room")
+
+
+def test_what_a_killed_import_left_is_cleared_away_after_a_day(model_folder, workspace):
+    import os
+    import time
+
+    old, new = (workspace.models / f".incoming-{name}" for name in ("old", "new"))
+    for folder, age_s in ((old, 90_000), (new, 60)):
+        folder.mkdir(parents=True)
+        (folder / "half").write_text("x")
+        os.utime(folder, (time.time() - age_s,) * 2)
+    import_model([model_folder], workspace, name="friend")
+    assert sorted(path.name for path in workspace.models.iterdir()) == [".incoming-new", "friend"]
