@@ -34,6 +34,12 @@ class PageSpec:
         return st.Page(PAGES_FOLDER / self.file, title=self.title, icon=self.icon, help=self.summary)
 
 
+EXPLORE_DATA: Final[PageSpec] = PageSpec(
+    "explore_data.py",
+    "Explore data",
+    ":material/grid_view:",
+    "See what a data set is made of, find its flaws, and bring in your own.",
+)
 TRAIN: Final[PageSpec] = PageSpec(
     "train.py",
     "Train",
@@ -76,6 +82,7 @@ def build_pages(home: Callable[[], None]) -> list[Page]:
     """Every page, in the order of the navigation; `home` renders the first."""
     return [
         st.Page(home, title="Home", icon=":material/home:", url_path="home", default=True),
+        EXPLORE_DATA.build(),
         TRAIN.build(),
         TUNE.build(),
         COMPARE_RUNS.build(),

@@ -10,6 +10,7 @@ from torch import nn
 
 from fer_core.checkpoint import InputSpec
 from fer_core.data.batches import iterate_batches, load_batch, normalise
+from fer_core.models import FerModel
 from fer_core.types import Float32Array, UInt8Array
 
 
@@ -50,6 +51,29 @@ def compute_logits(
         if on_progress is not None:
             on_progress(sum(map(len, parts)), len(indices))
     return np.concatenate(parts)
+
+
+@torch.inference_mode()
+def compute_embeddings(
+    model: FerModel,
+    images: UInt8Array,
+    indices: npt.NDArray[np.int64],
+    spec: InputSpec,
+    *,
+    device: torch.device,
+    batch_size: int = 256,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[Float32Array, Float32Array]:
+    """Embeddings, M x E, and logits, M x K, of the images at `indices`; puts the model into eval mode."""
+    model.eval()
+    embeddings, logits = [], []
+    for done, batch_indices in enumerate(iterate_batches(indices, batch_size), 1):
+        outputs = model.forward_outputs(normalise(load_batch(images, batch_indices, spec, device), spec))
+        embeddings.append(outputs.embedding.float().cpu().numpy())
+        logits.append(outputs.logits.float().cpu().numpy())
+        if on_progress is not None:
+            on_progress(min(done * batch_size, len(indices)), len(indices))
+    return np.concatenate(embeddings), np.concatenate(logits)
 
 
 def compute_probabilities(logits: Float32Array, temperature: float = 1.0) -> npt.NDArray[np.float64]:
