@@ -50,7 +50,7 @@ _DAMAGE: Final = (
 
 
 def load_image(
-    source: Path | bytes, *, color: Literal["rgb", "gray"] = "rgb", enough_px: int | None = None
+    source: Path | bytes, *, color: Literal["rgb", "gray"] = "rgb", target_px: int | None = None
 ) -> UInt8Array:
     """Decode a picture, turned the way its camera was held (EXIF).
 
@@ -60,8 +60,9 @@ def load_image(
     Args:
         source: a path, or the bytes of an encoded picture.
         color: `gray` decodes a JPEG's luma (Rec. 601) alone, which is faster than converting afterwards.
-        enough_px: a JPEG may be decoded to 1/2, 1/4 or 1/8 while both its sides keep this many pixels:
-            faster when it will be made small anyway.
+        target_px: the picture will be made this small (the longer side of the result). A JPEG is then decoded
+            to 1/2, 1/4 or 1/8, which is faster: to no less than twice this, so that what is left to shrink
+            averages over pixels as from the full size, or to exactly this.
 
     Returns:
         H x W x 3 RGB uint8, or H x W grey; contiguous and writable.
@@ -76,8 +77,8 @@ def load_image(
         with Image.open(stream, formats=FORMATS) as image:
             _check_size(image, name)
             if image.format == "JPEG":
-                size = image.size if enough_px is None else (enough_px, enough_px)
-                image.draft("L" if color == "gray" and image.mode == "RGB" else image.mode, size)
+                mode = "L" if color == "gray" and image.mode == "RGB" else image.mode
+                image.draft(mode, _choose_size(image.size, target_px))
             ImageOps.exif_transpose(image, in_place=True)
             return _to_grey(image, name) if color == "gray" else _to_rgb(image, name)
     except UnidentifiedImageError as cause:
@@ -121,6 +122,15 @@ def _check_size(image: Image.Image, name: str) -> None:
         raise MediaError(f"{name} is too large: {width:,} x {height:,} px. {_LIMIT}")
     if min(width, height) < MIN_SIDE_PX:
         raise MediaError(f"{name} is {width} x {height} px; expected at least {MIN_SIDE_PX} px a side")
+
+
+def _choose_size(size: tuple[int, int], target_px: int | None) -> tuple[int, int]:
+    """What a JPEG is decoded to at least."""
+    if target_px is None:
+        return size
+    is_exact = any(size == (scale * target_px, scale * target_px) for scale in (2, 4, 8))
+    side = target_px if is_exact else 2 * target_px
+    return side, side
 
 
 def _to_rgb(image: Image.Image, name: str) -> UInt8Array:

@@ -158,18 +158,30 @@ def _jpeg(mode="RGB", size=(400, 320), **options):
 
 
 @pytest.mark.parametrize(
-    ("enough", "shape"),
-    [(None, (320, 400)), (200, (320, 400)), (160, (160, 200)), (96, (160, 200)), (1, (40, 50))],
+    ("target", "shape"),
+    [
+        (None, (320, 400)),
+        (161, (320, 400)),
+        (160, (320, 400)),
+        (80, (160, 200)),
+        (48, (160, 200)),
+        (1, (40, 50)),
+    ],
 )
-def test_a_jpeg_is_never_decoded_to_less_than_enough(enough, shape):
-    assert load_image(_jpeg(), enough_px=enough).shape == (*shape, 3)
-    assert load_image(_jpeg(), enough_px=enough, color="gray").shape == shape
+def test_a_jpeg_is_never_decoded_to_less_than_twice_its_target(target, shape):
+    assert load_image(_jpeg(), target_px=target).shape == (*shape, 3)
+    assert load_image(_jpeg(), target_px=target, color="gray").shape == shape
+
+
+@pytest.mark.parametrize(("target", "side"), [(224, 224), (112, 112), (56, 56), (100, 224)])
+def test_a_jpeg_that_halves_to_its_target_is_decoded_to_it(target, side):
+    assert load_image(_jpeg(size=(224, 224)), target_px=target).shape == (side, side, 3)
 
 
 def test_only_jpeg_is_reduced():
     buffer = io.BytesIO()
     Image.fromarray(np.zeros((320, 400, 3), np.uint8)).save(buffer, "PNG")
-    assert load_image(buffer.getvalue(), enough_px=48).shape == (320, 400, 3)
+    assert load_image(buffer.getvalue(), target_px=48).shape == (320, 400, 3)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
@@ -190,10 +202,10 @@ def test_grey_on_transparent_ground_is_white():
 def test_a_reduced_picture_is_turned_too():
     turned = Image.Exif()
     turned[0x0112] = 6
-    assert load_image(_jpeg(exif=turned), enough_px=160).shape == (200, 160, 3)
+    assert load_image(_jpeg(exif=turned), target_px=80).shape == (200, 160, 3)
 
 
 def test_a_cut_jpeg_is_refused_when_reduced():
     data = _jpeg()
     with pytest.raises(MediaError, match="damaged or cut short"):
-        load_image(data[: len(data) // 2], enough_px=48, color="gray")
+        load_image(data[: len(data) // 2], target_px=48, color="gray")

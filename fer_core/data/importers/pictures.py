@@ -287,8 +287,7 @@ def _prepare(data: bytes, item: Item, options: PictureOptions) -> UInt8Array:
     import cv2
 
     if options.crop is None:
-        # Twice the size that is wanted: what is left to shrink averages over pixels, as from the full size.
-        image = load_image(data, color=options.color, enough_px=2 * max(options.height, options.width))
+        image = load_image(data, color=options.color, target_px=max(options.height, options.width))
     else:
         cropped = options.crop(load_image(data), item.box)
         if cropped is None:
