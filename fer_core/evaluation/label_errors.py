@@ -7,7 +7,7 @@ image from folds in which that image, and its exact copies, did not occur.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,6 @@ from fer_core.data.suspects import Suspect, note_suspects
 from fer_core.data.targets import compute_targets
 from fer_core.errors import ConfigError, DataError
 from fer_core.workspace import Workspace
-
-if TYPE_CHECKING:
-    from fer_core.models.base import FerModel
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
@@ -252,6 +249,7 @@ def _ask_model(
 def _cross_validate(
     entry: CheckpointEntry, dataset: Dataset, material: _Material, seed: int, device: str, report: Progress
 ) -> tuple[list[str], Float64Array]:
+    from fer_core.evaluation.scoring import compute_embeddings
     from fer_core.models import load_checkpoint, resolve_device
 
     model, info = load_checkpoint(entry.folder)
@@ -259,8 +257,13 @@ def _cross_validate(
     count = len(material.rows)
     per_fold = max(1, round(_FOLD_COST * count))
     total = count + NUM_FOLDS * per_fold
-    embeddings = _embed(
-        model.to(target), info, dataset, material.rows, lambda done, _: report(done, total), device=device
+    embeddings, _ = compute_embeddings(
+        model.to(target),
+        dataset.images,
+        material.rows,
+        info.input,
+        device=target,
+        on_progress=lambda done, _: report(done, total),
     )
     classes = [name for name in dataset.info.classes if name in set(material.names)]
     labels = np.array([classes.index(name) for name in material.names], np.int64)
@@ -272,33 +275,6 @@ def _cross_validate(
         on_progress=lambda done, _: report(count + done * per_fold, total),
     )
     return classes, chances
-
-
-def _embed(
-    model: "FerModel",
-    info: CheckpointInfo,
-    dataset: Dataset,
-    rows: Int64Array,
-    report: Progress,
-    *,
-    device: str,
-) -> npt.NDArray[np.float32]:
-    from torch import Tensor, nn
-
-    from fer_core.evaluation.scoring import compute_logits
-    from fer_core.models import resolve_device
-
-    class Embedder(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.model.forward_embedding(x)
-
-    return compute_logits(
-        Embedder(), dataset.images, rows, info.input, device=resolve_device(device), on_progress=report
-    )
 
 
 def _group_copies(dataset: Dataset, rows: Int64Array) -> Int64Array:
