@@ -100,6 +100,7 @@ def build_figure(sheet: "Sheet", rows: Sequence[int], hover: Sequence[str]) -> "
             "fixedrange": True,
             "scaleanchor": "x",
             "constrain": "domain",
+            "constraintoward": "top",
         },
         dragmode=False,
         plot_bgcolor="rgba(0,0,0,0)",

@@ -61,27 +61,26 @@ def _render_with(audited: Audited, entries: dict[str, CheckpointEntry], workspac
     rows = choose_rows(candidates, count)
     laid_out = load_map(locate_map(entries[key], audited.dataset, rows, method, workspace))
     if laid_out is None:
-        laid_out = _offer(audited, entries[key], rows, method, workspace)
-        if laid_out is None:
-            return
+        _offer(audited, entries[key], rows, method, workspace)
+        return
     _render_points(audited, laid_out, coloring, f"{key}_{split}_{count}_{method}_{coloring}")
 
 
 def _offer(
     audited: Audited, entry: CheckpointEntry, rows: "object", method: str, workspace: Workspace
-) -> "EmbeddingMap | None":
+) -> None:
     from fer_core.evaluation.embedding_map import build_map
 
     st.caption("This map has not been made yet. It is kept once it is, and then opens at once.")
     if not st.button("Make the map", type="primary", icon=":material/scatter_plot:", key="explore_map_make"):
-        return None
+        return
     bar = st.progress(0.0)
 
     def show(done: float, text: str) -> None:
         bar.progress(done, text)
 
     try:
-        return build_map(
+        build_map(
             entry,
             audited.dataset,
             rows,  # type: ignore[arg-type]
@@ -91,6 +90,7 @@ def _offer(
         )
     finally:
         bar.empty()
+    st.rerun(scope="fragment")
 
 
 def _render_points(audited: Audited, laid_out: "EmbeddingMap", coloring: str, key: str) -> None:
@@ -165,8 +165,8 @@ def build_map_figure(audited: Audited, laid_out: "EmbeddingMap", coloring: str) 
     figure.update_layout(
         height=520,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        xaxis={"showticklabels": False, "zeroline": False},
-        yaxis={"showticklabels": False, "zeroline": False, "scaleanchor": "x"},
+        xaxis={"showticklabels": False, "zeroline": False, "showgrid": False},
+        yaxis={"showticklabels": False, "zeroline": False, "showgrid": False, "scaleanchor": "x"},
         legend={"orientation": "h", "y": -0.02},
         dragmode="pan",
     )
