@@ -20,6 +20,7 @@ from fer_core.workspace import Workspace
 
 _FACES_SHOWN: Final[int] = 12
 _FACE_PX: Final[int] = 84
+_SMALL_FACE_PX: Final[int] = 72
 _OUTCOMES: Final[tuple[str, ...]] = ("all", "wrong", "right")
 _PAIRED: Final[tuple[str, ...]] = ("only first right", "only second right", "both wrong")
 
@@ -94,7 +95,8 @@ def _render_selection(
     selection: Selection, first: StoredEvaluation, second: StoredEvaluation | None, workspace: Workspace
 ) -> None:
     positions = selection.find(first.predictions, second.predictions if second else None)
-    st.markdown(f"**{len(positions):,} faces** of {escape_markdown(first.key)}: {selection.describe()}")
+    words = selection.describe(first.key, second.key if second else "")
+    st.markdown(f"**{len(positions):,} faces** of {escape_markdown(f'{first.key}: {words}')}")
     if len(positions) == 0:
         st.caption("No face matches; choose another cell or widen the choice.")
         return
@@ -116,7 +118,7 @@ def _render_selection(
             icon=":material/flag:",
             help="Notes these faces as ones whose label may be wrong.",
         ):
-            source = f"{first.key}: {selection.describe()}"
+            source = f"{first.key}: {words}"
             rows = chosen["row"].tolist()
             count = add_suspects(workspace, subject.dataset, subject.data_fingerprint, rows, source)
             st.toast(f"{count:,} suspects of {subject.dataset} now wait on the data page.")
@@ -159,7 +161,10 @@ def _render_faces(
                 dataset.images[row],
                 *(blend(dataset.images[row], maps[key][0][index]) for key in maps),
             ]
-            st.image(pictures, width=_FACE_PX, alt=[f"face of row {row}", *(f"map of {key}" for key in maps)])
+            width = (
+                _FACE_PX if len(pictures) == 1 else _SMALL_FACE_PX
+            )  # so that three stand beside each other
+            st.image(pictures, width=width, alt=[f"face of row {row}", *(f"map of {key}" for key in maps)])
             st.caption(_describe(dataset, row, place, shown))
     if maps:
         order = ", then ".join(f"{escape_markdown(key)} ({method})" for key, (_, method) in maps.items())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fer_core.types import Float32Array, UInt8Array
 
 _TIMEOUT_S: Final[float] = 180.0
+_MIN_SIDE_PX: Final[int] = 96
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -59,12 +60,18 @@ def load_maps(
 
 
 def blend(image: "UInt8Array", heat: "Float32Array") -> "UInt8Array":
-    """A face with its map in orange over it: H x W x 3 uint8 of the map's size."""
+    """A face with its map in orange over it: H x W x 3 uint8, the face's proportions, at least 96 px wide.
+
+    Args:
+        image: H x W or H x W x 3.
+        heat: of any size and proportions, 0 to 1: a network may see faces stretched.
+    """
     import numpy as np
     from PIL import Image
 
-    size = (heat.shape[1], heat.shape[0])
+    scale = -(-_MIN_SIDE_PX // image.shape[1])
+    size = (image.shape[1] * scale, image.shape[0] * scale)
     face = np.asarray(Image.fromarray(image).convert("RGB").resize(size), dtype=np.float32)
-    share = 0.65 * heat[..., None]
+    share = 0.65 * np.asarray(Image.fromarray(heat).resize(size), dtype=np.float32)[..., None]
     blended = face * (1 - share) + np.array([255, 110, 0], np.float32) * share
-    return blended.astype(np.uint8)
+    return blended.clip(0, 255).astype(np.uint8)

@@ -18,6 +18,8 @@ MODEL_COLORS: Final[tuple[str, ...]] = (
 )  # fmt: skip
 """Okabe and Ito's palette: told apart by colour-blind people too."""
 _MARGIN: Final[dict[str, int]] = {"l": 0, "r": 8, "t": 36, "b": 0}
+_ERROR_COLOR: Final[str] = "#858585"
+"""Of error bars: seen on white, on black and on every colour of the palette."""
 _LEGEND: Final[dict[str, Any]] = {"orientation": "h", "y": -0.25, "x": 0}
 
 
@@ -103,16 +105,16 @@ def build_differences(results: Sequence[PairedResult]) -> "go.Figure":
             text=[f"{100 * item.value:+.2f}" for item in items],
             textposition="top center",
             marker={"color": color, "size": 10},
-            error_x=_error_bars(items, scale=100) | {"thickness": 2, "width": 5},
+            error_x=_error_bars(items, scale=100) | {"thickness": 2, "width": 5, "color": color},
             customdata=[format_p(item.adjusted_p) for item in group],
             hovertemplate="%{x:+.2f} points, p %{customdata}<extra>%{y}</extra>",
         )
     figure.add_vline(0, line={"color": "#999", "dash": "dot", "width": 1})
     figure.update_layout(
         title={"text": f"Accuracy against {results[0].baseline}", "font": {"size": 14}},
-        height=130 + 40 * len(results),
-        margin=_MARGIN,
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        height=170 + 40 * len(results),
+        margin={**_MARGIN, "b": 90},
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         xaxis={"title": {"text": "points of accuracy, with the 95 % interval"}, "fixedrange": True},
         yaxis={
             "type": "category",
@@ -132,6 +134,7 @@ def _error_bars(figures: Sequence[Figure], *, scale: float = 1.0) -> dict[str, A
         "arrayminus": [scale * (item.value - item.low) for item in figures],
         "thickness": 1,
         "width": 3,
+        "color": _ERROR_COLOR,
     }
 
 
@@ -230,7 +233,7 @@ def build_cost_scatter(reports: Mapping[str, Report], cost: str = "latency_ms") 
         title={"text": f"Accuracy against {titles[cost]}", "font": {"size": 14}},
         height=380,
         margin=_MARGIN,
-        legend=_LEGEND,
+        legend={**_LEGEND, "y": -0.35},
         xaxis={"title": {"text": titles[cost]}, "type": "log"},
         yaxis={"title": {"text": "accuracy"}, "tickformat": ".0%"},
     )

@@ -120,7 +120,7 @@ def evaluate_checkpoint(
             temperature=info.temperature,
             tta=tta,
             latency_ms=latency_ms,
-            latency_device=f"{target_device.type}, {torch.get_num_threads()} threads" if latency_ms else "",
+            latency_device=_describe_device(target_device) if latency_ms else "",
         ),
         scores=compute_scores(labels, probabilities, info.classes),
         data=Predictions(
@@ -146,6 +146,13 @@ def _describe_annotators(
         shares = chosen / chosen.sum(axis=1, keepdims=True)
         agreement = votes.max(axis=1) / votes.sum(axis=1)
     return shares, agreement
+
+
+def _describe_device(device: torch.device) -> str:
+    if device.type != "cpu":
+        return device.type
+    count = torch.get_num_threads()
+    return f"cpu, {count} thread{'' if count == 1 else 's'}"
 
 
 @torch.inference_mode()

@@ -1,6 +1,5 @@
 """Images that someone suspects of a wrong label, handed from the comparison to the data page."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,11 +57,20 @@ class Selection:
             raise DataError(f"unknown outcome {self.outcome!r}; expected all, wrong, right, {list(outcomes)}")
         return outcomes[self.outcome]
 
-    def describe(self) -> str:
-        """In words, for a table's caption or a suspect's origin."""
-        facts = dataclasses.asdict(self)
-        low, high = facts.pop("confidence")
-        words = [f"{name} {value}" for name, value in facts.items() if value and value != "all"]
+    def describe(self, first: str = "first", second: str = "second") -> str:
+        """In words, for a table's caption or a suspect's origin; `first` and `second` name the models."""
+        outcome = {
+            "all": "",
+            "wrong": f"{first} is wrong",
+            "right": f"{first} is right",
+            "only first right": f"only {first} is right",
+            "only second right": f"only {second} is right",
+            "both wrong": f"{first} and {second} are wrong",
+        }.get(self.outcome, self.outcome)
+        facts = {"truth": self.truth, "prediction": self.prediction}
+        words = [f"{name} {value}" for name, value in facts.items() if value]
+        words += [outcome] if outcome else []
+        low, high = self.confidence
         if (low, high) != (0.0, 1.0):
             words.append(f"confidence {low:.2f} to {high:.2f}")
         return ", ".join(words) or "all images"

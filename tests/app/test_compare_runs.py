@@ -142,6 +142,27 @@ def test_a_model_of_other_data_is_offered_for_evaluation_beside_the_others(two_m
     assert page.selectbox(key="compare_dataset").options == ["faces", "others"]
 
 
+def test_the_same_model_with_its_classes_in_another_order_is_the_same_model(two_models):
+    import torch
+
+    from fer_core.models import load_checkpoint, save_checkpoint
+
+    network, info = load_checkpoint(two_models.run("first") / "best")
+    order = [3, 1, 0, 2, 7, 6, 5, 4]
+    with torch.no_grad():
+        for parameter in network.classifier.parameters():
+            parameter.copy_(parameter[order].clone())
+    turned = dataclasses.replace(info, name="turned", classes=tuple(info.classes[place] for place in order))
+    folder = two_models.run("turned") / "best"
+    save_checkpoint(folder, network, turned)
+    data = load_dataset(two_models.dataset("faces"))
+    save_evaluation(evaluate_checkpoint(folder, data, "valid"), folder.parent, num_resamples=20)
+    page = _compare("first", "turned")
+    assert not page.exception
+    assert not page.warning
+    assert "exactly the same" in page.info[0].value
+
+
 def test_what_is_missing_is_evaluated_from_the_page_and_failures_are_told(two_models, save_model, tmp_path):
     save_small_model(two_models, "broken")
     broken = two_models.run("broken") / "best"
