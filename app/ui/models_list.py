@@ -50,7 +50,10 @@ def render_list(workspace: Workspace) -> None:
     show_message()
     models, damaged = list_models(workspace)
     for key, reason in damaged.items():
-        st.warning(f"**{escape_markdown(key)}** — {escape_markdown(reason)}", icon=":material/broken_image:")
+        st.warning(
+            f"**{escape_markdown(key)}** — {escape_markdown(reason)}. Replace it, or remove its folder.",
+            icon=":material/broken_image:",
+        )
     if not models:
         empty_state(
             "No model on this machine yet",
@@ -152,7 +155,8 @@ def _render_card(facts: ModelFacts) -> None:
 def _render_scatter(models: Sequence[ModelFacts]) -> None:
     """Accuracy against size, of those that were scored on the same images by the same rule."""
     groups: dict[tuple[str, int], list[ModelFacts]] = {}
-    for facts in models:
+    # Copies of the same weights would lie on each other.
+    for facts in {facts.entry.info.weights_sha256: facts for facts in reversed(models)}.values():
         if "accuracy" in facts.figures and facts.n:
             groups.setdefault((facts.protocol, facts.n), []).append(facts)
     best = max(groups.values(), key=len, default=[])

@@ -56,6 +56,8 @@ def describe_protocol(facts: ModelFacts) -> str:
     parts += [f"n = {facts.n:,}"] if facts.n else []
     if facts.kind is ModelKind.IMPORTED and facts.source == "model.json":
         parts.append("as its maker states")
+    if not facts.has_weights:
+        parts.append("of the weights that the ONNX file was made from")
     return ", ".join(parts) or "protocol not stated"
 
 

@@ -89,6 +89,14 @@ def test_a_model_shows_its_facts_and_what_can_be_done(models):
     assert not page.exception and not page.error
 
 
+def test_figures_of_an_onnx_file_are_said_to_be_those_of_its_weights(models):
+    next(models.model("friend").glob("*.safetensors")).unlink()
+    page = _run("friend")
+    assert not page.exception
+    assert "of the weights that the ONNX file was made from" in _texts(page)
+    assert "is missing" in page.error[0].value, "there is no ONNX file either, so it can't be downloaded"
+
+
 def test_a_runs_model_is_deleted_with_its_run(models):
     page = _run("run-a/best")
     button = page.button(key="models-delete")
