@@ -1,6 +1,7 @@
 """`fer compare` and `fer explain` on real small models."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -64,6 +65,31 @@ def test_what_can_not_be_compared(two_models, capsys):
     assert "others" in said.out + said.err
     assert main(["compare", "first"]) == 1
     assert "two or more" in capsys.readouterr().err
+
+
+def test_several_models_are_evaluated_in_one_go_and_one_that_fails_stops_no_other(two_models, capsys):
+    capsys.readouterr()
+    models = ["first", "absent", "second"]
+    options = ["--tta", "flip", "--resamples", "20", "--save"]
+    assert main(["evaluate", *models, *options, "--json"]) == 1
+    said = capsys.readouterr()
+    reports = [json.loads(line) for line in said.out.splitlines()]
+    assert [report["tta"] for report in reports] == ["flip", "flip"]
+    events = [json.loads(line) for line in said.err.splitlines() if line.startswith("{")]
+    assert "no checkpoint 'absent'" in next(item["error"] for item in events if item["model"] == "absent")
+    n = reports[0]["n"]
+    for name in ("first", "second"):
+        steps = [item for item in events if item["model"] == name]
+        assert steps[-1] == {"model": name, "done": n, "total": n}
+        assert (two_models.run(name) / "evaluations" / "faces-valid-flip" / "report.json").is_file()
+    assert main(["compare", "first", "second", "--tta", "flip"]) == 0
+    assert "flip averaging" in capsys.readouterr().out
+    assert main(["evaluate", "absent", "second", *options]) == 1
+    said = capsys.readouterr()
+    assert "fer evaluate: absent: no checkpoint" in said.err
+    assert "flip averaging" in said.out
+    assert main(["evaluate"]) == 1
+    assert "expected a model" in capsys.readouterr().err
 
 
 def test_maps_of_faces(two_models, tmp_path):
