@@ -191,9 +191,10 @@ def _load_samples(source: Source) -> dict[str, UInt8Array]:
         first.setdefault(item.label, item.path)
     samples = {}
     with open_tree(source.path) as tree:
+        pictures = source.scan.open_pictures(tree)
         for label, path in list(first.items())[:_MAX_SAMPLES]:
             try:
-                image = load_image(tree.read(path))
+                image = load_image(pictures.read(path))
             except FerError:
                 continue
             scale = _SAMPLE_PX * 2 / max(image.shape[:2])

@@ -22,7 +22,7 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     votes: Path | None = None,
     name: str | None = None,
     replace: bool = False,
-    importer: Literal["auto", "fer2013", "folders", "csv", "list"] = "auto",
+    importer: Literal["auto", "fer2013", "folders", "csv", "list", "parquet"] = "auto",
     class_map: Annotated[UseAppendAction[tuple[str, ...]], arg(name="map", metavar="NAME=EMOTION")] = (),
     classes: tuple[str, ...] = (),
     size: tuple[int, int] = (48, 48),
@@ -33,7 +33,7 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     seed: int = 0,
     dry_run: bool = False,
 ) -> int:
-    """Import FER2013, class folders, a CSV or list with pictures, or a zip or tar of any of these.
+    """Import FER2013, class folders, a CSV or list with pictures, Parquet, or a zip or tar of any of these.
 
     Args:
         source: File or folder, `schematic-faces` for the built-in data set, `kaggle:owner/name` or

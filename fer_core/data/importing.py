@@ -18,12 +18,13 @@ from fer_core.data.importers.pictures import (
 )
 from fer_core.errors import ConfigError, DataError
 
-SourceKind = Literal["fer2013", "folders", "csv", "list"]
+SourceKind = Literal["fer2013", "folders", "csv", "list", "parquet"]
 KIND_TITLES: Final[dict[SourceKind, str]] = {
     "fer2013": "FER2013: one CSV with the pixels of every face",
     "folders": "pictures in class folders",
     "csv": "a CSV that lists pictures with their labels",
     "list": "a list file as RAF-DB's",
+    "parquet": "Parquet with the pictures inside, as on the Hugging Face hub",
 }
 
 

@@ -1,7 +1,7 @@
 """What every importer of pictures answers: which files there are, and what the source says of each."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -47,6 +47,12 @@ class Scan:
     """(file, reason) of what is left out already."""
     numbering: Mapping[str, str] | None = None
     """Meaning of the source's numeric labels, where its format defines them; empty value: leave out."""
+    reader: Callable[[FileTree], FileTree] | None = None
+    """Makes what the pictures are read from, where they are no files of the tree."""
+
+    def open_pictures(self, tree: FileTree) -> FileTree:
+        """What the items' paths are read from, given the tree that was scanned."""
+        return tree if self.reader is None else self.reader(tree)
 
     @property
     def label_counts(self) -> dict[str, int]:

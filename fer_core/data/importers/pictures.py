@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fer_core.checkpoint import ColorMode
-from fer_core.data.importers import folders, tables  # noqa: F401 - they register themselves
+from fer_core.data.importers import folders, parquet, tables  # noqa: F401 - they register themselves
 from fer_core.data.importers.base import IMPORTERS, Item, Scan
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import DatasetInfo
@@ -23,7 +23,7 @@ from fer_core.images import load_image
 from fer_core.labels import EMOTIONS, canonical_emotion
 from fer_core.types import UInt8Array
 
-ORDER: Final[tuple[str, ...]] = ("list", "csv", "folders")
+ORDER: Final[tuple[str, ...]] = ("parquet", "list", "csv", "folders")
 _MOST_THREADS: Final[int] = 4
 _PART: Final[int] = 32
 """Pictures that a thread takes at once: handing over single ones costs more than decoding them."""
@@ -143,7 +143,9 @@ def import_pictures(
         skipped = list(scan.skipped)
         counter = _Counter()
         report = on_progress or (lambda done, total: None)
-        decoded = _decode_all(tree, items, options, num_threads or count_threads(), report)
+        decoded = _decode_all(
+            scan.open_pictures(tree), items, options, num_threads or count_threads(), report
+        )
         rows = (
             (
                 image,

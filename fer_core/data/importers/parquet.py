@@ -1,0 +1,175 @@
+"""Parquet with the pictures inside, as most data sets of the Hugging Face hub are kept.
+
+One row a picture: a column of encoded pictures (`{bytes, path}`, or plain bytes) and one of labels. Names of
+numeric labels stand in the file's own metadata.
+"""
+
+import json
+from functools import partial
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from fer_core.data.importers.base import IMPORTERS, Item, Scan, split_of
+from fer_core.data.tree import FileTree
+from fer_core.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_IMAGES: Final = ("image", "img", "picture", "photo", "jpg", "png")
+_LABELS: Final = ("label", "labels", "emotion", "expression", "class")
+_SPLITS: Final = ("split", "usage", "set", "subset")
+_GROUPS: Final = ("subject", "subject_id", "person", "identity", "group")
+_MAX_GROUP_BYTES: Final[int] = 2 * 1024**3
+"""Of one row group's pictures, unpacked; they are read a group at a time."""
+
+
+class ParquetPictures:
+    """The pictures inside the Parquet files of a tree, by `<file>#<row>`; a row group is read at a time."""
+
+    def __init__(self, tree: FileTree) -> None:
+        """Read from `tree`."""
+        self.name, self._tree = tree.name, tree
+        # What was read last, since pictures are asked for in order.
+        self._file_name = ""
+        self._file: pq.ParquetFile | None = None
+        self._start = 0
+        self._pictures: list[Any] = []
+
+    def names(self) -> list[str]:
+        """Not asked for: the scan lists them."""
+        return []
+
+    def read(self, name: str) -> bytes:
+        """Content of one picture.
+
+        Raises:
+            DataError: the row holds none, or the file is damaged.
+        """
+        file_name, _, row = name.rpartition("#")
+        place = self._locate(file_name, int(row))
+        value = self._pictures[place]
+        data = value.get("bytes") if isinstance(value, dict) else value
+        if not data:
+            raise DataError(f"{name} holds no picture")
+        return bytes(data)
+
+    def _locate(self, file_name: str, row: int) -> int:
+        """Load the row group that holds a row, if it is not the last one, and return the place in it."""
+        if file_name != self._file_name:
+            self._file_name, self._file, self._pictures = file_name, _open(self._tree, file_name), []
+        if not self._start <= row < self._start + len(self._pictures):
+            assert self._file is not None
+            self._load_group(self._file, row)
+        return row - self._start
+
+    def _load_group(self, file: "pq.ParquetFile", row: int) -> None:
+        column = _find_column(file.schema_arrow, _IMAGES)
+        start = 0
+        for index in range(file.num_row_groups):
+            group = file.metadata.row_group(index)
+            if row < start + group.num_rows:
+                if group.total_byte_size > _MAX_GROUP_BYTES:
+                    raise DataError(
+                        f"{self._file_name} holds {group.total_byte_size:,} bytes in one row group: refused"
+                    )
+                table = _guard(self._file_name, partial(file.read_row_group, index, columns=[column]))
+                self._start, self._pictures = start, table.column(0).to_pylist()
+                return
+            start += group.num_rows
+        raise DataError(f"{self._file_name} has no row {row}")
+
+
+@IMPORTERS.register("parquet")
+def scan_parquet(tree: FileTree) -> Scan | None:
+    """Read the labels of every Parquet file that holds pictures."""
+    items: list[Item] = []
+    skipped: list[tuple[str, str]] = []
+    for name in tree.names():
+        if not name.lower().endswith(".parquet"):
+            continue
+        file = _open(tree, name)
+        image, label = (_find_column(file.schema_arrow, names) for names in (_IMAGES, _LABELS))
+        if image is None or label is None:
+            skipped.append((name, "has no columns of pictures and labels"))
+            continue
+        _add_rows(items, skipped, file, name, label)
+    if not items:
+        return None
+    return Scan("parquet", tuple(items), tuple(skipped), reader=ParquetPictures)
+
+
+def _add_rows(
+    items: list[Item], skipped: list[tuple[str, str]], file: "pq.ParquetFile", name: str, label: str
+) -> None:
+    schema = file.schema_arrow
+    wanted = {"label": label}
+    wanted |= {
+        key: found
+        for key, names in (("split", _SPLITS), ("group", _GROUPS))
+        if (found := _find_column(schema, names))
+    }
+    table = _guard(name, lambda: file.read(columns=list(wanted.values())))
+    columns = {key: table.column(column).to_pylist() for key, column in wanted.items()}
+    class_names, usual = _read_class_names(schema, label), _guess_split(name)
+    for row, value in enumerate(columns["label"]):
+        path = f"{name}#{row}"
+        if value is None:
+            skipped.append((path, "has no label"))
+            continue
+        items.append(
+            Item(
+                path=path,
+                label=_name_label(value, class_names, path),
+                split=split_of(str(columns["split"][row])) if "split" in columns else usual,
+                group=str(columns["group"][row] or "") if "group" in columns else "",
+            )
+        )
+
+
+def _name_label(value: Any, class_names: list[str], path: str) -> str:
+    if not class_names or not isinstance(value, int):
+        return str(value)
+    if not 0 <= value < len(class_names):
+        raise DataError(f"{path} has label {value}; the file names classes 0 to {len(class_names) - 1}")
+    return class_names[value]
+
+
+def _read_class_names(schema: "pa.Schema", label: str) -> list[str]:
+    """Names of numeric labels, as the `datasets` library writes them; empty if there are none."""
+    try:
+        facts = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        names = facts["info"]["features"][label]["names"]
+        return [str(name) for name in names]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _guess_split(name: str) -> str:
+    """From `data/train-00000-of-00002.parquet`, `validation/0000.parquet` and the like."""
+    parts = [*PurePosixPath(name).parts[:-1], PurePosixPath(name).stem.split("-")[0]]
+    return next((split for part in reversed(parts) if (split := split_of(part))), "")
+
+
+def _find_column(schema: "pa.Schema", names: tuple[str, ...]) -> str | None:
+    by_name = {str(name).lower(): str(name) for name in schema.names}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _open(tree: FileTree, name: str) -> "pq.ParquetFile":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data = tree.read(name)
+    return _guard(name, lambda: pq.ParquetFile(pa.BufferReader(data)))
+
+
+def _guard(name: str, read: Any) -> Any:
+    """Turn what pyarrow raises on damaged content into a message."""
+    import pyarrow as pa
+
+    try:
+        return read()
+    except (pa.ArrowException, OSError, ValueError) as cause:
+        raise DataError(f"{name} can't be read as Parquet: {str(cause)[:200]}") from cause

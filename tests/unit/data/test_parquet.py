@@ -1,0 +1,100 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fer_core.data.importers.pictures import PictureOptions, import_pictures, resolve_mapping, scan_source
+from fer_core.data.importing import inspect_source
+from fer_core.data.store import load_dataset
+from fer_core.errors import DataError
+from fer_core.images import load_image
+from tests.unit.data.pictures import encode, write_tree, write_zip
+
+NAMES = ["angry", "happy", "blorp"]
+
+
+def parquet(labels, *, seed=0, names=NAMES, pictures=None, image="image", rows_a_group=4, **columns):
+    """Bytes of a Parquet file as the `datasets` library writes it."""
+    pictures = [encode(seed + row) for row in range(len(labels))] if pictures is None else pictures
+    table = pa.table(
+        {image: [{"bytes": data, "path": None} for data in pictures], "label": labels, **columns}
+    )
+    if names:
+        facts = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps(facts)})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, row_group_size=rows_a_group)
+    return sink.getvalue().to_pybytes()
+
+
+def files():
+    return {
+        "README.md": b"# Faces",
+        "data/train-00000-of-00002.parquet": parquet([0, 1] * 5),
+        "data/train-00001-of-00002.parquet": parquet([1, 0, 2], seed=50),
+        "data/validation-00000-of-00001.parquet": parquet([1, 0], seed=90),
+    }
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_pictures_splits_and_names_come_from_the_files(tmp_path, packed):
+    source = write_zip(tmp_path / "a.zip", files()) if packed else write_tree(tmp_path / "a", files())
+    assert inspect_source(source).kind == "parquet"
+    options = PictureOptions(width=40, height=30, color="rgb", class_map={"blorp": ""})
+    report = import_pictures(source, tmp_path / "sets" / "a", options)
+    assert report.info.classes == ("happiness", "anger")
+    assert report.info.split_counts == {"train": 12, "valid": 2}
+    data = load_dataset(tmp_path / "sets" / "a")
+    last = data.samples["source"] == f"{source.name}:data/train-00000-of-00002.parquet#9"
+    assert (data.images[int(np.flatnonzero(last)[0])] == load_image(encode(9))).all()
+    assert data.samples["label"][int(np.flatnonzero(last)[0])] == "happiness"
+
+
+def test_unknown_names_are_asked_about(tmp_path):
+    scan = scan_source(write_tree(tmp_path / "a", files()))
+    assert scan.label_counts == {"angry": 7, "blorp": 1, "happy": 7}
+    with pytest.raises(DataError, match="unknown class names 'blorp'"):
+        resolve_mapping(scan)
+
+
+def test_text_labels_people_and_splits_of_columns(tmp_path):
+    content = parquet(
+        ["Happy", "sad", "Happy", "sad"],
+        names=None,
+        split=["train", "test", "dev", "train"],
+        subject=["p", "q", "p", "q"],
+    )
+    source = write_tree(tmp_path / "a", {"faces.parquet": content})
+    scan = scan_source(source)
+    assert [(item.label, item.split, item.group) for item in scan.items] == [
+        ("Happy", "train", "p"),
+        ("sad", "test", "q"),
+        ("Happy", "valid", "p"),
+        ("sad", "train", "q"),
+    ]
+
+
+def test_rows_without_picture_or_label_are_skipped_and_listed(tmp_path):
+    pictures = [encode(0), None, b"no picture", encode(3), encode(4)]
+    source = write_tree(tmp_path / "a", {"train.parquet": parquet([0, 1, 1, None, 1], pictures=pictures)})
+    report = import_pictures(source, tmp_path / "sets" / "a", PictureOptions())
+    assert report.info.num_images == 2
+    assert {name for name, _ in report.skipped} == {f"train.parquet#{row}" for row in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"PAR1 and nothing else", "can't be read as Parquet"),
+        (parquet([0, 1])[:-30], "can't be read as Parquet"),
+        (parquet([0, 7]), "label 7; the file names classes 0 to 2"),
+        (parquet([0, 1], image="pixels_of_it"), "no pictures in class folders"),
+    ],
+)
+def test_bad_files_leave_nothing(tmp_path, content, match):
+    source = write_tree(tmp_path / "a", {"train.parquet": content})
+    with pytest.raises(DataError, match=match):
+        import_pictures(source, tmp_path / "sets" / "a", PictureOptions())
+    assert not (tmp_path / "sets" / "a").exists()
