@@ -1,5 +1,6 @@
 """Whether a stranger's model is what it says: its description, its weights, and that both fit together."""
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from fer_core.errors import CheckpointError, ConfigError
 from fer_core.io import read_json, sha256_file
 from fer_core.workspace import validate_name
 
+_MAX_INFO_BYTES: Final[int] = 256 * 1024
 _MAX_CLASSES: Final[int] = 1000
 _MAX_WORDS: Final[int] = 200
 """Characters of a short text: a class, a name, a protocol."""
@@ -58,6 +60,9 @@ def check_info(info: CheckpointInfo, *, raw_classes: list[Any] | None = None) ->
     Raises:
         CheckpointError: a text that is too long or not printable, a figure that is none, a path in a name.
     """
+    num_bytes = len(json.dumps(info.to_dict(), default=str))
+    if num_bytes > _MAX_INFO_BYTES:
+        raise CheckpointError(f"the model's description has {num_bytes:,} bytes; expected a few thousand")
     classes = info.classes if raw_classes is None else raw_classes
     if len(classes) > _MAX_CLASSES:
         raise CheckpointError(f"the model has {len(classes):,} classes; at most {_MAX_CLASSES:,} are taken")

@@ -135,7 +135,7 @@ def build_facts(
         "entry": entry,
         "kind": get_kind(entry.folder, workspace),
         "num_bytes": _measure_size(entry),
-        "licence": str(info.data.get("licence") or licences.get(str(info.data.get("fingerprint"))) or ""),
+        "licence": _text(info.data.get("licence")) or licences.get(_text(info.data.get("fingerprint")), ""),
         "has_card": (entry.folder / CARD_FILE).is_file(),
     }
     if report is not None:
@@ -194,6 +194,10 @@ def _measure_size(entry: CheckpointEntry) -> int:
         return max((path.stat().st_size for path in entry.folder.glob("*.onnx")), default=0)
     except OSError:  # removed meanwhile
         return 0
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _is_number(value: object) -> bool:

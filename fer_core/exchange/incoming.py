@@ -187,8 +187,12 @@ def _prepare_onnx(
     check_onnx_prediction(graphs[0])
     extras = ["embedding"] * found.embedding + ["uint8"] * found.uint8_input
     path = staged.folder / ("-".join(["model", found.precision, *extras]) + ".onnx")
-    graphs[0].rename(path)
     data = staged.with_suffix(".onnx.data")
+    if any(item.name != f"{path.name}.data" for item in data):
+        raise CheckpointError(
+            f"beside the graph lies {data[0].name}; expected {path.name}.data, as `fer export` names it"
+        )
+    graphs[0].rename(path)
     record = ExportRecord(
         path=path,
         precision=found.precision,

@@ -14,6 +14,22 @@ from fer_core.io import atomic_path
 _EPOCH: Final[tuple[int, int, int, int, int, int]] = (1980, 1, 1, 0, 0, 0)
 """One date for all members: the same model gives the same zip, byte for byte."""
 
+_EXAMPLE: Final[str] = """```python
+import json
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession("{name}")
+model = json.loads(session.get_modelmeta().custom_metadata_map["fer_core"])["checkpoint"]
+mean, std = np.float32(model["input"]["mean"]), np.float32(model["input"]["std"])
+# faces: uint8, N x height x width x channels, cut out as below
+images = ((faces / np.float32(255) - mean) / std).transpose(0, 3, 1, 2)
+(probabilities,) = session.run(["probabilities"], {{"images": images}})
+names = [model["classes"][index] for index in probabilities.argmax(axis=1)]
+```
+"""
+"""Run by a test as it stands."""
+
 
 def get_short_name(entry: CheckpointEntry) -> str:
     """A model's name where there is no place for a slash: `<run>/best` is called after its run."""
@@ -117,7 +133,9 @@ The **Models** page of its dashboard takes the zip too.
 def _describe_onnx(onnx: list[str]) -> str:
     if not onnx:
         return "The weights are in safetensors format; the workbench's `fer_core.models` builds the network."
-    return f"`{onnx[0]}` runs with onnxruntime alone, and carries these facts in its own metadata."
+    plain = [name for name in onnx if "uint8" not in name]
+    name, example = (plain[0], _EXAMPLE.format(name=plain[0])) if plain else (onnx[0], "")
+    return f"`{name}` runs with onnxruntime alone, and carries these facts in its own metadata.\n{example}"
 
 
 def _describe_origin(info: CheckpointInfo) -> str:

@@ -91,6 +91,7 @@ def test_the_number_of_parameters_is_counted_not_believed(model_folder, workspac
         ({"data": {"name": "../../etc"}}, "data.name is unsafe"),
         ({"metrics": [{"accuracy": 87.2}]}, "a fraction from 0 to 1"),
         ({"metrics": [{"protocol": ["x"]}]}, "expected a number or a text"),
+        ({"data": {"note": ["x" * 1000] * 1000}}, "expected a few thousand"),
         ({"extra": 1}, "extra"),
     ],
 )

@@ -1,6 +1,9 @@
 """A model that is an ONNX file and nothing else: comes in, predicts, goes out, or is refused."""
 
 import shutil
+import subprocess
+import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -39,6 +42,37 @@ def test_it_comes_in_predicts_and_goes_on_as_a_zip(exported, workspace, tmp_path
     again = import_model([write_zip(done.entry, tmp_path / "friend.zip")], workspace, name="again")
     assert load_predictor("again", workspace).predict_crops(crops) == pytest.approx(expected, abs=1e-4)
     assert again.ignored == ()
+
+
+def test_weights_in_a_second_file_come_in_and_go_out(exported, workspace, tmp_path):
+    made = Workspace(exported.parent.parent)
+    record = export_checkpoint(
+        "made", made, ExportOptions(num_faces=16, external_data=True), out=tmp_path / "large"
+    )
+    data = record.path.with_name(f"{record.path.name}.data")
+    with pytest.raises(CheckpointError, match="missing"):
+        import_model([record.path], workspace, name="friend")
+    done = import_model([record.path, data], workspace, name="friend")
+    with zipfile.ZipFile(write_zip(done.entry, tmp_path / "friend.zip")) as archive:
+        assert f"friend/{data.name}" in archive.namelist()
+    data.write_bytes(data.read_bytes()[::-1])
+    with pytest.raises(CheckpointError, match="other weights"):
+        import_model([record.path, data], workspace, name="other")
+
+
+def test_the_example_in_the_readme_names_faces_as_the_workbench_does(exported, workspace, tmp_path):
+    entry = find_checkpoint(str(exported), workspace)
+    with zipfile.ZipFile(write_zip(entry, tmp_path / "out.zip")) as archive:
+        readme = archive.read("made/README.md").decode()
+        archive.extractall(tmp_path)
+    code = readme.partition("```python\n")[2].partition("```")[0]
+    crops = np.random.default_rng(1).integers(0, 256, (8, 48, 48), dtype=np.uint8)
+    np.save(tmp_path / "made" / "faces.npy", crops[..., None])
+    script = f"import numpy\nfaces = numpy.load('faces.npy')\n{code}\nprint(*names)"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path / "made")
+    expected = load_predictor(str(exported), workspace, runtime="torch").predict_crops(crops)
+    assert done.stdout.split() == [entry.info.classes[index] for index in expected.argmax(axis=1)]
 
 
 def test_beside_weights_a_strangers_onnx_is_left_out(exported, workspace):
