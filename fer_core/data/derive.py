@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fer_core.data.quality import name_classes
+from fer_core.data.quality import compute_marks, name_classes
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import VOTE_COLUMNS, VOTE_PREFIX, Dataset, DatasetInfo
 from fer_core.data.stream import write_stream
@@ -38,7 +38,8 @@ class Derivation:
     """Keep as many training images of every class as the rarest has. With votes the class is the FER+
     majority, and training images without one are left out."""
     split: SplitPlan | None = None
-    """Divide all anew; the parent keeps its own splits."""
+    """Divide all anew: classes in equal shares, exact copies (or, where they are known, people) never in two
+    splits. The parent keeps its own splits."""
     seed: int = 0
     """Of balancing."""
     reason: str = ""
@@ -125,13 +126,29 @@ def _apply(dataset: Dataset, derivation: Derivation) -> tuple[pd.DataFrame, tupl
     if left_out:
         samples = samples[~_shows_any(samples, left_out)]
     if derivation.split is not None:
-        groups = samples["group"].to_numpy(object) if "group" in samples else None
-        empty = np.full(len(samples), "", object)
         strata = shown[samples.index].to_numpy(object)
-        samples = samples.assign(split=assign_splits(strata, empty, derivation.split, groups=groups))
+        samples = samples.assign(split=_divide(dataset, samples, strata, derivation.split))
     if derivation.balance:
         samples = _balance(samples, shown[samples.index], derivation.seed)
     return samples, classes
+
+
+def _divide(
+    dataset: Dataset, samples: pd.DataFrame, strata: npt.NDArray[np.object_], plan: SplitPlan
+) -> npt.NDArray[np.object_]:
+    """Split of each sample: people stay together where they are known, else exact copies do."""
+    empty = np.full(len(samples), "", object)
+    if "group" in samples:
+        return assign_splits(strata, empty, plan, groups=samples["group"].to_numpy(object))
+    rows = samples.index.to_numpy()
+    digests = compute_marks(dataset.images).digests[rows]
+    _, firsts, copy_of = np.unique(digests, return_index=True, return_inverse=True)
+    # In the order of the rows, or the division would depend on the digests' order.
+    order = np.argsort(firsts)
+    splits = np.empty(len(firsts), object)
+    splits[order] = assign_splits(strata[firsts[order]], empty[: len(firsts)], plan)
+    divided: npt.NDArray[np.object_] = splits[copy_of]
+    return divided
 
 
 def _choose_classes(dataset: Dataset, wanted: tuple[str, ...]) -> tuple[str, ...]:

@@ -244,6 +244,25 @@ def test_balancing_by_the_majority_of_votes(tmp_path):
         derive_dataset(nothing, tmp_path / "d", Derivation(balance=True))
 
 
+def test_dividing_anew_keeps_copies_together(tmp_path, faces):
+    images = faces.images.copy()
+    for row in range(0, 60, 6):
+        images[row + 4] = images[row]  # the same label, ten pairs
+    parent = write(tmp_path / "a", images, splits=["train"] * 60)
+    for seed in range(3):
+        plan = SplitPlan(valid=0.2, test=0.2, seed=seed)
+        derive_dataset(parent, tmp_path / str(seed), Derivation(split=plan))
+        child = load_dataset(tmp_path / str(seed))
+        splits = child.samples["split"].to_numpy(object)
+        assert all(splits[row] == splits[row + 4] for row in range(0, 60, 6))
+        table = pd.crosstab(child.samples["label"], child.samples["split"])
+        assert (table[["valid", "test"]] - 6).abs().to_numpy().max() <= 3
+    again = Derivation(split=SplitPlan(valid=0.2, test=0.2, seed=0))
+    derive_dataset(parent, tmp_path / "again", again)
+    first = load_dataset(tmp_path / "0").info.fingerprint
+    assert load_dataset(tmp_path / "again").info.fingerprint == first
+
+
 def test_verify_sees_a_changed_pixel(tmp_path, faces):
     write(tmp_path / "a", faces.images)
     images = np.load(tmp_path / "a" / "images.npy")
