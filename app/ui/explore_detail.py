@@ -30,9 +30,7 @@ def render_detail(audited: Audited, row: int, workspace: Workspace) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"##### Image {row}", width="content")
-            if st.button("Close", icon=":material/close:", type="tertiary", key="explore_close"):
-                st.session_state[Key.EXPLORE_ROW] = None
-                st.rerun(scope="fragment")
+            st.button("Close", icon=":material/close:", type="tertiary", key="explore_close", on_click=_close)
         picture, votes, facts = st.columns([2, 3, 3], gap="medium")
         label = str(audited.classes[row]) or "no majority"
         with picture:
@@ -50,6 +48,10 @@ def render_detail(audited: Audited, row: int, workspace: Workspace) -> None:
                 st.caption("Votes of the annotators.")
         st.markdown("**Images that look most like it**")
         _render_similar(audited, row)
+
+
+def _close() -> None:
+    st.session_state[Key.EXPLORE_ROW] = None
 
 
 def _render_facts(audited: Audited, row: int, label: str) -> None:

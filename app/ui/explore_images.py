@@ -77,7 +77,7 @@ def _choose(audited: Audited, *, has_votes: bool) -> "tuple[ImageFilter, int]":
 
 
 def _to_first_page() -> None:
-    st.session_state[Key.EXPLORE_PAGE] = 1
+    st.session_state.pop(Key.EXPLORE_PAGE, None)
 
 
 def _render_found(
@@ -94,7 +94,7 @@ def _render_found(
         return
     num_pages = -(-len(rows) // _PER_PAGE)
     if st.session_state.get(Key.EXPLORE_PAGE, 1) > num_pages:
-        st.session_state[Key.EXPLORE_PAGE] = num_pages
+        _to_first_page()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"**{len(rows):,}** of {len(audited.dataset.images):,} images. Click one for its details."

@@ -61,26 +61,31 @@ def _render_with(audited: Audited, entries: dict[str, CheckpointEntry], workspac
     rows = choose_rows(candidates, count)
     laid_out = load_map(locate_map(entries[key], audited.dataset, rows, method, workspace))
     if laid_out is None:
-        _offer(audited, entries[key], rows, method, workspace)
+        laid_out = _offer(audited, entries[key], rows, method, workspace)
+    if laid_out is None:
         return
     _render_points(audited, laid_out, coloring, f"{key}_{split}_{count}_{method}_{coloring}")
 
 
 def _offer(
     audited: Audited, entry: CheckpointEntry, rows: "object", method: str, workspace: Workspace
-) -> None:
+) -> "EmbeddingMap | None":
     from fer_core.evaluation.embedding_map import build_map
 
-    st.caption("This map has not been made yet. It is kept once it is, and then opens at once.")
-    if not st.button("Make the map", type="primary", icon=":material/scatter_plot:", key="explore_map_make"):
-        return
-    bar = st.progress(0.0)
+    place = st.empty()
+    with place.container():
+        st.caption("This map has not been made yet. It is kept once it is, and then opens at once.")
+        if not st.button(
+            "Make the map", type="primary", icon=":material/scatter_plot:", key="explore_map_make"
+        ):
+            return None
+    bar = place.progress(0.0)
 
     def show(done: float, text: str) -> None:
         bar.progress(done, text)
 
     try:
-        build_map(
+        return build_map(
             entry,
             audited.dataset,
             rows,  # type: ignore[arg-type]
@@ -89,8 +94,7 @@ def _offer(
             on_progress=show,
         )
     finally:
-        bar.empty()
-    st.rerun(scope="fragment")
+        place.empty()
 
 
 def _render_points(audited: Audited, laid_out: "EmbeddingMap", coloring: str, key: str) -> None:

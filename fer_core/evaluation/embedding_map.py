@@ -1,6 +1,7 @@
 """A data set as a model sees it: embeddings laid out in the plane, and kept on disk, since t-SNE is slow."""
 
 import hashlib
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def load_map(path: Path) -> EmbeddingMap | None:
                 tuple(str(name) for name in stored["predicted"]),
                 (float(stored["explained"][0]), float(stored["explained"][1])),
             )
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
 

@@ -1,0 +1,159 @@
+"""The Explore data page: empty, with a data set, with a damaged one, and each of its parts."""
+
+import subprocess
+import sys
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.ui.explore_detail import describe_rules
+from app.ui.state import Key
+from fer_core.config import LabelMode, list_augment_policies
+from fer_core.data.builtin import open_dataset, write_schematic_faces
+from fer_core.data.quality import name_classes
+from fer_core.labels import EMOTIONS
+from fer_core.workspace import PROJECT_ROOT
+
+PAGE = str(PROJECT_ROOT / "pages" / "explore_data.py")
+
+
+def _run(dataset=None) -> AppTest:
+    page = AppTest.from_file(PAGE, default_timeout=90)
+    if dataset is not None:
+        page.query_params["dataset"] = dataset
+    return page.run()
+
+
+def _open_part(page: AppTest, part: str) -> AppTest:
+    page.session_state[Key.EXPLORE_PART] = part
+    return page.run()
+
+
+def _texts(page: AppTest) -> str:
+    return "\n".join(item.value for kind in (page.markdown, page.caption, page.error) for item in kind)
+
+
+@pytest.fixture
+def faces(app_workspace):
+    write_schematic_faces(app_workspace, "faces", num_images=240)
+    return open_dataset("faces", app_workspace)
+
+
+def test_an_empty_workspace_offers_a_first_set(app_workspace, monkeypatch):
+    monkeypatch.setattr("fer_core.data.builtin.NUM_IMAGES", 240)
+    page = _run()
+    assert not page.exception
+    assert "No data set yet" in _texts(page)
+    assert any("drawn" in item.label.lower() or "Draw" in item.label for item in page.button)
+
+
+def test_the_overview_says_what_the_set_is_made_of(faces):
+    page = _run()
+    assert not page.exception and not page.error
+    text = _texts(page)
+    assert "**240** images of 48 × 48 px, grey" in text
+    assert "with annotators' votes" in text
+    assert "have no majority among their votes" in text
+    counts = {name: int((name_classes(faces) == name).sum()) for name in EMOTIONS}
+    for name, count in counts.items():
+        assert f"**{name}** · {count}" in text
+    assert page.query_params["dataset"] in ("faces", ["faces"])
+
+
+def test_filters_count_and_page(faces):
+    page = _open_part(_run(), "Images")
+    assert not page.exception and not page.error
+    assert "**240** of 240 images" in _texts(page)
+    page.multiselect(key="explore_classes").set_value(["fear"]).run()
+    expected = int((name_classes(faces) == "fear").sum())
+    assert f"**{expected}** of 240 images" in _texts(page)
+    page.multiselect(key="explore_splits").set_value(["valid"]).run()
+    both = (name_classes(faces) == "fear") & (faces.samples["split"] == "valid").to_numpy()
+    assert f"**{int(both.sum())}** of 240 images" in _texts(page)
+    page.text_input(key="explore_text").set_value("nothing like it").run()
+    assert "No image passes these filters" in _texts(page)
+
+
+def test_an_image_in_detail(faces):
+    page = _open_part(_run(), "Images")
+    page.session_state[Key.EXPLORE_ROW] = 7
+    page.run()
+    assert not page.exception and not page.error
+    text = _texts(page)
+    assert "##### Image 7" in text
+    for rule, found in describe_rules(faces.votes[7], EMOTIONS).items():
+        assert f"{rule}: {found}" in text
+    assert "Images that look most like it" in text
+    page.button(key="explore_close").click().run()
+    assert "##### Image 7" not in _texts(page)
+
+
+def test_rules_of_a_disputed_image():
+    """Of ten votes five say fear, four sadness: no majority, but both make up the distribution."""
+    import numpy as np
+
+    votes = np.zeros(10)
+    votes[EMOTIONS.index("fear")], votes[EMOTIONS.index("sadness")] = 5, 4
+    rules = describe_rules(votes, EMOTIONS)
+    assert set(rules) == set(LabelMode.__args__)
+    assert rules["majority"] == "fear 100%"
+    assert rules["crossentropy"] == "fear 56%, sadness 44%"
+    votes[EMOTIONS.index("fear")] = 4
+    assert describe_rules(votes, EMOTIONS)["majority"] == "left out"
+
+
+@pytest.mark.parametrize("policy", list_augment_policies())
+def test_augmentation_is_that_of_training(faces, policy):
+    page = _open_part(_run(), "Augmentation")
+    page.selectbox(key="explore_policy").set_value(policy).run()
+    assert not page.exception and not page.error
+    assert "as it is" in _texts(page)
+    if policy == "none":
+        assert "nothing is changed" in _texts(page)
+
+
+def test_a_map_needs_a_model(faces):
+    page = _open_part(_run(), "Embedding map")
+    assert not page.exception and not page.error
+    assert "No model to look with" in _texts(page)
+
+
+def test_a_map_is_made_and_coloured(faces, save_model):
+    save_model("first")
+    page = _open_part(_run(), "Embedding map")
+    page.button(key="explore_map_make").click().run()
+    assert not page.exception and not page.error
+    assert "of the variance" in _texts(page)
+    for coloring in ("Right or wrong", "Predicted", "Split"):
+        page.selectbox(key="explore_map_color").set_value(coloring).run()
+        assert not page.exception and not page.error
+    assert "Make the map" not in [item.label for item in page.button]
+
+
+def test_clean_up_and_adding_are_wired(faces):
+    page = _open_part(_run(), "Clean up")
+    assert not page.exception and not page.error
+    assert page.get("button_group") or page.button
+    page.selectbox(key=Key.EXPLORE_DATASET).set_value("+").run()
+    assert not page.exception and not page.error
+
+
+def test_a_damaged_set_is_told(faces):
+    """In the dashboard the router shows the message; a page by itself raises what the router would show."""
+    (faces.folder / "samples.parquet").write_bytes(b"no")
+    page = _run()
+    (error,) = page.exception
+    assert "is damaged" in error.message
+
+
+def test_looking_loads_no_torch(faces):
+    code = (
+        "import sys\nfrom streamlit.testing.v1 import AppTest\n"
+        f"page = AppTest.from_file({PAGE!r}, default_timeout=90).run()\n"
+        "assert not page.exception, page.exception\n"
+        f"page.session_state[{str(Key.EXPLORE_PART)!r}] = 'Images'\n"
+        f"page.session_state[{str(Key.EXPLORE_ROW)!r}] = 3\n"
+        "page.run()\nassert not page.exception, page.exception\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=180, cwd=PROJECT_ROOT)
