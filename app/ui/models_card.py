@@ -1,5 +1,7 @@
 """A model's card: shown without anything foreign in it, and edited."""
 
+from typing import Final
+
 import streamlit as st
 
 from app.ui.messages import empty_state, show_error
@@ -24,6 +26,11 @@ Where it errs, and on whom.
 ## Intended use
 What it is for, and what it must not be used for.
 """
+_SHOWN: Final[str] = "models-card-shown"
+_STYLE: Final[str] = (
+    f"<style>.st-key-{_SHOWN} table {{display: block; overflow-x: auto; max-width: 100%;}}</style>"
+)
+"""Wide tables scroll by themselves on a narrow screen."""
 
 
 def render_card(facts: ModelFacts) -> None:
@@ -52,7 +59,8 @@ def render_card(facts: ModelFacts) -> None:
         return
     if facts.kind is ModelKind.IMPORTED:
         st.caption("Written by whoever made the model. Pictures in it are not loaded from elsewhere.")
-    with st.container(border=True):
+    st.html(_STYLE)
+    with st.container(border=True, key=_SHOWN):
         st.markdown(disarm_markdown(text))
 
 

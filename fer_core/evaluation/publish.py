@@ -1,6 +1,7 @@
 """Turning a run's best epoch into a checkpoint that others can use: scored, calibrated, with a model card."""
 
 import dataclasses
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import compute_class_prior, compute_targets
 from fer_core.errors import CheckpointError
 from fer_core.evaluation.calibration import compute_ece, fit_temperature
+from fer_core.evaluation.measure import Report, build_report
 from fer_core.evaluation.report import Evaluation, evaluate_checkpoint
 from fer_core.evaluation.scoring import compute_logits
 from fer_core.io import atomic_directory, write_text
@@ -107,12 +109,52 @@ def _summarise(after: Evaluation, before: Evaluation) -> dict[str, Any]:
     }
 
 
+def _interval(report: Report, name: str, *, percent: bool = False) -> str:
+    figure = report.figures[name]
+    if not (math.isfinite(figure.low) and math.isfinite(figure.high)):
+        return "undefined"
+    return f"{figure.low:.2%} to {figure.high:.2%}" if percent else f"{figure.low:.3f} to {figure.high:.3f}"
+
+
+def _percent(report: Report, name: str) -> str:
+    """Value and interval in per cent."""
+    figure = report.figures[name]
+    if not math.isfinite(figure.value):
+        return "undefined"
+    return f"{100 * figure.value:.1f} ({100 * figure.low:.0f} to {100 * figure.high:.0f})"
+
+
+def _describe_agreement(rows: str) -> str:
+    """A table of the accuracy by how many annotators agreed; empty for data without votes."""
+    if not rows:
+        return ""
+    return f"""
+Accuracy by the share of annotators who gave the most frequent answer:
+
+| agreement | accuracy, per cent | images |
+|---|---|---|
+{rows}
+"""
+
+
 def build_model_card(info: CheckpointInfo, data: DatasetInfo, evaluation: Evaluation) -> str:
     """The model card (Mitchell et al., 2019) as Markdown, every figure from `evaluation`."""
-    scores, figures = evaluation.scores, info.metrics[0]
+    report = build_report(evaluation.data, evaluation.subject)
+    scores = evaluation.scores
     by_class = "\n".join(
-        f"| {item.name} | {item.precision:.3f} | {item.recall:.3f} | {item.f1:.3f} | {item.support:,} |"
+        " | ".join(
+            [
+                f"| {item.name}",
+                *(_percent(report, f"{kind}.{item.name}") for kind in ("precision", "recall", "f1")),
+                f"{item.support:,} |",
+            ]
+        )
         for item in scores.classes
+    )
+    bands = [name for name in report.figures if name.startswith("agreement.")]
+    by_agreement = "\n".join(
+        f"| {name.removeprefix('agreement.')} | {_percent(report, name)} | {report.figures[name].n:,} |"
+        for name in bands
     )
     arguments = ", ".join(f"{key} = {value}" for key, value in info.arguments.items()) or "defaults"
     weak = sorted((item for item in scores.classes if item.support), key=lambda item: item.recall)[:3]
@@ -138,19 +180,26 @@ Data set `{evaluation.dataset}`, split `{evaluation.split}`, {evaluation.protoco
 fp32, no test-time augmentation. Printed again by
 `fer evaluate {info.name} --dataset {evaluation.dataset} --split {evaluation.split}`.
 
-| figure | value |
-|---|---|
-| accuracy | {scores.accuracy:.4%} |
-| balanced accuracy (mean recall of the classes) | {scores.balanced_accuracy:.4%} |
-| macro-F1 | {scores.macro_f1:.4f} |
-| log loss | {scores.log_loss:.4f} |
-| expected calibration error, 15 bins | {figures["ece"]:.4f} (before temperature scaling \
-{figures["ece_uncalibrated"]:.4f}; T = {info.temperature:.3f}) |
+| figure | value | bootstrap 95 % interval |
+|---|---|---|
+| accuracy | {scores.accuracy:.2%} | {_interval(report, "accuracy", percent=True)} |
+| balanced accuracy (mean recall of the classes) | {scores.balanced_accuracy:.2%} | \
+{_interval(report, "balanced_accuracy", percent=True)} |
+| macro-F1 | {scores.macro_f1:.3f} | {_interval(report, "macro_f1")} |
+| log loss | {scores.log_loss:.3f} | {_interval(report, "log_loss")} |
+| expected calibration error, 15 bins, T = {info.temperature:.3f} | {report.figures["ece"].value:.4f} | \
+{_interval(report, "ece")} |
+| the same with T = 1 | {report.figures["ece_uncalibrated"].value:.4f} | \
+{_interval(report, "ece_uncalibrated")} |
+| the same with T fitted on the other half | {report.figures["ece_cross_fitted"].value:.4f} | \
+{_interval(report, "ece_cross_fitted")} |
+
+In per cent, with 95 % intervals:
 
 | class | precision | recall | F1 | images |
 |---|---|---|---|---|
 {by_class}
-
+{_describe_agreement(by_agreement)}
 The best epoch was chosen, and the temperature fitted, on this same split: on new images of the same kind
 expect slightly less, and on other kinds of images clearly less.
 

@@ -185,7 +185,9 @@ def test_a_run_is_published_with_a_card(models):
     page.button(key="models-publish").click().run()
     assert not page.exception and not page.error
     assert page.title[0].value == "fer-new" and "ships with the project now" in _texts(page)
-    assert "apparent expression" in load_card(models.checkpoints / "fer-new")
+    card = load_card(models.checkpoints / "fer-new")
+    assert "apparent expression" in card and "| nan |" not in card
+    assert load_checkpoint_info(models.checkpoints / "fer-new").data["licence"]
 
 
 def test_a_push_asks_for_a_click_and_says_what_the_hub_says(models, monkeypatch):
