@@ -20,6 +20,7 @@ from fer_core.evaluation.charts import (
     build_reliability,
 )
 from fer_core.evaluation.comparison import Comparison, diff_configs, list_varied_settings
+from fer_core.evaluation.export import describe_setting
 from fer_core.evaluation.figures import CLASS_TITLES
 from fer_core.workspace import Workspace
 
@@ -139,10 +140,7 @@ def _render_settings(comparison: Comparison) -> None:
     import pandas as pd
 
     order = [*varied, *(name for name in settings if name not in varied)]
-    rows = {
-        name: {key: str(settings[name][key]) if name in configs[key] else "not recorded" for key in configs}
-        for name in order
-    }
+    rows = {name: {key: describe_setting(comparison, key, name) for key in configs} for name in order}
     table = pd.DataFrame(rows).T.rename_axis("setting").reset_index()
     column = st.column_config.TextColumn("setting", pinned=True)
     st.dataframe(table, column_config={"setting": column}, hide_index=True)

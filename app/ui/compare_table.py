@@ -17,7 +17,7 @@ from fer_core.checkpoint import CheckpointEntry
 from fer_core.data.store import SCHEMATIC_FACES, SPLITS, list_datasets
 from fer_core.errors import FerError
 from fer_core.evaluation.comparison import flatten, group_seeds, own_dataset
-from fer_core.evaluation.figures import LOWER_IS_BETTER, TITLES
+from fer_core.evaluation.figures import LOWER_IS_BETTER, PERCENT_FIGURES, TITLES
 from fer_core.evaluation.measure import Report
 from fer_core.evaluation.stored import DEFAULT_SPLIT
 from fer_core.runs.reader import load_run
@@ -94,10 +94,10 @@ def choose_models(
         key=Key.COMPARE_COLUMNS,
         persist_state="session",
     )
-    shown = [row for row in rows if all(word in row["_text"] for word in words.lower().split())]
+    shown = [row for row in rows if all(_matches(row, word) for word in words.lower().split())]
     if shown:
         _render(_sort(shown, figures), figures)
-        _render_seeds(shown)
+        _render_seeds(shown, figures)
     else:
         st.caption(f"None of the {len(rows):,} models matches; change the search.")
     return _choose([row["model"] for row in shown], list(models))
@@ -134,9 +134,19 @@ def _describe(
         row["report"] = f"{report.subject.protocol}, n = {report.n:,}"
     else:
         row["report"] = "unusable" if report else "missing"
-    settings = [f"{name}={value}" for name, value in row["_config"].items()]
-    row["_text"] = " ".join([key, entry.info.architecture, *row["tags"], *settings]).lower()
+    row["_settings"] = [f"{name}={value}".lower() for name, value in row["_config"].items()]
+    row["_text"] = " ".join([key, entry.info.architecture, *row["tags"]]).lower()
     return row
+
+
+def _matches(row: dict[str, Any], word: str) -> bool:
+    """Whether a word is part of name, architecture or tags, or `setting=value` is one of the settings.
+
+    The setting's section may be left out: `name=vit` finds `model.name=vit`, and `seed=1` not `seed=10`.
+    """
+    if "=" in word:
+        return any(setting == word or setting.endswith(f".{word}") for setting in row["_settings"])
+    return word in row["_text"]
 
 
 def _sort(rows: list[dict[str, Any]], figures: Sequence[str]) -> list[dict[str, Any]]:
@@ -166,10 +176,21 @@ def _render(rows: list[dict[str, Any]], figures: Sequence[str]) -> None:
     st.dataframe(table, column_config=formats, hide_index=True, height=height, placeholder="")
 
 
-def _render_seeds(rows: list[dict[str, Any]]) -> None:
-    values = {row["model"]: {"accuracy": row["accuracy"]} for row in rows if "accuracy" in row}
+def _render_seeds(rows: list[dict[str, Any]], figures: Sequence[str]) -> None:
+    values = {row["model"]: {name: row[name] for name in figures if name in row} for row in rows}
+    values = {model: item for model, item in values.items() if item}
     for group in group_seeds({row["model"]: row["_config"] for row in rows}, values):
+        parts = [
+            _describe_spread(name, group.mean[name], group.sd[name]) for name in figures if name in group.mean
+        ]
+        names = escape_markdown(", ".join(group.keys))
         st.caption(
-            f"{len(group.keys)} seeds of one configuration ({escape_markdown(', '.join(group.keys))}): "
-            f"accuracy {100 * group.mean['accuracy']:.2f} ± {100 * group.sd['accuracy']:.2f} %"
+            f"{len(group.keys)} seeds of one configuration ({names}), mean ± standard deviation: "
+            + ", ".join(parts)
         )
+
+
+def _describe_spread(name: str, mean: float, sd: float) -> str:
+    if name in PERCENT_FIGURES:
+        return f"{TITLES[name]} {100 * mean:.2f} ± {100 * sd:.2f} %"
+    return f"{TITLES[name]} {mean:.4f} ± {sd:.4f}"

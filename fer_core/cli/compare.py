@@ -55,7 +55,7 @@ def _print_comparison(comparison: "Comparison") -> None:
     from rich.table import Table
 
     from fer_core.evaluation.comparison import diff_configs, group_seeds
-    from fer_core.evaluation.export import describe_protocol, format_change
+    from fer_core.evaluation.export import describe_protocol, describe_setting, format_change
     from fer_core.evaluation.figures import PERCENT_FIGURES, TITLES, describe_figure
 
     print(describe_protocol(comparison))
@@ -79,8 +79,8 @@ def _print_comparison(comparison: "Comparison") -> None:
     if settings:
         keys = list(next(iter(settings.values())))
         table = Table("setting", *keys, title="Settings that differ")
-        for name, row in settings.items():
-            table.add_row(name, *("" if row[key] is None else str(row[key]) for key in keys))
+        for name in settings:
+            table.add_row(name, *(describe_setting(comparison, key, name) for key in keys))
         console.print(table)
     values = {
         item.key: {name: item.report.figures[name].value for name in TITLES}

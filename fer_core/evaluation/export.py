@@ -123,13 +123,14 @@ def write_html(comparison: Comparison) -> str:
 <html lang="en"><head><meta charset="utf-8"><title>Comparison of {len(reports)} models</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem}}
 table{{border-collapse:collapse;margin:1rem 0}}td,th{{padding:.25rem .7rem;border-bottom:1px solid #ddd;
-text-align:left}}</style></head><body>
+text-align:left}}.wide{{overflow-x:auto}}.wide td{{white-space:nowrap}}small{{color:#666}}</style></head>
+<body>
 <h1>Comparison of {len(reports)} models</h1>
 <p>{html.escape(describe_protocol(comparison))}. The models name apparent expressions, not feelings.</p>
 <ul>{items}</ul>
 {_html_table(comparison)}
-{_html_configs(comparison)}
-{charts}</body></html>
+{charts}
+{_html_configs(comparison)}</body></html>
 """
 
 
@@ -138,11 +139,15 @@ def _html_table(comparison: Comparison) -> str:
     rows = []
     for name, title in TITLES.items():
         cells = "".join(
-            f"<td>{html.escape(describe_figure(name, item.report.figures[name]))}</td>"
-            for item in comparison.evaluations
+            f"<td>{_html_figure(name, item.report.figures[name])}</td>" for item in comparison.evaluations
         )
         rows.append(f"<tr><td>{html.escape(title)}</td>{cells}</tr>")
-    return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>"
+    return f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
+
+
+def _html_figure(name: str, figure: Figure) -> str:
+    value, bracket, interval = html.escape(describe_figure(name, figure)).partition(" [")
+    return f"{value}<br><small>{bracket.strip()}{interval}</small>" if bracket else value
 
 
 def _html_configs(comparison: Comparison) -> str:
@@ -153,11 +158,19 @@ def _html_configs(comparison: Comparison) -> str:
     head = "".join(f"<th>{html.escape(key)}</th>" for key in keys)
     rows = "".join(
         f"<tr><td>{html.escape(name)}</td>"
-        + "".join(f"<td>{html.escape(str(row[key]))}</td>" for key in keys)
+        + "".join(f"<td>{html.escape(describe_setting(comparison, key, name))}</td>" for key in keys)
         + "</tr>"
-        for name, row in table.items()
+        for name in table
     )
-    return f"<h2>Settings that differ</h2><table><tr><th></th>{head}</tr>{rows}</table>"
+    return (
+        f'<h2>Settings that differ</h2><div class="wide"><table><tr><th></th>{head}</tr>{rows}</table></div>'
+    )
+
+
+def describe_setting(comparison: Comparison, key: str, name: str) -> str:
+    """A run's setting as a table shows it; runs of earlier versions did not record what came later."""
+    config = comparison.configs[key]
+    return str(config[name]) if name in config else "not recorded"
 
 
 def format_change(name: str, figure: Figure) -> str:

@@ -46,7 +46,9 @@ class Figure:
         return cls(**numbers, n=int(value["n"]), reason=str(value.get("reason", "")))
 
 
-def summarise_samples(value: float, samples: FloatArray, *, n: int, reason: str) -> Figure:
+def summarise_samples(
+    value: float, samples: FloatArray, *, n: int, reason: str, is_centred: bool = False
+) -> Figure:
     """Make a figure of a point estimate and its bootstrap samples.
 
     Args:
@@ -54,6 +56,8 @@ def summarise_samples(value: float, samples: FloatArray, *, n: int, reason: str)
         samples: the same figure of each resample; NaN where that resample leaves it undefined.
         n: images that it rests on.
         reason: why the value is undefined; used only if it is.
+        is_centred: move the samples so that their mean is the estimate, and not below 0. For sums of absolute
+            gaps, such as a calibration error: the noise of resampling can only raise them.
     """
     if math.isnan(value):
         return Figure(value=math.nan, low=math.nan, high=math.nan, n=n, reason=reason)
@@ -61,6 +65,8 @@ def summarise_samples(value: float, samples: FloatArray, *, n: int, reason: str)
     if len(defined) == 0:
         note = "no interval: undefined in every resample" if len(samples) else "no interval asked for"
         return Figure(value=value, low=math.nan, high=math.nan, n=n, reason=note)
+    if is_centred:
+        defined = np.maximum(defined - defined.mean() + value, 0)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])
     missing = 1 - len(defined) / len(samples)
@@ -91,6 +97,8 @@ TITLES: Final[Mapping[str, str]] = {
 LOWER_IS_BETTER: Final[frozenset[str]] = frozenset(
     {"log_loss", "ece", "ece_uncalibrated", "ece_cross_fitted", "kl_divergence", "js_distance"}
 )
+CALIBRATION_FIGURES: Final[frozenset[str]] = frozenset({"ece", "ece_uncalibrated", "ece_cross_fitted"})
+"""Sums of absolute gaps."""
 PERCENT_FIGURES: Final[frozenset[str]] = frozenset({"accuracy", "balanced_accuracy", "top2_accuracy"})
 """Shown in per cent; stored as fractions like all."""
 CLASS_TITLES: Final[Mapping[str, str]] = {

@@ -18,7 +18,13 @@ from fer_core.evaluation.bootstrap import (
     compute_samples,
 )
 from fer_core.evaluation.calibration import cross_fit_temperature, fit_temperature, rescale_probabilities
-from fer_core.evaluation.figures import CLASS_TITLES, TITLES, Figure, summarise_samples
+from fer_core.evaluation.figures import (
+    CALIBRATION_FIGURES,
+    CLASS_TITLES,
+    TITLES,
+    Figure,
+    summarise_samples,
+)
 from fer_core.evaluation.predictions import Predictions
 from fer_core.evaluation.ranking import compute_pr_curve, compute_roc_curve
 
@@ -151,6 +157,7 @@ def build_report(
             samples.get(name, nothing),
             n=reasons.count(name),
             reason=reasons.explain(name),
+            is_centred=name in CALIBRATION_FIGURES,
         )
         for name in names
     }

@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
+from fer_core.config import load_preset
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
 from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
@@ -26,12 +27,15 @@ def _run() -> AppTest:
     return AppTest.from_file(PAGE, default_timeout=60).run()
 
 
+PRESET = load_preset("quick")
+
+
 @pytest.fixture
 def two_models(app_workspace, save_model):
     write_schematic_faces(app_workspace, "faces", num_images=160)
     data = load_dataset(app_workspace.dataset("faces"))
     for seed, name in enumerate(("first", "second")):
-        save_small_run(app_workspace, name)
+        save_small_run(app_workspace, name, config=dataclasses.replace(PRESET, seed=seed))
         folder = save_model(name, seed=seed)
         info = load_checkpoint_info(folder)
         save_checkpoint_info(folder, dataclasses.replace(info, data={"name": "faces"}))
@@ -202,6 +206,32 @@ def test_tags_are_edited_where_runs_are_compared(two_models):
     assert page.multiselect(key="compare_models").value == ["first", "second"], "a search drops no choice"
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("seed=0", ["first"]),
+        ("name=fer_resnet seed=1", ["second"]),
+        ("model.name=fer_resnet", ["first", "second"]),
+        ("eed=0", []),
+        ("SEC", ["second"]),
+    ],
+)
+def test_models_are_found_by_name_and_by_settings(two_models, words, found):
+    page = _run()
+    page.text_input(key="compare_search").set_value(words).run()
+    assert not page.exception
+    assert sorted(page.dataframe[0].value["model"] if page.dataframe else []) == found
+
+
+def test_seeds_of_one_configuration_are_summed_up(two_models):
+    accuracies = [load_report(two_models.run(name)).figures["accuracy"].value for name in ("first", "second")]
+    page = _run()
+    text = next(item.value for item in page.caption if "seeds of one configuration" in item.value)
+    mean, sd = np.mean(accuracies), np.std(accuracies, ddof=1)
+    assert f"accuracy {100 * mean:.2f} ± {100 * sd:.2f} %" in text
+    assert "macro-F1" in text
+
+
 def test_the_first_column_sorts_the_table(two_models):
     page = _run()
     page.multiselect(key="compare_columns").set_value(["log_loss", "accuracy"]).run()
@@ -227,7 +257,8 @@ def test_every_tab_of_the_charts_is_drawn(two_models, tab):
     assert not page.exception
     assert not page.error
     if tab == "Settings":
-        assert "No two of these" in "\n".join(item.value for item in page.caption)
+        assert page.multiselect(key="compare_settings").value == ["seed"]
+        assert page.dataframe[-1].value.set_index("setting").loc["seed"].tolist() == ["0", "1"]
 
 
 def test_stored_reports_are_compared_without_torch(two_models):

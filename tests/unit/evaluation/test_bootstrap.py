@@ -179,3 +179,19 @@ def test_undefined_figures_say_why():
         assert words in figures[name].reason
     assert all(figure.is_defined or figure.reason for figure in figures.values())
     assert (figures["accuracy"].low, figures["accuracy"].high) == (1, 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_interval_holds_its_value(seed):
+    """Also that of a model which is well calibrated, whose error every resample raises."""
+    generator = np.random.default_rng(seed)
+    chances = generator.dirichlet([1.0, 1.0, 1.0], 800)
+    labels = (chances.cumsum(axis=1) < generator.random((800, 1))).sum(axis=1)
+    data = make_predictions(labels, chances)
+    raised = compute_samples(Terms(data, with_areas=False), 200)["ece"]
+    figures = build_report(data, make_subject(), num_resamples=200).figures
+    assert raised.mean() > figures["ece"].value + 0.005
+    for name, figure in figures.items():
+        if figure.is_defined:
+            assert figure.low <= figure.value <= figure.high, name
+    assert figures["ece"].low >= 0
