@@ -77,22 +77,19 @@ def build_blank(flaws: Flaws) -> list[Case]:
     ]
 
 
-def build_errors(suspects: Sequence[Suspect], source: str = "") -> list[Case]:
-    """Suspected labels, the most suspicious first; `source` narrows to one finder."""
-    return [
-        Case((item.row,), item.source if item.confidence is None else _name_finding(item), item.suggestion)
-        for item in suspects
-        if not source or name_source(item) == source
-    ]
-
-
-def name_source(suspect: Suspect) -> str:
-    """Who suspects it, without what it says of the single image."""
-    return suspect.source.split(": ", 1)[0]
-
-
-def _name_finding(suspect: Suspect) -> str:
-    return suspect.source.split(": ", 1)[-1]
+def build_errors(suspects: Sequence[Suspect], finder: str = "") -> list[Case]:
+    """Suspected labels in their order, every image once; `finder` narrows to what one suspects."""
+    cases: dict[int, Case] = {}
+    for item in suspects:
+        if finder and item.finder != finder:
+            continue
+        note = item.source if item.confidence is None else item.source.removeprefix(f"{item.finder}: ")
+        known = cases.get(item.row)
+        if known is None:
+            cases[item.row] = Case((item.row,), note, item.suggestion)
+        else:
+            cases[item.row] = Case(known.rows, known.note, known.suggestion or item.suggestion)
+    return list(cases.values())
 
 
 def build_disagreement(

@@ -4,7 +4,7 @@ from typing import Final, get_args
 
 import streamlit as st
 
-from app.ui.audit_cases import Case, build_errors, name_source
+from app.ui.audit_cases import Case, build_errors
 from app.ui.audit_gallery import Desk, act, bulk_button, render_gallery, suggest_label, undo_button
 from app.ui.audit_search import LabelSearch
 from app.ui.messages import empty_state, error_boundary, escape_markdown, show_error
@@ -41,7 +41,7 @@ def render_errors(desk: Desk) -> None:
             icon=":material/label_off:",
         )
         return
-    sources = sorted({name_source(item) for item in suspects})
+    sources = sorted({item.finder for item in suspects})
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.selectbox("Suspected by", [_ALL, *sources], key="audit_errors_source", width=360)
         cases = build_errors(suspects, "" if source == _ALL else source)

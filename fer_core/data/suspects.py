@@ -36,6 +36,15 @@ class Suspect:
     confidence: float | None = None
     """Probability of the label that it has, 0 to 1: the lower, the more suspicious. None: noted by hand."""
 
+    @property
+    def finder(self) -> str:
+        """Who suspects it: the source up to its first colon."""
+        return self.source.split(": ", 1)[0]
+
+
+_Key = tuple[int, str]
+"""Row and finder: several may suspect one image."""
+
 
 def find_suspects(dataset: Dataset, predictions: Path) -> npt.NDArray[np.int64]:
     """Rows of likely label errors, most suspicious first, by a run's predictions.parquet.
@@ -100,10 +109,10 @@ def note_suspects(
     *,
     in_place_of: str = "",
 ) -> int:
-    """Add images to the suspects of a data set; returns how many there are now.
+    """Add images to the suspects of a data set; returns how many images are under suspicion now.
 
-    What was noted of a row before is replaced. Suspects of another version of the data set are dropped, since
-    their row numbers mean other images.
+    What the same finder noted of a row before is replaced. Suspects of another version of the data set are
+    dropped, since their row numbers mean other images.
 
     Args:
         workspace: whose note it is.
@@ -119,24 +128,24 @@ def note_suspects(
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(path.with_suffix(".lock"), timeout=_LOCK_S):
-            known: dict[int, Suspect] = {}
+            known: dict[_Key, Suspect] = {}
             if path.is_file():
                 value = read_json(path, DataError)
                 if value.get("fingerprint") == fingerprint:
                     known = _parse(value, path)
             if in_place_of:
-                known = {row: item for row, item in known.items() if not item.source.startswith(in_place_of)}
-            known |= {item.row: item for item in suspects}
+                known = {key: item for key, item in known.items() if not item.source.startswith(in_place_of)}
+            known |= {(item.row, item.finder): item for item in suspects}
             write_json(path, _to_dict(dataset, fingerprint, known))
     except filelock.Timeout as cause:
         raise DataError(f"{path} is being written by another program; try again") from cause
-    return len(known)
+    return len({row for row, _ in known})
 
 
-def _to_dict(dataset: str, fingerprint: str, suspects: Mapping[int, Suspect]) -> dict[str, Any]:
+def _to_dict(dataset: str, fingerprint: str, suspects: Mapping[_Key, Suspect]) -> dict[str, Any]:
     rows = []
-    for row, item in sorted(suspects.items()):
-        value: dict[str, Any] = {"row": row, "source": item.source}
+    for _, item in sorted(suspects.items()):
+        value: dict[str, Any] = {"row": item.row, "source": item.source}
         if item.suggestion:
             value["suggestion"] = item.suggestion
         if item.confidence is not None:
@@ -150,17 +159,18 @@ def _to_dict(dataset: str, fingerprint: str, suspects: Mapping[int, Suspect]) ->
     }
 
 
-def _parse(value: Mapping[str, Any], path: Path) -> dict[int, Suspect]:
+def _parse(value: Mapping[str, Any], path: Path) -> dict[_Key, Suspect]:
     try:
-        return {
-            int(item["row"]): Suspect(
+        found = [
+            Suspect(
                 row=int(item["row"]),
                 source=str(item["source"]),
                 suggestion=str(item.get("suggestion", "")),
                 confidence=None if item.get("confidence") is None else float(item["confidence"]),
             )
             for item in value["rows"]
-        }
+        ]
+        return {(item.row, item.finder): item for item in found}
     except (KeyError, TypeError, ValueError, AttributeError) as cause:
         raise DataError(
             f"{path} does not list rows with their source: {cause!r}; move it away to begin anew"

@@ -178,6 +178,7 @@ def test_suspects_are_shown_and_relabelled_as_suggested(data, app_workspace):
     suspects = [
         Suspect(row=3, source="m, model: looks like fear 90%", suggestion="fear", confidence=0.02),
         Suspect(row=8, source="a run: truth fear"),
+        Suspect(row=3, source="n, model: looks like anger 80%", suggestion="anger", confidence=0.1),
     ]
     note_suspects(app_workspace, "faces", data.info.fingerprint, suspects)
     page = _choose(_run(), "errors")

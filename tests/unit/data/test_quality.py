@@ -304,6 +304,12 @@ def test_suspects_of_predictions_and_of_another_page(workspace, faces):
     assert note_suspects(workspace, "a", data.info.fingerprint, doubtful) == 3
     assert [item.row for item in load_suspects(data, workspace)] == [4, 9, 7]
     assert load_suspects(data, workspace)[1] == doubtful[1]
+    # Several may suspect one image; the same finder changes its mind.
+    more = [Suspect(row=4, source="model y: again", suggestion="fear", confidence=0.2)]
+    assert note_suspects(workspace, "a", data.info.fingerprint, more) == 3
+    assert [item.row for item in load_suspects(data, workspace)] == [4, 9, 4, 7]
+    assert note_suspects(workspace, "a", data.info.fingerprint, more, in_place_of="model y") == 1
+    assert [item.source for item in load_suspects(data, workspace)] == ["run x", "model y: again"]
     assert note_suspects(workspace, "a", "another state", doubtful[:1]) == 1
     with pytest.raises(DataError, match="another state"):
         load_suspects(data, workspace)
