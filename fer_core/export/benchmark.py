@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from fer_core.checkpoint import CheckpointInfo, InputSpec, find_checkpoint
-from fer_core.data.store import SCHEMATIC_FACES
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.export.exporting import write_file
-from fer_core.export.faces import choose_dataset, load_crops
 from fer_core.export.foreign import ForeignNetwork
 from fer_core.export.options import ExportOptions
 from fer_core.exported import list_exports
@@ -194,6 +192,7 @@ class _Sources:
         self, workspace: Workspace, settings: BenchmarkSettings, scratch: Path, tell: Callable[[str], None]
     ) -> None:
         from fer_core.data.builtin import open_dataset
+        from fer_core.data.store import SCHEMATIC_FACES
 
         self._workspace = workspace
         self._settings = settings
@@ -239,6 +238,8 @@ class _Sources:
         return files
 
     def _export(self, model: "FerModel", info: CheckpointInfo, precision: Precision) -> Path:
+        from fer_core.export.faces import choose_dataset
+
         options = ExportOptions(precision=precision)
         place = Path(tempfile.mkdtemp(dir=self._scratch))
         dataset = choose_dataset(info, self._workspace, self._settings.data)
@@ -282,6 +283,8 @@ class _Sources:
 
     def _load_pixels(self, spec: InputSpec) -> UInt8Array:
         """The same faces for all, N x H x W x C, each at the size that the network takes."""
+        from fer_core.export.faces import load_crops
+
         count = max(self._settings.batch_sizes)
         indices = np.arange(count, dtype=np.int64) % len(self._dataset.images)
         crops = load_crops(self._dataset, indices, spec)
