@@ -112,6 +112,8 @@ def write_html(comparison: Comparison) -> str:
     figures += [build_cost_scatter(reports, "num_parameters")]
     figures += [build_reliability(reports), build_reliability(reports, "cross-fitted")]
     figures += [build_overlay(reports, kind, name) for kind in ("roc", "pr") for name in first.classes]
+    for figure in figures:
+        figure.update_layout(template="plotly_white")
     charts = "".join(
         f"<div>{plotly.io.to_html(figure, full_html=False, include_plotlyjs=index == 0)}</div>"
         for index, figure in enumerate(figures)
@@ -123,13 +125,15 @@ def write_html(comparison: Comparison) -> str:
 <html lang="en"><head><meta charset="utf-8"><title>Comparison of {len(reports)} models</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem}}
 table{{border-collapse:collapse;margin:1rem 0}}td,th{{padding:.25rem .7rem;border-bottom:1px solid #ddd;
-text-align:left}}.wide{{overflow-x:auto}}.wide td{{white-space:nowrap}}small{{color:#666}}</style></head>
+text-align:left}}.wide{{overflow-x:auto}}.wide td{{white-space:nowrap}}small{{color:#666}}
+.charts{{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(30rem,100%),1fr));gap:1rem}}
+.charts>div{{min-width:0}}.charts>div:first-child{{grid-column:1/-1}}</style></head>
 <body>
 <h1>Comparison of {len(reports)} models</h1>
 <p>{html.escape(describe_protocol(comparison))}. The models name apparent expressions, not feelings.</p>
 <ul>{items}</ul>
 {_html_table(comparison)}
-{charts}
+<div class="charts">{charts}</div>
 {_html_configs(comparison)}</body></html>
 """
 
