@@ -74,6 +74,7 @@ def visit(context: BrowserContext, url: str, dataset: str) -> dict[str, float]:
         lambda: expect(count).not_to_have_text(before),
     )
     page.keyboard.press("Escape")
+    page.wait_for_timeout(1500)  # the new grid takes the place of the old one
     times["detail"] = measure(lambda: click_face(page), lambda: expect(similar(page)).to_be_visible())
     page.close()
     return times
@@ -87,7 +88,9 @@ def measure(act: Callable[[], object], wait: Callable[[], object]) -> float:
 
 
 def click_face(page: Page) -> None:
-    box = page.get_by_test_id("stPlotlyChart").first.bounding_box()
+    chart = page.get_by_test_id("stPlotlyChart").first
+    expect(chart.locator(".imagelayer image").first).to_be_attached()
+    box = chart.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 24, box["y"] + 48)
 

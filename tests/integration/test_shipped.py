@@ -24,7 +24,7 @@ def test_it_loads_and_its_card_agrees_with_its_description(folder):
     assert info.classes == EMOTIONS
     card = (folder / CARD_FILE).read_text()
     figures = info.metrics[0]
-    assert f"| accuracy | {figures['accuracy']:.4%} |" in card
+    assert f"| accuracy | {figures['accuracy']:.2%} |" in card
     assert f"**n = {figures['n']:,}**" in card
     assert info.weights_sha256 in card
     assert not model.training
