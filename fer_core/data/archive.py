@@ -1,9 +1,10 @@
-"""Reading one text file out of a plain file or an untrusted zip, without ever unpacking to disk."""
+"""Reading one text file out of a plain file or an untrusted archive, without ever unpacking to disk."""
 
 import io
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
@@ -27,7 +28,7 @@ class _LimitedReader(io.RawIOBase):
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
         try:
             data = self._stream.read(len(buffer))
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as cause:
+        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as cause:
             raise DataError(f"{self._name} is damaged: {cause}; download it again") from cause
         self._left -= len(data)
         if self._left < 0:
@@ -36,30 +37,65 @@ class _LimitedReader(io.RawIOBase):
         return len(data)
 
 
-def _choose_member(archive: zipfile.ZipFile, path: Path, wanted: tuple[str, ...]) -> zipfile.ZipInfo:
+def _choose_member(names: Sequence[str], path: Path, wanted: tuple[str, ...]) -> str:
     """Find the wanted file by its base name; refuse archives that try to write outside their folder."""
-    for info in archive.infolist():
-        parts = PurePosixPath(info.filename.replace("\\", "/")).parts
-        if info.filename.startswith(("/", "\\")) or ".." in parts or any(":" in item for item in parts):
-            raise DataError(f"{path} holds the unsafe path {info.filename!r}; refused")
-    names = {PurePosixPath(info.filename).name.lower(): info for info in archive.infolist()}
-    for name in wanted:
-        if name in names:
-            return names[name]
-    tables = [info for info in archive.infolist() if info.filename.lower().endswith(".csv")]
+    for name in names:
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        if name.startswith(("/", "\\")) or ".." in parts or any(":" in item for item in parts):
+            raise DataError(f"{path} holds the unsafe path {name!r}; refused")
+    by_base = {PurePosixPath(name).name.lower(): name for name in names}
+    for base in wanted:
+        if base in by_base:
+            return by_base[base]
+    tables = [name for name in names if name.lower().endswith(".csv")]
     if len(tables) == 1:
         return tables[0]
-    seen = ", ".join(info.filename for info in archive.infolist()[:5]) or "nothing"
+    seen = ", ".join(names[:5]) or "nothing"
     raise DataError(f"{path} holds no {' or '.join(wanted)}; it holds {seen}")
+
+
+def _check_size(name: str, path: Path, num_bytes: int) -> None:
+    if num_bytes > MAX_TEXT_BYTES:
+        raise DataError(
+            f"{name} in {path} unpacks to {num_bytes / 1e9:.1f} GB; "
+            f"at most {MAX_TEXT_BYTES / 1e9:.1f} GB are read"
+        )
+
+
+@contextmanager
+def _open_zip(path: Path, wanted: tuple[str, ...]) -> Iterator[tuple[IO[bytes], str, int]]:
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(_choose_member(archive.namelist(), path, wanted))
+        _check_size(info.filename, path, info.file_size)
+        with archive.open(info) as stream:
+            yield stream, info.filename, info.file_size
+
+
+@contextmanager
+def _open_tar(path: Path, wanted: tuple[str, ...]) -> Iterator[tuple[IO[bytes], str, int]]:
+    with tarfile.open(path) as archive:
+        # Links and devices are left out: what is read must lie in the archive itself.
+        members = {info.name: info for info in archive if info.isreg()}
+        info = members[_choose_member(list(members), path, wanted)]
+        _check_size(info.name, path, info.size)
+        stream = archive.extractfile(info)
+        assert stream is not None, info.name
+        yield stream, info.name, info.size
+
+
+@contextmanager
+def _open_plain(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
+    with path.open("rb") as stream:
+        yield stream, path.name, path.stat().st_size
 
 
 @contextmanager
 def open_text(path: Path, *, wanted: tuple[str, ...]) -> Iterator[tuple[IO[str], int]]:
-    """Open a text file, or the wanted member of a zip, for reading as UTF-8.
+    """Open a text file, or the wanted member of a zip or tar, for reading as UTF-8.
 
     Args:
-        path: a text file or a zip, told apart by content.
-        wanted: base names (lower case) to look for inside a zip, best first; a zip with a single CSV will do.
+        path: a text file, a zip or a tar, told apart by content.
+        wanted: base names (lower case) to look for inside an archive, best first; its only CSV will do.
 
     Yields:
         The stream, and its size in bytes when unpacked.
@@ -79,21 +115,18 @@ def open_text(path: Path, *, wanted: tuple[str, ...]) -> Iterator[tuple[IO[str],
         )
     try:
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                info = _choose_member(archive, path, wanted)
-                if info.file_size > MAX_TEXT_BYTES:
-                    raise DataError(
-                        f"{info.filename} in {path} unpacks to {info.file_size / 1e9:.1f} GB; "
-                        f"at most {MAX_TEXT_BYTES / 1e9:.1f} GB are read"
-                    )
-                with archive.open(info) as stream:
-                    yield _as_text(stream, info.filename), info.file_size
+            opened = _open_zip(path, wanted)
+        elif tarfile.is_tarfile(path):
+            opened = _open_tar(path, wanted)
         else:
-            with path.open("rb") as stream:
-                yield _as_text(stream, path.name), path.stat().st_size
+            opened = _open_plain(path)
+        with opened as (stream, name, num_bytes):
+            yield _as_text(stream, name), num_bytes
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as cause:
         # RuntimeError is how zipfile reports an encrypted member.
         raise DataError(f"{path} can't be read as a zip: {cause}") from cause
+    except (tarfile.TarError, zlib.error, EOFError) as cause:
+        raise DataError(f"{path} is a damaged archive: {cause}; download it again") from cause
     except UnicodeDecodeError as cause:
         raise DataError(f"{path} is not UTF-8 text: {cause}") from cause
 

@@ -2,6 +2,7 @@
 
 import tarfile
 import zipfile
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,14 +115,19 @@ def is_fer2013(path: Path) -> bool:
         return path.suffix.lower() == ".csv"
     try:
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                names = [
-                    name.rsplit("/", 1)[-1].lower() for name in archive.namelist() if not name.endswith("/")
-                ]
-            return any(name in CSV_NAMES for name in names) or (len(names) == 1 and names[0].endswith(".csv"))
-        return not tarfile.is_tarfile(path)
-    except (zipfile.BadZipFile, OSError) as cause:
+            with zipfile.ZipFile(path) as zipped:
+                return _holds_table([name for name in zipped.namelist() if not name.endswith("/")])
+        if tarfile.is_tarfile(path):
+            with tarfile.open(path) as tarred:
+                return _holds_table([info.name for info in tarred if info.isreg()])
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as cause:
         raise DataError(f"{path} can't be read: {cause}") from cause
+    return True
+
+
+def _holds_table(names: list[str]) -> bool:
+    bases = [name.rsplit("/", 1)[-1].lower() for name in names]
+    return any(name in CSV_NAMES for name in bases) or (len(bases) == 1 and bases[0].endswith(".csv"))
 
 
 def _find_csv(path: Path) -> Path:

@@ -3,6 +3,7 @@
 import csv
 import errno
 import io
+import tarfile
 import zipfile
 
 import filelock
@@ -11,6 +12,7 @@ import pytest
 
 from fer_core.data.archive import MAX_TEXT_BYTES
 from fer_core.data.importers.fer2013 import import_fer2013
+from fer_core.data.importing import is_fer2013
 from fer_core.data.store import load_dataset
 from fer_core.errors import DataError, FerError
 from fer_core.labels import FERPLUS_COLUMNS
@@ -273,3 +275,30 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="disk is full"):
         import_fer2013(write_csv(tmp_path / "fer2013.csv"), tmp_path / "sets" / "a")
     assert [path.name for path in (tmp_path / "sets").iterdir()] == [".a.lock"]
+
+
+def as_tar(path, members):
+    with tarfile.open(path, "w:gz") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def test_the_tar_that_the_challenge_gave_out(tmp_path):
+    content = write_csv(tmp_path / "fer2013.csv").read_bytes()
+    source = as_tar(tmp_path / "fer2013.tar.gz", {"fer2013/README": b"x", "fer2013/fer2013.csv": content})
+    assert is_fer2013(source)
+    assert import_fer2013(source, tmp_path / "set").num_images == 4
+    assert not is_fer2013(as_tar(tmp_path / "other.tar.gz", {"happy/1.png": b"x", "sad/1.png": b"y"}))
+
+
+def test_bad_tars_are_refused(tmp_path):
+    content = write_csv(tmp_path / "fer2013.csv").read_bytes()
+    refuse(tmp_path, as_tar(tmp_path / "a.tar.gz", {"../fer2013.csv": content}), "unsafe path")
+    refuse(tmp_path, as_tar(tmp_path / "b.tar.gz", {"notes.txt": b"x"}), "holds no fer2013.csv")
+    noise = np.random.default_rng(0).integers(0, 256, 60_000, dtype=np.uint8).tobytes()
+    whole = as_tar(tmp_path / "c.tar.gz", {"noise.bin": noise, "fer2013.csv": content}).read_bytes()
+    (tmp_path / "d.tar.gz").write_bytes(whole[: len(whole) // 2])
+    refuse(tmp_path, tmp_path / "d.tar.gz", "damaged archive")
