@@ -1,0 +1,50 @@
+"""What expecting other shares of the classes costs and brings: accuracy against balanced accuracy.
+
+    python benchmarks/prior.py fer-small --dataset ferplus
+
+The expected share of class k is p_k^(1 - s) / sum: s = 0 keeps the training data's shares, s = 1 expects all
+classes equally often (`--prior uniform`), what lies between goes part of the way.
+"""
+
+import numpy as np
+import tyro
+
+from fer_core.checkpoint import find_checkpoint
+from fer_core.data.builtin import open_dataset
+from fer_core.evaluation.metrics import compute_scores
+from fer_core.evaluation.report import evaluate_checkpoint
+from fer_core.inference.prior import adjust_prior
+from fer_core.workspace import Workspace
+
+STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def main(model: str = "fer-small", dataset: str = "ferplus", split: str = "valid") -> None:
+    """Score one checkpoint under several priors.
+
+    Args:
+        model: A checkpoint that says which shares it learnt.
+        dataset: Data set to score it on.
+        split: Which split.
+    """
+    workspace = Workspace.default()
+    entry = find_checkpoint(model, workspace)
+    learned = entry.info.class_prior
+    if learned is None:
+        raise SystemExit(f"{model} does not say how often it saw each class; publish it again")
+    evaluation = evaluate_checkpoint(entry.folder, open_dataset(dataset, workspace), split)
+    data = evaluation.data
+    print(f"{model}, {evaluation.subject.describe()}, n = {len(data):,}")
+    print("   s   accuracy   balanced   macro-F1   rare classes' recall (fear, disgust, contempt)")
+    for step in STEPS:
+        expected = np.asarray(learned) ** (1 - step)
+        chances = adjust_prior(data.probabilities.astype(np.float32), learned, expected / expected.sum())
+        scores = compute_scores(data.labels, chances, data.classes)
+        recall = {item.name: item.recall for item in scores.classes}
+        rare = ", ".join(f"{recall.get(name, float('nan')):.2f}" for name in ("fear", "disgust", "contempt"))
+        print(f"{step:4.2f}   {scores.accuracy:8.2%}   {scores.balanced_accuracy:8.2%}   "
+              f"{scores.macro_f1:8.3f}   {rare}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
