@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
+from fer_core.cli.terminal import format_table, write_output
 from fer_core.errors import ConfigError
 from fer_core.export.benchmark import BenchmarkRow, BenchmarkSettings
 from fer_core.workspace import Workspace
@@ -84,18 +85,8 @@ def _print_table(rows: list[BenchmarkRow]) -> None:
 
 def _write(out: Path, rows: list[BenchmarkRow], frame: "pd.DataFrame") -> None:
     from fer_core.export.benchmark_chart import build_benchmark_figure
-    from fer_core.io import write_text
 
-    if out.suffix == ".csv":
-        text = frame.to_csv(index=False)
-    elif out.suffix == ".json":
-        text = frame.to_json(orient="records", indent=2)
+    if out.suffix == ".html":
+        write_output(out, build_benchmark_figure(rows).to_html(include_plotlyjs=True))
     else:
-        text = build_benchmark_figure(rows).to_html(include_plotlyjs=True)
-    try:
-        write_text(out, text)
-    except OSError as cause:
-        raise ConfigError(
-            f"{out} can't be written: {cause.strerror or cause}; choose another place"
-        ) from cause
-    print(out)
+        write_output(out, format_table(frame, out.suffix))

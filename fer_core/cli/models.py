@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
+from fer_core.cli.terminal import is_confirmed
 from fer_core.errors import CheckpointError
 from fer_core.workspace import Workspace
 
@@ -191,19 +192,12 @@ def delete(names: Positional[tuple[str, ...]], *, yes: bool = False) -> int:
         entry = _load(name).entry
         if reason := explain_protection(entry, workspace):
             raise CheckpointError(reason)
-        if not yes and not _is_confirmed(f"delete model {name} with its card and exports? [y/N] "):
+        if not yes and not is_confirmed(f"delete model {name} with its card and exports? [y/N] "):
             print(f"kept {name}")
             continue
         delete_model(entry, workspace)
         print(f"deleted {name}")
     return 0
-
-
-def _is_confirmed(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in ("y", "yes")
-    except EOFError as cause:
-        raise CheckpointError("nobody answered; give --yes to delete without being asked") from cause
 
 
 @_APP.command

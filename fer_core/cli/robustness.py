@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from fer_core.cli.terminal import format_table, write_output
 from fer_core.errors import ConfigError
 from fer_core.workspace import Workspace
 
@@ -107,16 +108,7 @@ def _print_table(found: "dict[str, list[RobustnessRow]]") -> None:
 def _write(out: Path, found: "dict[str, list[RobustnessRow]]") -> None:
     import pandas as pd
 
-    from fer_core.io import write_text
-
     frame = pd.DataFrame(
         [{"model": name, **dataclasses.asdict(row)} for name, rows in found.items() for row in rows]
     )
-    text = frame.to_csv(index=False) if out.suffix == ".csv" else frame.to_json(orient="records", indent=2)
-    try:
-        write_text(out, text)
-    except OSError as cause:
-        raise ConfigError(
-            f"{out} can't be written: {cause.strerror or cause}; choose another place"
-        ) from cause
-    print(out)
+    write_output(out, format_table(frame, out.suffix))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
-from fer_core.errors import RunError
+from fer_core.cli.terminal import is_confirmed
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -207,19 +207,12 @@ def delete(names: Positional[tuple[str, ...]], *, yes: bool = False) -> int:
 
     workspace = Workspace.default()
     for name in names:
-        if not yes and not _is_confirmed(f"delete run {name} with its checkpoints? [y/N] "):
+        if not yes and not is_confirmed(f"delete run {name} with its checkpoints? [y/N] "):
             print(f"kept {name}")
             continue
         delete_run(name, workspace)
         print(f"deleted {name}")
     return 0
-
-
-def _is_confirmed(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in ("y", "yes")
-    except EOFError as cause:
-        raise RunError("nobody answered; give --yes to delete without being asked") from cause
 
 
 @_APP.command

@@ -162,17 +162,12 @@ def _describe_network(info: CheckpointInfo) -> tuple[dict[str, tuple[str, tuple[
     """Type and shape of each tensor that the architecture has, and its number of parameters."""
     import torch
 
-    from fer_core.models import build_model, count_parameters
+    from fer_core.models import count_parameters
+    from fer_core.models.weights import build_described
 
     try:
         with torch.device("meta"):
-            network = build_model(
-                info.architecture,
-                num_classes=len(info.classes),
-                in_channels=info.input.channels,
-                input_size=(info.input.height, info.input.width),
-                arguments=info.arguments,
-            )
+            network = build_described(info)
     except (ConfigError, TypeError) as cause:
         raise CheckpointError(f"the model's architecture can't be built here: {cause}") from cause
     names = {

@@ -45,6 +45,21 @@ def save_checkpoint(folder: Path, model: nn.Module, info: CheckpointInfo) -> Che
     return info
 
 
+def build_described(info: CheckpointInfo) -> FerModel:
+    """Build the network that a checkpoint describes, with fresh weights.
+
+    Raises:
+        ConfigError, TypeError: there is no such architecture, or its arguments do not fit.
+    """
+    return build_model(
+        info.architecture,
+        num_classes=len(info.classes),
+        in_channels=info.input.channels,
+        input_size=(info.input.height, info.input.width),
+        arguments=info.arguments,
+    )
+
+
 def load_checkpoint(folder: Path) -> tuple[FerModel, CheckpointInfo]:
     """Read a checkpoint: the network on the CPU in evaluation mode, and its description.
 
@@ -55,13 +70,7 @@ def load_checkpoint(folder: Path) -> tuple[FerModel, CheckpointInfo]:
     info = load_checkpoint_info(folder)
     path = verify_weights(folder, info)
     try:
-        model = build_model(
-            info.architecture,
-            num_classes=len(info.classes),
-            in_channels=info.input.channels,
-            input_size=(info.input.height, info.input.width),
-            arguments=info.arguments,
-        )
+        model = build_described(info)
     except (ConfigError, TypeError) as cause:
         raise CheckpointError(f"{folder} can't be built: {cause}") from cause
     try:
