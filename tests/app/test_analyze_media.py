@@ -1,5 +1,6 @@
 """The Analyze media page without a browser: pictures."""
 
+import dataclasses
 import io
 import json
 
@@ -12,6 +13,7 @@ from app.ui import picture_view, pictures
 from app.ui.cache import SessionCache
 from app.ui.pictures import Picture, analyze_picture
 from app.ui.state import Key
+from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import MediaError
 from fer_core.inference.overlay import OverlayStyle
@@ -94,6 +96,21 @@ def test_sliders_draw_anew_without_computing_anew(model, monkeypatch):
     assert "uncertain" in _texts(page)
     page.selectbox(key=Key.DETECTOR).set_value("whole-image").run()
     assert len(calls) == 2
+
+
+def test_other_expected_shares_change_the_reading(model):
+    folder = _workspace().run("first") / "best"
+    info = load_checkpoint_info(folder)
+    assert _run().selectbox(key=Key.PRIOR).disabled, "the model does not say which shares it learnt"
+    learned = {name: 0.65 if name == "neutral" else 0.05 for name in info.classes}
+    save_checkpoint_info(folder, dataclasses.replace(info, data={"class_prior": learned}))
+    page = _run(show_sample=True)
+    before = page.dataframe[0].value.iloc[0]
+    page.selectbox(key=Key.PRIOR).set_value("uniform").run()
+    assert not page.exception and not page.error
+    after = page.dataframe[0].value.iloc[0]
+    odds = [row["fear"] / row["neutral"] for row in (before, after)]
+    assert odds[1] / odds[0] == pytest.approx(0.65 / 0.05, rel=1e-3)
 
 
 def test_a_picture_without_a_face_says_so(model):
