@@ -138,12 +138,24 @@ def test_clean_up_and_adding_are_wired(faces):
     assert not page.exception and not page.error
 
 
-def test_a_damaged_set_is_told(faces):
-    """In the dashboard the router shows the message; a page by itself raises what the router would show."""
+def _routed() -> None:
+    """The page as app/Home.py runs it; AppTest reads this function's source, hence the imports inside."""
+    import runpy
+
+    from app.ui.messages import error_boundary
+    from fer_core.workspace import PROJECT_ROOT
+
+    with error_boundary():
+        runpy.run_path(str(PROJECT_ROOT / "pages" / "explore_data.py"), run_name="__main__")
+
+
+def test_a_damaged_set_is_told_and_the_chooser_stays(faces):
     (faces.folder / "samples.parquet").write_bytes(b"no")
-    page = _run()
-    (error,) = page.exception
-    assert "is damaged" in error.message
+    page = AppTest.from_function(_routed, default_timeout=90).run()
+    assert not page.exception
+    (error,) = page.error
+    assert "is damaged" in error.value and "import it again" in error.value
+    assert page.selectbox(key=Key.EXPLORE_DATASET).value == faces.info.name
 
 
 def test_looking_loads_no_torch(faces):
