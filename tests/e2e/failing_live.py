@@ -18,6 +18,10 @@ class FailingPredictor:
     def info(self):
         return self.inner.info
 
+    @property
+    def runtime(self):
+        return self.inner.runtime
+
     def predict(self, image_rgb, boxes):
         if next(self.calls) % 10 == 0:
             raise RuntimeError("every tenth frame fails")
@@ -30,8 +34,8 @@ class FailingPredictor:
 def _wrap(load):
     failing = {}
 
-    def load_failing(entry):
-        inner = load(entry)
+    def load_failing(entry, prior="training"):
+        inner = load(entry, prior)
         return failing.setdefault(id(inner), FailingPredictor(inner))
 
     load_failing.wraps = load

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from playwright.sync_api import FloatRect, Locator, Page, TimeoutError, expect  # noqa: A004
+from playwright.sync_api import Locator, Page, expect
 
 from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
 from fer_core.data.builtin import write_schematic_faces
@@ -13,6 +13,7 @@ from fer_core.data.store import load_dataset
 from fer_core.evaluation.bootstrap import NUM_RESAMPLES
 from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
 from fer_core.evaluation.stored import load_report
+from tests.e2e.waiting import pick, settle, wait_until_still
 from tests.small_models import save_small_model
 
 pytestmark = pytest.mark.e2e
@@ -45,40 +46,6 @@ def choose(page: Page, *names: str) -> None:
 
 def get_cells(page: Page, name: str) -> Locator:
     return page.locator(f".st-key-compare-matrix-{name} .points path.point")
-
-
-def settle(page: Page) -> None:
-    """Wait until nothing is computed and drawn any more: a redraw closes an open list of options."""
-    page.wait_for_timeout(500)  # the sign of a running page comes a little late
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
-
-
-def pick(page: Page, label: str, option: str) -> None:
-    """Choose in a list of options; opened again where a late redraw has closed it."""
-    for _ in range(5):
-        settle(page)
-        page.get_by_role("combobox", name=label).click()
-        try:
-            page.get_by_role("option", name=option, exact=True).click(timeout=5000)
-        except TimeoutError:
-            page.keyboard.press("Escape")
-        else:
-            return
-    raise AssertionError(f"{label} never offers {option}")
-
-
-def wait_until_still(page: Page, item: Locator) -> FloatRect:
-    """Charts move while those above them are drawn, and a click falls beside what it was meant for."""
-    before, num_still = None, 0
-    for _ in range(100):
-        box = item.bounding_box()
-        num_still = num_still + 1 if box is not None and box == before else 0
-        if box is not None and num_still == 4:
-            return box
-        before = box
-        page.wait_for_timeout(150)
-    raise AssertionError("the page never comes to rest")
 
 
 def click_cell(page: Page, name: str, place: int) -> None:
