@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from fer_core.evaluation.embedding_map import EmbeddingMap
 
 _COUNTS: Final[tuple[int, ...]] = (500, 1000, 2000, 5000)
-_COLORINGS: Final[tuple[str, ...]] = ("Class", "Right or wrong", "Predicted", "Split")
+_COLORINGS: Final[tuple[str, ...]] = ("Class", "Right or wrong", "Predicted")
 _MAX_FACES: Final[int] = 48
 _RIGHT, _WRONG = "right", "wrong"
-_OTHER_COLORS: Final[tuple[str, ...]] = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 
 
 @st.fragment
@@ -145,14 +144,12 @@ def build_map_figure(audited: Audited, laid_out: "EmbeddingMap", coloring: str) 
         groups = truth
     elif coloring == "Predicted":
         groups = list(laid_out.predicted)
-    elif coloring == "Split":
-        groups = [str(audited.splits[row]) for row in laid_out.rows]
     else:
         groups = [_RIGHT if a == b else _WRONG for a, b in zip(truth, laid_out.predicted, strict=True)]
     figure = go.Figure()
     names = sorted(set(groups), key=lambda name: -groups.count(name))
     members = np.asarray(groups)
-    for index, name in enumerate(names):
+    for name in names:
         where = np.flatnonzero(members == name)
         figure.add_trace(
             go.Scattergl(
@@ -160,7 +157,7 @@ def build_map_figure(audited: Audited, laid_out: "EmbeddingMap", coloring: str) 
                 y=laid_out.points[where, 1],
                 mode="markers",
                 name=f"{escape_html(name)} ({len(where):,})",
-                marker={"size": 6, "opacity": 0.75, "color": _color(name, index, coloring)},
+                marker={"size": 6, "opacity": 0.75, "color": _color(name, coloring)},
                 customdata=[(int(laid_out.rows[i]), truth[i], laid_out.predicted[i]) for i in where],
                 hovertemplate="image %{customdata[0]}<br>%{customdata[1]}, model: %{customdata[2]}"
                 "<extra></extra>",
@@ -177,12 +174,10 @@ def build_map_figure(audited: Audited, laid_out: "EmbeddingMap", coloring: str) 
     return figure
 
 
-def _color(name: str, index: int, coloring: str) -> str:
-    if coloring in ("Class", "Predicted"):
-        return emotion_color(name)
+def _color(name: str, coloring: str) -> str:
     if coloring == "Right or wrong":
         return UNKNOWN_COLOR if name == _RIGHT else "#d55e00"
-    return _OTHER_COLORS[index % len(_OTHER_COLORS)]
+    return emotion_color(name)
 
 
 def escape_html(text: str) -> str:

@@ -124,7 +124,7 @@ def test_a_map_is_made_and_coloured(faces, save_model):
     page.button(key="explore_map_make").click().run()
     assert not page.exception and not page.error
     assert "of the variance" in _texts(page)
-    for coloring in ("Right or wrong", "Predicted", "Split"):
+    for coloring in ("Right or wrong", "Predicted"):
         page.selectbox(key="explore_map_color").set_value(coloring).run()
         assert not page.exception and not page.error
     assert "Make the map" not in [item.label for item in page.button]
