@@ -13,7 +13,6 @@ from app.ui.state import Key
 from fer_core.config import LabelMode
 from fer_core.labels import FERPLUS_COLUMNS
 from fer_core.palette import emotion_color
-from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +23,7 @@ _IMAGE_PX: Final[int] = 260
 _NUM_SIMILAR: Final[int] = 12
 
 
-def render_detail(audited: Audited, row: int, workspace: Workspace) -> None:
+def render_detail(audited: Audited, row: int) -> None:
     """Show the image enlarged, its votes, what each rule makes of them, and the images most like it."""
     dataset = audited.dataset
     with st.container(border=True):
@@ -69,7 +68,7 @@ def _render_facts(audited: Audited, row: int, label: str) -> None:
         lines += ["What training sees of it:", *(f"- {mode}: {text}" for mode, text in rules.items())]
     else:
         lines.append(f"Counts as **{escape_markdown(label)}**")
-    st.markdown("  \n".join(lines[: len(lines)]).replace("  \n- ", "\n- "))
+    st.markdown("  \n".join(lines).replace("  \n- ", "\n- "))
 
 
 def describe_rules(votes: "npt.NDArray[np.float64]", classes: tuple[str, ...]) -> dict[str, str]:

@@ -32,7 +32,7 @@ def render_images(name: str, workspace: Workspace) -> None:
         _render_found(audited, agreement, wanted, num_columns)
         row = st.session_state.get(Key.EXPLORE_ROW)
         if row is not None and 0 <= row < len(audited.dataset.images):
-            render_detail(audited, int(row), workspace)
+            render_detail(audited, int(row))
 
 
 def _choose(audited: Audited, *, has_votes: bool) -> "tuple[ImageFilter, int]":

@@ -1,5 +1,6 @@
 """A data set as a model sees it: similar to the model is near on the map."""
 
+import html
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -156,7 +157,7 @@ def build_map_figure(audited: Audited, laid_out: "EmbeddingMap", coloring: str) 
                 x=laid_out.points[where, 0],
                 y=laid_out.points[where, 1],
                 mode="markers",
-                name=f"{escape_html(name)} ({len(where):,})",
+                name=f"{html.escape(name)} ({len(where):,})",
                 marker={"size": 6, "opacity": 0.75, "color": _color(name, coloring)},
                 customdata=[(int(laid_out.rows[i]), truth[i], laid_out.predicted[i]) for i in where],
                 hovertemplate="image %{customdata[0]}<br>%{customdata[1]}, model: %{customdata[2]}"
@@ -178,10 +179,3 @@ def _color(name: str, coloring: str) -> str:
     if coloring == "Right or wrong":
         return UNKNOWN_COLOR if name == _RIGHT else "#d55e00"
     return emotion_color(name)
-
-
-def escape_html(text: str) -> str:
-    """Plotly reads a little HTML in names; what comes from files must stay text."""
-    import html
-
-    return html.escape(text)
