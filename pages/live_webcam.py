@@ -2,19 +2,21 @@
 
 import streamlit as st
 
+from app.ui.consent import ask_consent, has_consent, offer_withdrawal
 from app.ui.layout import page_header
 from app.ui.live import (
     LiveChoice,
+    LiveKey,
     build_rtc_configuration,
     choose_live_setup,
     configure_session,
-    is_playing,
     lacks_secure_origin,
     live_session,
     render_camera,
 )
-from app.ui.live_view import CONSENT, REMOTE, render_actions, render_pace, render_reading
+from app.ui.live_view import REMOTE, render_actions, render_pace, render_reading
 from app.ui.messages import RESPONSIBLE_USE, show_error
+from app.ui.session_end import at_session_end
 from fer_core.errors import FerError
 from fer_core.workspace import Workspace
 
@@ -45,9 +47,11 @@ def main() -> None:
 
 def _render_stream(choice: LiveChoice, workspace: Workspace) -> bool:
     """Show the camera and what goes with it; returns whether it plays."""
+    if not has_consent():
+        ask_consent()
+        return False
     session = live_session()
-    if not is_playing():
-        st.info(CONSENT, icon=":material/privacy_tip:")
+    at_session_end(LiveKey.SESSION, session.close)
     try:
         rtc_configuration = build_rtc_configuration()
     except FerError as error:
@@ -60,6 +64,7 @@ def _render_stream(choice: LiveChoice, workspace: Workspace) -> bool:
         if not session.is_ready:
             return False  # else the models that ran before go on
     playing = render_camera(session, choice, rtc_configuration)
+    offer_withdrawal(disabled=playing)
     render_actions(session, playing=playing)
     render_pace(session, playing=playing)
     return playing

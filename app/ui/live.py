@@ -238,12 +238,6 @@ def _video_attributes(num_models: int) -> dict[str, Any]:
     return {"autoPlay": True, "controls": False, "muted": True, "playsInline": True, "style": style}
 
 
-def is_playing() -> bool:
-    """Whether the camera played when the page was last run."""
-    context = st.session_state.get(LiveKey.CAMERA)
-    return bool(context is not None and context.state.playing)
-
-
 def lacks_secure_origin(url: str | None) -> bool:
     """Whether browsers will refuse the camera to a page at `url`: plain http, from another computer."""
     parts = urlsplit(url or "")

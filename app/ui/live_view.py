@@ -17,15 +17,9 @@ from fer_core.palette import emotion_color
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-CONSENT: Final[str] = (
-    "**Before you start.** Film only people who agreed to it. The picture goes to the computer that runs "
-    "this page and nowhere else; it is analyzed in memory, and nothing is stored unless you record. What you "
-    "see are **apparent expressions**: a model's reading of a face, often wrong, and no measure of what "
-    "anyone feels."
-)
 RECORDING_NOTICE: Final[str] = (
     "The drawn picture, without sound, goes into a temporary file on the computer that runs this page. It is "
-    "deleted when you close the page. Tell everyone in view."
+    "deleted a few minutes after you close the page. Tell everyone in view."
 )
 REMOTE: Final[str] = """
 - **HTTPS.** Browsers give the camera only to pages from `localhost` or `https://`. Put a reverse proxy with a

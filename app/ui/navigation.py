@@ -77,6 +77,13 @@ LIVE_WEBCAM: Final[PageSpec] = PageSpec(
     "Read apparent expressions live, from this computer's camera.",
 )
 
+RESPONSIBLE_USE: Final[PageSpec] = PageSpec(
+    "responsible_use.py",
+    "Responsible use",
+    ":material/handshake:",
+    "What the program can't tell, what the law says, consent, licences, bias, and what is kept.",
+)
+
 
 def build_pages(home: Callable[[], None]) -> list[Page]:
     """Every page, in the order of the navigation; `home` renders the first."""
@@ -89,4 +96,5 @@ def build_pages(home: Callable[[], None]) -> list[Page]:
         MODELS.build(),
         ANALYZE_MEDIA.build(),
         LIVE_WEBCAM.build(),
+        RESPONSIBLE_USE.build(),
     ]

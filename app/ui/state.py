@@ -14,6 +14,8 @@ class Key(StrEnum):
     """Probability bars drawn beside a face."""
     UNCERTAIN_BELOW = "uncertain_below_pct"
     """Threshold, in per cent, below which a label is called uncertain."""
+    CAMERA_CONSENT = "camera_consent"
+    """Whether the person said that everyone in view agreed."""
     PRIOR = "class_prior"
     """How often each class is expected; shared by all pages."""
     MEDIA_TAB = "media_tab"

@@ -293,6 +293,13 @@ class LiveSession:
             self._engine = None
         self._recorder.stop(wait=False)  # called on the server's event loop, which must not wait
 
+    def close(self) -> None:
+        """Release, and forget every picture: the recording's file, the last frame. Twice is fine."""
+        self.release()
+        self._recorder.discard()
+        with self._lock:
+            self._last_frame = None
+
     # What the frames' thread calls
 
     def process_video_frames(self, frames: "Sequence[av.VideoFrame]") -> "av.VideoFrame":

@@ -74,6 +74,13 @@ class Recorder:
             if self._recording is not None:
                 self._recording.stop(wait=wait)
 
+    def discard(self) -> None:
+        """Finish the recording, if one runs, and delete its file; doing it twice is fine."""
+        with self._lock:
+            recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.discard()
+
     def state(self) -> RecordingState:
         """How the recording is doing; how it ended, after its end."""
         recording = self._recording
@@ -117,6 +124,10 @@ class _Recording:
         self._stop_wanted.set()
         if wait:
             self._thread.join()
+
+    def discard(self) -> None:
+        self.stop(wait=True)
+        self._folder.cleanup()
 
     def state(self) -> RecordingState:
         return RecordingState(

@@ -10,7 +10,7 @@ import streamlit_webrtc
 from streamlit.testing.v1 import AppTest
 from streamlit_webrtc import component
 
-from app.ui import live, live_view
+from app.ui import consent, live, live_view
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import ConfigError
 from fer_core.inference.live_stats import HistoryCurve, LiveStats
@@ -69,7 +69,7 @@ def camera(monkeypatch):
 
 def _run(**session_state):
     page = AppTest.from_file(PAGE, default_timeout=60)
-    for key, value in session_state.items():
+    for key, value in {"camera_consent": True, **session_state}.items():
         page.session_state[key] = value
     return page.run()
 
@@ -86,13 +86,33 @@ def test_without_a_model_the_page_says_how_to_get_one(workspace, empty_checkpoin
     assert camera.arguments == {}
 
 
-def test_the_note_on_consent_comes_before_the_camera(model, camera):
-    page = _run()
+def test_consent_is_asked_for_once_before_the_camera_is_offered(model, camera):
+    page = _run(camera_consent=False)
     assert not page.exception
-    assert live_view.CONSENT in [note.value for note in page.info]
-    assert "apparent expressions" in live_view.CONSENT
+    assert consent.QUESTION in _texts(page)
+    assert "apparent expressions" in consent.QUESTION
+    assert camera.arguments == {}, "the camera is offered before anyone was asked"
+    assert "live_session" not in page.session_state
+    page.button(key="live-consent").click().run()
+    assert not page.exception
+    assert consent.QUESTION not in _texts(page)
     assert camera.arguments["media_stream_constraints"]["audio"] is False
     assert camera.arguments["async_processing"] is True
+    page.run()
+    assert consent.QUESTION not in _texts(page)
+
+
+def test_consent_can_be_asked_for_anew_once_the_camera_stopped(model, camera):
+    camera.playing = True
+    page = _run()
+    assert page.button(key="live-ask-again").disabled
+    camera.playing, camera.arguments = False, {}
+    page.run()
+    page.button(key="live-ask-again").click().run()
+    assert consent.QUESTION in _texts(page)
+    camera.arguments = {}
+    page.run()
+    assert camera.arguments == {}
 
 
 def test_the_real_component_gets_no_servers_and_no_token(model, monkeypatch):
@@ -125,6 +145,7 @@ def test_servers_come_from_the_environment(model, camera, monkeypatch):
 
 def test_servers_come_from_the_secrets_file(model, camera):
     page = AppTest.from_file(PAGE, default_timeout=60)
+    page.session_state["camera_consent"] = True
     page.secrets["webrtc"] = {"ice_servers": [{"urls": "stun:stun.example.org:3478"}]}
     page.run()
     assert not page.exception
@@ -177,7 +198,6 @@ def test_a_playing_stream_shows_label_pace_and_chart(model, workspace, camera):
     page.run()
     assert not page.exception
     assert not page.error
-    assert live_view.CONSENT not in [note.value for note in page.info]
     (metric,) = page.metric
     assert metric.label == "Apparent expression"
     assert metric.value in (*EMOTIONS, "uncertain")

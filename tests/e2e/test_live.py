@@ -59,6 +59,9 @@ def started(browser, url, model="zz-disgusted/best"):
     """A tab whose camera plays."""
     page = browser.new_page(viewport={"width": 1400, "height": 1300})
     page.goto(url)
+    expect(page.get_by_text("Before the camera starts")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("iframe")).to_have_count(0)  # nothing asks for the camera yet
+    page.get_by_role("button", name="Everyone in view agreed").click(timeout=PATIENCE_MS)
     choose(page, "Model", model)
     frame = page.frame_locator("iframe")
     frame.get_by_role("button", name="Start the camera").click(timeout=PATIENCE_MS)

@@ -158,3 +158,24 @@ def _join_threads():
         if thread.name == "fer-recording":
             thread.join(20)
             assert not thread.is_alive()
+
+
+def test_what_is_discarded_is_gone_from_the_disk():
+    recorder = Recorder()
+    recorder.discard()
+    recorder.start()
+    recorder.add(_frame(120), 0.0)
+    recorder.stop()
+    path = recorder.finished_file()
+    assert path.exists()
+    recorder.start()  # runs when it is discarded
+    recorder.discard()
+    recorder.discard()
+    assert recorder.finished_file() is None
+    recorder.start()
+    recorder.add(_frame(120), 0.0)
+    recorder.stop()
+    path = recorder.finished_file()
+    recorder.discard()
+    assert not path.parent.exists()
+    assert not recorder.state().is_recording
