@@ -5,8 +5,10 @@ import streamlit as st
 
 from app.ui import landing
 from app.ui.layout import ICON_SVG, LOGO_SVG, apply_style
+from app.ui.login import require_login
 from app.ui.messages import error_boundary
 from app.ui.navigation import build_pages
+from app.ui.quiet import stay_quiet
 
 st.set_page_config(
     page_title="FER workbench",
@@ -16,6 +18,8 @@ st.set_page_config(
 )
 apply_style()
 st.logo(LOGO_SVG, size="large")
+stay_quiet()
+require_login()
 page = st.navigation(build_pages(landing.render), position="top")
 with error_boundary():
     page.run()
