@@ -25,8 +25,6 @@ class Parity:
     """Largest difference of a logit."""
     max_probability_difference: float
     """Largest difference of a probability, 0 to 1."""
-    share_within: float
-    """Fraction of the faces whose logits all differ by at most 0.0001."""
     label_agreement: float
     """Fraction of the faces that get the same class."""
     accuracy: float
@@ -107,6 +105,6 @@ def _from_dict(folder: Path, value: dict[str, Any]) -> ExportRecord:
         num_bytes=int(value["num_bytes"]),
         sha256=str(value["sha256"]),
         weights_sha256=str(value["weights_sha256"]),
-        parity=Parity(**value["parity"]),
+        parity=Parity(**{item.name: value["parity"][item.name] for item in dataclasses.fields(Parity)}),
         created=str(value["created"]),
     )

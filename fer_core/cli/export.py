@@ -46,8 +46,8 @@ def main(
     print(f"{record.path}: {record.precision}, {record.num_bytes:,} bytes")
     print(
         f"on {parity.num_images:,} faces of {parity.dataset} {parity.split}: logits differ by at most "
-        f"{parity.max_difference:.2g} (by 0.0001 or less on {parity.share_within:.2%}), probabilities by "
-        f"{parity.max_probability_difference:.2g}, {parity.label_agreement:.2%} of the labels agree"
+        f"{parity.max_difference:.2g}, probabilities by {parity.max_probability_difference:.2g}, "
+        f"{parity.label_agreement:.2%} of the labels agree"
     )
     print(
         f"accuracy {parity.accuracy:.4%}, torch {parity.accuracy_torch:.4%} ({parity.protocol}, "

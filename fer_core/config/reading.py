@@ -1,7 +1,6 @@
 """Configurations as plain values, TOML files and presets."""
 
 import dataclasses
-import tomllib
 import types
 import typing
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from fer_core.config.settings import AugmentConfig, TrainConfig
 from fer_core.errors import ConfigError
+from fer_core.plain import parse_toml
 
 PRESETS_FOLDER: Final[Path] = Path(__file__).parents[1] / "presets"
 AUGMENT_FOLDER: Final[Path] = PRESETS_FOLDER / "augment"
@@ -72,10 +72,10 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as cause:
         raise ConfigError(f"{path} is missing") from cause
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
+    except (OSError, ValueError) as cause:
         raise ConfigError(f"{path} can't be read as TOML: {cause}") from cause
 
 

@@ -167,6 +167,9 @@ class AugmentConfig:
     2019); 0 is off. With mixup on too, each mixed batch takes one of the two at random."""
     mixup_probability: float = 0.5
     """Share of the batches that are mixed, by mixup or cutmix."""
+    mixup_until: float = 1.0
+    """Share of the epochs after which no batch is mixed any more, so that the last ones see faces as they are
+    (Ge et al., 2021, do so with their mosaics); 1 mixes to the end."""
     crop_fraction: float = 1.0
     """Cut out a random part with at least this fraction of the area, and bring it back to full size; 1 is
     off."""
@@ -185,10 +188,11 @@ class AugmentConfig:
             "flip_probability",
             "erasing_probability",
             "mixup_probability",
+            "mixup_until",
             "degrade_probability",
         ):
             value = getattr(self, name)
-            _check(0 <= value <= 1, f"augment.{name}", value, "a probability in 0 to 1")
+            _check(0 <= value <= 1, f"augment.{name}", value, "0 to 1")
         _check(
             0 < self.crop_fraction <= 1, "augment.crop_fraction", self.crop_fraction, "more than 0, at most 1"
         )

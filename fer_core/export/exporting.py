@@ -143,7 +143,7 @@ def _check(
     found = parity.compute_onnx_outputs(OnnxPredictor(made.paths[0], device="cpu"), chosen)
     expected = parity.compute_torch_outputs(model, info, chosen)
     result = parity.compare_outputs(expected, found, chosen)
-    parity.require_parity(result, options.precision, is_continuous=model.is_continuous)
+    parity.require_parity(result, options.precision)
     return result
 
 

@@ -16,8 +16,6 @@ from fer_core.types import Float32Array
 
 MAX_DIFFERENCE_FP32: Final[float] = 1e-4
 """Largest difference of a logit that rounding explains."""
-MIN_SHARE_WITHIN: Final[float] = 0.99
-"""Of the faces, for models that are not continuous."""
 MIN_AGREEMENT_FP16: Final[float] = 0.995
 MAX_ACCURACY_LOSS_INT8: Final[float] = 0.005
 """Half a point; with few faces at least two of them."""
@@ -60,7 +58,6 @@ def compare_outputs(
         split=faces.split,
         num_images=len(faces.crops),
         max_difference=float(differences.max()),
-        share_within=float((differences.max(axis=1) <= MAX_DIFFERENCE_FP32).mean()),
         max_probability_difference=float(np.abs(expected[1] - found[1]).max()),
         label_agreement=float((labels[0] == labels[1]).mean()),
         accuracy=float((labels[1] == faces.labels).mean()),
@@ -69,23 +66,20 @@ def compare_outputs(
     )
 
 
-def require_parity(parity: Parity, precision: Precision, *, is_continuous: bool = True) -> None:
+def require_parity(parity: Parity, precision: Precision) -> None:
     """Refuse a file that differs by more than its precision explains.
 
     Args:
         parity: the figures.
         precision: of the file.
-        is_continuous: as of the model. One that is not may differ by more on one face in a hundred, as long
-            as every label agrees.
 
     Raises:
         ExportError: it does; the message has the figures.
     """
     # Written so that a NaN fails too.
     if precision == "fp32":
-        share = 1.0 if is_continuous else MIN_SHARE_WITHIN
-        good = parity.share_within >= share and parity.label_agreement == 1
-        expected = f"at most {MAX_DIFFERENCE_FP32:g} on {share:.0%} of the faces and every label the same"
+        good = parity.max_difference <= MAX_DIFFERENCE_FP32 and parity.label_agreement == 1
+        expected = f"at most {MAX_DIFFERENCE_FP32:g} and every label the same"
     elif precision == "fp16":
         good = parity.label_agreement >= MIN_AGREEMENT_FP16
         expected = f"at least {MIN_AGREEMENT_FP16:.1%} of the labels the same"

@@ -31,10 +31,6 @@ class FerModel(nn.Module, ABC):
     embedding.
     """
 
-    is_continuous: bool = True
-    """Whether a little change of the input always changes the output little. Choosing neighbours by likeness
-    breaks that: two that are equally alike can change places by rounding alone."""
-
     def __init__(self, *, feature_dim: int, num_classes: int, dropout: float = 0.0) -> None:
         """Make the head; subclasses make what comes before it."""
         super().__init__()

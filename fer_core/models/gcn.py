@@ -21,36 +21,53 @@ _EDGES: Final[tuple[str, ...]] = ("both", "grid", "knn", "none")
 _CONVOLUTIONS: Final[tuple[str, ...]] = ("max_relative", "edge")
 
 
-def find_neighbours(nodes: Tensor, num_neighbours: int) -> Tensor:
-    """Indices of the most alike nodes of each node, itself among them, N x P x k.
+_FADE: Final[float] = 0.1
+"""Cosine over which a neighbour comes in: wide beside rounding (1e-7), narrow beside its range (-1 to 1)."""
 
-    Likeness is the cosine between features. The choice itself has no gradient.
+
+def find_neighbours(nodes: Tensor, num_neighbours: int) -> tuple[Tensor, Tensor]:
+    """The most alike nodes of each node, itself among them, and how far each of them counts.
+
+    Likeness is the cosine between features. A neighbour counts by how much more alike it is than the first
+    one that is left out, so that it comes and goes smoothly. If all counted fully, rounding alone (another
+    runtime, another batch size) would exchange two equally alike nodes and change the answer by a jump.
+    Neither choice nor share has a gradient.
 
     Args:
         nodes: N x D x P.
-        num_neighbours: k, at most P.
+        num_neighbours: k, less than P.
+
+    Returns:
+        Indices and shares from 0 to 1, both N x P x k.
     """
     unit = F.normalize(nodes.detach(), dim=1)
     likeness = unit.transpose(1, 2) @ unit
-    return likeness.topk(num_neighbours, dim=2).indices
+    best = likeness.topk(num_neighbours + 1, dim=2)
+    shares = ((best.values[..., :-1] - best.values[..., -1:]) / _FADE).clamp(0, 1)
+    return best.indices[..., :-1], shares
 
 
-def gather_maximum(nodes: Tensor, neighbours: Tensor) -> Tensor:
+def gather_maximum(nodes: Tensor, neighbours: Tensor, shares: Tensor) -> Tensor:
     """Largest value over the neighbours of each node, channel by channel.
+
+    A neighbour j of share s stands for x_i + s (x_j - x_i).
 
     Args:
         nodes: N x D x P.
         neighbours: N x P x k, indices of nodes.
+        shares: N x P x k, 0 to 1.
 
     Returns:
         N x D x P.
     """
     num_images, num_places, num_neighbours = neighbours.shape
     # Whole rows of one long table: several times faster on a CPU than gathering channel by channel.
-    table = nodes.transpose(1, 2).reshape(num_images * num_places, -1)
+    table = nodes.transpose(1, 2).reshape(num_images * num_places, 1, -1)
     offsets = torch.arange(num_images, device=nodes.device).view(-1, 1, 1) * num_places
-    rows = table.index_select(0, (neighbours + offsets).flatten())
-    maximum: Tensor = rows.view(num_images * num_places, num_neighbours, -1).max(dim=1).values
+    rows = table.squeeze(1).index_select(0, (neighbours + offsets).flatten())
+    others = rows.view(num_images * num_places, num_neighbours, -1)
+    mixed = torch.lerp(table, others, shares.to(table.dtype).view(num_images * num_places, num_neighbours, 1))
+    maximum: Tensor = mixed.amax(dim=1)
     return maximum.view(num_images, num_places, -1).transpose(1, 2)
 
 
@@ -85,8 +102,8 @@ class GraphConvolution(nn.Module):
         if self.edges in ("both", "grid"):
             found = F.max_pool2d(values, 3, stride=1, padding=1)
         if self.edges in ("both", "knn"):
-            neighbours = find_neighbours(features.flatten(2), self.num_neighbours)
-            alike = gather_maximum(values.flatten(2), neighbours).reshape(values.shape)
+            neighbours, shares = find_neighbours(features.flatten(2), self.num_neighbours)
+            alike = gather_maximum(values.flatten(2), neighbours, shares).reshape(values.shape)
             found = torch.maximum(found, alike)
         return found
 
@@ -163,13 +180,12 @@ class GraphNet(FerModel):
         require(0 <= dropout < 1, "dropout", dropout, "0 to less than 1")
         rows, columns = (side // reduction for side in input_size)
         require(
-            1 <= num_neighbours <= rows * columns,
+            1 <= num_neighbours < rows * columns,
             "num_neighbours",
             num_neighbours,
-            f"1 to {rows * columns}, the number of nodes",
+            f"1 to {rows * columns - 1}, fewer than the nodes",
         )
         super().__init__(feature_dim=width, num_classes=num_classes, dropout=dropout)
-        self.is_continuous = edges in ("grid", "none")
         self.stem = _build_stem(in_channels, width, reduction)
         self.positions = nn.Parameter(torch.zeros(1, width, rows, columns))
         self.blocks = nn.Sequential(

@@ -65,7 +65,7 @@ class StepTaker:
         while True:
             seed_step(self.config.seed, epoch, step, *self._rank())
             try:
-                result = self._compute_gradients(model, picked)
+                result = self._compute_gradients(model, epoch, picked)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not should_reduce_batch_size(error):
@@ -87,12 +87,14 @@ class StepTaker:
         """Processes draw differently; a single one draws as if there were no processes at all."""
         return (self.accelerator.process_index,) if self.accelerator.num_processes > 1 else ()
 
-    def _compute_gradients(self, model: nn.Module, picked: npt.NDArray[np.int64]) -> StepResult:
+    def _compute_gradients(self, model: nn.Module, epoch: int, picked: npt.NDArray[np.int64]) -> StepResult:
         own = picked[self.accelerator.process_index :: self.accelerator.num_processes]
         task = self.task
         images = load_batch(task.dataset.images, task.train.indices[own], task.spec, self.device)
         targets = draw_targets(self.distributions[own].to(self.device), self.config.data.label_mode)
-        mix = mix_batch(self.augmenter(images), self.config.augment)
+        images = self.augmenter(images)
+        is_mixing = epoch <= self.config.augment.mixup_until * self.config.epochs
+        mix = mix_batch(images, self.config.augment) if is_mixing else Mix(images)
         result = self._backward(model, mix, targets)
         if self.config.optimizer.sam_rho:
             parameters = [item for item in model.parameters() if item.requires_grad]

@@ -21,14 +21,32 @@ def test_fcn_logits_are_the_mean_of_its_class_activation_map():
 
 def test_neighbours_are_the_most_alike():
     nodes = torch.tensor([[[1.0, 0.9, 0.0, 0.1], [0.0, 0.1, 1.0, 0.9]]])  # two pairs of alike nodes
-    found = find_neighbours(nodes, 2)[0].sort(dim=1).values
-    assert found.tolist() == [[0, 1], [0, 1], [2, 3], [2, 3]]
+    found, shares = find_neighbours(nodes, 2)
+    assert found[0].sort(dim=1).values.tolist() == [[0, 1], [0, 1], [2, 3], [2, 3]]
+    assert shares.eq(1).all(), "far more alike than the first one left out"
+
+
+def test_a_neighbour_comes_and_goes_smoothly():
+    """Two nodes, equally alike to a third, take one place: none counts, and neither appears by a jump."""
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(1, 8, 3, generator=generator)
+    answers = []
+    for tilt in (-1e-4, 0.0, 1e-4):
+        angles = torch.tensor([0.0, 0.5 + tilt, -0.5])
+        neighbours, shares = find_neighbours(torch.stack([angles.cos(), angles.sin()])[None], 2)
+        assert shares[0, 0].tolist() == pytest.approx([1.0, 0.0], abs=1e-3)
+        answers.append(gather_maximum(values, neighbours, shares))
+    assert torch.allclose(answers[0], answers[2], atol=1e-2)
+    assert torch.allclose(answers[0], answers[1], atol=1e-2)
 
 
 def test_maximum_over_neighbours_by_hand():
     nodes = torch.tensor([[[1.0, 5.0, 3.0]], [[-1.0, -5.0, -3.0]]])  # two images, one channel, three nodes
     neighbours = torch.tensor([[[0, 2], [1, 0], [2, 2]], [[0, 1], [1, 2], [2, 0]]])
-    assert gather_maximum(nodes, neighbours).tolist() == [[[3.0, 5.0, 3.0]], [[-1.0, -3.0, -1.0]]]
+    whole = torch.ones(neighbours.shape)
+    assert gather_maximum(nodes, neighbours, whole).tolist() == [[[3.0, 5.0, 3.0]], [[-1.0, -3.0, -1.0]]]
+    half = gather_maximum(nodes, neighbours, whole / 2)
+    assert half.tolist() == [[[2.0, 5.0, 3.0]], [[-1.0, -4.0, -2.0]]]
 
 
 @pytest.mark.parametrize("convolution", ["max_relative", "edge"])
