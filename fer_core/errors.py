@@ -29,5 +29,9 @@ class MediaError(FerError):
     """An image, video or camera can't be read, or is unsafe to decode."""
 
 
+class StorageError(FerError, OSError):
+    """A disk is full, read-only, or may not be written; `errno` and `strerror` are the system's."""
+
+
 class RunError(FerError):
     """A run folder is missing or can't be used for what was asked."""

@@ -1,17 +1,66 @@
 """Reading and writing small files so that a reader never sees half of one."""
 
+import contextlib
+import ctypes
+import errno
 import hashlib
 import json
 import math
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from fer_core.errors import FerError
+from fer_core.errors import FerError, StorageError
+from fer_core.plain import parse_json
+
+_FULL: Final[frozenset[int]] = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FORBIDDEN: Final[frozenset[int]] = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_OCCUPIED: Final[frozenset[int]] = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+_AT_FDCWD: Final[int] = -100
+_EXCHANGE: Final[int] = 2
+"""The same number means so for Linux's renameat2 and for macOS's renamex_np."""
+
+
+@contextmanager
+def storage_errors(target: Path, *, is_ours: bool = True) -> Iterator[None]:
+    """Turn the system's refusal to write into a message that a person can act on.
+
+    Args:
+        target: what is being written.
+        is_ours: the block does nothing but write; otherwise an error that need not be about writing (a source
+            that may not be read) passes as it is.
+
+    Raises:
+        StorageError: the disk is full or read-only, or the folder may not be written.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as cause:
+        if not (is_ours or cause.errno in _FULL or cause.errno == errno.EROFS):
+            raise
+        raise _describe(cause, target) from cause
+
+
+def _describe(cause: OSError, target: Path) -> StorageError:
+    if cause.errno in _FULL:
+        text = f"{target} can't be written: the disk is full; free some space there and try again"
+    elif cause.errno in _FORBIDDEN:
+        text = (
+            f"{target} can't be written: {cause.strerror}; make its folder writable, or set FER_WORKSPACE to "
+            "one that is"
+        )
+    else:
+        text = f"{target} can't be written: {cause.strerror or cause}"
+    error = StorageError(text)
+    error.errno, error.strerror = cause.errno, cause.strerror
+    return error
 
 
 def sync_file(path: Path) -> None:
@@ -35,20 +84,27 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it onto `target` when the block ends well.
 
     If the block raises, the temporary file is removed and `target` is as it was.
+
+    Raises:
+        StorageError: the disk is full or read-only, or the folder may not be written.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    os.close(handle)
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        sync_file(temporary)
-        # mkstemp makes private files; what we write is meant to be read by the person's other tools.
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-        _sync_directory(target.parent)
+        with storage_errors(target, is_ours=False):
+            yield temporary
+        with storage_errors(target):
+            sync_file(temporary)
+            # mkstemp makes private files; what we write is meant to be read by the person's other tools.
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(target)
+            _sync_directory(target.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is left has a name that every reader passes over
+            temporary.unlink(missing_ok=True)
 
 
 def _umask() -> int:
@@ -61,32 +117,84 @@ def _umask() -> int:
 def atomic_directory(target: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary folder beside `target`; move it into place when the block ends well.
 
+    What is in it has reached the disk by then. An existing folder is exchanged in one step where the system
+    can (Linux, macOS); elsewhere a crash between two renames leaves it aside, and the next call puts it back.
+
     Args:
         target: the folder to make.
         replace: exchange an existing `target` for the new one; without it an existing one is an error.
 
     Raises:
         FerError: `target` exists and `replace` is False (before the block runs, and again at the end).
+        StorageError: the disk is full or read-only, or the folder may not be written.
     """
-    if target.exists() and not replace:
-        raise FerError(f"{target} exists already; choose another name or remove it first")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+    with storage_errors(target):
+        _put_back(target)
+        if target.exists() and not replace:
+            raise FerError(f"{target} exists already; choose another name or remove it first")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
     try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        if target.exists():
-            if not replace:
-                raise FerError(f"{target} was made by someone else meanwhile; nothing was changed")
-            retired = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
-            target.replace(retired / "old")
-            temporary.replace(target)
-            shutil.rmtree(retired, ignore_errors=True)
-        else:
-            temporary.replace(target)
-        _sync_directory(target.parent)
+        with storage_errors(target, is_ours=False):
+            yield temporary
+        with storage_errors(target):
+            temporary.chmod(0o777 & ~_umask())
+            _sync_tree(temporary)
+            _put_in_place(temporary, target, replace=replace)
+            _sync_directory(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_in_place(temporary: Path, target: Path, *, replace: bool) -> None:
+    taken = FerError(f"{target} was made by someone else meanwhile; nothing was changed")
+    if not target.exists():
+        try:
+            temporary.replace(target)
+        except OSError as cause:  # between the question and the answer
+            if cause.errno in _OCCUPIED:
+                raise taken from cause
+            raise
+    elif not replace:
+        raise taken
+    elif not exchange_paths(temporary, target):
+        retired = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+        target.replace(retired / "old")
+        temporary.replace(target)
+        shutil.rmtree(retired, ignore_errors=True)
+
+
+def _put_back(target: Path) -> None:
+    """Undo an exchange in two steps that a crash cut in half."""
+    if target.exists() or not target.parent.is_dir():
+        return
+    for left in target.parent.iterdir():
+        is_retired = left.name.startswith(f".{target.name}.") and left.name.endswith(".old")
+        if is_retired and (left / "old").is_dir():
+            (left / "old").replace(target)
+            left.rmdir()
+            return
+
+
+def exchange_paths(first: Path, second: Path) -> bool:
+    """Let two existing paths of one file system change places in one step; False where that can't be done."""
+    sys.audit("os.rename", os.fspath(first), os.fspath(second), -1, -1)  # as os.rename does
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(first), os.fsencode(second)
+    if sys.platform == "linux" and hasattr(libc, "renameat2"):
+        result: int = libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _EXCHANGE)
+    elif sys.platform == "darwin" and hasattr(libc, "renamex_np"):
+        result = libc.renamex_np(names[0], names[1], _EXCHANGE)
+    else:
+        return False
+    return result == 0
+
+
+def _sync_tree(folder: Path) -> None:
+    for place, _, names in os.walk(folder):
+        for name in names:
+            sync_file(Path(place, name))
+        _sync_directory(Path(place))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -127,10 +235,10 @@ def read_json(path: Path, error: type[FerError]) -> dict[str, Any]:
         FerError: as `error`, if the file is missing, unreadable, or holds no JSON object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as cause:
         raise error(f"{path} is missing") from cause
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as cause:
+    except (OSError, ValueError) as cause:
         raise error(f"{path} can't be read as JSON: {cause}") from cause
     if not isinstance(value, dict):
         raise error(f"{path} holds a JSON {type(value).__name__}; expected an object")

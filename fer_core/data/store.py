@@ -35,6 +35,8 @@ VOTE_PREFIX: Final[str] = "votes_"
 VOTE_COLUMNS: Final[tuple[str, ...]] = tuple(VOTE_PREFIX + name for name in FERPLUS_COLUMNS)
 _HASHED_ROWS: Final[int] = 1024
 _REQUIRED_COLUMNS: Final[tuple[str, ...]] = ("split", "label", "source", "image_name")
+OWN_COLUMNS: Final[frozenset[str]] = frozenset({*_REQUIRED_COLUMNS, "group"})
+"""Columns with a meaning of their own; every other one, but for the votes, is what the source said besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,7 @@ def write_dataset(
     samples = samples.reset_index(drop=True)
     _check_consistency(images, samples, classes)
     with atomic_directory(folder, replace=replace) as temporary:
-        np.save(temporary / IMAGES_FILE, np.ascontiguousarray(images), allow_pickle=False)
+        _write_images(temporary / IMAGES_FILE, images)
         return finish_dataset(
             temporary,
             folder.name,
@@ -151,6 +153,14 @@ def write_dataset(
             licence=licence,
             images=images,
         )
+
+
+def _write_images(path: Path, images: UInt8Array) -> None:
+    """As `np.save`, which hides why a disk does not take the pixels."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": images.shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(np.ascontiguousarray(images).data)
 
 
 def finish_dataset(  # noqa: PLR0913 - the facts of dataset.json, each by name

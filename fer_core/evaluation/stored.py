@@ -1,5 +1,6 @@
 """Evaluation reports on disk: where they lie, and reading them only when they can be trusted. No torch."""
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -48,16 +49,41 @@ def locate_report(
 
 
 def save_report(report: Report, predictions: Predictions, folder: Path) -> Report:
-    """Write predictions.parquet, then report.json with its checksum; returns the report as written.
+    """Write predictions.parquet and report.json, replacing both; returns the report as written.
 
-    A crash between the two leaves a pair that `load_evaluation` refuses, never a mixed one that it reads.
+    The report holds the checksum of the predictions, and replacing it is the step that counts. Until then
+    the old predictions stay in reach under a name of their own: a reader, or a crash at any point, meets the
+    old pair or the new one.
+
+    Raises:
+        StorageError: they can't be written; the old pair is still there.
     """
+    kept = _keep_predictions(folder)
     with atomic_path(folder / PREDICTIONS_FILE) as temporary:
         predictions.to_frame().to_parquet(temporary, index=False)
         checksum = sha256_file(temporary)
     written = replace(report, predictions_sha256=checksum)
     write_json(folder / REPORT_FILE, written.to_dict())
+    if kept is not None:
+        kept.unlink(missing_ok=True)
     return written
+
+
+def _keep_predictions(folder: Path) -> Path | None:
+    """Copy the described predictions to where `load_evaluation` looks when they are replaced."""
+    try:
+        checksum = load_report(folder).predictions_sha256
+    except RunError:
+        return None  # no report yet, or one that nobody can read: there is nothing to keep
+    path, kept = folder / PREDICTIONS_FILE, _name_kept(folder, checksum)
+    if not kept.is_file() and path.is_file():
+        with atomic_path(kept) as temporary:
+            shutil.copyfile(path, temporary)
+    return kept
+
+
+def _name_kept(folder: Path, checksum: str) -> Path:
+    return folder / f".predictions-{checksum[:12]}.parquet"
 
 
 def load_report(folder: Path) -> Report:
@@ -106,9 +132,11 @@ def load_evaluation(folder: Path, key: str, *, weights_sha256: str | None = None
     if not path.is_file():
         raise RunError(f"{path} is missing; evaluate {key!r} again")
     if sha256_file(path) != report.predictions_sha256:
+        path = _name_kept(folder, report.predictions_sha256)  # they are being replaced, or that was cut short
+    if not path.is_file() or sha256_file(path) != report.predictions_sha256:
         raise RunError(
-            f"{path} is not the file that {REPORT_FILE} beside it describes (an evaluation was cut short, or "
-            f"one of them was exchanged); evaluate {key!r} again"
+            f"{folder / PREDICTIONS_FILE} is not the file that {REPORT_FILE} beside it describes (one of "
+            f"them is damaged, or was exchanged); evaluate {key!r} again"
         )
     try:
         predictions = Predictions.from_frame(pd.read_parquet(path), report.classes)

@@ -139,7 +139,7 @@ class RunWriter:
                 writer._write_status(temporary, "queued", has_process=not is_launched)
         except OSError as cause:
             raise RunError(
-                f"run {name!r} can't be written into {workspace.runs}: {cause}; make room, or set "
+                f"run {name!r} can't be written into {workspace.runs}: {cause.strerror or cause}; make room, or set "
                 "FER_WORKSPACE to a folder that can be written"
             ) from cause
         return writer

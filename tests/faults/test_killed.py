@@ -1,0 +1,32 @@
+"""The process is killed before each of its writes in turn, and in the middle of each file."""
+
+import signal
+
+import numpy as np
+
+from tests.faults.injection import KILLED, kill_at, run_in_child
+
+
+def test_killed_before_every_write(subject, scratch):
+    assert len(subject.clean.points) >= len(subject.operation.steps), "nothing was watched"
+    for number, point in enumerate(subject.clean.points):
+        workspace = subject.copy(scratch / str(number))
+        outcome = run_in_child(subject.bind(workspace), root=workspace.root, fault=kill_at(number))
+        assert outcome.exit_status == KILLED, (number, point, outcome.trace)
+        state = subject.find_state(workspace, outcome.num_done)
+        subject.finish(workspace, state)
+
+
+def test_killed_in_the_middle_of_a_file(subject, scratch):
+    """The kernel ends the process when a file would grow beyond n bytes, whoever writes it."""
+    sizes = sorted({0, 1, 50, *np.geomspace(300, 300_000, 6).astype(int).tolist()})
+    num_killed = 0
+    for size in sizes:
+        workspace = subject.copy(scratch / str(size))
+        outcome = run_in_child(subject.bind(workspace), max_file_bytes=size)
+        if outcome.exit_status == 0:
+            break
+        assert outcome.exit_status == -signal.SIGXFSZ, (size, outcome.trace)
+        num_killed += 1
+        subject.finish(workspace, subject.find_state(workspace, outcome.num_done))
+    assert num_killed > 0 or subject.operation.name == "deleted run"  # which writes nothing but names
