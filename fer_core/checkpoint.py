@@ -26,6 +26,21 @@ CLASS_PRIOR_KEY: Final[str] = "class_prior"
 
 ColorMode = Literal["gray", "rgb"]
 
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "name": (str,),
+    "architecture": (str,),
+    "arguments": (dict,),
+    "classes": (list,),
+    "input": (dict,),
+    "weights_sha256": (str,),
+    "num_parameters": (int,),
+    "temperature": (int, float),
+    "data": (dict,),
+    "metrics": (list,),
+    "origin": (dict,),
+}
+"""What the fields of `model.json` hold; `true` and `false` are none of the numbers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FramingSpec:
@@ -159,6 +174,12 @@ class CheckpointInfo:
                 f"{source} has schema_version {version!r}; this program reads {SCHEMA_VERSION}. "
                 "Update the program, or export the model again."
             )
+        for key, types in _TYPES.items():
+            if key in fields and (not isinstance(fields[key], types) or isinstance(fields[key], bool)):
+                expected = " or ".join(kind.__name__ for kind in types)
+                raise CheckpointError(
+                    f"{source}: {key} is a {type(fields[key]).__name__}; expected {expected}"
+                )
         try:
             spec = dict(fields.pop("input"))
             framing = FramingSpec(**_floats(spec.pop("framing", {})))
@@ -174,7 +195,7 @@ class CheckpointInfo:
             return cls(**fields)
         except KeyError as cause:
             raise CheckpointError(f"{source} lacks the field {cause}") from cause
-        except (TypeError, ValueError) as cause:
+        except (TypeError, ValueError, AttributeError) as cause:
             raise CheckpointError(f"{source} does not describe a model: {cause}") from cause
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from fer_core.checkpoint import CheckpointInfo
 from fer_core.errors import CheckpointError
 from fer_core.io import sha256_file
+from fer_core.plain import parse_json
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
@@ -176,8 +177,8 @@ def _read_metadata(proto: "ModelProto", path: Path) -> dict[str, Any]:
             f"metadata entry {METADATA_KEY!r}, found {len(texts)}. Files written by `fer export` carry it."
         )
     try:
-        metadata = json.loads(texts[0])
-    except (json.JSONDecodeError, RecursionError) as cause:
+        metadata = parse_json(texts[0])
+    except ValueError as cause:
         raise CheckpointError(f"{path}: its description is no JSON ({cause})") from cause
     if not isinstance(metadata, dict) or metadata.get("schema_version") != SCHEMA_VERSION:
         seen = metadata.get("schema_version") if isinstance(metadata, dict) else metadata

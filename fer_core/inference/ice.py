@@ -3,12 +3,12 @@
 None is used unless a person configured it: on one machine and in most local networks none is needed.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fer_core.errors import ConfigError
+from fer_core.plain import parse_json
 
 _URL: Final[re.Pattern[str]] = re.compile(r"(stuns?|turns?):[^\s/?]+(\?transport=(udp|tcp))?")
 _EXAMPLE: Final[str] = '[{"urls": "turn:turn.example.org:3478", "username": "me", "credential": "secret"}]'
@@ -31,8 +31,8 @@ def parse_ice_servers(value: object, *, source: str) -> list[dict[str, Any]]:
     """
     if isinstance(value, str):
         try:
-            value = json.loads(value)
-        except json.JSONDecodeError as cause:
+            value = parse_json(value)
+        except ValueError as cause:
             raise ConfigError(f"{source} is no JSON ({cause}); expected for example {_EXAMPLE}") from cause
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
         raise ConfigError(f"{source} is a {type(value).__name__}; expected a list, for example {_EXAMPLE}")

@@ -1,10 +1,8 @@
 """Reading run folders: cheap, tolerant of what a crash leaves behind, and without torch."""
 
 import dataclasses
-import json
 import os
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 from fer_core.errors import RunError
 from fer_core.io import read_json
+from fer_core.plain import parse_json, parse_toml
 from fer_core.runs.cache import read_cached
 from fer_core.runs.layout import (
     ACTIVE_STATES,
@@ -84,8 +83,8 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
     records = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
+            record = parse_json(line)
+        except ValueError:
             continue
         if isinstance(record, dict):
             records.append(record)
@@ -109,8 +108,8 @@ def load_run(folder: Path) -> Run:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
+        return parse_toml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
         raise RunError(f"{path} can't be read: {cause}") from cause
 
 

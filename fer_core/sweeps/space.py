@@ -1,7 +1,6 @@
 """What a search may vary: settings of a training configuration by dotted name."""
 
 import copy
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fer_core.config import TrainConfig, config_from_dict, config_to_dict
 from fer_core.errors import ConfigError
+from fer_core.plain import parse_toml
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -94,8 +94,8 @@ def load_space(path: Path) -> dict[str, Range | Choice]:
         ConfigError: the file is missing or no TOML, or the space is wrong.
     """
     try:
-        value = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
+        value = parse_toml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
         raise ConfigError(f"{path} can't be read as TOML: {cause}") from cause
     space = value.get("space", {})
     if not isinstance(space, Mapping):

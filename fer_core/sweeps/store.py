@@ -1,7 +1,6 @@
 """Sweeps on disk: `workspace/sweeps/<name>/sweep.toml`, and optuna's study beside it or in a database."""
 
 import time
-import tomllib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from fer_core.config import TrainConfig, config_from_dict, config_to_dict
 from fer_core.errors import ConfigError, RunError
 from fer_core.io import write_text
+from fer_core.plain import parse_toml
 from fer_core.sweeps.space import SearchSpace, check_space, dump_space, read_space
 from fer_core.workspace import Workspace, validate_name
 
@@ -104,11 +104,11 @@ def load_sweep(name: str, workspace: Workspace) -> Sweep:
         known = ", ".join(sweep.name for sweep in list_sweeps(workspace)) or "none yet"
         raise RunError(f"no sweep {name!r}; there are: {known}. A new one needs --space FILE")
     try:
-        value: dict[str, Any] = tomllib.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))
+        value: dict[str, Any] = parse_toml((folder / SWEEP_FILE).read_text(encoding="utf-8"))
         settings = SweepSettings(
             base=config_from_dict(value.pop("base")), space=read_space(value.pop("space")), **value
         )
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ConfigError) as cause:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as cause:
         raise RunError(f"{folder / SWEEP_FILE} can't be read: {cause}") from cause
     return Sweep(folder, settings)
 
