@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from fer_core.errors import CheckpointError, DataError
 from fer_core.io import read_json, sha256_file, write_json
 from fer_core.labels import validate_classes
-from fer_core.workspace import Workspace
+from fer_core.workspace import Workspace, expand_home
 
 SCHEMA_VERSION: Final[int] = 1
 INFO_FILE: Final[str] = "model.json"
@@ -303,12 +303,32 @@ def find_checkpoint(reference: str, workspace: Workspace) -> CheckpointEntry:
         workspace.models / reference,
         workspace.runs / reference,
         workspace.runs / reference / "best",
-        Path(reference).expanduser(),
+        expand_home(reference),
     ]
     for folder in candidates:
-        if (folder / INFO_FILE).is_file():
+        try:
+            is_there = (folder / INFO_FILE).is_file()
+        except OSError:  # too long for a name, or in a folder that may not be looked into
+            continue
+        if is_there:
             return CheckpointEntry(reference, folder, load_checkpoint_info(folder))
+    raise _unknown(reference, workspace)
+
+
+def find_listed_checkpoint(key: str, workspace: Workspace) -> CheckpointEntry:
+    """Like `find_checkpoint`, but of the workspace's own only: for keys out of an address or an upload.
+
+    Raises:
+        CheckpointError: there is none of that key, or it is damaged.
+    """
+    for name, folder in list_checkpoint_folders(workspace):
+        if name == key:
+            return CheckpointEntry(key, folder, load_checkpoint_info(folder))
+    raise _unknown(key, workspace)
+
+
+def _unknown(reference: str, workspace: Workspace) -> CheckpointError:
     known = ", ".join(entry.key for entry in list_checkpoints(workspace)[:12]) or "none yet"
-    raise CheckpointError(
-        f"no checkpoint {reference!r}; expected a folder with {INFO_FILE}, or one of: {known}"
+    return CheckpointError(
+        f"no checkpoint {reference[:200]!r}; expected a folder with {INFO_FILE}, or one of: {known}"
     )

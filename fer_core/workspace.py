@@ -27,6 +27,11 @@ def validate_name(name: str, kind: str) -> str:
     return name
 
 
+def expand_home(text: str) -> Path:
+    """The path that a person typed, `~` replaced by their folder; as it stands if there is no such person."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib's raises for unknown people
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """The folder that holds everything made at run time.
@@ -41,7 +46,7 @@ class Workspace:
     def default(cls) -> "Workspace":
         """The workspace of this process's environment."""
         configured = os.environ.get(WORKSPACE_VARIABLE, "").strip()
-        root = Path(configured).expanduser() if configured else PROJECT_ROOT / "workspace"
+        root = expand_home(configured) if configured else PROJECT_ROOT / "workspace"
         return cls(root.resolve())
 
     @property

@@ -12,6 +12,7 @@ from fer_core.data.download import fetch_source, is_remote
 from fer_core.data.importing import Source, inspect_source
 from fer_core.errors import DataError, FerError
 from fer_core.types import UInt8Array
+from fer_core.workspace import expand_home
 
 Origin = Literal["upload", "path", "hub"]
 MAX_UPLOAD_MB: Final[int] = 500
@@ -111,7 +112,7 @@ def _from_path() -> Found | None:
             icon=":material/folder_open:",
         )
         return None
-    path = Path(text.strip()).expanduser()
+    path = expand_home(text.strip())
     return _known(str(path)) or _look(str(path), path)
 
 

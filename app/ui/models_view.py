@@ -22,7 +22,7 @@ from app.ui.models_words import (
     show_message,
 )
 from app.ui.state import Key
-from fer_core.checkpoint import find_checkpoint
+from fer_core.checkpoint import find_listed_checkpoint
 from fer_core.errors import CheckpointError
 from fer_core.exchange.facts import ModelFacts, build_facts
 from fer_core.workspace import Workspace
@@ -47,7 +47,7 @@ def render_view(key: str, workspace: Workspace) -> None:
         key="models-back",
     )
     try:
-        facts = build_facts(find_checkpoint(key, workspace), workspace)
+        facts = build_facts(find_listed_checkpoint(key, workspace), workspace)
     except CheckpointError as error:
         empty_state(
             f"{escape_markdown(key)} can't be shown", escape_markdown(str(error)), icon=":material/error:"

@@ -23,7 +23,7 @@ from fer_core.exported import list_exports
 from fer_core.labels import EMOTIONS
 from fer_core.onnx_file import Precision
 from fer_core.types import UInt8Array
-from fer_core.workspace import Workspace
+from fer_core.workspace import Workspace, expand_home
 
 if TYPE_CHECKING:
     from fer_core.models import FerModel
@@ -203,7 +203,7 @@ class _Sources:
     def prepare(self, reference: str) -> Callable[[int], list[_Contestant]]:
         """Do what has to be done once; the result opens the contestants for a number of threads."""
         if reference.lower().endswith(".onnx"):
-            path = Path(reference).expanduser()
+            path = expand_home(reference)
             return lambda threads: [self._open_onnx(path, path.stem, threads)]
         model, info, folder = self._load(reference)
         files = self._list_files(reference, model, info, folder) if "onnx" in self._settings.runtimes else []

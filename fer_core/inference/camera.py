@@ -16,6 +16,7 @@ from fer_core.inference.stream import FaceStream, FrameResult
 from fer_core.inference.video_reader import open_video
 from fer_core.inference.video_writer import EncoderSettings, VideoWriter, create_video
 from fer_core.types import UInt8Array
+from fer_core.workspace import expand_home
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ def open_source(
         MediaError: there is nothing there.
     """
     if not source.isdecimal() and "://" not in source:
-        yield FileSource(Path(source).expanduser())
+        yield FileSource(expand_home(source))
         return
     capture = (open_capture or _open_capture)(source)
     if not capture.isOpened():

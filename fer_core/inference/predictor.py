@@ -9,7 +9,7 @@ from fer_core.errors import CheckpointError, ConfigError
 from fer_core.exported import ExportRecord, list_exports
 from fer_core.inference.interfaces import Predictor
 from fer_core.onnx_file import load_onnx_info
-from fer_core.workspace import Workspace
+from fer_core.workspace import Workspace, expand_home
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def load_predictor(
     if reference.lower().endswith(".onnx"):
         if runtime == "torch":
             raise ConfigError(f"{reference} is an ONNX file; torch needs the checkpoint it was exported from")
-        return _load_onnx(Path(reference).expanduser(), workspace, device)
+        return _load_onnx(expand_home(reference), workspace, device)
     entry = find_checkpoint(reference, workspace)
     chosen = runtime if runtime != "auto" else _choose_runtime(entry, device)
     if chosen == "torch":

@@ -16,7 +16,7 @@ from fer_core.checkpoint import find_checkpoint, verify_weights
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.models.base import FerModel, count_parameters
 from fer_core.models.timm_backbone import TimmBackbone
-from fer_core.workspace import Workspace
+from fer_core.workspace import Workspace, expand_home
 
 HUB: Final[str] = "hub"
 _FLAG: Final[str] = "--transfer.weights"
@@ -64,7 +64,7 @@ def load_pretrained(model: FerModel, source: str, workspace: Workspace) -> Pretr
     """
     if source == HUB:
         return _load_from_hub(model)
-    path = Path(source).expanduser()
+    path = expand_home(source)
     if path.is_file():
         return _fill_any(model, read_state_dict(path), str(path))
     if path.suffix in (".safetensors", ".pt", ".pth", ".bin"):

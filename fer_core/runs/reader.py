@@ -6,8 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from fer_core.config import TrainConfig
 from fer_core.errors import RunError
 from fer_core.io import read_json
 from fer_core.plain import parse_json, parse_toml
@@ -28,6 +29,11 @@ from fer_core.runs.layout import (
 from fer_core.runs.notes import Notes, read_notes
 from fer_core.runs.process import ProcessIdentity
 from fer_core.workspace import Workspace
+
+_TABLES: Final[frozenset[str]] = frozenset(
+    item.name for item in dataclasses.fields(TrainConfig) if dataclasses.is_dataclass(item.type)
+)
+"""Settings of a run that are tables themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +114,13 @@ def load_run(folder: Path) -> Run:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        return parse_toml(path.read_text(encoding="utf-8"))
+        config = parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as cause:
         raise RunError(f"{path} can't be read: {cause}") from cause
+    for name in _TABLES & config.keys():
+        if not isinstance(config[name], Mapping):
+            raise RunError(f"{path}: {name} is {config[name]!r}; expected a table of settings")
+    return config
 
 
 def _read_status(path: Path) -> dict[str, Any]:
