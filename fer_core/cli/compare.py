@@ -8,7 +8,11 @@ from tyro.conf import Positional, arg
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fer_core.evaluation.comparison import Comparison
+    from fer_core.evaluation.groups import GroupReport
+    from fer_core.evaluation.stored import StoredEvaluation
 
 
 def main(
@@ -20,27 +24,33 @@ def main(
     html: Path | None = None,
     latex: Path | None = None,
     csv: Path | None = None,
+    by: str = "",
 ) -> int:
     """Compare models that were evaluated with `fer evaluate RUN --save`; the first is the baseline.
 
     Args:
-        runs: Two or more runs or shipped checkpoints.
+        runs: Two or more runs or shipped checkpoints; with --by one is enough.
         dataset: Compare their evaluations on this data set; the one each was trained on, if not given.
         split: Compare their evaluations on this split.
         tta: Compare their evaluations with this test-time augmentation.
         html: Write a self-contained HTML report.
         latex: Write a LaTeX table.
-        csv: Write every figure as CSV.
+        csv: Write every figure as CSV; with --by those of every group.
+        by: Only score groups of images by themselves: a column of the data set, or `agreement`.
     """
     from fer_core.errors import DataError
     from fer_core.evaluation.comparison import compare, find_evaluation
     from fer_core.evaluation.export import write_csv, write_html, write_latex
     from fer_core.io import write_text
 
-    if len(runs) < 2:
+    if by and (html or latex):
+        raise DataError("--by goes with --csv only; leave --html and --latex out")
+    if len(runs) < (1 if by else 2):
         raise DataError(f"expected two or more runs to compare, got {len(runs)}; `fer runs` lists them")
     workspace = Workspace.default()
     stored = [find_evaluation(run, workspace, dataset=dataset, split=split, tta=tta) for run in runs]
+    if by:
+        return _compare_groups(stored, by, workspace, csv)
     comparison = compare(stored, workspace)
     _print_comparison(comparison)
     for path, write in ((html, write_html), (latex, write_latex), (csv, write_csv)):
@@ -48,6 +58,45 @@ def main(
             write_text(path, write(comparison))
             print(f"wrote {path}")
     return 1 if comparison.refused else 0
+
+
+def _compare_groups(
+    stored: "Sequence[StoredEvaluation]", column: str, workspace: Workspace, csv: Path | None
+) -> int:
+    from fer_core.evaluation.comparison import align
+    from fer_core.evaluation.group_table import build_group_table, compute_all_groups
+    from fer_core.io import write_text
+
+    aligned, refused = align(stored)
+    reports = compute_all_groups(aligned, column, workspace)
+    _print_groups(reports)
+    if csv is not None:
+        write_text(csv, build_group_table(reports).to_csv(index=False))
+        print(f"wrote {csv}")
+    for key, reason in refused.items():
+        print(f"{key} is left out: {reason}")
+    return 1 if refused else 0
+
+
+def _print_groups(reports: "Sequence[GroupReport]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from fer_core.evaluation.figures import TITLES, describe_figure
+    from fer_core.evaluation.groups import GROUP_FIGURES
+
+    console = Console()
+    for report in reports:
+        titles = [TITLES[name] for name in GROUP_FIGURES]
+        table = Table(report.column, "images", "classes", *titles, title=report.key)
+        for group in report.groups:
+            cells = [describe_figure(name, group.figures[name]) for name in GROUP_FIGURES]
+            table.add_row(group.name, f"{group.n:,}", str(group.num_classes), *cells)
+        console.print(table)
+    for report in reports:
+        print(report.describe())
+    if warning := reports[0].describe_small():
+        print(warning)
 
 
 def _print_comparison(comparison: "Comparison") -> None:

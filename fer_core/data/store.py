@@ -36,7 +36,7 @@ VOTE_COLUMNS: Final[tuple[str, ...]] = tuple(VOTE_PREFIX + name for name in FERP
 _HASHED_ROWS: Final[int] = 1024
 _REQUIRED_COLUMNS: Final[tuple[str, ...]] = ("split", "label", "source", "image_name")
 OWN_COLUMNS: Final[frozenset[str]] = frozenset({*_REQUIRED_COLUMNS, "group"})
-"""Columns with a meaning of their own; every other one, but for the votes, is what the source said besides."""
+"""Columns with a meaning of their own; the others, votes aside, are what the source said besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

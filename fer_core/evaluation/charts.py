@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from fer_core.evaluation.comparison import find_pareto
-from fer_core.evaluation.figures import Figure
+from fer_core.evaluation.figures import LOWER_IS_BETTER, PERCENT_FIGURES, Figure
 from fer_core.evaluation.measure import Report, list_class_figures
 from fer_core.evaluation.paired import PairedResult, format_p
 
@@ -54,34 +54,59 @@ def build_class_bars(reports: Mapping[str, Report], kind: str = "recall", *, tit
 
 
 def build_agreement_bars(reports: Mapping[str, Report]) -> "go.Figure":
-    """Accuracy by how far the annotators agreed on an image, a bar a band and model, with intervals."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    for key, color in zip(reports, _cycle(len(reports)), strict=True):
-        bands = {
+    """Accuracy by how far the annotators agreed on an image, as the reports hold it."""
+    bands = {
+        key: {
             name.partition(".")[2]: item
-            for name, item in reports[key].figures.items()
+            for name, item in report.figures.items()
             if name.startswith("agreement.")
         }
-        items = list(bands.values())
+        for key, report in reports.items()
+    }
+    return build_group_bars(bands, "accuracy", title="Accuracy by annotators who agree")
+
+
+def build_group_bars(
+    models: Mapping[str, Mapping[str, Figure]], figure_name: str, *, title: str, small_below: int = 0
+) -> "go.Figure":
+    """A figure of every group of images, a bar a group and model, with intervals and numbers of images.
+
+    Args:
+        models: by model, its figures by group; every model has the same groups.
+        figure_name: a key of `TITLES`.
+        title: of the chart.
+        small_below: bars that rest on fewer images are pale.
+    """
+    import plotly.graph_objects as go
+
+    is_percent = figure_name in PERCENT_FIGURES
+    shown = "%{y:.1%}" if is_percent else "%{y:.3f}"
+    figure = go.Figure()
+    for key, color in zip(models, _cycle(len(models)), strict=True):
+        items = list(models[key].values())
         figure.add_bar(
             name=key,
-            x=list(bands),
+            x=[f"{name}<br>n = {item.n:,}" for name, item in models[key].items()],
             y=[item.value for item in items],
-            marker_color=color,
+            marker={"color": color, "opacity": [0.4 if item.n < small_below else 1.0 for item in items]},
             error_y=_error_bars(items),
-            customdata=[item.n for item in items],
-            hovertemplate="%{x}: %{y:.1%} of %{customdata:,} images<extra>" + key + "</extra>",
+            customdata=[[item.n, item.low, item.high] for item in items],
+            hovertemplate=f"%{{x}}: {shown}, 95 % interval {shown.replace('y', 'customdata[1]')} to "
+            f"{shown.replace('y', 'customdata[2]')}<extra>{key}</extra>",
         )
+    axis: dict[str, Any] = {"fixedrange": True, "rangemode": "tozero"}
+    if figure_name not in LOWER_IS_BETTER:
+        axis["range"] = [0, 1.02]
+    if is_percent:
+        axis["tickformat"] = ".0%"
     figure.update_layout(
-        title={"text": "Accuracy by annotators who agree", "font": {"size": 14}},
-        height=340,
+        title={"text": title, "font": {"size": 14}},
+        height=360,
         barmode="group",
         margin=_MARGIN,
-        legend=_LEGEND,
-        yaxis={"range": [0, 1.02], "fixedrange": True, "tickformat": ".0%"},
-        xaxis={"fixedrange": True},
+        legend={**_LEGEND, "y": -0.3},
+        yaxis=axis,
+        xaxis={"fixedrange": True, "type": "category"},
     )
     return figure
 

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -102,15 +102,7 @@ def _sorted_by_row(item: StoredEvaluation) -> StoredEvaluation:
         raise RunError(f"the predictions of {item.key!r} hold an image twice; evaluate it again")
     if np.array_equal(order, np.arange(len(order))):
         return item
-    ordered = replace(
-        data,
-        rows=data.rows[order],
-        labels=data.labels[order],
-        probabilities=data.probabilities[order],
-        annotators=None if data.annotators is None else data.annotators[order],
-        agreement=None if data.agreement is None else data.agreement[order],
-    )
-    return StoredEvaluation(item.key, item.report, ordered)
+    return StoredEvaluation(item.key, item.report, data.take(order))
 
 
 def find_evaluation(

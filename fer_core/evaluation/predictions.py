@@ -70,6 +70,21 @@ class Predictions:
         right: npt.NDArray[np.bool_] = self.predicted == self.labels
         return right
 
+    def take(self, places: Int64Array) -> "Predictions":
+        """The predictions of some images.
+
+        Args:
+            places: at least one position, 0 to N - 1.
+        """
+        return Predictions(
+            classes=self.classes,
+            rows=self.rows[places],
+            labels=self.labels[places],
+            probabilities=self.probabilities[places],
+            annotators=None if self.annotators is None else self.annotators[places],
+            agreement=None if self.agreement is None else self.agreement[places],
+        )
+
     def with_classes(self, classes: Sequence[str]) -> "Predictions":
         """The same predictions with the classes in another order.
 

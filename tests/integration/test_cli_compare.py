@@ -1,5 +1,6 @@
 """`fer compare` and `fer explain` on real small models."""
 
+import csv
 import dataclasses
 import json
 
@@ -11,6 +12,7 @@ from fer_core.checkpoint import InputSpec
 from fer_core.cli import main
 from fer_core.config import DataConfig, LogConfig, ModelConfig, TrainConfig
 from fer_core.data.builtin import open_dataset, write_schematic_faces
+from fer_core.data.targets import compute_targets
 from fer_core.evaluation.explain import explain_rows
 from fer_core.models import build_model
 from fer_core.training.start import start_run
@@ -26,8 +28,8 @@ CONFIG = TrainConfig(
 
 
 @pytest.fixture
-def two_models(workspace):
-    write_schematic_faces(workspace, "faces", num_images=320)
+def two_models(workspace, draw_faces):
+    draw_faces(workspace, "faces", num_images=320)
     for name, seed in (("first", 0), ("second", 1)):
         start_run(dataclasses.replace(CONFIG, seed=seed), workspace, name=name).run()
         assert main(["evaluate", name, "--save", "--resamples", "50"]) == 0
@@ -114,8 +116,8 @@ def test_maps_of_faces(two_models, tmp_path):
         ("timm/test_resnet", {"normalise_embedding": True}),
     ],
 )
-def test_every_family_can_be_explained(workspace, name, arguments):
-    write_schematic_faces(workspace, "faces", num_images=160)
+def test_every_family_can_be_explained(workspace, draw_faces, name, arguments):
+    draw_faces(workspace, "faces", num_images=160)
     data = open_dataset("faces", workspace)
     torch.manual_seed(0)
     model = build_model(name, num_classes=8, arguments=arguments).eval()
@@ -125,3 +127,24 @@ def test_every_family_can_be_explained(workspace, name, arguments):
     assert np.isfinite(explained.maps).all()
     assert explained.maps.max() <= 1
     assert explained.method
+
+
+def test_groups_of_images_are_scored_by_themselves(two_models, tmp_path, capsys):
+    table = tmp_path / "groups.csv"
+    capsys.readouterr()
+    assert main(["compare", "first", "--by", "label", "--csv", str(table)]) == 0
+    printed = capsys.readouterr().out
+    assert "Fewer than 100 images" in printed
+    rows = list(csv.DictReader(table.open()))
+    data = open_dataset("faces", two_models)
+    labels = data.samples["label"][compute_targets(data, "valid", "majority").indices]
+    assert {row["label"]: int(row["n"]) for row in rows} == labels.value_counts().to_dict()
+    assert main(["compare", "first", "--by", "shoe_size"]) == 1
+    assert "the data set offers agreement, label" in capsys.readouterr().err
+    assert main(["compare", "first", "second", "--by", "label", "--html", "x.html"]) == 1
+    assert "--csv only" in capsys.readouterr().err
+    (data.folder / "dataset.json").unlink()
+    assert main(["compare", "first", "second", "--by", "agreement"]) == 0, "needs no data set"
+    capsys.readouterr()
+    assert main(["compare", "first", "--by", "label"]) == 1
+    assert "there is no data set at" in capsys.readouterr().err

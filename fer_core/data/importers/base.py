@@ -1,10 +1,12 @@
 """What every importer of pictures answers: which files there are, and what the source says of each."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from fer_core.data.store import OWN_COLUMNS, VOTE_PREFIX
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 from fer_core.images import IMAGE_SUFFIXES
@@ -16,6 +18,8 @@ _SPLIT_NAMES: Final[dict[str, str]] = {
     **dict.fromkeys(("val", "valid", "validation", "val_new", "val_set", "publictest", "dev"), "valid"),
     **dict.fromkeys(("test", "testing", "test_new", "test_set", "privatetest"), "test"),
 }
+_MAX_FACT_CHARS: Final[int] = 60
+"""Longer values are no groups of people but data of another kind, such as AffectNet's landmarks."""
 _MORE_SPELLINGS: Final[dict[str, str]] = {
     "neutrality": "neutral", "surprised": "surprise", "sadly": "sadness", "disgusting": "disgust",
 }  # fmt: skip
@@ -35,6 +39,8 @@ class Item:
     """Who is on it, where the source says so: people must not be on two sides of a split."""
     box: tuple[float, float, float, float] | None = None
     """Face as x, y, width, height in pixels, where the source has it."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What else the source says, by column: age group, camera; for scores by group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,31 @@ def guess_emotion(name: str) -> str | None:
 def split_of(name: str) -> str:
     """The split that a folder's or a column's name means; empty if it means none."""
     return _SPLIT_NAMES.get(name.strip().lower().replace("-", "_"), "")
+
+
+def keep_facts(row: Mapping[str, object], used: Collection[str]) -> dict[str, str]:
+    """The columns of a source that mean nothing to the import, as words; not the long and the empty ones.
+
+    Args:
+        row: value by column.
+        used: columns that were taken for something else.
+
+    Examples:
+        >>> keep_facts({"path": "1.png", "Age Group": "18-29", "split": "x"}, {"path"})
+        {'age_group': '18-29', 'source_split': 'x'}
+    """
+    facts = {}
+    for name, value in row.items():
+        text = "" if value is None else str(value).strip()
+        if name not in used and text and len(text) <= _MAX_FACT_CHARS:
+            facts[_name_fact(name)] = text
+    return facts
+
+
+def _name_fact(name: str) -> str:
+    """A column name of small letters, digits and `_` that is none of the store's own."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_") or "column"
+    return f"source_{plain}" if plain in OWN_COLUMNS or plain.startswith(VOTE_PREFIX) else plain
 
 
 def is_picture(name: str) -> bool:

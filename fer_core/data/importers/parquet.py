@@ -4,14 +4,14 @@ One row a picture: a column of encoded pictures (`{bytes, path}`, or plain bytes
 numeric labels stand in the file's own metadata.
 """
 
-import json
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.data.importers.base import IMPORTERS, Item, Scan, split_of
+from fer_core.data.importers.base import IMPORTERS, Item, Scan, keep_facts, split_of
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
+from fer_core.plain import parse_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,7 +110,11 @@ def _add_rows(
         for key, names in (("split", _SPLITS), ("group", _GROUPS))
         if (found := _find_column(schema, names))
     }
-    table = _guard(name, lambda: file.read(columns=list(wanted.values())))
+    more = [
+        str(field.name) for field in schema if field.name not in wanted.values() and _says_a_word(field.type)
+    ]
+    table = _guard(name, lambda: file.read(columns=[*wanted.values(), *more]))
+    further = {column: table.column(column).to_pylist() for column in more}
     columns = {key: table.column(column).to_pylist() for key, column in wanted.items()}
     class_names, usual = _read_class_names(schema, label), _guess_split(name)
     for row, value in enumerate(columns["label"]):
@@ -124,8 +128,22 @@ def _add_rows(
                 label=_name_label(value, class_names, path),
                 split=split_of(str(columns["split"][row])) if "split" in columns else usual,
                 group=str(columns["group"][row] or "") if "group" in columns else "",
+                facts=keep_facts({column: values[row] for column, values in further.items()}, ()),
             )
         )
+
+
+def _says_a_word(kind: "pa.DataType") -> bool:
+    """Whether a column holds words or single numbers, and not pictures, lists or records."""
+    import pyarrow as pa
+
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+    )
 
 
 def _name_label(value: Any, class_names: list[str], path: str) -> str:
@@ -139,7 +157,7 @@ def _name_label(value: Any, class_names: list[str], path: str) -> str:
 def _read_class_names(schema: "pa.Schema", label: str) -> list[str]:
     """Names of numeric labels, as the `datasets` library writes them; empty if there are none."""
     try:
-        facts = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        facts = parse_json((schema.metadata or {}).get(b"huggingface", b"{}").decode())
         names = facts["info"]["features"][label]["names"]
         return [str(name) for name in names]
     except (ValueError, KeyError, TypeError):

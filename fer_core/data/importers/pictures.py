@@ -155,6 +155,7 @@ def import_pictures(
                     "source": f"{source.name}:{item.path}",
                     "image_name": item.path.rpartition("/")[2],
                     "group": item.group,
+                    **item.facts,
                 },
             )
             for item, image in _keep_good(decoded, skipped, counter)
@@ -199,7 +200,7 @@ def _complete(samples: pd.DataFrame, plan: SplitPlan, classes: list[str]) -> pd.
     splits = assign_splits(
         samples["label"].to_numpy(object), samples["split"].to_numpy(object), plan, groups=groups
     )
-    samples = samples.assign(split=splits)
+    samples = samples.assign(split=splits).fillna("")  # a source may say more of one picture than of another
     return samples if has_groups else samples.drop(columns="group")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from fer_core.data.importers.base import IMPORTERS, Item, Scan, is_picture, split_of
+from fer_core.data.importers.base import IMPORTERS, Item, Scan, is_picture, keep_facts, split_of
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 
@@ -125,6 +125,7 @@ def _add_rows(
     box = next(
         ([header.index(part) for part in parts] for parts in _BOXES if set(parts) <= set(header)), None
     )
+    used = {header[index] for index in (path, label, split, group, *(box or ())) if index is not None}
     pure = PurePosixPath(name)
     usual = split_of(pure.stem) or next((s for part in pure.parts[:-1] if (s := split_of(part))), "")
     for number, row in enumerate(rows, start=2):
@@ -145,6 +146,7 @@ def _add_rows(
             split=split_of(said) or usual,
             group=row[group].strip() if group is not None else "",
             box=_parse_box([row[index] for index in box], name, number) if box else None,
+            facts=keep_facts(dict(zip(header, row, strict=True)), used),
         )
 
 

@@ -98,3 +98,12 @@ def test_bad_files_leave_nothing(tmp_path, content, match):
     with pytest.raises(DataError, match=match):
         import_pictures(source, tmp_path / "sets" / "a", PictureOptions())
     assert not (tmp_path / "sets" / "a").exists()
+
+
+def test_further_columns_are_kept_if_they_are_words_or_numbers(tmp_path):
+    content = parquet([0, 1] * 5, age=[20, None] * 5, camera=["a"] * 10, points=[[1, 2]] * 10)
+    source = write_tree(tmp_path / "a", {"all.parquet": content})
+    import_pictures(source, tmp_path / "sets" / "a", PictureOptions())
+    samples = load_dataset(tmp_path / "sets" / "a").samples
+    assert list(samples.columns[4:]) == ["age", "camera"]
+    assert sorted(samples["age"]) == ["", "", "", "", "", "20", "20", "20", "20", "20"]

@@ -341,3 +341,17 @@ def test_a_jpeg_made_small_keeps_its_look(tmp_path):
         whole = Image.open(io.BytesIO(files["happy/1.jpg"])).convert("L" if color == "gray" else "RGB")
         expected = np.asarray(whole.resize((48, 48), Image.Resampling.BOX), int)
         assert np.abs(stored - expected).mean() < 1.5
+
+
+def test_further_columns_of_a_list_are_kept(tmp_path):
+    files = class_files(count=3)
+    lines = ["path,label,Age Group,split,landmarks,votes_fear,x,y,width,height"]
+    for index, name in enumerate(sorted(files)):
+        age = "" if index == 0 else "18-29"
+        label = name.split("/")[0]
+        lines.append(f"{name},{label},{age},{'train' if index % 2 else 'valid'},{'9;' * 40},2,1,1,9,9")
+    source = write_tree(tmp_path / "source", {**files, "list.csv": "\n".join(lines)})
+    run(source, tmp_path / "sets" / "a")
+    samples = load_dataset(tmp_path / "sets" / "a").samples
+    assert sorted(samples.columns[4:]) == ["age_group", "source_votes_fear"]
+    assert sorted(samples["age_group"]) == ["", *["18-29"] * 5]
