@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
@@ -19,6 +20,7 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     split: str = "valid",
     device: str = "auto",
     tta: Literal["none", "flip"] = "none",
+    exclude_copies: bool = False,
     resamples: int = 2000,
     threads: int = 0,
     json_output: Annotated[bool, arg(name="json")] = False,
@@ -32,6 +34,7 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         split: Which split to score.
         device: Where to compute: auto, cpu or cuda.
         tta: Test-time augmentation: `flip` averages the logits of each image and its mirror image.
+        exclude_copies: Leave out images that have exactly the pixels of a training image.
         resamples: Resamples of the bootstrap; 0 leaves the intervals out.
         threads: CPU threads to compute with; 0 lets torch choose.
         json_output: Print each report as a line of JSON, and on stderr how far it is, in JSON too.
@@ -41,23 +44,26 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         raise ConfigError("expected a model to evaluate; `fer models` and `fer runs` list them")
     if resamples < 0 or threads < 0:
         raise ConfigError(f"--resamples is {resamples} and --threads {threads}; expected 0 or more")
+    if exclude_copies and save:
+        raise ConfigError("--save keeps reports of whole splits; leave it out with --exclude-copies")
     if threads:
         import torch
 
         torch.set_num_threads(threads)
+    wishes = _Wishes(
+        dataset=dataset,
+        split=split,
+        device=device,
+        tta=tta,
+        exclude_copies=exclude_copies,
+        resamples=resamples,
+        save=save,
+        is_json=json_output,
+    )
     num_failed = 0
     for model in models:
         try:
-            report = _evaluate(
-                model,
-                dataset,
-                split,
-                device=device,
-                tta=tta,
-                resamples=resamples,
-                save=save,
-                is_json=json_output,
-            )
+            report = _evaluate(model, wishes)
         except FerError as error:  # the other models are still worth having
             num_failed += 1
             _tell_failure(model, error, is_json=json_output)
@@ -66,17 +72,21 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     return 1 if num_failed else 0
 
 
-def _evaluate(
-    model: str,
-    dataset: str | None,
-    split: str,
-    *,
-    device: str,
-    tta: Literal["none", "flip"],
-    resamples: int,
-    save: bool,
-    is_json: bool,
-) -> "Report":
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wishes:
+    """How to score, as `main` was asked."""
+
+    dataset: str | None
+    split: str
+    device: str
+    tta: Literal["none", "flip"]
+    exclude_copies: bool
+    resamples: int
+    save: bool
+    is_json: bool
+
+
+def _evaluate(model: str, wishes: _Wishes) -> "Report":
     from rich.console import Console
     from rich.progress import Progress
 
@@ -89,25 +99,32 @@ def _evaluate(
 
     workspace = Workspace.default()
     entry = find_checkpoint(model, workspace)
-    name = dataset or own_dataset(entry)
+    name = wishes.dataset or own_dataset(entry)
     if not name:
         raise ConfigError("it does not say what it was trained on; name a data set with --dataset")
     data = open_dataset(name, workspace)
-    with Progress(console=Console(stderr=True), transient=True, disable=is_json) as progress:
+    with Progress(console=Console(stderr=True), transient=True, disable=wishes.is_json) as progress:
         task = progress.add_task(f"scoring {model}")
 
         def tell(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
-            if is_json:  # for a program that waits
+            if wishes.is_json:  # for a program that waits
                 _tell(model, done=done, total=total)
 
         evaluation = evaluate_checkpoint(
-            entry.folder, data, split, device=device, tta=tta, measure_latency=True, on_progress=tell
+            entry.folder,
+            data,
+            wishes.split,
+            device=wishes.device,
+            tta=wishes.tta,
+            exclude_copies=wishes.exclude_copies,
+            measure_latency=True,
+            on_progress=tell,
         )
         progress.update(task, description="resampling")
-        report = build_report(evaluation.data, evaluation.subject, num_resamples=resamples)
-    if save:
-        folder = locate_report(entry, workspace, dataset=data.name, split=split, tta=tta)
+        report = build_report(evaluation.data, evaluation.subject, num_resamples=wishes.resamples)
+    if wishes.save:
+        folder = locate_report(entry, workspace, dataset=data.name, split=wishes.split, tta=wishes.tta)
         report = save_report(report, evaluation.data, folder)
     return report
 

@@ -119,6 +119,30 @@ def compute_marks(images: UInt8Array, on_progress: Progress | None = None) -> Ma
     return Marks(digests, hashes, is_blank, is_constant)
 
 
+def mark_training_copies(
+    dataset: "Dataset", rows: Int64Array, *, within: str = "train"
+) -> npt.NDArray[np.bool_]:
+    """Which of some images have exactly the pixels of a training image.
+
+    A model has learnt those by heart, so a score that counts them is a little too good.
+
+    Args:
+        dataset: the data set.
+        rows: of the images, N.
+        within: name of the training split; without such a split nothing is marked.
+
+    Returns:
+        N.
+    """
+
+    def digest(row: int) -> bytes:
+        return hashlib.blake2b(np.ascontiguousarray(dataset.images[row]).data, digest_size=16).digest()
+
+    trained = np.flatnonzero((dataset.samples["split"] == within).to_numpy())
+    known = {digest(row) for row in trained.tolist()}
+    return np.array([digest(row) in known for row in rows.tolist()], dtype=np.bool_)
+
+
 def find_duplicates(
     images: UInt8Array,
     *,

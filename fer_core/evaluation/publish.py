@@ -3,10 +3,11 @@
 import dataclasses
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast, get_args
 
+import numpy as np
 import torch
 
 from fer_core.checkpoint import (
@@ -17,6 +18,7 @@ from fer_core.checkpoint import (
     save_checkpoint_info,
 )
 from fer_core.config import LabelMode
+from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import compute_class_prior, compute_targets
 from fer_core.errors import CheckpointError
@@ -58,7 +60,8 @@ def publish_checkpoint(
         before = evaluate_checkpoint(folder, dataset, split, on_progress=on_progress)
         save_checkpoint_info(folder, dataclasses.replace(named, temperature=temperature))
         after = evaluate_checkpoint(folder, dataset, split, on_progress=on_progress)
-        published = dataclasses.replace(named, temperature=temperature, metrics=(_summarise(after, before),))
+        metrics = {**_summarise(after, before), **_score_without_copies(after, dataset)}
+        published = dataclasses.replace(named, temperature=temperature, metrics=(metrics,))
         save_checkpoint_info(folder, published)
         write_text(folder / CARD_FILE, build_model_card(published, dataset.info, after))
     return published
@@ -109,6 +112,29 @@ def _summarise(after: Evaluation, before: Evaluation) -> dict[str, Any]:
     }
 
 
+def _score_without_copies(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
+    """The accuracy on what the training part does not hold, too."""
+    data = evaluation.data
+    copies = mark_training_copies(dataset, data.rows, within=_TRAIN_SPLIT)
+    if not copies.any() or copies.all():
+        return {"num_training_copies": int(copies.sum())}
+    rest = data.take(np.flatnonzero(~copies))
+    return {
+        "num_training_copies": int(copies.sum()),
+        "accuracy_without_copies": float(rest.is_right.mean()),
+    }
+
+
+def _describe_copies(metrics: Mapping[str, Any]) -> str:
+    """A sentence about images that training has seen; empty if there are none."""
+    count = metrics.get("num_training_copies", 0)
+    if not count:
+        return ""
+    rest = metrics.get("accuracy_without_copies")
+    without = "" if rest is None else f" Without them: accuracy {rest:.2%}, n = {metrics['n'] - count:,}."
+    return f"\n{count:,} of these images have the very pixels of a training image.{without}\n"
+
+
 def _interval(report: Report, name: str, *, percent: bool = False) -> str:
     figure = report.figures[name]
     if not (math.isfinite(figure.low) and math.isfinite(figure.high)):
@@ -135,6 +161,13 @@ Accuracy by the share of annotators who gave the most frequent answer:
 |---|---|---|
 {rows}
 """
+
+
+def _describe_start(info: CheckpointInfo) -> str:
+    """What the training began with and learnt from besides the labels."""
+    weights, teachers = info.origin.get("started_from"), info.origin.get("teachers")
+    start = f"from the weights of `{weights}`" if weights else "from random weights"
+    return f"{start}, taught by {teachers}" if teachers else start
 
 
 def build_model_card(info: CheckpointInfo, data: DatasetInfo, evaluation: Evaluation) -> str:
@@ -171,7 +204,7 @@ face shows and what a person feels are different things, and people disagree on 
 | parameters | {info.num_parameters:,} |
 | input | {info.input} px, one face, framed as FER2013 frames it; `model.json` has the exact preprocessing |
 | trained on | {info.data.get("num_train_images", 0):,} images of `{info.data.get("name", "")}`, label mode \
-{info.data.get("label_mode", "")}, from random weights |
+{info.data.get("label_mode", "")}, {_describe_start(info)} |
 | origin | run `{info.origin.get("run", "")}`, epoch {info.origin.get("epoch", "")} |
 | weights | SHA-256 `{info.weights_sha256}` |
 
@@ -193,7 +226,7 @@ fp32, no test-time augmentation. Printed again by
 {_interval(report, "ece_uncalibrated")} |
 | the same with T fitted on the other half | {report.figures["ece_cross_fitted"].value:.4f} | \
 {_interval(report, "ece_cross_fitted")} |
-
+{_describe_copies(info.metrics[0] if info.metrics else {})}
 In per cent, with 95 % intervals:
 
 | class | precision | recall | F1 | images |

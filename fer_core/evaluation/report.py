@@ -12,8 +12,9 @@ import pandas as pd
 import torch
 
 from fer_core.checkpoint import CheckpointInfo, InputSpec
+from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import Dataset
-from fer_core.data.targets import compute_targets
+from fer_core.data.targets import Targets, compute_targets
 from fer_core.errors import DataError
 from fer_core.evaluation.bootstrap import NUM_RESAMPLES
 from fer_core.evaluation.measure import Report, Subject, build_report
@@ -65,6 +66,7 @@ def evaluate_checkpoint(
     *,
     device: str = "auto",
     tta: TestTimeAugmentation = "none",
+    exclude_copies: bool = False,
     measure_latency: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -76,6 +78,7 @@ def evaluate_checkpoint(
         split: which split.
         device: auto, cpu or cuda.
         tta: `flip` averages the logits of each image and its mirror image.
+        exclude_copies: leave out images that have exactly the pixels of a training image.
         measure_latency: also time single faces.
         on_progress: called with images done and images in all.
 
@@ -90,6 +93,8 @@ def evaluate_checkpoint(
             f"{', '.join(dataset.info.classes)}; they can't be compared"
         )
     targets = compute_targets(dataset, split, "majority")
+    if exclude_copies:
+        targets = _drop_copies(targets, dataset, split)
     target_device = resolve_device(device)
     model = model.to(target_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     logits = compute_logits(
@@ -131,6 +136,20 @@ def evaluate_checkpoint(
             annotators=annotators,
             agreement=agreement,
         ),
+    )
+
+
+def _drop_copies(targets: Targets, dataset: Dataset, split: str) -> Targets:
+    kept = ~mark_training_copies(dataset, targets.indices)
+    if not kept.any():
+        raise DataError(
+            f"every image of split {split!r} of {dataset.name!r} is a copy of a training image; "
+            "nothing is left to score"
+        )
+    return Targets(
+        targets.indices[kept],
+        targets.distributions[kept],
+        f"{targets.protocol}, without copies of training images",
     )
 
 

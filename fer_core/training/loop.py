@@ -433,7 +433,7 @@ class Trainer:
             num_parameters=0,
             data=self.task.describe_data(),
             metrics=tuple(metrics),
-            origin={"run": self.writer.name, "epoch": epoch},
+            origin={"run": self.writer.name, "epoch": epoch, **self.task.describe_start()},
         )
         save_checkpoint(self.writer.folder / folder, self._model_to_keep(), info)
 

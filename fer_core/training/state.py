@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn, optim
 from torch.optim.swa_utils import AveragedModel
 
 from fer_core.errors import RunError
 from fer_core.io import atomic_path
+from fer_core.models.weights import write_tensors
 from fer_core.training.early_stopping import StopState
 from fer_core.training.schedule import PlateauState
 
@@ -42,7 +42,11 @@ class Progress:
 def save_state(
     path: Path, progress: Progress, model: nn.Module, ema: AveragedModel | None, optimizer: optim.Optimizer
 ) -> None:
-    """Write the state, replacing what is there in one step."""
+    """Write the state, replacing what is there in one step.
+
+    Raises:
+        StorageError: the disk is full or read-only; the state before is still there.
+    """
     tensors = {f"model.{key}": value for key, value in model.state_dict().items()}
     if ema is not None:
         tensors |= {f"ema.{key}": value for key, value in ema.state_dict().items()}
@@ -51,7 +55,7 @@ def save_state(
     # Optimisers may share storage between entries; safetensors wants each its own.
     copies = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(copies, temporary, metadata={_PROGRESS_KEY: json.dumps(dataclasses.asdict(progress))})
+        write_tensors(copies, temporary, metadata={_PROGRESS_KEY: json.dumps(dataclasses.asdict(progress))})
 
 
 def load_state(

@@ -57,6 +57,14 @@ class Task:
             ),
         }
 
+    def describe_start(self) -> dict[str, Any]:
+        """What a checkpoint says about other models it came from; empty if there were none."""
+        config = self.config
+        return {
+            **({"started_from": config.transfer.weights} if config.transfer.weights else {}),
+            **({"teachers": config.distill.teachers} if config.distill.teachers else {}),
+        }
+
 
 def prepare_task(
     config: TrainConfig, dataset: Dataset, workspace: Workspace | None = None, *, is_resumed: bool = False

@@ -28,6 +28,8 @@ def test_import_train_evaluate_runs(small_builtin, capsys):
     assert "n = " in printed
     assert "FER+ majority" in printed
     assert (workspace.run("first") / "report.json").is_file()
+    assert main(["evaluate", "first", "--save", "--exclude-copies"]) == 1
+    assert "--save keeps reports of whole splits" in capsys.readouterr().err
     assert main(["evaluate", "first", "--split", "test", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["split"] == "test"
