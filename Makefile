@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHELL := /bin/bash
 
-.PHONY: run test lint format bench screenshots browser clean help
+WORKERS ?= 2
+
+.PHONY: run test coverage lint format bench docs screenshots browser clean help
 
 help:
 	@grep -E '^# make|^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /: /'
@@ -22,8 +24,18 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 run: $(VENV)/.runtime ## open the dashboard
 	$(BIN)/streamlit run app/Home.py
 
-test: $(VENV)/.dev browser ## every test
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev browser ## every test, by two processes (WORKERS=0: by one)
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+coverage: $(VENV)/.dev browser ## which lines of fer_core the tests run, child processes included
+	@rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/coverage run -m pytest -n $(WORKERS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report
+
+docs: $(VENV)/.dev ## the documentation as a site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 browser: $(VENV)/.dev ## a Chromium for the browser tests, where there is none
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/e2e/install_chromium.sh
@@ -46,4 +58,4 @@ screenshots: $(VENV)/.dev browser ## take the README's screenshots
 	$(BIN)/python docs/make_screenshots.py
 
 clean: ## remove the virtual environment and caches; the workspace stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build

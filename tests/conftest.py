@@ -1,14 +1,45 @@
 """Fixtures that every kind of test shares."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 # Trackers and hubs must not be reached from tests, whatever the machine is set up for.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Workers share the cores, so none of them, nor what they start, takes all cores for one matrix.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
 
 ROOT = Path(__file__).resolve().parent.parent
+SLOW_FIRST = ("e2e", "integration")
+"""Folders of tests whose files take minutes: started first, so that no worker waits for the last of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow folders first."""
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def _rank(nodeid: str) -> int:
+    folder = nodeid.split("/")[1]
+    return SLOW_FIRST.index(folder) if folder in SLOW_FIRST else len(SLOW_FIRST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One worker drives all browsers, one after the other; the others take the rest, a file at a time."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "browser" if nodeid.startswith("tests/e2e/") else nodeid.split("::", 1)[0]
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +58,24 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setenv("FER_WORKSPACE", str(tmp_path / "workspace"))
     return Workspace.default()
+
+
+@pytest.fixture(scope="session")
+def draw_faces(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Puts drawn faces into a workspace: `draw_faces(workspace, "faces", num_images=320)`.
+
+    Drawing takes a processor 3 ms an image, so each set is drawn once and copied from then on.
+    """
+    from fer_core.data.builtin import write_schematic_faces
+    from fer_core.workspace import Workspace
+
+    drawn = tmp_path_factory.mktemp("drawn")
+
+    def draw(workspace: Workspace, name: str = "faces", *, num_images: int, **options: int) -> Path:
+        facts = [f"{key}-{value}" for key, value in sorted(options.items())]
+        original = Workspace(drawn / "-".join([str(num_images), *facts])).dataset(name)
+        if not original.is_dir():
+            write_schematic_faces(Workspace(original.parent.parent), name, num_images=num_images, **options)
+        return Path(shutil.copytree(original, workspace.dataset(name)))
+
+    return draw

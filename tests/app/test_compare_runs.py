@@ -31,8 +31,8 @@ PRESET = load_preset("quick")
 
 
 @pytest.fixture
-def two_models(app_workspace, save_model):
-    write_schematic_faces(app_workspace, "faces", num_images=160)
+def two_models(app_workspace, save_model, draw_faces):
+    draw_faces(app_workspace, "faces", num_images=160)
     data = load_dataset(app_workspace.dataset("faces"))
     for seed, name in enumerate(("first", "second")):
         save_small_run(app_workspace, name, config=dataclasses.replace(PRESET, seed=seed))

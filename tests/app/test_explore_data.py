@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app.ui.explore_detail import describe_rules
 from app.ui.state import Key
 from fer_core.config import LabelMode, list_augment_policies
-from fer_core.data.builtin import open_dataset, write_schematic_faces
+from fer_core.data.builtin import open_dataset
 from fer_core.data.quality import name_classes
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import PROJECT_ROOT
@@ -34,8 +34,8 @@ def _texts(page: AppTest) -> str:
 
 
 @pytest.fixture
-def faces(app_workspace):
-    write_schematic_faces(app_workspace, "faces", num_images=240)
+def faces(app_workspace, draw_faces):
+    draw_faces(app_workspace, "faces", num_images=240)
     return open_dataset("faces", app_workspace)
 
 

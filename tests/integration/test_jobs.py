@@ -10,7 +10,6 @@ import psutil
 import pytest
 
 from benchmarks.job_cycles import CONFIG, run_cycles, wait_until_it_rests
-from fer_core.data.builtin import write_schematic_faces
 from fer_core.errors import RunError
 from fer_core.jobs import delete_run, read_log_tail, resume_run, stop_run, submit_run
 from fer_core.runs.reader import list_runs, load_run
@@ -19,8 +18,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 @pytest.fixture
-def faces(workspace):
-    write_schematic_faces(workspace, "faces", num_images=160)
+def faces(workspace, draw_faces):
+    draw_faces(workspace, "faces", num_images=160)
     yield workspace
     for run in list_runs(workspace):
         if run.is_active and run.status.get("pid") not in (None, os.getpid()):

@@ -20,7 +20,7 @@ from fer_core.config import (
     TransferConfig,
     load_augment_policy,
 )
-from fer_core.data.builtin import open_dataset, write_schematic_faces
+from fer_core.data.builtin import open_dataset
 from fer_core.errors import ConfigError
 from fer_core.models import load_checkpoint
 from fer_core.runs.reader import load_run
@@ -44,8 +44,8 @@ CONFIG = TrainConfig(
 
 
 @pytest.fixture
-def faces(workspace):
-    write_schematic_faces(workspace, "faces", num_images=320)
+def faces(workspace, draw_faces):
+    draw_faces(workspace, "faces", num_images=320)
     return workspace
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from fer_core import jobs
 from fer_core.config import DataConfig, LogConfig, ModelConfig, TrainConfig, load_preset
-from fer_core.data.builtin import write_schematic_faces
 from fer_core.errors import ConfigError, RunError
 from fer_core.runs.reader import load_run
 from fer_core.sweeps import Choice, Range, SweepSettings, create_sweep, load_sweep, open_study, run_worker
@@ -29,8 +28,8 @@ def quick_trials(monkeypatch):
     monkeypatch.setattr(jobs, "stop_run", sweep_support.stop_run)
 
 
-def test_every_trial_is_an_ordinary_run(workspace):
-    write_schematic_faces(workspace, "faces", num_images=160)
+def test_every_trial_is_an_ordinary_run(workspace, draw_faces):
+    draw_faces(workspace, "faces", num_images=160)
     config = TrainConfig(
         data=DataConfig(dataset="faces"),
         model=ModelConfig(arguments={"stem_width": 8, "widths": "8-16", "depths": "1-1"}),

@@ -42,8 +42,8 @@ CONFIG = TrainConfig(
 
 
 @pytest.fixture
-def faces(workspace):
-    write_schematic_faces(workspace, "faces", num_images=320)
+def faces(workspace, draw_faces):
+    draw_faces(workspace, "faces", num_images=320)
     return workspace
 
 
