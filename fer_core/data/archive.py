@@ -3,12 +3,12 @@
 import io
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
+from fer_core.data.tree import ARCHIVE_DAMAGE
 from fer_core.errors import DataError
 
 MAX_TEXT_BYTES: Final[int] = 2 * 1024**3
@@ -28,7 +28,7 @@ class _LimitedReader(io.RawIOBase):
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
         try:
             data = self._stream.read(len(buffer))
-        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as cause:
+        except ARCHIVE_DAMAGE as cause:
             raise DataError(f"{self._name} is damaged: {cause}; download it again") from cause
         self._left -= len(data)
         if self._left < 0:
@@ -41,7 +41,7 @@ def _choose_member(names: Sequence[str], path: Path, wanted: tuple[str, ...]) ->
     """Find the wanted file by its base name; refuse archives that try to write outside their folder."""
     for name in names:
         parts = PurePosixPath(name.replace("\\", "/")).parts
-        if name.startswith(("/", "\\")) or ".." in parts or any(":" in item for item in parts):
+        if not parts or name.startswith(("/", "\\")) or ".." in parts or any(":" in item for item in parts):
             raise DataError(f"{path} holds the unsafe path {name!r}; refused")
     by_base = {PurePosixPath(name).name.lower(): name for name in names}
     for base in wanted:
@@ -113,22 +113,20 @@ def open_text(path: Path, *, wanted: tuple[str, ...]) -> Iterator[tuple[IO[str],
         raise DataError(
             f"{path} is a Git LFS pointer, not the data itself; run `git lfs pull` in its repository"
         )
-    try:
-        if zipfile.is_zipfile(path):
-            opened = _open_zip(path, wanted)
-        elif tarfile.is_tarfile(path):
-            opened = _open_tar(path, wanted)
-        else:
-            opened = _open_plain(path)
-        with opened as (stream, name, num_bytes):
+    with ExitStack() as opened:
+        try:
+            if zipfile.is_zipfile(path):
+                stream, name, num_bytes = opened.enter_context(_open_zip(path, wanted))
+            elif tarfile.is_tarfile(path):
+                stream, name, num_bytes = opened.enter_context(_open_tar(path, wanted))
+            else:
+                stream, name, num_bytes = opened.enter_context(_open_plain(path))
+        except ARCHIVE_DAMAGE as cause:
+            raise DataError(f"{path} can't be read or is a damaged archive: {cause}") from cause
+        try:
             yield _as_text(stream, name), num_bytes
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as cause:
-        # RuntimeError is how zipfile reports an encrypted member.
-        raise DataError(f"{path} can't be read as a zip: {cause}") from cause
-    except (tarfile.TarError, zlib.error, EOFError) as cause:
-        raise DataError(f"{path} is a damaged archive: {cause}; download it again") from cause
-    except UnicodeDecodeError as cause:
-        raise DataError(f"{path} is not UTF-8 text: {cause}") from cause
+        except UnicodeDecodeError as cause:
+            raise DataError(f"{path} is not UTF-8 text: {cause}") from cause
 
 
 def _as_text(stream: IO[bytes], name: str) -> IO[str]:

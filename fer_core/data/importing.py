@@ -2,7 +2,6 @@
 
 import tarfile
 import zipfile
-import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from fer_core.data.importers.pictures import (
     import_pictures,
     scan_source,
 )
+from fer_core.data.tree import ARCHIVE_DAMAGE
 from fer_core.errors import ConfigError, DataError
 
 SourceKind = Literal["fer2013", "folders", "csv", "list", "parquet"]
@@ -120,7 +120,7 @@ def is_fer2013(path: Path) -> bool:
         if tarfile.is_tarfile(path):
             with tarfile.open(path) as tarred:
                 return _holds_table([info.name for info in tarred if info.isreg()])
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as cause:
+    except ARCHIVE_DAMAGE as cause:
         raise DataError(f"{path} can't be read: {cause}") from cause
     return True
 

@@ -1,16 +1,33 @@
 """One view of a folder, a zip or a tar: names and bytes, never unpacked to disk."""
 
+import lzma
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
 from fer_core.errors import DataError
+
+ARCHIVE_DAMAGE: Final = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    RuntimeError,
+)
+"""What Python's readers of zip and tar raise on damaged content; RuntimeError means encrypted."""
 
 MAX_FILES: Final[int] = 3_000_000
 """AffectNet, the largest set of its kind, has about one million."""
@@ -100,14 +117,7 @@ class _Zip:
         try:
             with self._archive.open(info) as stream:
                 return _limit(stream.read(MAX_FILE_BYTES + 1), name)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            NotImplementedError,
-            RuntimeError,
-        ) as cause:
+        except ARCHIVE_DAMAGE as cause:
             raise DataError(f"{name} can't be unpacked: {cause}") from cause
 
 
@@ -130,7 +140,7 @@ class _Tar:
             stream = self._archive.extractfile(self._members[name])
             assert stream is not None, name
             return _limit(stream.read(MAX_FILE_BYTES + 1), name)
-        except (tarfile.TarError, zlib.error, EOFError, OSError) as cause:
+        except ARCHIVE_DAMAGE as cause:
             raise DataError(f"{name} can't be unpacked: {cause}") from cause
 
 
@@ -146,24 +156,22 @@ def open_tree(path: Path) -> Iterator[FileTree]:
         return
     if not path.exists():
         raise DataError(f"{path} does not exist; expected a folder, a zip or a tar")
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as zipped:
-                yield _Zip(path, zipped)
-        elif tarfile.is_tarfile(path):
-            with tarfile.open(path) as tarred:
-                yield _Tar(path, tarred)
-        else:
-            raise DataError(f"{path} is neither a folder nor a zip or tar")
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as cause:
-        raise DataError(f"{path} is a damaged archive: {cause}; download it again") from cause
-    except OSError as cause:
-        raise DataError(f"{path} can't be read: {cause}") from cause
+    with ExitStack() as opened:
+        try:
+            if zipfile.is_zipfile(path):
+                tree: FileTree = _Zip(path, opened.enter_context(zipfile.ZipFile(path)))
+            elif tarfile.is_tarfile(path):
+                tree = _Tar(path, opened.enter_context(tarfile.open(path)))
+            else:
+                raise DataError(f"{path} is neither a folder nor a zip or tar")
+        except ARCHIVE_DAMAGE as cause:
+            raise DataError(f"{path} can't be read or is a damaged archive: {cause}") from cause
+        yield tree
 
 
 def _check_path(path: Path, name: str) -> None:
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    if name.startswith(("/", "\\")) or ".." in parts or any(":" in part for part in parts):
+    if not parts or name.startswith(("/", "\\")) or ".." in parts or any(":" in part for part in parts):
         raise DataError(f"{path} holds the unsafe path {name!r}; refused")
 
 

@@ -3,13 +3,13 @@
 import shutil
 import stat
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from fer_core.checkpoint import CARD_FILE, INFO_FILE
+from fer_core.data.tree import ARCHIVE_DAMAGE
 from fer_core.errors import CheckpointError
 from fer_core.exchange.card import MAX_CARD_BYTES
 from fer_core.exported import EXPORTS_FILE
@@ -103,8 +103,9 @@ def _stage_zip(source: Path, folder: Path) -> StagedFiles:
             for name in taken:
                 with archive.open(members[name]) as stream, (folder / name).open("wb") as target:
                     _copy_limited(stream, target, members[name], _find_limit(name))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as cause:
-        # RuntimeError is how zipfile reports an encrypted member.
+    except OSError:
+        raise  # the caller tells it, whether reading or writing failed
+    except ARCHIVE_DAMAGE as cause:
         raise CheckpointError(f"{source.name} can't be unpacked: {cause}; ask for it again") from cause
     return StagedFiles(folder, tuple(taken), tuple(ignored))
 
@@ -117,7 +118,12 @@ def _list_members(archive: zipfile.ZipFile, source: Path) -> dict[str, zipfile.Z
     members: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         parts = PurePosixPath(info.filename.replace("\\", "/")).parts
-        if info.filename.startswith(("/", "\\")) or ".." in parts or any(":" in part for part in parts):
+        if (
+            not parts
+            or info.filename.startswith(("/", "\\"))
+            or ".." in parts
+            or any(":" in part for part in parts)
+        ):
             raise CheckpointError(f"{source.name} holds the unsafe path {info.filename!r}; refused")
         if stat.S_ISLNK(info.external_attr >> 16):
             raise CheckpointError(f"{source.name} holds the link {info.filename!r}; refused")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from fer_core.config import TrainConfig
 from fer_core.errors import RunError
@@ -25,6 +25,7 @@ from fer_core.runs.layout import (
     STATUS_FILE,
     STOP_FILE,
     VALIDATION_FILE,
+    State,
 )
 from fer_core.runs.notes import Notes, read_notes
 from fer_core.runs.process import ProcessIdentity
@@ -34,6 +35,11 @@ _TABLES: Final[frozenset[str]] = frozenset(
     item.name for item in dataclasses.fields(TrainConfig) if dataclasses.is_dataclass(item.type)
 )
 """Settings of a run that are tables themselves."""
+_NUMBERS: Final[frozenset[str]] = frozenset(
+    {"heartbeat", "pid", "process_started", "epoch", "num_epochs", "step", "num_steps", "eta_s"}
+)
+_MAX_NUMBER: Final[float] = 1e11
+"""The largest of them are times in seconds; this is in the year 5138."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,26 @@ class Run:
             RunError: the file is damaged.
         """
         path = self.folder / VALIDATION_FILE
-        return read_json(path, RunError) if path.is_file() else None
+        if not path.is_file():
+            return None
+        value = read_json(path, RunError)
+        if not _is_validation(value):
+            raise RunError(f"{path} holds no square confusion matrix with its classes and samples")
+        return value
+
+
+def _is_validation(value: Mapping[str, Any]) -> bool:
+    classes, confusion, samples = (value.get(key) for key in ("classes", "confusion", "samples"))
+    if not (isinstance(classes, list) and isinstance(confusion, list) and isinstance(samples, list)):
+        return False
+    rows = [row for row in confusion if isinstance(row, list) and len(row) == len(classes)]
+    return (
+        all(isinstance(name, str) for name in classes)
+        and len(rows) == len(confusion) == len(classes)
+        and all(isinstance(count, int) and count >= 0 for row in rows for count in row)
+        and all(isinstance(item, Mapping) for item in samples)
+        and isinstance(value.get("epoch"), int)
+    )
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
@@ -92,7 +117,7 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
             record = parse_json(line)
         except ValueError:
             continue
-        if isinstance(record, dict):
+        if isinstance(record, dict) and isinstance(record.get("epoch"), int):
             records.append(record)
     return records
 
@@ -124,7 +149,19 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _read_status(path: Path) -> dict[str, Any]:
-    return read_json(path, RunError)
+    status = read_json(path, RunError)
+    queue = status.get("queue")
+    numbers = {key: status.get(key) for key in _NUMBERS}
+    numbers["queue.submitted"] = queue.get("submitted") if isinstance(queue, Mapping) else None
+    for key, value in numbers.items():
+        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MAX_NUMBER
+        if value is not None and not good:
+            raise RunError(f"{path}: {key} is {value!r}; expected a number from 0 to {_MAX_NUMBER:.0e}")
+    if status.get("state", "interrupted") not in get_args(State):
+        raise RunError(
+            f"{path}: the state is {status['state']!r}; expected one of {', '.join(get_args(State))}"
+        )
+    return status
 
 
 def _read_notes_beside(path: Path) -> Notes:

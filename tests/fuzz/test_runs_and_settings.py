@@ -9,6 +9,7 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.ui import run_format, run_view
 from fer_core.checkpoint import find_checkpoint
 from fer_core.config import config_from_dict, config_to_dict, dump_config, load_config, load_preset
 from fer_core.data.builtin import open_dataset
@@ -46,6 +47,14 @@ def _use_run(run):
         run.config.get(part, {}).get("name", "")
     json.dumps([run.state, run.status, run.tags, run.config], default=str).encode()
     get_ticket(run)
+    run_format.order_by_interest(run)
+    for words in (
+        run_format.describe_state(run),
+        run_view._describe_where(run),
+        run_view._describe_progress(run),
+    ):
+        words.encode()
+    assert 0 <= run_format.get_progress(run) <= 1
     compute_queue_positions([run, run])
 
 
@@ -220,9 +229,9 @@ def test_names_of_data_sets(workspace, name):
 @given(
     text=st.one_of(
         st.text(max_size=60),
-        damaged(b"neutral=0.5,happiness=0.25,anger=0.25").map(lambda d: d.decode("latin-1")),
+        damaged(b"a=0.5,b=0.25,c=2").map(lambda d: d.decode("latin-1")),
     )
 )
 @inputs()
 def test_prior(text):
-    attempt("class prior", lambda: parse_prior(text, ("neutral", "happiness", "anger")))
+    attempt("class prior", lambda: parse_prior(text, ("a", "b", "c")))
