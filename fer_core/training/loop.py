@@ -21,32 +21,28 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object
 from torch import nn, optim
 
-from fer_core.checkpoint import CheckpointInfo
 from fer_core.config import config_to_dict
 from fer_core.data.batches import draw_balanced_order, shuffle_for_epoch
 from fer_core.errors import ConfigError
 from fer_core.evaluation.comparison import flatten
-from fer_core.evaluation.metrics import Scores, compute_scores
+from fer_core.evaluation.metrics import compute_scores
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
-from fer_core.models import save_checkpoint
-from fer_core.runs.layout import BEST_FOLDER, LAST_FOLDER, STATE_FILE, TENSORBOARD_FOLDER
+from fer_core.runs.layout import LAST_FOLDER, STATE_FILE
 from fer_core.runs.writer import RunWriter
 from fer_core.training.device import set_threads
 from fer_core.training.early_stopping import StopState
 from fer_core.training.ema import build_ema
 from fer_core.training.freezing import count_thawed_groups, hold_frozen_statistics, set_thawed_groups
-from fer_core.training.gradients import GradientLog
 from fer_core.training.optim import build_optimizer
+from fer_core.training.recording import RunRecorder
 from fer_core.training.schedule import compute_lr_factor
-from fer_core.training.state import Progress, load_state, save_state
+from fer_core.training.state import Progress, load_state
 from fer_core.training.step import StepResult, StepTaker
 from fer_core.training.task import Task
-from fer_core.training.tracking import EventWriter, Sample, select_scores
+from fer_core.training.tracking import select_scores
 
 _LOG = logging.getLogger(__name__)
 
-NUM_SAMPLES: Final[int] = 16
-"""Validation images shown with their predictions after every best epoch."""
 _READ_EVERY: Final[int] = 10
 """Steps between two looks at the loss on a GPU: each look waits for all that is under way there."""
 
@@ -97,10 +93,9 @@ class Trainer:
         """What computes gradients: the network, wrapped where several processes share the work."""
         self.ema = build_ema(model, self.config.ema_decay) if self.config.ema_decay else None
         self.steps = StepTaker(task, self.accelerator, self.optimizer)
-        self.gradients = GradientLog(model) if self.config.log.gradients else None
-        if self.gradients is not None:
-            self.steps.on_gradients.append(self.gradients.observe)
-        self.events: EventWriter | None = None
+        self.recorder = RunRecorder(task, writer, model) if self.is_main else None
+        if self.recorder is not None:
+            self.steps.on_gradients += self.recorder.list_gradient_hooks()
         self._is_tracking = False
         self.num_steps = len(task.train) // self.config.batch_size
         self.progress = Progress()
@@ -157,15 +152,15 @@ class Trainer:
             self.accelerator.free_memory()
 
     def _open_trackers(self) -> None:
-        if self.is_main and self.config.log.tensorboard:
-            self.events = EventWriter(self.writer.folder / TENSORBOARD_FOLDER, epoch=self.progress.epoch)
+        if self.recorder is not None:
+            self.recorder.open_events(self.progress.epoch)
         if self.config.log.tracker != "none":
             self.accelerator.init_trackers("fer-workbench", flatten(config_to_dict(self.config)))
             self._is_tracking = True
 
     def _close_trackers(self) -> None:
-        if self.events is not None:
-            self.events.close()
+        if self.recorder is not None:
+            self.recorder.close_events()
         if self._is_tracking:  # not where it failed to begin: that error is the one to tell
             self.accelerator.end_training()
 
@@ -195,7 +190,7 @@ class Trainer:
                 return False
             picked = order[step * batch_size : (step + 1) * batch_size]
             self.learning_rate = self._compute_learning_rate(epoch, step)
-            if step == self.num_steps - 1 and self.events is not None:
+            if step == self.num_steps - 1:
                 self.steps.on_gradients.append(self._write_gradient_histograms)
             self._pending.append(self.steps.take(model, epoch, step, picked, self.learning_rate))
             if self.ema is not None:
@@ -210,8 +205,8 @@ class Trainer:
     def _write_gradient_histograms(self) -> None:
         """Once: takes itself out of the hooks."""
         self.steps.on_gradients.remove(self._write_gradient_histograms)
-        if self.events is not None:
-            self.events.add_histograms(self.raw_model, self.progress.epoch + 1, gradients=True)
+        if self.recorder is not None:
+            self.recorder.write_gradient_histograms(self.progress.epoch + 1)
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         """Numbers of training images in the order of an epoch, the same in every process."""
@@ -338,11 +333,11 @@ class Trainer:
         }
         plateau = self.progress.plateau.after(monitored, self.config.optimizer)
         self.progress = replace(self.progress, plateau=plateau)
-        if self.is_main:
-            self._write_epoch(record, scores, probabilities)
+        if self.recorder is not None:
+            self.recorder.write_epoch(record, scores, probabilities, self._model_to_keep())
         self.progress = Progress(epoch=epoch, stop=stop, plateau=plateau)
-        if self.is_main:
-            self._save_state()
+        if self.recorder is not None:
+            self.recorder.save_state(self.progress, self.ema, self.optimizer)
         if self.config.log.tracker != "none":
             self.accelerator.log(select_scores(record), step=epoch)
         self.accelerator.wait_for_everyone()
@@ -350,55 +345,6 @@ class Trainer:
         self._announce("running")
         if self.observer is not None:
             self.observer.on_epoch(record)
-
-    def _write_epoch(
-        self, record: dict[str, Any], scores: Scores, probabilities: npt.NDArray[np.float64]
-    ) -> None:
-        """Write what an epoch gave. The state goes last: what it does not know of is redone after a crash."""
-        epoch = record["epoch"]
-        if record["is_best"]:
-            self._save_model(BEST_FOLDER, epoch, scores)
-            self._write_validation(epoch, scores, probabilities)
-        self._save_model(LAST_FOLDER, epoch, scores)
-        if self.gradients is not None:
-            norms = self.gradients.finish_epoch(epoch)
-            for problem in norms["warnings"]:
-                _LOG.warning("epoch %d: %s", epoch, problem)
-            self.writer.append_gradients(norms)
-            if self.events is not None:
-                self.events.add_gradient_norms(norms)
-        self.writer.append_metrics(record)
-        if self.events is not None:
-            self.events.add_scores(record)
-            self.events.add_histograms(self._model_to_keep(), epoch, gradients=False)
-
-    def _write_validation(self, epoch: int, scores: Scores, probabilities: npt.NDArray[np.float64]) -> None:
-        """Confusion matrix and a few images with predictions, the same images every time."""
-        dataset, valid = self.task.dataset, self.task.valid
-        classes = dataset.info.classes
-        chosen = np.unique(np.linspace(0, len(valid) - 1, NUM_SAMPLES).astype(np.int64))
-        samples = [
-            Sample(
-                row=int(valid.indices[index]),
-                image=dataset.images[valid.indices[index]],
-                truth=classes[valid.labels[index]],
-                probabilities=probabilities[index],
-            )
-            for index in chosen
-        ]
-        self.writer.write_validation(
-            {
-                "epoch": epoch,
-                "classes": list(classes),
-                "confusion": [list(row) for row in scores.confusion],
-                "samples": [
-                    {"row": item.row, "truth": item.truth, "probabilities": item.probabilities.tolist()}
-                    for item in samples
-                ],
-            }
-        )
-        if self.events is not None:
-            self.events.add_samples(samples, classes, epoch)
 
     def _measure_device_memory(self) -> float | None:
         """Peak memory of this process on its device since the last epoch, in MB; None on a CPU."""
@@ -410,43 +356,11 @@ class Trainer:
 
     def _save_last(self) -> None:
         self._read_results()
-        if self.is_main:
+        if self.recorder is not None:
             if self.progress.epoch == 0:
-                self._save_model(LAST_FOLDER, 0, None)
-            self._save_state()
+                self.recorder.save_model(LAST_FOLDER, self._model_to_keep(), 0, None)
+            self.recorder.save_state(self.progress, self.ema, self.optimizer)
         self.accelerator.wait_for_everyone()
-
-    def _save_state(self) -> None:
-        path = self.writer.folder / LAST_FOLDER / STATE_FILE
-        path.parent.mkdir(exist_ok=True)
-        save_state(path, self.progress, self.raw_model, self.ema, self.optimizer)
-
-    def _save_model(self, folder: str, epoch: int, scores: Scores | None) -> None:
-        metrics = [] if scores is None else [self._describe(scores)]
-        info = CheckpointInfo(
-            name=self.writer.name,
-            architecture=self.config.model.name,
-            arguments=self.config.model.arguments,
-            classes=self.task.dataset.info.classes,
-            input=self.task.spec,
-            weights_sha256="0" * 64,  # filled in when the weights are written
-            num_parameters=0,
-            data=self.task.describe_data(),
-            metrics=tuple(metrics),
-            origin={"run": self.writer.name, "epoch": epoch, **self.task.describe_start()},
-        )
-        save_checkpoint(self.writer.folder / folder, self._model_to_keep(), info)
-
-    def _describe(self, scores: Scores) -> dict[str, Any]:
-        return {
-            "split": self.config.data.valid_split,
-            "protocol": self.task.valid.protocol,
-            "n": scores.n,
-            "accuracy": scores.accuracy,
-            "balanced_accuracy": scores.balanced_accuracy,
-            "macro_f1": scores.macro_f1,
-            "log_loss": scores.log_loss,
-        }
 
     def _announce(self, state: Any, **facts: Any) -> None:
         if self.is_main:
