@@ -32,6 +32,9 @@ class MediaError(FerError):
 class StorageError(FerError, OSError):
     """A disk is full, read-only, or may not be written; `errno` and `strerror` are the system's."""
 
+    def __str__(self) -> str:
+        return str(self.args[0])  # OSError would put its number in place of the message
+
 
 class RunError(FerError):
     """A run folder is missing or can't be used for what was asked."""

@@ -40,7 +40,7 @@ def storage_errors(target: Path, *, is_ours: bool = True) -> Iterator[None]:
     """
     try:
         yield
-    except StorageError:
+    except (StorageError, TimeoutError):  # the latter: a lock that somebody else holds
         raise
     except OSError as cause:
         if not (is_ours or cause.errno in _FULL or cause.errno == errno.EROFS):
@@ -50,7 +50,7 @@ def storage_errors(target: Path, *, is_ours: bool = True) -> Iterator[None]:
 
 def _describe(cause: OSError, target: Path) -> StorageError:
     if cause.errno in _FULL:
-        text = f"{target} can't be written: the disk is full; free some space there and try again"
+        text = f"{target} can't be written: {cause.strerror}; free some space there and try again"
     elif cause.errno in _FORBIDDEN:
         text = (
             f"{target} can't be written: {cause.strerror}; make its folder writable, or set FER_WORKSPACE to "
@@ -174,6 +174,29 @@ def _put_back(target: Path) -> None:
             (left / "old").replace(target)
             left.rmdir()
             return
+
+
+@contextmanager
+def hold_lock(path: Path, *, timeout_s: float) -> Iterator[None]:
+    """Hold the lock file at `path` until the block ends; it is made with its folder and stays.
+
+    The kernel frees it when a process ends, however it ends. A lock file is never removed: another process
+    could hold the removed one.
+
+    Raises:
+        filelock.Timeout: another holds it for longer than `timeout_s`.
+        StorageError: it can't be made.
+    """
+    import filelock
+
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(path)
+        lock.acquire(timeout=timeout_s)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def exchange_paths(first: Path, second: Path) -> bool:

@@ -11,7 +11,7 @@ import filelock
 from fer_core.data.derive import Derivation
 from fer_core.data.store import Dataset
 from fer_core.errors import DataError
-from fer_core.io import read_json, write_json
+from fer_core.io import hold_lock, read_json, write_json
 from fer_core.workspace import Workspace, validate_name
 
 SCHEMA_VERSION: Final[int] = 1
@@ -77,13 +77,13 @@ def decide(
 
     Raises:
         DataError: a row or label that the data set does not have, or the file is damaged.
+        StorageError: the file can't be written.
     """
     _check(dataset, {row: item for row, item in changes.items() if item is not None})
     path = decisions_path(dataset, workspace)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         # Two tabs may decide at once: each reads what the other wrote.
-        with filelock.FileLock(path.with_suffix(".lock"), timeout=_LOCK_S):
+        with hold_lock(path.with_suffix(".lock"), timeout_s=_LOCK_S):
             decisions: dict[int, Decision | None] = {**load_decisions(dataset, workspace), **changes}
             kept = {row: item for row, item in sorted(decisions.items()) if item is not None}
             write_json(path, _to_dict(dataset, kept))

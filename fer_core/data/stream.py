@@ -13,7 +13,7 @@ import pandas as pd
 
 from fer_core.data.store import IMAGES_FILE, DatasetInfo, finish_dataset
 from fer_core.errors import DataError, FerError
-from fer_core.io import atomic_directory
+from fer_core.io import atomic_directory, hold_lock
 from fer_core.types import UInt8Array
 
 _SPARE_BYTES = 64 * 1024 * 1024
@@ -98,24 +98,22 @@ def claim_name(folder: Path, *, replace: bool = False, wait_s: float = 0) -> Ite
         FerError: it exists and is not to be replaced, or another process writes it now.
     """
     _refuse_existing(folder, replace)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # A lock file is never removed: a second process could hold the removed one.
-    lock = filelock.FileLock(folder.parent / f".{folder.name}.lock")
     try:
-        lock.acquire(timeout=wait_s)
+        with hold_lock(folder.parent / f".{folder.name}.lock", timeout_s=wait_s):
+            _refuse_existing(folder, replace)  # it may have been finished while we waited
+            _clear_leftovers(folder)
+            yield
     except filelock.Timeout as cause:
         raise FerError(
             f"data set {folder.name!r} is being written by another import; wait for it or choose another name"
         ) from cause
-    try:
-        _refuse_existing(folder, replace)  # it may have been finished while we waited
-        for left in folder.parent.glob(f".{folder.name}.*.tmp"):
-            # mkdtemp adds eight characters: `.a.b.12345678.tmp` belongs to `a.b`, not to `a`.
-            if len(left.name) == len(folder.name) + 14:
-                shutil.rmtree(left, ignore_errors=True)
-        yield
-    finally:
-        lock.release()
+
+
+def _clear_leftovers(folder: Path) -> None:
+    for left in folder.parent.glob(f".{folder.name}.*.tmp"):
+        # mkdtemp adds eight characters: `.a.b.12345678.tmp` belongs to `a.b`, not to `a`.
+        if len(left.name) == len(folder.name) + 14:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _refuse_existing(folder: Path, replace: bool) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 from fer_core.data.quality import find_label_errors
 from fer_core.data.store import Dataset
 from fer_core.errors import DataError
-from fer_core.io import read_json, write_json
+from fer_core.io import hold_lock, read_json, write_json
 from fer_core.workspace import Workspace, validate_name
 
 SCHEMA_VERSION: Final[int] = 1
@@ -123,11 +123,11 @@ def note_suspects(
 
     Raises:
         DataError: the file is damaged.
+        StorageError: the file can't be written.
     """
     path = suspects_path(workspace, dataset)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with filelock.FileLock(path.with_suffix(".lock"), timeout=_LOCK_S):
+        with hold_lock(path.with_suffix(".lock"), timeout_s=_LOCK_S):
             known: dict[_Key, Suspect] = {}
             if path.is_file():
                 value = read_json(path, DataError)

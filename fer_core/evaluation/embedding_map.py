@@ -105,7 +105,6 @@ def build_map(
     tell(0.6, f"Laying out {len(rows):,} images by {method}…")
     points, explained = project(embeddings, method)
     made = EmbeddingMap(rows, points, predicted, explained)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.savez(
             stream, rows=rows, points=points, predicted=np.array(predicted), explained=np.array(explained)

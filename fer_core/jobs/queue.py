@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from fer_core.errors import RunError
+from fer_core.io import hold_lock
 from fer_core.jobs.devices import DeviceRequest
 from fer_core.jobs.stopping import StopSignal
 from fer_core.runs.process import get_host
@@ -53,22 +54,21 @@ WaitObserver = Callable[[Waiting], None]
 """Told what a run waits for, whenever that changes."""
 
 
-def queue_mutex(workspace: Workspace) -> FileLock:
-    """The lock under which the order of runs is read and changed; held for moments only.
+@contextmanager
+def queue_mutex(workspace: Workspace) -> Iterator[None]:
+    """Hold the lock under which the order of runs is read and changed; held for moments only.
 
     Raises:
-        RunError: on entering, if the workspace can't be written.
+        RunError: another program holds it for a minute.
+        StorageError: the workspace can't be written.
     """
-    return _open_lock(workspace, "queue", _MUTEX_TIMEOUT_S)
-
-
-def _open_lock(workspace: Workspace, name: str, timeout_s: float) -> FileLock:
-    folder = get_locks_folder(workspace)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as cause:
-        raise RunError(f"{folder} can't be made: {cause}; the queue of runs needs it") from cause
-    return FileLock(folder / f"{name}.lock", timeout=timeout_s)
+    path = get_locks_folder(workspace) / "queue.lock"
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold_lock(path, timeout_s=_MUTEX_TIMEOUT_S))
+        except Timeout as cause:
+            raise RunError(f"another program has held {path} for a minute; end it and try again") from cause
+        yield
 
 
 def get_locks_folder(workspace: Workspace) -> Path:
@@ -149,7 +149,8 @@ def _try_to_take(held: ExitStack, workspace: Workspace, request: DeviceRequest) 
     taken: list[str] = []
     for name in request.candidates:
         try:
-            held.enter_context(_open_lock(workspace, f"device-{name}", 0))
+            path = get_locks_folder(workspace) / f"device-{name}.lock"
+            held.enter_context(hold_lock(path, timeout_s=0))
         except Timeout:
             continue
         taken.append(name)

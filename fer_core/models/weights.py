@@ -1,12 +1,14 @@
 """Writing a network as a checkpoint and reading it back. safetensors and JSON only: nothing is unpickled."""
 
+import contextlib
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from fer_core.checkpoint import (
     CheckpointInfo,
@@ -15,7 +17,7 @@ from fer_core.checkpoint import (
     verify_weights,
 )
 from fer_core.errors import CheckpointError, ConfigError
-from fer_core.io import sha256_file, sync_file
+from fer_core.io import sha256_file, storage_errors, sync_file
 from fer_core.models.base import FerModel, count_parameters
 from fer_core.models.registry import build_model
 
@@ -26,23 +28,47 @@ def save_checkpoint(folder: Path, model: nn.Module, info: CheckpointInfo) -> Che
     The new weights are written under a new name, then `model.json` is exchanged, then the old weights are
     removed: at every moment the folder holds one whole checkpoint. `info.weights_sha256` and
     `info.num_parameters` are filled in here.
+
+    Raises:
+        StorageError: the disk is full or read-only; the folder holds what it held.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".model-{os.getpid()}.tmp"
     try:
-        save_file(
-            {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}, temporary
-        )
-        sync_file(temporary)
-        info = replace(info, weights_sha256=sha256_file(temporary), num_parameters=count_parameters(model))
-        temporary.replace(folder / info.weights_file)
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_tensors(
+                {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()},
+                temporary,
+            )
+            sync_file(temporary)
+            info = replace(
+                info, weights_sha256=sha256_file(temporary), num_parameters=count_parameters(model)
+            )
+            temporary.replace(folder / info.weights_file)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # readers pass over what is left
+            temporary.unlink(missing_ok=True)
     save_checkpoint_info(folder, info)
     for other in folder.glob("model-*.safetensors"):
         if other.name != info.weights_file:
             other.unlink(missing_ok=True)
     return info
+
+
+def write_tensors(tensors: dict[str, Tensor], path: Path, *, metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file.
+
+    Raises:
+        OSError: the system does not take it; safetensors itself tells that in words only.
+    """
+    try:
+        save_file(tensors, path, metadata=metadata)
+    except SafetensorError as cause:
+        told = re.search(r"\(os error (\d+)\)", str(cause))
+        if told is None:
+            raise
+        number = int(told[1])
+        raise OSError(number, os.strerror(number), str(path)) from cause
 
 
 def build_described(info: CheckpointInfo) -> FerModel:

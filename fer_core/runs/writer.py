@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer_core.errors import RunError
-from fer_core.io import atomic_directory, read_json, to_json_line, write_json, write_text
+from fer_core.io import atomic_directory, read_json, storage_errors, to_json_line, write_json, write_text
 from fer_core.runs.layout import (
     CONFIG_FILE,
     GRADIENTS_FILE,
@@ -139,8 +139,8 @@ class RunWriter:
                 writer._write_status(temporary, "queued", has_process=not is_launched)
         except OSError as cause:
             raise RunError(
-                f"run {name!r} can't be written into {workspace.runs}: {cause.strerror or cause}; make room, or set "
-                "FER_WORKSPACE to a folder that can be written"
+                f"run {name!r} can't be written into {workspace.runs}: {cause.strerror or cause}; make room, "
+                "or set FER_WORKSPACE to a folder that can be written"
             ) from cause
         return writer
 
@@ -186,13 +186,14 @@ class RunWriter:
 
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
         line = (to_json_line(record) + "\n").encode()
-        with (self.folder / name).open("ab", buffering=0) as file:
+        path = self.folder / name
+        with storage_errors(path), path.open("ab", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
             try:
                 # A full disk may take a part and report no error before the next write.
                 written = file.write(line)
                 if written != len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder / name))
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
                 os.fsync(file.fileno())
             except OSError:
                 file.truncate(size)

@@ -79,7 +79,6 @@ def create_sweep(name: str, settings: SweepSettings, workspace: Workspace) -> Sw
         raise RunError(
             f"sweep {name!r} exists already; choose another name, or go on with it: fer sweep {name}"
         )
-    folder.mkdir(parents=True, exist_ok=True)
     import tomli_w
 
     value = {

@@ -267,6 +267,14 @@ def mount_tiny(folder: Path, num_bytes: int) -> None:
         raise OSError(ctypes.get_errno(), "mount")
 
 
+def resize_tiny(folder: Path, num_bytes: int) -> None:
+    """Change how much fits into what `mount_tiny` mounted."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    options = f"size={num_bytes}".encode()
+    if libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", _MS_REMOUNT, options) != 0:
+        raise OSError(ctypes.get_errno(), "remount")
+
+
 def remount_read_only(folder: Path) -> None:
     """Make what `mount_tiny` mounted read-only."""
     libc = ctypes.CDLL(None, use_errno=True)

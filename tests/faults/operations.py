@@ -82,7 +82,9 @@ def _add_gradients(workspace: Workspace) -> None:
 
 
 def _add_validation(workspace: Workspace) -> None:
-    RunWriter.attach(workspace.run("run")).write_validation({"epoch": 1, "samples": []})
+    RunWriter.attach(workspace.run("run")).write_validation(
+        {"epoch": 1, "classes": ["a"], "confusion": [[1]], "samples": []}
+    )
 
 
 def _add_notes(workspace: Workspace) -> None:

@@ -135,7 +135,7 @@ def test_half_written_and_foreign_reports_are_refused(tmp_path):
     good = (tmp_path / "report.json").read_text()
     table = (tmp_path / "predictions.parquet").read_bytes()
     for damage, words in [
-        (lambda: (tmp_path / "predictions.parquet").write_bytes(table[:200]), "cut short"),
+        (lambda: (tmp_path / "predictions.parquet").write_bytes(table[:200]), "is damaged"),
         ((tmp_path / "predictions.parquet").unlink, "missing"),
         (lambda: (tmp_path / "report.json").write_text(good[:500]), "can't be read as JSON"),
         (lambda: (tmp_path / "report.json").write_text('{"schema_version": 1}'), "evaluate the model again"),
