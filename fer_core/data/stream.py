@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fer_core.data.store import IMAGES_FILE, DatasetInfo, finish_dataset
-from fer_core.errors import DataError, FerError
+from fer_core.errors import DataError, FerError, StorageError
 from fer_core.io import atomic_directory, hold_lock
 from fer_core.types import UInt8Array
 
@@ -64,6 +64,8 @@ def full_disk_as_error() -> Iterator[None]:
     """
     try:
         yield
+    except StorageError:  # names the file
+        raise
     except OSError as cause:
         if cause.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

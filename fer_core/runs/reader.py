@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from fer_core.errors import RunError
 from fer_core.io import read_json
 from fer_core.plain import parse_json, parse_toml
 from fer_core.runs.cache import read_cached
+from fer_core.runs.heartbeat import is_fresh
 from fer_core.runs.layout import (
     ACTIVE_STATES,
     CONFIG_FILE,
@@ -172,19 +172,17 @@ def _effective_state(folder: Path, status: Mapping[str, Any]) -> str:
     state = str(status.get("state", "interrupted"))
     if state not in ACTIVE_STATES:
         return state
-    if not _is_alive(status):
+    if not _is_alive(folder, status):
         return "interrupted"
     return "stopping" if (folder / STOP_FILE).exists() else state
 
 
-def _is_alive(status: Mapping[str, Any]) -> bool:
-    process = ProcessIdentity.from_status(status)
-    heartbeat = status.get("heartbeat")
-    age_s = time.time() - heartbeat if isinstance(heartbeat, int | float) else float("inf")
+def _is_alive(folder: Path, status: Mapping[str, Any]) -> bool:
+    process, heartbeat = ProcessIdentity.from_status(status), status.get("heartbeat")
     if process is None:  # launched, but not yet up
-        return status.get("pid", 0) is None and age_s < LAUNCH_TIMEOUT_S
+        return status.get("pid", 0) is None and is_fresh(folder, heartbeat, LAUNCH_TIMEOUT_S)
     alive = process.is_alive()
-    return age_s < HEARTBEAT_TIMEOUT_S if alive is None else alive
+    return is_fresh(folder, heartbeat, HEARTBEAT_TIMEOUT_S) if alive is None else alive
 
 
 def list_runs(workspace: Workspace) -> list[Run]:

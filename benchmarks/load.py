@@ -1,0 +1,312 @@
+"""Many people at once: browser sessions that click through every page while a training and a webcam run.
+
+    python benchmarks/load.py --minutes 10 --sessions 8
+
+One Chromium, one context a session. The first session streams a camera (a file that Chromium plays) all the
+time; the others go from page to page in an order of their own and click what switches a view there. A rerun
+is measured in the browser, from the click until the script that it started is done (Streamlit's own sign of
+it). Reported: reruns and their times by page, errors on pages and in the server's log, memory of the server
+over time, models in its memory, and the machine's load, without which no time means anything.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from playwright.async_api import Browser, Error, Page, TimeoutError, async_playwright  # noqa: A004
+
+from fer_core.config import DataConfig, ModelConfig, TrainConfig
+from fer_core.data.builtin import write_schematic_faces
+from fer_core.errors import RunError
+from fer_core.jobs import stop_run, submit_run
+from fer_core.runs.reader import list_runs, load_run
+from fer_core.workspace import PROJECT_ROOT, Workspace
+
+sys.path.insert(0, str(PROJECT_ROOT))
+from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
+from tests.e2e.live_support import write_camera_file
+
+PAGES = ("Home", "Explore data", "Train", "Tune", "Compare runs", "Models", "Analyze media")
+RUN = "load"
+CONFIG = TrainConfig(
+    data=DataConfig(dataset="faces"),
+    model=ModelConfig(arguments={"stem_width": 8, "widths": "8-16-16", "depths": "1-1-1"}),
+    epochs=100_000,
+    batch_size=32,
+    threads=1,
+)
+_PATIENCE_MS = 180_000
+_WATCHER = """
+    window.ferRuns = [];  // [began, ended] of each run of the script, in ms
+    const look = () => {
+        const app = document.querySelector('[data-testid=stApp]');
+        const isRunning = app !== null && app.getAttribute('data-test-script-state') === 'running';
+        const last = window.ferRuns.at(-1);
+        const isOpen = last !== undefined && last[1] === null;
+        if (isRunning && !isOpen) window.ferRuns.push([performance.now(), null]);
+        if (!isRunning && isOpen) last[1] = performance.now();
+        if (window.ferRuns.length > 200) window.ferRuns.splice(0, 100);
+    };
+    new MutationObserver(look).observe(document, {
+        subtree: true, childList: true, attributes: true, attributeFilter: ['data-test-script-state']});
+"""
+_DONE = """(since) => {
+    const later = window.ferRuns.filter((run) => run[0] >= since);
+    return later.length > 0 && later.every((run) => run[1] !== null) ? later[0][1] - since : 0;
+}"""
+_SWITCHES = ".stMain [role=tab]:visible, .stMain [data-testid=stButtonGroup] button:visible"
+_FRAMES = re.compile(r"([\d,]+) of ([\d,]+) frames analyzed")
+
+
+@dataclass
+class Load:
+    """What was seen."""
+
+    seconds: float = 0.0
+    rerun_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """From the click until the script was done, by page and kind of click."""
+    errors: list[str] = field(default_factory=list)
+    memory: list[dict[str, Any]] = field(default_factory=list)
+    """What `tests/e2e/watched_home.py` told, over time."""
+    loads: list[float] = field(default_factory=list)
+    """Load average of the last minute, over time."""
+    num_frames: int = 0
+    """Of the camera, analyzed."""
+    num_epochs: int = 0
+    """Of the training."""
+    training_state: str = ""
+
+    @property
+    def all_ms(self) -> list[float]:
+        return [value for values in self.rerun_ms.values() for value in values]
+
+    @property
+    def num_networks(self) -> int:
+        """Most networks that were in the server's memory at once."""
+        return max((len(item["networks"]) for item in self.memory), default=0)
+
+    def compute_slope_mb(self, *, skip: float = 0.4) -> float:
+        """Growth of the server's memory in MB a minute, without the first part, in which caches fill."""
+        kept = [item for item in self.memory if item["time"] - self.memory[0]["time"] >= skip * self.seconds]
+        if len(kept) < 3:
+            return float("nan")
+        minutes = [(item["time"] - kept[0]["time"]) / 60 for item in kept]
+        return float(np.polyfit(minutes, [item["rss"] / 1e6 for item in kept], 1)[0])
+
+    def describe(self) -> str:
+        """The report."""
+        lines = [f"{'page':28} {'reruns':>7} {'p50 ms':>8} {'p95 ms':>8} {'max ms':>8}"]
+        for name, values in sorted({**self.rerun_ms, "all": self.all_ms}.items()):
+            p50, p95 = np.percentile(values, (50, 95)) if values else (float("nan"),) * 2
+            worst = max(values, default=float("nan"))
+            lines.append(f"{name:28} {len(values):7} {p50:8.0f} {p95:8.0f} {worst:8.0f}")
+        rss = [item["rss"] / 1e6 for item in self.memory]
+        parts = " -> ".join(f"{value:.0f}" for value in rss[:: max(1, len(rss) // 8)])
+        last = self.memory[-1] if self.memory else {"predictors": {}, "threads": 0, "files": 0}
+        lines += [
+            f"errors            {len(self.errors)}",
+            *(f"  {error}" for error in self.errors[:20]),
+            f"server memory MB  {parts}",
+            f"                  slope {self.compute_slope_mb():+.1f} MB/min over the last 60 % of the time",
+            f"threads, files    {last['threads']}, {last['files']}",
+            f"models in memory  {self.num_networks} networks at most; predictors {last['predictors']}",
+            f"camera            {self.num_frames:,} frames analyzed in {self.seconds:.0f} s",
+            f"training          {self.num_epochs} epochs, {self.training_state} to the end",
+            f"load average      median {statistics.median(self.loads):.1f}, most {max(self.loads):.1f}, on "
+            f"{psutil.cpu_count()} cores",
+        ]
+        return "\n".join(lines)
+
+
+def run_load(workspace: Workspace, *, num_sessions: int, seconds: float, seed: int = 0) -> Load:
+    """Put a dashboard of its own under load.
+
+    Args:
+        workspace: gets a data set and a run; must be new.
+        num_sessions: browser sessions, the one with the camera included.
+        seconds: how long they click.
+        seed: of their choices.
+    """
+    load = Load()
+    write_schematic_faces(workspace, "faces", num_images=400)
+    submit_run(CONFIG, workspace, name=RUN, device="cpu")
+    log = workspace.root / "server.log"
+    script = PROJECT_ROOT / "tests" / "e2e" / "watched_home.py"
+    try:
+        with serve_dashboard(workspace, log, script=script) as url:
+            asyncio.run(_click_all(load, workspace, url, num_sessions, seconds, seed))
+        run = load_run(workspace.run(RUN))
+        load.num_epochs, load.training_state = int(run.status.get("epoch", 0)), run.state
+    finally:
+        _stop_training(workspace)
+    load.errors += [f"server log: {line}" for line in _find_trouble(log.read_text(errors="replace"))]
+    return load
+
+
+def _stop_training(workspace: Workspace) -> None:
+    end = time.monotonic() + 60
+    while any(run.is_active for run in list_runs(workspace)) and time.monotonic() < end:
+        try:
+            stop_run(RUN, workspace)
+        except RunError:
+            return
+        time.sleep(0.5)
+
+
+def _find_trouble(log: str) -> list[str]:
+    lines = log.splitlines()
+    return [line for index, line in enumerate(lines) if "Traceback" in line or "Error" in line.split(":")[0]]
+
+
+async def _click_all(
+    load: Load, workspace: Workspace, url: str, num_sessions: int, seconds: float, seed: int
+) -> None:
+    camera = write_camera_file(workspace.root / "camera.y4m")
+    flags = [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera}",
+    ]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=find_browser(), args=[*BROWSER_FLAGS, *flags]
+        )
+        streaming = await _open(browser, load, f"{url}/live_webcam")
+        await _start_camera(streaming)
+        pages = [await _open(browser, load, url) for _ in range(num_sessions - 1)]
+        started = time.monotonic()
+        end = started + seconds
+        watching = asyncio.create_task(_watch(load, workspace, end))
+        clicking = [
+            _click_through(page, load, random.Random(seed + number), end) for number, page in enumerate(pages)
+        ]
+        await asyncio.gather(*clicking, watching)
+        load.seconds = time.monotonic() - started
+        await _read_camera(streaming, load)
+        for page in (*pages, streaming):
+            await _note_errors(page, load)
+        await browser.close()
+
+
+async def _open(browser: Browser, load: Load, url: str) -> Page:
+    context = await browser.new_context(viewport={"width": 1280, "height": 1000}, permissions=["camera"])
+    context.set_default_timeout(_PATIENCE_MS)
+    page = await context.new_page()
+    await page.add_init_script(_WATCHER)
+    page.on("pageerror", lambda error: load.errors.append(f"in the browser: {error}"))
+    await page.goto(url)
+    await page.get_by_test_id("stHeading").first.wait_for()
+    return page
+
+
+async def _start_camera(page: Page) -> None:
+    await page.get_by_role("button", name="Everyone in view agreed").click()
+    frame = page.frame_locator("iframe")
+    await frame.get_by_role("button", name="Start the camera").click()
+    await frame.get_by_role("button", name="Stop").wait_for()
+    await page.get_by_text(_FRAMES).first.wait_for()
+
+
+async def _read_camera(page: Page, load: Load) -> None:
+    try:
+        text = await page.get_by_text(_FRAMES).first.inner_text(timeout=30_000)
+    except TimeoutError:
+        load.errors.append("the camera's page tells no frames any more")
+        return
+    found = _FRAMES.search(text)
+    load.num_frames = int(found[1].replace(",", "")) if found else 0
+
+
+async def _watch(load: Load, workspace: Workspace, end: float) -> None:
+    path = workspace.root / "watch.json"
+    while time.monotonic() < end:
+        if path.is_file():
+            told = json.loads(path.read_text())
+            if not load.memory or told["time"] != load.memory[-1]["time"]:
+                load.memory.append(told)
+        load.loads.append(psutil.getloadavg()[0])
+        await asyncio.sleep(5)
+
+
+async def _click_through(page: Page, load: Load, draw: random.Random, end: float) -> None:
+    """Go through the pages, each time in another order, and switch views on them."""
+    while time.monotonic() < end:
+        for title in draw.sample(PAGES, len(PAGES)):
+            if time.monotonic() >= end:
+                return
+            try:
+                link = page.get_by_test_id("stTopNavLink").filter(has_text=re.compile(rf"{title}$"))
+                await _measure(page, load, f"{title}: open", link.first)
+                await _note_errors(page, load)
+                await _click_switches(page, load, title, draw, end)
+            except Error as error:
+                load.errors.append(f"{title}: {str(error).splitlines()[0]}")
+            await asyncio.sleep(draw.uniform(0.2, 1.0))  # a person looks before the next click
+
+
+async def _click_switches(page: Page, load: Load, title: str, draw: random.Random, end: float) -> None:
+    for _ in range(2):
+        switches = await page.locator(_SWITCHES).all()
+        if not switches or time.monotonic() >= end:
+            return
+        try:
+            await _measure(page, load, f"{title}: switch", draw.choice(switches), click_ms=10_000)
+        except TimeoutError:
+            continue  # a redraw took it away before the click
+        await _note_errors(page, load)
+
+
+async def _measure(page: Page, load: Load, name: str, target: Any, *, click_ms: float = _PATIENCE_MS) -> None:
+    """Click and wait for the script; a click that starts none within three seconds is not counted."""
+    before: float = await page.evaluate("performance.now()")
+    await target.click(timeout=click_ms)
+    try:
+        await page.wait_for_function(
+            "(since) => window.ferRuns.some((run) => run[0] >= since)", arg=before, timeout=3000
+        )
+    except TimeoutError:
+        return
+    taken = await page.wait_for_function(_DONE, arg=before)
+    load.rerun_ms[name].append(float(await taken.json_value()))
+
+
+async def _note_errors(page: Page, load: Load) -> None:
+    for place in (page.get_by_test_id("stException"), page.get_by_text("Something unexpected went wrong")):
+        for text in await place.all_inner_texts():
+            load.errors.append(f"{page.url}: {text[:200]}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--sessions", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="file for all that was measured")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="fer-load-") as folder:
+        load = run_load(
+            Workspace(Path(folder) / "workspace"),
+            num_sessions=arguments.sessions,
+            seconds=60 * arguments.minutes,
+            seed=arguments.seed,
+        )
+    print(load.describe())
+    if arguments.json:
+        arguments.json.write_text(json.dumps(vars(load), indent=1))
+    return 1 if load.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""How fast the dashboard is, beside a Streamlit app of one line on the same machine in the same minutes.
+
+    python benchmarks/page_speed.py --repeats 5
+
+`start`: from starting the server to the first page at rest in a browser. `first`: from the address to the
+page at rest, in a new session of a server that has shown this page to nobody. `again`: the same in further
+new sessions. `repeat`: from the click on the page's link to the page at rest, in a session that knows it (of
+the one-line app: a rerun). At rest means: the script is done and nothing stale is left. The workspace gets a
+data set and runs, so that pages have something to show. Medians; the one-line app is measured before and
+after.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from fer_core.data.builtin import write_schematic_faces
+from fer_core.workspace import PROJECT_ROOT, Workspace
+
+sys.path.insert(0, str(PROJECT_ROOT))
+from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
+from tests.small_runs import save_small_run
+
+ONE_LINE = "one line"
+PAGES = {
+    "home": "Home",
+    "explore_data": "Explore data",
+    "train": "Train",
+    "tune": "Tune",
+    "compare_runs": "Compare runs",
+    "models": "Models",
+    "analyze_media": "Analyze media",
+    "live_webcam": "Live webcam",
+}
+_PATIENCE_MS = 120_000
+_AT_REST = """() => {
+    const app = document.querySelector('[data-testid=stApp]');
+    return app !== null && app.getAttribute('data-test-script-state') === 'notRunning'
+        && document.querySelector('.stMain [data-testid=stElementContainer]') !== null
+        && document.querySelector('[data-stale=true]') === null;
+}"""
+_WATCH = """() => {
+    window.ferRan = false;
+    const app = document.querySelector('[data-testid=stApp]');
+    new MutationObserver(() => {
+        if (app.getAttribute('data-test-script-state') === 'running') window.ferRan = true;
+    }).observe(app, {attributes: true});
+}"""
+_RAN = "() => window.ferRan"
+Times = dict[str, dict[str, float]]
+"""Seconds, by page and kind."""
+
+
+@contextmanager
+def open_session(browser: Browser) -> Iterator[Page]:
+    """A browser context of its own: nothing cached, no session."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    context.set_default_timeout(_PATIENCE_MS)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def rest(page: Page) -> None:
+    page.wait_for_function(_AT_REST, polling=10)
+
+
+def visit(browser: Browser, url: str) -> float:
+    """Seconds until a page is at rest in a new session."""
+    with open_session(browser) as page:
+        started = time.perf_counter()
+        page.goto(url)
+        rest(page)
+        return time.perf_counter() - started
+
+
+def measure_one_line(browser: Browser, folder: Path, repeats: int) -> dict[str, float]:
+    """The same figures for the smallest app there is; its repeat is a rerun by the keyboard."""
+    script = folder / "one_line.py"
+    script.write_text('import streamlit as st; st.write("x")\n')
+    started = time.perf_counter()
+    with serve_dashboard(Workspace(folder / "none"), folder / "one.log", script=script) as url:
+        visit(browser, url)
+        start = time.perf_counter() - started
+        again = statistics.median(visit(browser, url) for _ in range(repeats))
+        with open_session(browser) as page:
+            page.goto(url)
+            rest(page)
+            times = []
+            for _ in range(repeats):
+                page.evaluate(_WATCH)
+                started = time.perf_counter()
+                page.keyboard.press("r")
+                page.wait_for_function(_RAN, polling=10)
+                rest(page)
+                times.append(time.perf_counter() - started)
+    return {"start": start, "first": again, "again": again, "repeat": statistics.median(times)}
+
+
+def measure_dashboard(browser: Browser, workspace: Workspace, folder: Path, repeats: int) -> Times:
+    """All pages of the dashboard, each first on a server of its own start."""
+    times: Times = {}
+    started = time.perf_counter()
+    with serve_dashboard(workspace, folder / "dashboard.log") as url:
+        visit(browser, f"{url}/home")
+        start = time.perf_counter() - started
+        for path in PAGES:
+            first = visit(browser, f"{url}/{path}")
+            again = statistics.median(visit(browser, f"{url}/{path}") for _ in range(repeats))
+            times[path] = {"first": first, "again": again}
+        with open_session(browser) as page:
+            page.goto(url)
+            rest(page)
+            for path, title in PAGES.items():
+                times[path]["repeat"] = statistics.median(
+                    _revisit(page, title, "Home" if title != "Home" else "Models") for _ in range(repeats)
+                )
+    times["home"]["start"] = start
+    return times
+
+
+def _revisit(page: Page, title: str, elsewhere: str) -> float:
+    for name in (elsewhere, title):
+        link = page.get_by_test_id("stTopNavLink").filter(has_text=name).last
+        page.evaluate(_WATCH)
+        started = time.perf_counter()
+        link.click()
+        page.wait_for_function(_RAN, polling=10)
+        rest(page)
+    return time.perf_counter() - started
+
+
+def fill(workspace: Workspace) -> None:
+    """Something to show on every page."""
+    write_schematic_faces(workspace, "faces", num_images=2000)
+    for number in range(20):
+        save_small_run(workspace, f"run-{number:02}", num_epochs=10)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="file for all that was measured")
+    arguments = parser.parse_args()
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        workspace = Workspace(folder / "workspace")
+        fill(workspace)
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=list(BROWSER_FLAGS))
+        before = measure_one_line(browser, folder, arguments.repeats)
+        times = measure_dashboard(browser, workspace, folder, arguments.repeats)
+        after = measure_one_line(browser, folder, arguments.repeats)
+        browser.close()
+    base = {key: (before[key] + after[key]) / 2 for key in before}
+    print(describe(base, times))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"one_line": [before, after], "pages": times}, indent=1))
+    return 0
+
+
+def describe(base: dict[str, float], times: Times) -> str:
+    """A table in ms, with the ratio to the one-line app behind each figure."""
+    kinds = ("start", "first", "again", "repeat")
+    lines = [f"load average {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores; ms (x one-line app)"]
+    lines.append(f"{'page':16}" + "".join(f"{kind:>16}" for kind in kinds))
+    for page, row in {ONE_LINE: base, **times}.items():
+        cells = [
+            f"{1000 * row[kind]:.0f} ({row[kind] / base[kind]:.1f})" if kind in row else "" for kind in kinds
+        ]
+        lines.append(f"{page:16}" + "".join(f"{cell:>16}" for cell in cells))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
