@@ -1,51 +1,157 @@
-"""Take the README's screenshots: `make screenshots`.
+"""Take the screenshots of README and guide: `make screenshots`.
 
-Serves the dashboard on a fresh workspace and drives a headless Chromium. On the pictures are the sample
-picture (NASA, public domain) and what ships with the project, nothing else. Needs requirements-dev.txt.
+Fills a workspace with drawn faces, two short runs and a small search, serves the dashboard on it and drives a
+headless Chromium. On the pictures are drawn faces, the sample picture (NASA, public domain) and what ships
+with the project, nothing else. Needs requirements-dev.txt; takes some minutes. Some of them again:
+`python docs/make_screenshots.py home live --workspace FOLDER`.
 """
 
+import argparse
 import io
 import itertools
+import os
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, FloatRect, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
 
 from fer_core.checkpoint import list_checkpoints
 from fer_core.data.synthetic import draw_portrait
 from fer_core.types import UInt8Array
-from fer_core.workspace import PROJECT_ROOT, Workspace
+from fer_core.workspace import PROJECT_ROOT, WORKSPACE_VARIABLE, Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard, write_clip
+from tests.e2e.live_support import write_camera_file
+from tests.e2e.waiting import pick, settle
 
 IMAGES = PROJECT_ROOT / "docs" / "images"
-MAX_KB = 300
-WIDTH_PX = 1280
+MAX_KB = 150
+WIDTH_PX, HEIGHT_PX = 1280, 860
 NUM_COLORS = 256
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = 120_000
 EXPRESSIONS = ("neutral", "neutral", "happiness", "surprise", "sadness", "happiness")
 SEED, FRAMES_EACH, FRAMES_OF_CHANGE = 1, 24, 9
+FIRST, SECOND, SEARCH = "quick-a", "quick-b", "learning-rate"
+ONE_THREAD = ("--threads", "1")
+"""The figures are then the same on every machine of one kind, and a busy machine is not much slower."""
+SPACE = """
+[space."optimizer.learning_rate"]
+low = 0.0005
+high = 0.02
+log = true
+
+[space."augment.rotation_deg"]
+low = 0.0
+high = 20.0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What a picture is taken with."""
+
+    browser: Browser
+    url: str
+    folder: Path
+
+    def open(self, path: str = "", *, height: int = HEIGHT_PX, dark: bool = False) -> Page:
+        """Open a page in a context of its own."""
+        context = self.browser.new_context(
+            viewport={"width": WIDTH_PX, "height": height},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(TIMEOUT_MS)
+        page = context.new_page()
+        page.goto(f"{self.url}/{path}")
+        expect(page.get_by_test_id("stHeading").first).to_be_visible()
+        return page
 
 
 def main() -> None:
-    """Take them all."""
+    """Take those that are named; all, if none is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("shots", nargs="*", metavar="NAME", help=f"of {', '.join(SHOTS)}")
+    parser.add_argument("--workspace", type=Path, help="fill this one, once, instead of a temporary one")
+    wanted = parser.parse_args()
+    if unknown := sorted(set(wanted.shots) - set(SHOTS)):
+        parser.error(f"there is no screenshot {', '.join(unknown)}; there are {', '.join(SHOTS)}")
     expect.set_options(timeout=TIMEOUT_MS)
-    with tempfile.TemporaryDirectory(prefix="fer-screenshots-") as folder:
-        workspace = Workspace(Path(folder) / "workspace")
+    with tempfile.TemporaryDirectory(prefix="fer-screenshots-") as name:
+        folder = Path(name)
+        workspace = Workspace((wanted.workspace or folder / "workspace").resolve())
         if not list_checkpoints(workspace):
             sys.exit("no model ships in checkpoints/: publish one first (`fer publish RUN`)")
-        clip = write_clip(Path(folder) / "clip.mp4", changing_face(), fps=15)
-        with serve_dashboard(workspace, Path(folder) / "log.txt") as url, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=find_browser(), args=list(BROWSER_FLAGS))
-            take_home(browser, url)
-            take_picture(browser, url, "light", "analyze")
-            take_picture(browser, url, "dark", "analyze-dark")
-            take_video(browser, url, clip)
-            take_live(browser, url)
-            browser.close()
+        fill(workspace, folder)
+        with studio(workspace, folder) as place:
+            for shot in wanted.shots or SHOTS:
+                SHOTS[shot](place)
+
+
+def fill(workspace: Workspace, folder: Path) -> None:
+    """Draw the built-in data set, train two models on it, score them, and search a little; once."""
+    space = folder / "space.toml"
+    space.write_text(SPACE)
+    scores = [workspace.run(name) / "report.json" for name in (FIRST, SECOND)]
+    spoilt = [path.with_name("robustness.json") for path in scores]
+    for product, arguments in (
+        ([workspace.dataset("schematic-faces")], ["import", "schematic-faces"]),
+        ([workspace.run(FIRST)], ["train", "--preset", "quick", "--name", FIRST, *ONE_THREAD]),
+        (
+            [workspace.run(SECOND)],
+            ["train", "--preset", "quick", "--name", SECOND, "--epochs", "4", *ONE_THREAD],
+        ),
+        (scores, ["evaluate", FIRST, SECOND, "--save", *ONE_THREAD]),
+        (spoilt, ["robustness", FIRST, SECOND, "--num-faces", "200", "--save"]),
+        (
+            [workspace.root / "sweeps" / SEARCH],
+            [
+                "sweep",
+                SEARCH,
+                "--preset",
+                "quick",
+                "--space",
+                str(space),
+                "--trials",
+                "5",
+                "--epochs",
+                "1",
+                *ONE_THREAD,
+            ],
+        ),
+    ):
+        if all(path.exists() for path in product):
+            continue
+        sys.stdout.write(f"fer {' '.join(arguments)}\n")
+        sys.stdout.flush()
+        subprocess.run(
+            [sys.executable, "-m", "fer_core", *arguments],
+            env=os.environ | {WORKSPACE_VARIABLE: str(workspace.root)},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+
+
+@contextmanager
+def studio(workspace: Workspace, folder: Path) -> Iterator[Studio]:
+    """A served dashboard, and a browser whose camera plays the sample picture."""
+    camera = write_camera_file(folder / "camera.y4m")
+    flags = (
+        *BROWSER_FLAGS,
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera}",
+    )
+    with serve_dashboard(workspace, folder / "log.txt") as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=list(flags))
+        yield Studio(browser, url, folder)
+        browser.close()
 
 
 def changing_face() -> Iterator[UInt8Array]:
@@ -60,69 +166,191 @@ def changing_face() -> Iterator[UInt8Array]:
             yield ((1 - share) * start + share * end).astype(np.uint8)
 
 
-def take_home(browser: Browser, url: str) -> None:
+def take_home(place: Studio) -> None:
     """The landing page."""
-    page = open_page(browser, url, height=860)
+    page = place.open(height=960)
     expect(page.get_by_role("heading", name="On this machine")).to_be_visible()
     save(page, "home")
 
 
-def take_picture(browser: Browser, url: str, color_scheme: str, name: str) -> None:
+def take_explore(place: Studio) -> None:
+    """Explore data: the overview."""
+    page = place.open("explore_data?dataset=schematic-faces", height=1180)
+    expect(page.get_by_role("heading", name="Do annotators agree?")).to_be_visible()
+    save(page, "explore")
+
+
+def take_explore_images(place: Studio) -> None:
+    """Explore data: the images."""
+    page = place.open("explore_data?dataset=schematic-faces", height=1000)
+    expect(page.get_by_role("heading", name="Do annotators agree?")).to_be_visible()
+    choose_part(page, "Images")
+    expect(page.get_by_text("Click one for its details")).to_be_visible()
+    expect(page.locator(".layer-below image, .imagelayer image").first).to_be_attached()
+    save(page, "explore-images")
+
+
+def take_train(place: Studio) -> None:
+    """Train: the form."""
+    page = place.open("train", height=820)
+    expect(page.get_by_role("button", name="Start training")).to_be_visible()
+    save(page, "train")
+
+
+def take_run(place: Studio) -> None:
+    """Train: a run that has ended."""
+    page = place.open(f"train?run={FIRST}", height=1250)
+    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
+    save(page, "run")
+
+
+def take_tune(place: Studio) -> None:
+    """Tune: a search and what mattered."""
+    page = place.open(f"tune?sweep={SEARCH}", height=1150)
+    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
+    save(page, "tune")
+
+
+def open_comparison(place: Studio) -> Page:
+    """Compare runs with both models."""
+    page = place.open(
+        f"compare_runs?compare_dataset=schematic-faces&compare_models={FIRST}&compare_models={SECOND}",
+        height=1500,
+    )
+    expect(page.get_by_role("heading", name="Is the difference real?")).to_be_visible()
+    settle(page)
+    return page
+
+
+def take_compare(place: Studio) -> None:
+    """Compare runs: table, findings and matrices."""
+    save(open_comparison(place), "compare")
+
+
+def take_groups(place: Studio) -> None:
+    """Compare runs: scores by group."""
+    page = open_comparison(place)
+    page.get_by_role("tab", name="By group").click()
+    pick(page, "Group the images by", "label in the source", page.get_by_text("p: a permutation test"))
+    save_part(
+        page, "compare-groups", page.get_by_role("tablist").last, page.get_by_text("p: a permutation test")
+    )
+
+
+def take_robustness(place: Studio) -> None:
+    """Compare runs: accuracy on spoilt pictures."""
+    page = open_comparison(place)
+    page.get_by_role("tab", name="Robustness").click()
+    end = page.get_by_text("Dotted: the pictures as they are")
+    expect(end).to_be_visible()
+    save_part(page, "compare-robustness", page.get_by_role("tablist").last, end)
+
+
+def take_models(place: Studio) -> None:
+    """Models: all of them."""
+    page = place.open("models", height=900)
+    expect(page.get_by_role("button", name="Open").first).to_be_visible()
+    save(page, "models")
+
+
+def take_model(place: Studio) -> None:
+    """Models: one, in the dark."""
+    page = place.open("models?model=fer-small", height=1050, dark=True)
+    expect(page.get_by_role("tab", name="Facts")).to_be_visible()
+    save(page, "model-dark")
+
+
+def take_analyze(place: Studio) -> None:
     """Analyze media with the sample picture."""
-    page = open_page(browser, f"{url}/analyze_media", height=1180, color_scheme=color_scheme)
+    take_picture(place, "analyze", dark=False)
+
+
+def take_analyze_dark(place: Studio) -> None:
+    """The same in the dark."""
+    take_picture(place, "analyze-dark", dark=True)
+
+
+def take_picture(place: Studio, name: str, *, dark: bool) -> None:
+    """Analyze media with the sample picture."""
+    page = place.open("analyze_media", height=1180, dark=dark)
     page.get_by_text("Show the sample picture").click()
     expect(page.get_by_role("heading", name="All faces")).to_be_visible()
     save(page, name)
 
 
-def take_video(browser: Browser, url: str, clip: Path) -> None:
+def take_video(place: Studio) -> None:
     """Analyze media with an annotated video and its timeline."""
-    page = open_page(browser, f"{url}/analyze_media", height=2100)
+    clip = write_clip(place.folder / "clip.mp4", changing_face(), fps=15)
+    page = place.open("analyze_media", height=2100)
     page.get_by_role("tab", name="Video").click()
     expect(page.get_by_text("No video yet")).to_be_visible()
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    settle(page)
     page.locator("input[type=file]").nth(1).set_input_files(clip)
     page.get_by_role("button", name="Analyze the video").click()
-    expect(page.get_by_role("heading", name="Over time")).to_be_visible(timeout=120_000)
+    expect(page.get_by_role("heading", name="Over time")).to_be_visible()
     page.locator("video").evaluate(
         "(video) => new Promise((done) => { video.addEventListener('seeked', done); video.currentTime = 3; })"
     )
-    top = page.locator("video").bounding_box()
-    end = page.get_by_text("Moment: click a point").bounding_box()
-    assert top is not None
-    assert end is not None
-    save(page, "video", top_px=top["y"] - 8, height_px=end["y"] - top["y"] + 80)
+    save_part(page, "video", page.locator("video"), page.get_by_text("Moment: click a point"), below_px=80)
 
 
-def take_live(browser: Browser, url: str) -> None:
-    """The live page before the camera starts."""
-    page = open_page(browser, f"{url}/live_webcam", height=960)
+def take_live(place: Studio) -> None:
+    """Live webcam while it plays the sample picture."""
+    page = place.open("live_webcam", height=1000)
+    page.get_by_role("button", name="Everyone in view agreed").click()
     camera = page.frame_locator("iframe").first
-    expect(camera.get_by_text("Start the camera")).to_be_visible()
-    save(page, "live")
+    camera.get_by_role("button", name="Start the camera").click()
+    expect(page.get_by_test_id("stMetricValue")).not_to_have_text("–")
+    page.wait_for_timeout(12_000)  # the chart fills
+    save(page, "live", is_still=False)
 
 
-def open_page(browser: Browser, address: str, *, height: int, color_scheme: str = "light") -> Page:
-    """Open a page in a context of its own."""
-    context = browser.new_context(
-        viewport={"width": WIDTH_PX, "height": height}, color_scheme=color_scheme, reduced_motion="reduce"
-    )
-    context.set_default_timeout(TIMEOUT_MS)
-    page = context.new_page()
-    page.goto(address)
-    return page
+def take_consent(place: Studio) -> None:
+    """Live webcam before anything else."""
+    page = place.open("live_webcam", height=640)
+    expect(page.get_by_text("Before the camera starts")).to_be_visible()
+    save(page, "live-consent")
 
 
-def save(page: Page, name: str, *, top_px: float = 0, height_px: float | None = None) -> None:
-    """Write a screenshot; one that is too large for a repository, in fewer colours.
+def take_responsible(place: Studio) -> None:
+    """Responsible use."""
+    page = place.open("responsible_use", height=1000)
+    expect(page.get_by_text("Work and schools")).to_be_visible()
+    save(page, "responsible-use")
+
+
+def choose_part(page: Page, name: str) -> None:
+    """Press one of the buttons of a row."""
+    page.get_by_role("radio", name=name, exact=True).or_(
+        page.get_by_role("button", name=name, exact=True)
+    ).first.click()
+
+
+def save_part(page: Page, name: str, top: Locator, end: Locator, *, below_px: int = 40) -> None:
+    """Save what lies between two things on a page that is made high enough to hold them."""
+    page.set_viewport_size({"width": WIDTH_PX, "height": 3600})
+    settle(page)
+    page.wait_for_timeout(1500)
+    first, last = top.bounding_box(), end.bounding_box()
+    assert first is not None
+    assert last is not None
+    save(page, name, top_px=first["y"] - 8, height_px=last["y"] - first["y"] + below_px)
+
+
+def save(
+    page: Page, name: str, *, top_px: float = 0, height_px: float | None = None, is_still: bool = True
+) -> None:
+    """Write a screenshot in a palette, which keeps a page's few colours and makes it small.
 
     Args:
         page: it is closed afterwards.
         name: of the file.
         top_px: where the picture begins.
         height_px: its height; all that is visible if not given.
+        is_still: wait until nothing runs any more.
     """
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)  # nothing runs any more
+    if is_still:
+        settle(page)
     for chart in page.get_by_test_id("stPlotlyChart").all():
         expect(chart.locator(".main-svg").first).to_be_attached()
     page.wait_for_timeout(1500)  # pictures fade in
@@ -132,17 +360,37 @@ def save(page: Page, name: str, *, top_px: float = 0, height_px: float | None = 
     area: FloatRect = {"x": 0, "y": top_px, "width": size["width"], "height": height}
     IMAGES.mkdir(parents=True, exist_ok=True)
     path = IMAGES / f"{name}.png"
-    data = page.screenshot(clip=area)
-    if len(data) <= 1000 * MAX_KB:
-        path.write_bytes(data)
-    else:  # of all methods this one keeps rare colours best: those of small legends
-        with Image.open(io.BytesIO(data)) as image:
-            image.convert("RGB").quantize(NUM_COLORS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+    with Image.open(io.BytesIO(page.screenshot(clip=area))) as image:
+        # Of all methods this one keeps rare colours best: those of small legends.
+        image.convert("RGB").quantize(NUM_COLORS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
     num_kb = path.stat().st_size / 1000
     sys.stdout.write(f"{path.relative_to(PROJECT_ROOT)}: {num_kb:.0f} KB\n")
+    sys.stdout.flush()
     if num_kb > MAX_KB:
         sys.exit(f"{path} is larger than {MAX_KB} KB")
     page.context.close()
+
+
+SHOTS: dict[str, Callable[[Studio], None]] = {
+    "home": take_home,
+    "explore": take_explore,
+    "explore-images": take_explore_images,
+    "train": take_train,
+    "run": take_run,
+    "tune": take_tune,
+    "compare": take_compare,
+    "compare-groups": take_groups,
+    "compare-robustness": take_robustness,
+    "models": take_models,
+    "model-dark": take_model,
+    "analyze": take_analyze,
+    "analyze-dark": take_analyze_dark,
+    "video": take_video,
+    "live-consent": take_consent,
+    "live": take_live,
+    "responsible-use": take_responsible,
+}
+"""By the name of the file."""
 
 
 if __name__ == "__main__":

@@ -35,6 +35,14 @@ def main() -> None:
         return
     conditions = choose_conditions(models, workspace)
     keys = choose_models(models, conditions, workspace)
+    if not keys:
+        empty_state(
+            "Choose models above",
+            "One shows its report; two or more are compared, and you learn whether their difference is real. "
+            "What has no report yet on this data set is evaluated when you choose it.",
+            icon=":material/compare_arrows:",
+        )
+        return
     render_tags(keys, workspace)
     comparison = _load({key: models[key] for key in keys}, conditions, workspace)
     if comparison is None:

@@ -1,5 +1,6 @@
-"""The charts of a comparison: by class, curves, calibration, cost, learning and settings."""
+"""The charts of a comparison, a tab a question."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -7,11 +8,12 @@ import streamlit as st
 
 from app.ui.charts import STATIC_CONFIG
 from app.ui.compare_data import load_learning_curves
+from app.ui.compare_groups import render_groups
+from app.ui.compare_robustness import render_robustness
 from app.ui.messages import error_boundary
 from app.ui.run_charts import smooth
 from app.ui.state import Key
 from fer_core.evaluation.charts import (
-    build_agreement_bars,
     build_class_bars,
     build_cost_scatter,
     build_learning_curves,
@@ -27,33 +29,27 @@ from fer_core.workspace import Workspace
 _CURVES: Final[dict[str, str]] = {"valid_loss": "validation loss", "valid_accuracy": "validation accuracy"}
 _MAX_SETTINGS: Final[int] = 7
 """Axes beside the accuracy that fit on a page."""
-_TABS: Final[tuple[str, ...]] = (
-    "By class",
-    "ROC and precision-recall",
-    "Calibration",
-    "Cost",
-    "Learning curves",
-    "Settings",
-)
 
 
 @st.fragment
 def render_charts(comparison: Comparison, workspace: Workspace) -> None:
     """A tab a question; only the open one is drawn."""
+    draw: dict[str, Callable[[], None]] = {
+        "By class": lambda: _render_classes(comparison),
+        "By group": lambda: render_groups(comparison, workspace),
+        "Robustness": lambda: render_robustness(comparison, workspace),
+        "ROC and precision-recall": lambda: _render_overlays(comparison),
+        "Calibration": lambda: _render_calibration(comparison),
+        "Cost": lambda: _render_cost(comparison),
+        "Learning curves": lambda: _render_learning(comparison, workspace),
+        "Settings": lambda: _render_settings(comparison),
+    }
     with error_boundary():
-        tabs = st.tabs(list(_TABS), key=Key.COMPARE_TAB, on_change="rerun")
-        draw = (_render_classes, _render_overlays, _render_calibration, _render_cost)
-        for tab, render in zip(tabs, draw, strict=False):
+        tabs = st.tabs(list(draw), key=Key.COMPARE_TAB, on_change="rerun")
+        for tab, render in zip(tabs, draw.values(), strict=True):
             if tab.open:
                 with tab:
-                    render(comparison)
-        learning, settings = tabs[len(draw) :]
-        if learning.open:
-            with learning:
-                _render_learning(comparison, workspace)
-        if settings.open:
-            with settings:
-                _render_settings(comparison)
+                    render()
 
 
 def _reports(comparison: Comparison) -> dict[str, Any]:
@@ -73,8 +69,6 @@ def _render_classes(comparison: Comparison) -> None:
     )
     figure = build_class_bars(reports, kind or "recall", title=CLASS_TITLES[kind or "recall"])
     st.plotly_chart(figure, config=STATIC_CONFIG, key="compare-bars")
-    if comparison.evaluations[0].predictions.agreement is not None:
-        st.plotly_chart(build_agreement_bars(reports), config=STATIC_CONFIG, key="compare-agreement")
 
 
 def _render_overlays(comparison: Comparison) -> None:

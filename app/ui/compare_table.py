@@ -33,13 +33,13 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
     installed = [info.name for info in list_datasets(workspace)]
     names = [name for name, _ in trained_on.most_common() if name]
     # A data set that is gone still has reports; one that nothing was trained on can still be scored.
-    names += [name for name in installed if name not in names]
+    names += [name for name in (*installed, SCHEMATIC_FACES) if name not in names]
     dataset, split, tta = st.columns([3, 2, 3], gap="medium")
     chosen = dataset.selectbox(
         "Data set",
-        names or [SCHEMATIC_FACES],
-        format_func=lambda name: name if name in installed else f"{name} (not on this machine)",
-        key=_known(Key.COMPARE_DATASET, names or [SCHEMATIC_FACES]),
+        names,
+        format_func=lambda name: _describe_place(name, installed),
+        key=_known(Key.COMPARE_DATASET, names),
         bind="query-params",
     )
     part = split.segmented_control(
@@ -63,6 +63,12 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
         "the time and is often a little better. Reports with and without are kept apart.",
     )
     return Conditions(chosen, part or DEFAULT_SPLIT, augmentation or "none")
+
+
+def _describe_place(name: str, installed: Sequence[str]) -> str:
+    if name in installed:
+        return name
+    return f"{name} ({'built in' if name == SCHEMATIC_FACES else 'not on this machine'})"
 
 
 def _known(key: Key, options: Sequence[str]) -> Key:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _CONFIG: Final[dict[str, object]] = {"displayModeBar": False, "scrollZoom": False}
 _NO_CLASS: Final[str] = "no majority"
+_SHAPE: Final[str] = "<style>.st-key-{key} {{aspect-ratio: {width} / {height}; gap: 0;}}</style>"
+"""As high as the picture is at whatever width the screen leaves it."""
 
 
 def render_grid(
@@ -41,14 +43,18 @@ def render_grid(
     ]
     # The rows are part of the key: a click on what was shown before must not open what is shown now.
     full_key = f"{key}_{audited.key}_{hash(tuple(rows)) & 0xFFFFFFFF:x}"
-    chosen = st.plotly_chart(
-        build_figure(sheet, rows, hover),
-        width="stretch",
-        config=_CONFIG,
-        on_select="rerun",
-        selection_mode="points",
-        key=full_key,
-    )
+    with st.container(key=f"{full_key}_place"):
+        height, width = sheet.picture.shape[:2]
+        st.html(_SHAPE.format(key=f"{full_key}_place", width=width, height=height))
+        chosen = st.plotly_chart(
+            build_figure(sheet, rows, hover),
+            width="stretch",
+            height="stretch",
+            config=_CONFIG,
+            on_select="rerun",
+            selection_mode="points",
+            key=full_key,
+        )
     points = chosen["selection"]["points"]
     if points and st.session_state.get(Key.EXPLORE_ROW) != (picked := int(points[0]["customdata"])):
         last = f"{full_key}_last"
@@ -58,7 +64,7 @@ def render_grid(
 
 
 def build_figure(sheet: "Sheet", rows: Sequence[int], hover: Sequence[str]) -> "go.Figure":
-    """The sheet as a picture with an invisible mark on every tile."""
+    """The sheet as a picture with an invisible bar over every tile: unlike marks, bars grow with it."""
     import plotly.graph_objects as go
     from PIL import Image
 
@@ -67,11 +73,12 @@ def build_figure(sheet: "Sheet", rows: Sequence[int], hover: Sequence[str]) -> "
     Image.fromarray(sheet.picture, "RGBA").save(buffer, "PNG", compress_level=1)
     source = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
     figure = go.Figure(
-        go.Scatter(
+        go.Bar(
             x=[x for x, _ in sheet.centers],
-            y=[y for _, y in sheet.centers],
-            mode="markers",
-            marker={"size": 0.7 * sheet.tile_px, "symbol": "square", "color": "rgba(0,0,0,0)"},
+            y=[sheet.tile_px] * len(rows),
+            base=[y - sheet.tile_px / 2 for _, y in sheet.centers],
+            width=sheet.tile_px,
+            marker={"color": "rgba(0,0,0,0)", "line": {"width": 0}},
             selected={"marker": {"color": "rgba(61,155,214,0.35)"}},
             unselected={"marker": {"color": "rgba(0,0,0,0)"}},
             customdata=list(rows),
@@ -91,7 +98,8 @@ def build_figure(sheet: "Sheet", rows: Sequence[int], hover: Sequence[str]) -> "
         layer="below",
     )
     figure.update_layout(
-        height=height,
+        barmode="overlay",
+        hovermode="closest",
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         xaxis={"visible": False, "range": [0, width], "fixedrange": True, "constrain": "domain"},
         yaxis={

@@ -79,11 +79,11 @@ def _from_upload() -> Found | None:
         key="import_upload",
     )
     if upload is None:
-        larger = "name a path above" if may_name_paths() else "use the command line there"
+        larger = "choose *Path on this machine* above" if may_name_paths() else "use its command line"
         empty_state(
             "Nothing uploaded yet",
             "Class folders (`train/happy/1.png` or `happy/1.png`), a CSV or list with its pictures, or "
-            f"FER2013. Larger sources that lie on the server's machine: {larger}, `fer import SOURCE`.",
+            f"FER2013. For what is larger and lies on the server's machine, {larger}: `fer import SOURCE`.",
             icon=":material/upload:",
         )
         return None

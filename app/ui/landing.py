@@ -7,9 +7,18 @@ import streamlit as st
 
 from app.ui.layout import page_header
 from app.ui.machine import Hardware, detect_hardware
-from app.ui.messages import RESPONSIBLE_USE, escape_markdown
+from app.ui.messages import RESPONSIBLE_USE as IN_SHORT
+from app.ui.messages import escape_markdown
 from app.ui.models import describe_accuracy, render_fetch_button
-from app.ui.navigation import ANALYZE_MEDIA, LIVE_WEBCAM, TRAIN, PageSpec
+from app.ui.navigation import (
+    ANALYZE_MEDIA,
+    EXPLORE_DATA,
+    LIVE_WEBCAM,
+    MODELS,
+    RESPONSIBLE_USE,
+    TRAIN,
+    PageSpec,
+)
 from app.ui.run_format import STATE_ICONS, order_by_interest
 from fer_core.checkpoint import list_checkpoints
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
@@ -29,7 +38,8 @@ def render() -> None:
     )
     _render_ways()
     _render_machine(Workspace.default())
-    st.caption(RESPONSIBLE_USE)
+    st.caption(IN_SHORT)
+    st.page_link(RESPONSIBLE_USE.build(), label="Law, consent, licences, and what is kept")
 
 
 def _render_ways() -> None:
@@ -66,32 +76,32 @@ def _render_machine(workspace: Workspace) -> None:
             f"**{escape_markdown(entry.key)}** · {describe_accuracy(entry.info)}"
             for entry in list_checkpoints(workspace)
         ]
-        _render_list(":material/neurology: Models", lines, "None yet: `fer train` makes one.")
+        _render_list(":material/neurology: Models", lines, "None yet: the Train page makes one.", page=MODELS)
     with datasets:
         lines = [
             f"**{escape_markdown(info.name)}** · {info.num_images:,} images, {len(info.classes)} classes"
             for info in list_datasets(workspace)
         ]
         if not workspace.dataset(SCHEMATIC_FACES).exists():
-            lines.append(f"**{SCHEMATIC_FACES}** · built in, drawn when first used; `fer import` adds others")
-        _render_list(":material/dataset: Data sets", lines)
+            lines.append(f"**{SCHEMATIC_FACES}** · built in, drawn when first used")
+        _render_list(":material/dataset: Data sets", lines, page=EXPLORE_DATA, label="Look, or add your own")
     with runs:
         _render_runs(workspace)
     _render_equipment(workspace)
 
 
-def _render_list(title: str, lines: Sequence[str], nothing: str = "") -> None:
-    """A card with the first few of `lines` and the others on demand, or with `nothing`."""
+def _render_list(
+    title: str, lines: Sequence[str], nothing: str = "", *, page: PageSpec, label: str = ""
+) -> None:
+    """A card with the first few of `lines`, the others on demand, or `nothing`; a link to their page."""
     with st.container(border=True, height="stretch", gap="small"):
         count = f" :gray-badge[{len(lines)}]" if lines else ""
         st.markdown(f"##### {title}{count}")
-        if not lines:
-            st.markdown(nothing)
-            return
-        st.markdown("\n".join(f"- {line}" for line in lines[:_NUM_SHOWN]))
+        st.markdown("\n".join(f"- {line}" for line in lines[:_NUM_SHOWN]) if lines else nothing)
         if len(lines) > _NUM_SHOWN:
             with st.expander(f"{len(lines) - _NUM_SHOWN} more"):
                 st.markdown("\n".join(f"- {line}" for line in lines[_NUM_SHOWN:]))
+        st.page_link(page.build(), label=label or f"Open {page.title}", icon=page.icon)
 
 
 def _render_runs(workspace: Workspace) -> None:
@@ -100,7 +110,8 @@ def _render_runs(workspace: Workspace) -> None:
     with st.container(border=True, height="stretch", gap="small"):
         st.markdown(f"##### :material/timeline: Training runs{f' :gray-badge[{len(runs)}]' if runs else ''}")
         if not runs:
-            st.markdown("None yet: the Train page starts one.")
+            st.markdown("None yet.")
+            st.page_link(TRAIN.build(), label="Start one", icon=TRAIN.icon)
         for run in runs[:_NUM_SHOWN]:
             st.page_link(
                 TRAIN.build(),

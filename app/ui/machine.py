@@ -23,7 +23,8 @@ class Hardware:
 
     def __str__(self) -> str:
         """One line, for example `2 cores, 24 GiB`."""
-        return f"{self.num_cores} cores, {self.memory_gib:.0f} GiB"
+        cores = "1 core" if self.num_cores == 1 else f"{self.num_cores} cores"
+        return f"{cores}, {self.memory_gib:.0f} GiB"
 
 
 def detect_hardware() -> Hardware:

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app.ui.messages import error_boundary, escape_markdown, show_error
+from app.ui.confirm import confirm_deletion
+from app.ui.messages import escape_markdown, show_error
 from app.ui.models_words import close_model
 from app.ui.navigation import ANALYZE_MEDIA, COMPARE_RUNS, LIVE_WEBCAM, PageSpec
 from app.ui.state import Key
@@ -30,7 +31,7 @@ def render_actions(facts: ModelFacts, workspace: Workspace) -> None:
             help=escape_markdown(reason) or "Asks before anything is removed.",
             key="models-delete",
         ):
-            _confirm_deletion(facts, workspace)
+            _ask_deletion(facts, workspace)
 
 
 def _render_try(facts: ModelFacts, page: PageSpec, label: str, *, kind: str = "secondary") -> None:
@@ -80,18 +81,17 @@ def _find_damage(entry: CheckpointEntry, stamp: tuple[tuple[str, int, int], ...]
     return ""
 
 
-@st.dialog("Delete this model?", icon=":material/delete:")
-def _confirm_deletion(facts: ModelFacts, workspace: Workspace) -> None:
-    with error_boundary():
-        st.markdown(
-            f"**{escape_markdown(facts.name)}** goes with its weights, ONNX files and card. "
-            "This can't be undone; **Download zip** keeps a copy."
-        )
-        with st.container(horizontal=True):
-            if st.button("Delete it", type="primary", icon=":material/delete:"):
-                delete_model(facts.entry, workspace)
-                st.session_state[Key.MODELS_MESSAGE] = f"{escape_markdown(facts.name)} was deleted."
-                close_model()
-                st.rerun()
-            if st.button("Keep it"):
-                st.rerun()
+def _ask_deletion(facts: ModelFacts, workspace: Workspace) -> None:
+    name = escape_markdown(facts.name)
+
+    def delete() -> None:
+        delete_model(facts.entry, workspace)
+        st.session_state[Key.MODELS_MESSAGE] = f"{name} was deleted."
+        close_model()
+
+    confirm_deletion(
+        "model",
+        f"**{name}** goes with its weights, ONNX files and card. This can't be undone; **Download zip** "
+        "keeps a copy.",
+        delete,
+    )

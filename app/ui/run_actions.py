@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.ui.messages import error_boundary, escape_markdown, show_error
+from app.ui.confirm import confirm_deletion
+from app.ui.messages import escape_markdown, show_error
 from app.ui.state import Key
 from app.ui.train_draft import begin_with_run
 from fer_core.errors import FerError
@@ -69,7 +70,7 @@ def render_actions(run: Run, workspace: Workspace) -> None:
             disabled=run.is_active,
             help="Stop it first." if run.is_active else "Asks before anything is removed.",
         ):
-            _confirm_deletion(run, workspace)
+            _ask_deletion(run, workspace)
     message = st.session_state.pop(Key.TRAIN_MESSAGE, None)
     if message is not None:
         show_error(FerError(message))
@@ -89,20 +90,17 @@ def _clone(run: Run) -> None:
     open_part(NEW_PART)
 
 
-@st.dialog("Delete this run?", icon=":material/delete:")
-def _confirm_deletion(run: Run, workspace: Workspace) -> None:
-    with error_boundary():
-        st.markdown(
-            f"**{escape_markdown(run.name)}** goes with its settings, scores, log and checkpoints. "
-            "This can't be undone."
-        )
-        with st.container(horizontal=True):
-            if st.button("Delete it", type="primary", icon=":material/delete:"):
-                delete_run(run.name, workspace)
-                close_run()
-                st.rerun()
-            if st.button("Keep it"):
-                st.rerun()
+def _ask_deletion(run: Run, workspace: Workspace) -> None:
+    def delete() -> None:
+        delete_run(run.name, workspace)
+        close_run()
+
+    confirm_deletion(
+        "run",
+        f"**{escape_markdown(run.name)}** goes with its settings, scores, log and checkpoints. "
+        "This can't be undone.",
+        delete,
+    )
 
 
 def render_notes(run: Run) -> None:

@@ -114,10 +114,11 @@ def list_group_columns(samples: pd.DataFrame, rows: npt.NDArray[np.int64]) -> li
     found = []
     for name in names:
         try:
-            assign_groups(samples[name].iloc[rows], name)
+            groups = assign_groups(samples[name].iloc[rows], name)
         except DataError:
             continue
-        found.append(name)
+        if 2 * len(set(groups)) <= len(rows):  # else nearly every image has a name of its own
+            found.append(name)
     return found
 
 

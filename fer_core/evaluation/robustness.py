@@ -1,7 +1,6 @@
 """How much of its accuracy a model keeps when pictures are spoilt."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +11,9 @@ from fer_core.data.targets import compute_targets
 from fer_core.errors import ConfigError
 from fer_core.evaluation.corruptions import CORRUPTIONS, NUM_SEVERITIES
 from fer_core.evaluation.metrics import compute_scores
+from fer_core.evaluation.robustness_report import CLEAN, RobustnessReport, RobustnessRow
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
 from fer_core.models import load_checkpoint, resolve_device
-
-CLEAN = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RobustnessRow:
-    """Scores of a model on a split whose pictures were all spoilt in one way."""
-
-    corruption: str
-    """Name of the corruption; `none` for the pictures as they are."""
-    severity: int
-    """1 to 3; 0 for the pictures as they are."""
-    strength: float
-    """In the corruption's own unit."""
-    accuracy: float
-    balanced_accuracy: float
-    macro_f1: float
-    n: int
 
 
 def measure_robustness(
@@ -42,7 +24,7 @@ def measure_robustness(
     device: str = "auto",
     num_faces: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[RobustnessRow]:
+) -> RobustnessReport:
     """Score the checkpoint in `folder` on a split, as it is and spoilt in every way, in majority mode.
 
     Args:
@@ -98,9 +80,10 @@ def measure_robustness(
         )
     if on_progress is not None:
         on_progress(len(plan), len(plan))
-    return rows
-
-
-def compute_mean_accuracy(rows: list[RobustnessRow]) -> float:
-    """Mean accuracy over all corruptions and severities, the clean pictures left out."""
-    return float(np.mean([row.accuracy for row in rows if row.severity]))
+    return RobustnessReport(
+        weights_sha256=info.weights_sha256,
+        dataset=dataset.name,
+        data_fingerprint=dataset.info.fingerprint,
+        split=split,
+        rows=tuple(rows),
+    )

@@ -143,7 +143,7 @@ def test_a_model_of_other_data_is_offered_for_evaluation_beside_the_others(two_m
     assert [item.value for item in page.subheader] == ["Evaluation report", "Where they err"]
     page.selectbox(key="compare_dataset").set_value("others").run()
     assert "others, valid yet: **first**" in page.info[0].value
-    assert page.selectbox(key="compare_dataset").options == ["faces", "others"]
+    assert page.selectbox(key="compare_dataset").options == ["faces", "others", "schematic-faces (built in)"]
 
 
 def test_the_same_model_with_its_classes_in_another_order_is_the_same_model(two_models):
@@ -240,6 +240,57 @@ def test_the_first_column_sorts_the_table(two_models):
     page.multiselect(key="compare_columns").set_value(["accuracy"]).run()
     accuracies = list(page.dataframe[0].value["accuracy"])
     assert accuracies == sorted(accuracies, reverse=True)
+
+
+def test_groups_of_images_are_scored_and_small_ones_warned_about(two_models):
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    page.session_state["compare_tab"] = "By group"
+    page.run()
+    page.multiselect(key="compare_models").set_value(["first", "second"]).run()
+    assert not page.exception
+    options = page.selectbox(key="compare_grouping").options
+    assert options == ["how many annotators agree", "label in the source"]
+    page.selectbox(key="compare_grouping").set_value("label").run()
+    page.segmented_control(key="compare_group_figure").set_value("macro_f1").run()
+    assert not page.exception
+    assert any("Fewer than 100 images" in item.value and "anger" in item.value for item in page.warning)
+    words = next(item.value for item in page.markdown if "fewer than two groups of label" in item.value)
+    assert words.count("- ") == 2, "one line a model"
+    table = page.dataframe[-1].value
+    total = load_report(two_models.run("first")).n
+    assert table[table["model"] == "first"]["n"].sum() == total
+    for path in two_models.dataset("faces").iterdir():
+        path.unlink()
+    two_models.dataset("faces").rmdir()
+    page.run()
+    assert not page.exception
+    assert page.selectbox(key="compare_grouping").options == ["how many annotators agree"]
+
+
+def test_robustness_is_measured_from_the_page_and_kept(two_models):
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    page.session_state["compare_tab"] = "Robustness"
+    page.run()
+    page.multiselect(key="compare_models").set_value(["first"]).run()
+    assert not page.exception
+    assert any("Not measured yet" in item.value for item in page.markdown)
+    page.button(key="compare-measure-robustness").click().run()
+    assert not page.exception
+    job = page.session_state["compare_robustness"]
+    end = time.monotonic() + 120
+    while job.status.is_running and time.monotonic() < end:
+        time.sleep(0.2)
+    page.run()
+    assert not page.exception
+    assert not page.error
+    assert any("**first** keeps" in item.value for item in page.markdown)
+    path = two_models.run("first") / "robustness.json"
+    assert len(json.loads(path.read_text())["rows"]) == 34
+    path.write_text("half")
+    page.run()
+    assert not page.exception
+    assert any("robustness.json" in item.value for item in page.warning)
+    assert page.button(key="compare-measure-robustness").label == "Measure it"
 
 
 @pytest.mark.parametrize(

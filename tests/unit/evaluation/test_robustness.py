@@ -1,15 +1,27 @@
 """Spoilt pictures, and what models make of them."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
+from fer_core.checkpoint import find_checkpoint
 from fer_core.cli import main
 from fer_core.data.builtin import open_dataset, write_schematic_faces
-from fer_core.errors import ConfigError
+from fer_core.errors import ConfigError, RunError
 from fer_core.evaluation.corruptions import CORRUPTIONS
-from fer_core.evaluation.robustness import compute_mean_accuracy, measure_robustness
+from fer_core.evaluation.robustness import measure_robustness
+from fer_core.evaluation.robustness_chart import build_robustness_chart
+from fer_core.evaluation.robustness_report import (
+    ROBUSTNESS_FILE,
+    RobustnessReport,
+    RobustnessRow,
+    compute_mean_accuracy,
+    load_robustness,
+    save_robustness,
+)
+from fer_core.evaluation.stored import locate_report
 from tests.small_models import save_small_model
 
 BY_NAME = {item.name: item for item in CORRUPTIONS}
@@ -66,13 +78,15 @@ def small(workspace):
 def test_a_model_that_sees_nothing_loses_nothing(small):
     told = []
     data = open_dataset("faces", small)
-    rows = measure_robustness(
+    report = measure_robustness(
         small.run("fearful") / "best",
         data,
         "train",
         num_faces=40,
         on_progress=lambda *done: told.append(done),
     )
+    rows = report.rows
+    assert report.data_fingerprint == data.info.fingerprint
     assert [row.severity for row in rows[:4]] == [0, 1, 2, 3]
     assert len(rows) == 1 + 3 * len(CORRUPTIONS)
     assert len({row.accuracy for row in rows}) == 1
@@ -92,3 +106,62 @@ def test_the_command(small, tmp_path, capsys):
     assert main([*arguments[:2]]) == 1
     assert "name a data set" in capsys.readouterr().err
     assert main([*arguments, "--out", "r.txt"]) == 1
+    capsys.readouterr()
+    more = ["nobody", "--save", "--json"]
+    assert main([arguments[0], arguments[1], *more, *arguments[2:]]) == 1, "one of two is not there"
+    printed = capsys.readouterr()
+    events = [json.loads(line) for line in printed.err.splitlines() if line.startswith("{")]
+    assert events[-2:] == [
+        {"model": "fearful", "done": 34, "total": 34},
+        {"model": "nobody", "error": events[-1]["error"]},
+    ]
+    assert printed.out == ""
+    entry = find_checkpoint("fearful", small)
+    folder = locate_report(entry, small, dataset="faces", split="valid")
+    stored = load_robustness(folder, "fearful", weights_sha256=entry.info.weights_sha256)
+    assert stored.clean.accuracy == pytest.approx(rows[0]["accuracy"])
+
+
+def made_up(**changes):
+    clean = RobustnessRow(
+        corruption="none", severity=0, strength=0.0, accuracy=0.9, balanced_accuracy=0.8, macro_f1=0.7, n=50
+    )
+    rows = [clean]
+    for name, last in (("blur", 0.3), ("noise", 0.8)):
+        rows += [
+            dataclasses.replace(clean, corruption=name, severity=level, strength=level, accuracy=accuracy)
+            for level, accuracy in ((1, 0.85), (2, 0.8), (3, last))
+        ]
+    facts = {"weights_sha256": "a" * 64, "dataset": "faces", "data_fingerprint": "f", "split": "valid"}
+    return RobustnessReport(**{**facts, "rows": tuple(rows), **changes})
+
+
+def test_what_is_written_is_read_and_nothing_else(tmp_path):
+    assert load_robustness(tmp_path, "m", weights_sha256="a" * 64) is None
+    save_robustness(made_up(), tmp_path)
+    assert load_robustness(tmp_path, "m", weights_sha256="a" * 64) == made_up()
+    with pytest.raises(RunError, match=r"measured with weights aaaa.*measure it again"):
+        load_robustness(tmp_path, "m", weights_sha256="b" * 64)
+    good = json.loads((tmp_path / ROBUSTNESS_FILE).read_text())
+    for broken in (
+        {**good, "schema_version": 9},
+        {**good, "rows": good["rows"][1:]},
+        {**good, "rows": [*good["rows"], {**good["rows"][0], "corruption": "spell"}]},
+        {**good, "rows": 3},
+        {"schema_version": 1},
+    ):
+        (tmp_path / ROBUSTNESS_FILE).write_text(json.dumps(broken))
+        with pytest.raises(RunError, match="measure it again"):
+            load_robustness(tmp_path, "m", weights_sha256="a" * 64)
+
+
+def test_the_chart_by_hand():
+    figure = build_robustness_chart({"m": made_up()})
+    (trace,) = figure.data
+    assert list(figure.layout.yaxis.ticktext) == ["Noise ", "Blur "], "the worst is on top"
+    assert list(trace.x) == [0.85, 0.8, 0.8, None, 0.85, 0.8, 0.3, None]
+    assert list(trace.marker.size)[:3] == [7, 10, 13]
+    assert figure.layout.shapes[0].x0 == 0.9
+    two = build_robustness_chart({"m": made_up(), "n": made_up()})
+    places = {place for trace in two.data for place in trace.y if place is not None}
+    assert sorted(places) == pytest.approx([-0.15, 0.15, 0.85, 1.15])

@@ -1,0 +1,105 @@
+"""What a model keeps of its accuracy on spoilt pictures: on disk, beside its evaluation report. No torch."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from fer_core.errors import RunError
+from fer_core.evaluation.corruptions import CORRUPTIONS
+from fer_core.io import read_json, write_json
+
+SCHEMA_VERSION: Final[int] = 1
+ROBUSTNESS_FILE: Final[str] = "robustness.json"
+CLEAN: Final[str] = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustnessRow:
+    """Scores of a model on a split whose pictures were all spoilt in one way."""
+
+    corruption: str
+    """Name of the corruption; `none` for the pictures as they are."""
+    severity: int
+    """1 to 3; 0 for the pictures as they are."""
+    strength: float
+    """In the corruption's own unit."""
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustnessReport:
+    """All rows of one model, and what they are about."""
+
+    weights_sha256: str
+    dataset: str
+    data_fingerprint: str
+    split: str
+    rows: tuple[RobustnessRow, ...]
+
+    @property
+    def clean(self) -> RobustnessRow:
+        """The pictures as they are."""
+        return next(row for row in self.rows if row.corruption == CLEAN)
+
+    def of(self, corruption: str) -> tuple[RobustnessRow, ...]:
+        """The rows of one corruption, weakest first."""
+        return tuple(
+            sorted((row for row in self.rows if row.corruption == corruption), key=lambda row: row.severity)
+        )
+
+
+def compute_mean_accuracy(rows: Sequence[RobustnessRow]) -> float:
+    """Mean accuracy over all corruptions and severities, the clean pictures left out."""
+    return float(np.mean([row.accuracy for row in rows if row.severity]))
+
+
+def save_robustness(report: RobustnessReport, folder: Path) -> None:
+    """Write robustness.json into the folder of the evaluation report."""
+    write_json(folder / ROBUSTNESS_FILE, {"schema_version": SCHEMA_VERSION, **asdict(report)})
+
+
+def load_robustness(folder: Path, key: str, *, weights_sha256: str) -> RobustnessReport | None:
+    """Read robustness.json; None if there is none.
+
+    Args:
+        folder: of the evaluation report.
+        key: name of the model, for messages.
+        weights_sha256: checksum of the weights that it must be about.
+
+    Raises:
+        RunError: it is damaged, of another version of the program, or about other weights.
+    """
+    path = folder / ROBUSTNESS_FILE
+    if not path.is_file():
+        return None
+    report = _parse(read_json(path, RunError), path)
+    if report.weights_sha256 != weights_sha256:
+        raise RunError(
+            f"the robustness of {key!r} was measured with weights {report.weights_sha256[:12]}, but the "
+            f"model now has {weights_sha256[:12]}; measure it again"
+        )
+    return report
+
+
+def _parse(value: dict[str, Any], path: Path) -> RobustnessReport:
+    version = value.pop("schema_version", None)
+    if version != SCHEMA_VERSION:
+        raise RunError(
+            f"{path} has schema_version {version!r}, this program reads {SCHEMA_VERSION}; measure it again"
+        )
+    try:
+        rows = tuple(RobustnessRow(**row) for row in value.pop("rows"))
+        report = RobustnessReport(**value, rows=rows)
+        found = [(row.corruption, row.severity) for row in rows]
+    except (KeyError, TypeError) as cause:
+        raise RunError(f"{path} is no robustness report: {cause!r}; measure it again") from cause
+    known = {CLEAN, *(item.name for item in CORRUPTIONS)}
+    if (CLEAN, 0) not in found or not {name for name, _ in found} <= known:
+        raise RunError(f"{path} lacks the plain pictures, or names unknown corruptions; measure it again")
+    return report
