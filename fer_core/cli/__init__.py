@@ -13,6 +13,7 @@ from typing import Final
 
 from fer_core import __version__
 from fer_core.errors import FerError
+from fer_core.redact import RedactingFormatter, redact
 
 COMMANDS: Final[dict[str, str]] = {
     "import": "import a data set, or draw the built-in one",
@@ -74,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The level is the handler's: a run writes finer records into its own log.
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
-    logging.basicConfig(handlers=[handler], format="%(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler])
     return _run(name, rest)
 
 
@@ -87,7 +89,7 @@ def _run(name: str, arguments: list[str]) -> int:
             return int(module.parse(arguments) or 0)
         return int(tyro.cli(module.main, prog=f"fer {name}", args=arguments) or 0)
     except FerError as error:
-        print(f"fer {name}: {error}", file=sys.stderr)
+        print(redact(f"fer {name}: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"fer {name}: interrupted", file=sys.stderr)

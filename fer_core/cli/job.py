@@ -20,6 +20,7 @@ from fer_core.jobs.launch import build_environment
 from fer_core.jobs.queue import WaitObserver, WhenBusy, hold_devices
 from fer_core.jobs.stopping import StopRequestedError, StopSignal
 from fer_core.jobs.torchrun import build_torchrun_command, follow_parent, is_first_process, run_shared
+from fer_core.redact import redact
 from fer_core.runs.layout import STOP_FILE
 from fer_core.runs.reader import load_run
 from fer_core.runs.writer import RunWriter
@@ -180,7 +181,7 @@ def _telling(writer: RunWriter) -> Iterator[None]:
                 # Whoever runs it in the foreground reads the message from the command itself.
                 level = logging.INFO if isinstance(error, FerError) else logging.ERROR
                 _LOG.log(level, "run %s failed: %s", writer.name, message, exc_info=level == logging.ERROR)
-            RunWriter.attach(writer.folder).set_state("failed", message=message, eta_s=None)
+            RunWriter.attach(writer.folder).set_state("failed", message=redact(message), eta_s=None)
         raise
 
 

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Final
 
 from fer_core.errors import DataError
+from fer_core.redact import redact
 
 KAGGLE_PREFIX: Final[str] = "kaggle:"
 HUB_PREFIX: Final[str] = "hf:"
@@ -39,9 +40,10 @@ def fetch_source(source: str) -> Path:
         return Path(fetch(name, **arguments))
     # The clients raise errors of the HTTP libraries below them, which share no base but Exception.
     except Exception as cause:
+        reason = f"{type(cause).__name__}: {redact(str(cause))[:300]}"
         raise DataError(
-            f"{source} could not be downloaded ({type(cause).__name__}: {str(cause)[:300]}). By hand: open "
-            f"{page}, accept its terms, download the archive, and run `fer import ARCHIVE`"
+            f"{source} could not be downloaded ({reason}). By hand: open {page}, accept "
+            "its terms, download the archive, and run `fer import ARCHIVE`"
         ) from cause
 
 

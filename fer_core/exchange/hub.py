@@ -13,6 +13,7 @@ from fer_core.errors import CheckpointError, ConfigError
 from fer_core.exchange.card import load_card
 from fer_core.exchange.outgoing import build_readme, get_short_name, list_files
 from fer_core.exchange.unpack import README_FILE
+from fer_core.redact import redact
 
 _REPO: Final[re.Pattern[str]] = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 _LOGIN: Final[str] = "log in first: run `hf auth login` in a terminal, or set HF_TOKEN, and come back"
@@ -141,7 +142,8 @@ def _ask(question: Callable[[], Any]) -> Any:
             raise CheckpointError(
                 f"the Hub refuses ({status}): the token is old or may not write there; {_LOGIN}"
             ) from cause
-        raise CheckpointError(f"the Hub answers with an error: {str(cause).splitlines()[0]}") from cause
+        reason = redact(str(cause).splitlines()[0])
+        raise CheckpointError(f"the Hub answers with an error: {reason}") from cause
     except HFValidationError as cause:
         raise ConfigError(f"the Hub can't have a repository of that name: {cause}") from cause
     except unreachable as cause:

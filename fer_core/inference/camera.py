@@ -15,6 +15,7 @@ from fer_core.inference.overlay import OverlayPainter, OverlayStyle
 from fer_core.inference.stream import FaceStream, FrameResult
 from fer_core.inference.video_reader import open_video
 from fer_core.inference.video_writer import EncoderSettings, VideoWriter, create_video
+from fer_core.redact import redact
 from fer_core.types import UInt8Array
 from fer_core.workspace import expand_home
 
@@ -182,7 +183,8 @@ def _open_capture(source: str) -> Capture:
 
 def _nothing_there(source: str) -> str:
     if "://" in source:
-        return f"{source} does not answer with a video within {OPEN_TIMEOUT_S:.0f} s; check the address"
+        address = redact(source)
+        return f"{address} does not answer with a video within {OPEN_TIMEOUT_S:.0f} s; check the address"
     found = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video[0-9]*"))
     seen = f"this machine has: {', '.join(found)}" if found else "this machine has none that can be seen"
     return (

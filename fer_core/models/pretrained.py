@@ -1,6 +1,7 @@
 """Starting from weights that were trained before: timm's hub, a file, a checkpoint or a run."""
 
 import pickle
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,20 @@ _SMALLEST_SHARE: Final[float] = 0.5
 _WRAPPERS: Final[tuple[str, ...]] = ("state_dict", "model", "state_dict_ema", "model_ema")
 _BACKBONE: Final[str] = "backbone."
 _SEED: Final[int] = 0
+_DAMAGE: Final = (
+    SafetensorError,
+    pickle.UnpicklingError,
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+)
+"""What the readers raise on damaged files; that of PyTorch's format checks little before it goes on."""
 _HEAD: Final[tuple[str, ...]] = ("classifier.", "projection.", "log_scale")
 
 
@@ -83,7 +98,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         value = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as cause:
+    except _DAMAGE as cause:
         reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise CheckpointError(
             f"{path} can't be read as safetensors or as a plain state dict: {reason}. Files that hold whole "

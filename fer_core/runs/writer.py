@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from fer_core.errors import RunError
 from fer_core.io import atomic_directory, read_json, storage_errors, to_json_line, write_json, write_text
+from fer_core.redact import RedactingFormatter
 from fer_core.runs.layout import (
     CONFIG_FILE,
     GRADIENTS_FILE,
@@ -219,7 +220,7 @@ class RunWriter:
     def open_log(self) -> logging.Handler:
         """A handler that writes log records into log.txt; the caller adds and removes it."""
         handler = logging.FileHandler(self.folder / LOG_FILE, encoding="utf-8")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         return handler
 
 

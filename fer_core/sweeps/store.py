@@ -10,6 +10,7 @@ from fer_core.config import TrainConfig, config_from_dict, config_to_dict
 from fer_core.errors import ConfigError, RunError
 from fer_core.io import write_text
 from fer_core.plain import parse_toml
+from fer_core.redact import redact
 from fer_core.sweeps.space import SearchSpace, check_space, dump_space, read_space
 from fer_core.workspace import Workspace, validate_name
 
@@ -89,6 +90,8 @@ def create_sweep(name: str, settings: SweepSettings, workspace: Workspace) -> Sw
         "base": config_to_dict(settings.base),
     }
     write_text(folder / SWEEP_FILE, tomli_w.dumps(value))
+    if settings.storage:
+        (folder / SWEEP_FILE).chmod(0o600)  # its address may hold a password
     return Sweep(folder, settings)
 
 
@@ -101,7 +104,9 @@ def load_sweep(name: str, workspace: Workspace) -> Sweep:
     folder = sweeps_folder(workspace) / validate_name(name, "sweep")
     if not (folder / SWEEP_FILE).is_file():
         known = ", ".join(sweep.name for sweep in list_sweeps(workspace)) or "none yet"
-        raise RunError(f"no sweep {name!r}; there are: {known}. A new one needs --space FILE")
+        raise RunError(
+            f"no sweep {name!r} ({SWEEP_FILE} is missing); there are: {known}. A new one needs --space FILE"
+        )
     try:
         value: dict[str, Any] = parse_toml((folder / SWEEP_FILE).read_text(encoding="utf-8"))
         settings = SweepSettings(
@@ -116,6 +121,8 @@ def list_sweeps(workspace: Workspace) -> list[Sweep]:
     """Every readable sweep, by name; damaged ones are left out."""
     sweeps = []
     for path in sorted(sweeps_folder(workspace).glob(f"*/{SWEEP_FILE}")):
+        if not path.is_file():
+            continue
         try:
             sweeps.append(load_sweep(path.parent.name, workspace))
         except (RunError, ConfigError):
@@ -161,8 +168,8 @@ def open_study(sweep: Sweep, *, seed_offset: int = 0) -> "Study":
             if attempt == _ATTEMPTS - 1 or isinstance(cause, ImportError):
                 reason = str(cause).splitlines()[0]
                 raise RunError(
-                    f"the study of sweep {sweep.name!r} can't be opened: {reason}. Check the storage URL, "
-                    "and that its driver is installed"
+                    f"the study of sweep {sweep.name!r} can't be opened: {redact(reason)}. Check the storage "
+                    "URL, and that its driver is installed"
                 ) from cause
             time.sleep(_RETRY_S * 2**attempt)
     raise AssertionError("unreachable")

@@ -27,6 +27,11 @@ class Outbound:
         """One entry an attempt, with its stack; empty if there was none."""
         return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
 
+    def read_children(self) -> str:
+        """Command lines of the processes that were started."""
+        path = self.log.with_name(f"{self.log.name}.children")
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
 
 @pytest.fixture(scope="module")
 def outbound(tmp_path_factory: pytest.TempPathFactory) -> Outbound:

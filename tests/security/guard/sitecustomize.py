@@ -1,7 +1,8 @@
 """Python reads this by itself at its start when this folder is on PYTHONPATH, in child processes too.
 
 Notes and refuses every address that a process looks up or connects to, unless it is this machine. Python's
-own audit events tell of all sockets that Python code opens, whatever library is above them.
+own audit events tell of all sockets that Python code opens, whatever library is above them. The
+command lines of child processes are noted, too.
 """
 
 import ipaddress
@@ -32,7 +33,10 @@ def _refuse(event, host):
 
 
 def _watch(event, arguments):
-    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+    if event == "subprocess.Popen":
+        with open(_LOG + ".children", "a", encoding="utf-8") as log:  # noqa: PTH123
+            log.write(f"{arguments[1]}\n")
+    elif event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         address = arguments[1]
         # A text or bytes is the path of a Unix socket; None means the peer of a connected one.
         if isinstance(address, tuple) and not _is_local(address[0]):
