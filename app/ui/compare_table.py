@@ -34,15 +34,15 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
     names = [name for name, _ in trained_on.most_common() if name]
     # A data set that is gone still has reports; one that nothing was trained on can still be scored.
     names += [name for name in (*installed, SCHEMATIC_FACES) if name not in names]
-    dataset, split, tta = st.columns([3, 2, 3], gap="medium")
-    chosen = dataset.selectbox(
+    row = st.container(horizontal=True, gap="medium")
+    chosen = row.selectbox(
         "Data set",
         names,
         format_func=lambda name: _describe_place(name, installed),
         key=_known(Key.COMPARE_DATASET, names),
         bind="query-params",
     )
-    part = split.segmented_control(
+    part = row.segmented_control(
         "Split",
         [DEFAULT_SPLIT, *(name for name in SPLITS if name != DEFAULT_SPLIT)],
         default=DEFAULT_SPLIT,
@@ -51,7 +51,7 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
         bind="query-params",
         help="`valid` is for choosing between models, `test` for the last word, `train` for overfitting.",
     )
-    augmentation = tta.segmented_control(
+    augmentation = row.segmented_control(
         "Faces",
         list(TTA_TITLES),
         default="none",

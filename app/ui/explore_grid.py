@@ -82,8 +82,8 @@ def build_figure(sheet: "Sheet", rows: Sequence[int], hover: Sequence[str]) -> "
             selected={"marker": {"color": "rgba(61,155,214,0.35)"}},
             unselected={"marker": {"color": "rgba(0,0,0,0)"}},
             customdata=list(rows),
-            text=list(hover),
-            hovertemplate="%{text}<extra></extra>",
+            hovertext=list(hover),  # `text` would be drawn on the bars
+            hovertemplate="%{hovertext}<extra></extra>",
         )
     )
     figure.add_layout_image(

@@ -8,6 +8,7 @@ from app.ui.audit_data import Audited, open_audited
 from app.ui.explore_data import load_agreement
 from app.ui.explore_detail import render_detail
 from app.ui.explore_grid import render_grid
+from app.ui.layout import is_phone
 from app.ui.messages import empty_state, error_boundary
 from app.ui.state import Key
 from fer_core.workspace import Workspace
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from fer_core.data.browsing import ImageFilter
 
 _PER_PAGE: Final[int] = 60
-_COLUMNS: Final[tuple[int, ...]] = (6, 12, 15)
+_COLUMNS: Final[tuple[int, ...]] = (4, 6, 12, 15)
 
 
 @st.fragment
@@ -65,7 +66,9 @@ def _choose(audited: Audited, *, has_votes: bool) -> "tuple[ImageFilter, int]":
     order = second[1].selectbox(
         "Order", ORDERS if has_votes else ("file", "shuffled"), key="explore_order", on_change=_to_first_page
     )
-    num_columns = second[2].select_slider("Images a row", _COLUMNS, 12, key="explore_columns")
+    num_columns = second[2].select_slider(
+        "Images a row", _COLUMNS, 6 if is_phone() else 12, key="explore_columns"
+    )
     wanted = ImageFilter(
         splits=tuple(splits),
         classes=tuple(classes),

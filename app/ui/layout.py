@@ -32,6 +32,11 @@ def apply_style() -> None:
     st.html(_STYLE)
 
 
+def is_phone() -> bool:
+    """Whether the browser calls itself one of a phone; only for defaults, which a person can change."""
+    return "Mobi" in st.context.headers.get("User-Agent", "")
+
+
 def page_header(title: str, lead: str) -> None:
     """Show a page's title and one sentence on what it is for."""
     with st.container(gap="xsmall"):

@@ -81,15 +81,16 @@ def _choose_source(draft: Draft) -> None:
 def _render_up_front(draft: Draft, datasets: list[DatasetInfo]) -> None:
     fields = list_fields()
     for first in range(0, len(_UP_FRONT), _COLUMNS):  # row by row, so that a phone shows them in order
-        columns = st.columns(_COLUMNS, gap="medium")
-        for column, path in zip(columns, _UP_FRONT[first : first + _COLUMNS], strict=False):
-            with column:
-                _render_one(fields[path], draft, datasets)
-    policy, changes = st.columns([1, 2], gap="medium", vertical_alignment="bottom")
-    with policy:
-        _choose_policy(draft)
-    with changes:
-        _render_changes(draft)
+        # Not columns: on a screen of middle width they would cut names off instead of wrapping.
+        with st.container(horizontal=True, gap="medium"):
+            for path in _UP_FRONT[first : first + _COLUMNS]:
+                with st.container():
+                    _render_one(fields[path], draft, datasets)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        with st.container(width=240):
+            _choose_policy(draft)
+        with st.container():
+            _render_changes(draft)
 
 
 def _render_one(spec: FieldSpec, draft: Draft, datasets: list[DatasetInfo]) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from fer_core.data.builtin import open_dataset
 from fer_core.data.quality import name_classes
 from fer_core.data.store import SCHEMATIC_FACES
-from tests.e2e.waiting import pick
+from tests.e2e.waiting import pick, wait_until_still
 
 pytestmark = pytest.mark.e2e
 
@@ -37,3 +37,28 @@ def test_from_a_filter_to_a_face(open_page, dashboard_workspace):
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("heading", name=f"Image {wanted[0]}", exact=True)).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_on_a_phone_the_grid_leaves_no_gap_and_a_tap_opens_what_it_hits(open_page):
+    page = open_page(
+        f"explore_data?dataset={SCHEMATIC_FACES}",
+        viewport={"width": 390, "height": 1500},
+        user_agent="Mozilla/5.0 (Linux; Android 15) Chrome/140 Mobile Safari/537.36",
+    )
+    page.get_by_test_id("stButtonGroup").get_by_role("radio", name="Images").or_(
+        page.get_by_role("button", name="Images", exact=True)
+    ).first.click()
+    expect(page.get_by_text("Click one for its details")).to_be_visible()
+    chart = page.get_by_test_id("stPlotlyChart")
+    expect(chart).to_have_count(1)
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    expect(chart.locator(".layer-below image, .imagelayer image").first).to_be_attached()
+    box = wait_until_still(page, chart)
+    picture = chart.locator(".layer-below image, .imagelayer image").first.bounding_box()
+    assert picture is not None
+    assert box["height"] == pytest.approx(picture["height"], rel=0.02), "blank room"
+    columns, rows = 6, 10
+    step_x, step_y = box["width"] / columns, box["height"] / rows
+    # Near the right lower corner of the tile: marks that do not shrink would open a neighbour.
+    chart.click(position={"x": 1.85 * step_x, "y": 2.85 * step_y})
+    expect(page.get_by_role("heading", name="Image 13", exact=True)).to_be_visible()
