@@ -1,12 +1,12 @@
 """Copies and blank images of a data set, looked for once and kept by its fingerprint."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from fer_core.data.frames import ARRAY_DAMAGE
 from fer_core.data.quality import (
     Duplicates,
     Int64Array,
@@ -45,12 +45,12 @@ def load_flaws(dataset: Dataset, workspace: Workspace) -> Flaws | None:
             rows, ends = file["group_rows"].tolist(), file["group_ends"].tolist()
             groups = tuple(
                 tuple(rows[start:end])
-                for start, end in zip([0, *ends[:-1]], ends, strict=True)
+                for start, end in zip([0, *ends][:-1], ends, strict=True)
                 if end > start
             )
             duplicates = Duplicates(groups, file["near_pairs"], file["near_correlation"])
             return Flaws(duplicates, file["blank"], file["constant"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except ARRAY_DAMAGE:
         return None  # a cache: it is made anew
 
 

@@ -1,10 +1,32 @@
-"""Reading Parquet tables that may be damaged."""
+"""Reading Parquet tables and NumPy arrays that may be damaged."""
 
+import struct
+import tokenize
+import zipfile
+import zlib
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from fer_core.errors import FerError
+
+ARRAY_DAMAGE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    tokenize.TokenError,
+    SyntaxError,
+    EOFError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    RuntimeError,
+)
+"""What NumPy raises on damaged .npy and .npz files: it reads their headers as Python literals."""
 
 
 def load_frame(path: Path, error: type[FerError]) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """A data set as a model sees it: embeddings laid out in the plane, and kept on disk, since t-SNE is slow."""
 
 import hashlib
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.checkpoint import CheckpointEntry
+from fer_core.data.frames import ARRAY_DAMAGE
 from fer_core.data.store import Dataset
 from fer_core.errors import DataError
 from fer_core.io import atomic_path
@@ -68,7 +68,7 @@ def load_map(path: Path) -> EmbeddingMap | None:
                 tuple(str(name) for name in stored["predicted"]),
                 (float(stored["explained"][0]), float(stored["explained"][1])),
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except ARRAY_DAMAGE:
         return None
 
 
