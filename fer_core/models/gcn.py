@@ -67,7 +67,7 @@ def gather_maximum(nodes: Tensor, neighbours: Tensor, shares: Tensor) -> Tensor:
     rows = table.squeeze(1).index_select(0, (neighbours + offsets).flatten())
     others = rows.view(num_images * num_places, num_neighbours, -1)
     mixed = torch.lerp(table, others, shares.to(table.dtype).view(num_images * num_places, num_neighbours, 1))
-    maximum: Tensor = mixed.amax(dim=1)
+    maximum: Tensor = mixed.max(dim=1).values
     return maximum.view(num_images, num_places, -1).transpose(1, 2)
 
 
