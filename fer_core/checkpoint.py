@@ -194,9 +194,11 @@ class CheckpointInfo:
                 fields[name] = dict(fields.get(name, {}))
             return cls(**fields)
         except KeyError as cause:
-            raise CheckpointError(f"{source} lacks the field {cause}") from cause
+            raise CheckpointError(f"{source} lacks the field {cause}; copy the checkpoint again") from cause
         except (TypeError, ValueError, AttributeError) as cause:
-            raise CheckpointError(f"{source} does not describe a model: {cause}") from cause
+            raise CheckpointError(
+                f"{source} does not describe a model: {cause}; copy the checkpoint again"
+            ) from cause
 
 
 def _floats(value: Mapping[str, Any]) -> dict[str, float]:
@@ -230,7 +232,9 @@ def verify_weights(folder: Path, info: CheckpointInfo) -> Path:
     """
     path = folder / info.weights_file
     if not path.is_file():
-        raise CheckpointError(f"{path} is missing; the checkpoint is incomplete")
+        raise CheckpointError(
+            f"{path}, which {INFO_FILE} names, is missing; the checkpoint is incomplete: copy it again"
+        )
     seen = sha256_file(path)
     if seen != info.weights_sha256:
         raise CheckpointError(

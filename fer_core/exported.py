@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
+from filelock import Timeout
+
 from fer_core.errors import CheckpointError
-from fer_core.io import read_json, write_json
+from fer_core.io import hold_lock, read_json, write_json
 from fer_core.onnx_file import PRECISIONS, Precision
 
 EXPORTS_FILE: Final[str] = "exports.json"
+LOCK_FILE: Final[str] = ".exports.lock"
+_LOCK_S: Final[float] = 10.0
 SCHEMA_VERSION: Final[int] = 1
 
 
@@ -80,9 +84,20 @@ def list_exports(folder: Path, *, weights_sha256: str = "") -> list[ExportRecord
 
 
 def add_export(folder: Path, record: ExportRecord) -> None:
-    """Note `record` in the folder's `exports.json`, in place of an earlier one of the same file."""
-    others = [item for item in list_exports(folder) if item.path.name != record.path.name]
-    save_exports(folder, [*others, record])
+    """Note `record` in the folder's `exports.json`, in place of an earlier one of the same file.
+
+    Raises:
+        CheckpointError: `exports.json` is damaged, or another program keeps it.
+        StorageError: it can't be written.
+    """
+    try:
+        with hold_lock(folder / LOCK_FILE, timeout_s=_LOCK_S):  # two exports may end at once
+            others = [item for item in list_exports(folder) if item.path.name != record.path.name]
+            save_exports(folder, [*others, record])
+    except Timeout as cause:
+        raise CheckpointError(
+            f"{folder / EXPORTS_FILE} is being written by another program; try again"
+        ) from cause
 
 
 def save_exports(folder: Path, records: list[ExportRecord]) -> None:

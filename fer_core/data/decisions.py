@@ -64,9 +64,11 @@ def load_decisions(dataset: Dataset, workspace: Workspace) -> dict[int, Decision
         )
     try:
         found = {int(row): Decision(**item) for row, item in value["rows"].items()}
+        _check(dataset, found)
     except (KeyError, TypeError, ValueError, AttributeError) as cause:
         raise DataError(f"{path} holds no decisions by row: {cause!r}; move it away to begin anew") from cause
-    _check(dataset, found)
+    except DataError as cause:
+        raise DataError(f"{path} is damaged: {cause}; move it away to begin anew") from cause
     return dict(sorted(found.items()))
 
 

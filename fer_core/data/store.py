@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fer_core.checkpoint import ColorMode
+from fer_core.data.frames import ARRAY_DAMAGE, load_frame
 from fer_core.errors import DataError
 from fer_core.io import atomic_directory, read_json, write_json
 from fer_core.labels import FERPLUS_COLUMNS, validate_classes
@@ -271,8 +272,9 @@ def verify_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | N
     found = compute_fingerprint(dataset.images, dataset.samples, on_progress)
     if found != dataset.info.fingerprint:
         raise DataError(
-            f"data set {dataset.name!r} is not what was written: its content has the fingerprint "
-            f"{found[:12]}…, {INFO_FILE} says {dataset.info.fingerprint[:12]}…; import or derive it again"
+            f"{dataset.folder}: {IMAGES_FILE} or {SAMPLES_FILE} is not what was written: the content has the "
+            f"fingerprint {found[:12]}…, {INFO_FILE} says {dataset.info.fingerprint[:12]}…; import or derive "
+            "it again"
         )
 
 
@@ -283,7 +285,10 @@ def load_dataset_info(folder: Path) -> DatasetInfo:
         DataError: the folder is no data set, or a newer schema.
     """
     if not (folder / INFO_FILE).is_file():
-        raise DataError(f"there is no data set at {folder}; `fer import --help` says how to import one")
+        raise DataError(
+            f"there is no data set at {folder} ({INFO_FILE} is missing); `fer import --help` says how to "
+            "import one"
+        )
     value = read_json(folder / INFO_FILE, DataError)
     version = value.pop("schema_version", None)
     if version != SCHEMA_VERSION:
@@ -292,9 +297,27 @@ def load_dataset_info(folder: Path) -> DatasetInfo:
         value["classes"] = validate_classes(value["classes"])
         value["name"] = folder.name  # a folder may have been renamed
         value["history"] = tuple(value.get("history", ()))
-        return DatasetInfo(**value)
-    except (KeyError, TypeError) as cause:
+        info = DatasetInfo(**value)
+        _check_types(info)
+        return info
+    except (KeyError, TypeError, AttributeError) as cause:
         raise DataError(f"{folder / INFO_FILE} does not describe a data set: {cause}") from cause
+
+
+def _check_types(info: DatasetInfo) -> None:
+    """Raise TypeError if a field is not what pages and commands take it for."""
+    for key in ("importer", "source", "licence", "fingerprint"):
+        if not isinstance(getattr(info, key), str):
+            raise TypeError(f"{key} is no text")
+    counts = (info.num_images, info.height, info.width, *info.split_counts.values())
+    if not all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counts):
+        raise TypeError(f"one of the counts {list(counts)[:8]} is none")
+    if info.color not in ("gray", "rgb") or not isinstance(info.has_votes, bool):
+        raise TypeError(f"color is {info.color!r}, has_votes {info.has_votes!r}")
+    if not all(isinstance(name, str) for name in info.classes):
+        raise TypeError("a class has no name")
+    if not all(isinstance(step, Mapping) for step in info.history):
+        raise TypeError("a step of the history is no table")
 
 
 def load_dataset(folder: Path) -> Dataset:
@@ -303,16 +326,38 @@ def load_dataset(folder: Path) -> Dataset:
     Raises:
         DataError: the folder is no data set, is damaged, or its files do not go together.
     """
-    info = load_dataset_info(folder)
+    while True:
+        info = load_dataset_info(folder)
+        try:
+            dataset = _open_files(folder, info)
+        except DataError:
+            if load_dataset_info(folder).fingerprint == info.fingerprint:
+                raise
+            continue  # it was replaced while we read
+        if load_dataset_info(folder).fingerprint == info.fingerprint:
+            return dataset
+
+
+def _open_files(folder: Path, info: DatasetInfo) -> Dataset:
+    path = folder / IMAGES_FILE
     try:
-        images = np.load(folder / IMAGES_FILE, mmap_mode="r", allow_pickle=False)
-        samples = pd.read_parquet(folder / SAMPLES_FILE)
-    except (OSError, ValueError) as cause:
-        raise DataError(f"data set {folder} is damaged: {cause}; import it again") from cause
+        # Unlike np.load it takes nothing but one array: no archive, and never a pickle.
+        images = np.lib.format.open_memmap(path, mode="r")
+        path = folder / SAMPLES_FILE
+        if not path.is_file():  # pandas reads a folder as a table in parts
+            raise DataError(f"{path} is missing; import the data set again")
+        samples = load_frame(path, DataError)
+    except ARRAY_DAMAGE as cause:
+        raise DataError(f"{path} is damaged: {cause}; import the data set again") from cause
     try:
         _check_consistency(images, samples, info.classes)
     except DataError as cause:
         raise DataError(f"data set {folder} is damaged: {cause}; import it again") from cause
+    shape = (info.num_images, info.height, info.width) + ((3,) if info.color == "rgb" else ())
+    if images.shape != shape:
+        raise DataError(
+            f"{folder / IMAGES_FILE} holds {images.shape}, but {INFO_FILE} says {shape}; import it again"
+        )
     return Dataset(folder, info, images, samples)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import pandas as pd
 
 from fer_core.checkpoint import CheckpointEntry
+from fer_core.data.frames import load_frame
 from fer_core.errors import DataError, RunError
 from fer_core.evaluation.measure import Report
 from fer_core.evaluation.predictions import Predictions
@@ -82,6 +83,20 @@ def _keep_predictions(folder: Path) -> Path | None:
     return kept
 
 
+def _read_described(folder: Path, checksum: str) -> pd.DataFrame | None:
+    """The table with this checksum; None if there is none."""
+    # The second one while they are being replaced, or where that was cut short.
+    for path in (folder / PREDICTIONS_FILE, _name_kept(folder, checksum)):
+        try:
+            if sha256_file(path) == checksum:
+                frame = load_frame(path, DataError)
+                if sha256_file(path) == checksum:  # it was not replaced while it was read
+                    return frame
+        except FileNotFoundError:
+            continue
+    return None
+
+
 def _name_kept(folder: Path, checksum: str) -> Path:
     return folder / f".predictions-{checksum[:12]}.parquet"
 
@@ -122,7 +137,17 @@ def load_evaluation(folder: Path, key: str, *, weights_sha256: str | None = None
     Raises:
         RunError: missing or damaged, the two do not go together, or they are about other weights.
     """
-    report = load_report(folder)
+    while True:
+        report = load_report(folder)
+        try:
+            return _load_described(folder, key, report, weights_sha256)
+        except RunError:
+            if load_report(folder).predictions_sha256 == report.predictions_sha256:
+                raise
+            # They were replaced while we read; the new ones are whole.
+
+
+def _load_described(folder: Path, key: str, report: Report, weights_sha256: str | None) -> StoredEvaluation:
     path = folder / PREDICTIONS_FILE
     if weights_sha256 is not None and report.subject.weights_sha256 != weights_sha256:
         raise RunError(
@@ -131,15 +156,14 @@ def load_evaluation(folder: Path, key: str, *, weights_sha256: str | None = None
         )
     if not path.is_file():
         raise RunError(f"{path} is missing; evaluate {key!r} again")
-    if sha256_file(path) != report.predictions_sha256:
-        path = _name_kept(folder, report.predictions_sha256)  # they are being replaced, or that was cut short
-    if not path.is_file() or sha256_file(path) != report.predictions_sha256:
-        raise RunError(
-            f"{folder / PREDICTIONS_FILE} is not the file that {REPORT_FILE} beside it describes (one of "
-            f"them is damaged, or was exchanged); evaluate {key!r} again"
-        )
     try:
-        predictions = Predictions.from_frame(pd.read_parquet(path), report.classes)
-    except (OSError, ValueError, DataError) as cause:
+        frame = _read_described(folder, report.predictions_sha256)
+        if frame is None:
+            raise RunError(
+                f"{path} is not the file that {REPORT_FILE} beside it describes (one of them is damaged, or "
+                f"was exchanged); evaluate {key!r} again"
+            )
+        predictions = Predictions.from_frame(frame, report.classes)
+    except (TypeError, ValueError, DataError) as cause:
         raise RunError(f"{path} can't be used: {cause}; evaluate {key!r} again") from cause
     return StoredEvaluation(key, report, predictions)

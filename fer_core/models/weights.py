@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from fer_core.checkpoint import (
+    INFO_FILE,
     CheckpointInfo,
     load_checkpoint_info,
     save_checkpoint_info,
@@ -93,12 +94,24 @@ def load_checkpoint(folder: Path) -> tuple[FerModel, CheckpointInfo]:
         CheckpointError: the folder is no checkpoint, is damaged, fails its checksum, or its weights do not
             fit the architecture that it names.
     """
-    info = load_checkpoint_info(folder)
+    while True:
+        info = load_checkpoint_info(folder)
+        try:
+            return _load_described(folder, info), info
+        except CheckpointError:
+            if load_checkpoint_info(folder).weights_sha256 == info.weights_sha256:
+                raise
+            # It was replaced while we read, and the weights before are gone; the new ones are whole.
+
+
+def _load_described(folder: Path, info: CheckpointInfo) -> FerModel:
     path = verify_weights(folder, info)
     try:
         model = build_described(info)
     except (ConfigError, TypeError) as cause:
-        raise CheckpointError(f"{folder} can't be built: {cause}") from cause
+        raise CheckpointError(
+            f"{folder / INFO_FILE} describes a network that can't be built: {cause}"
+        ) from cause
     try:
         model.load_state_dict(load_file(path))
     except (SafetensorError, OSError) as cause:
@@ -107,4 +120,4 @@ def load_checkpoint(folder: Path) -> tuple[FerModel, CheckpointInfo]:
         raise CheckpointError(
             f"{path} does not fit {info.architecture} with {dict(info.arguments)}: {cause}"
         ) from cause
-    return model.eval(), info
+    return model.eval()

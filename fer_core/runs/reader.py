@@ -92,7 +92,10 @@ class Run:
             return None
         value = read_json(path, RunError)
         if not _is_validation(value):
-            raise RunError(f"{path} holds no square confusion matrix with its classes and samples")
+            raise RunError(
+                f"{path} holds no square confusion matrix with its classes and samples; delete it, and the "
+                "next best epoch writes it anew"
+            )
         return value
 
 
@@ -141,7 +144,9 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as cause:
-        raise RunError(f"{path} can't be read: {cause}") from cause
+        raise RunError(f"{path} can't be read: {cause}; restore it, or delete the run") from cause
+    if not config:
+        raise RunError(f"{path} is empty; restore it, or delete the run")
     for name in _TABLES & config.keys():
         if not isinstance(config[name], Mapping):
             raise RunError(f"{path}: {name} is {config[name]!r}; expected a table of settings")
