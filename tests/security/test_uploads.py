@@ -1,0 +1,203 @@
+"""What is uploaded: how large it may be, what it is, and what it unpacks to."""
+
+import ast
+import io
+import struct
+import tarfile
+import tempfile
+import tomllib
+import tracemalloc
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.ui import video_job
+from app.ui.import_job import keep_upload
+from fer_core.data import archive
+from fer_core.data.importers.fer2013 import import_fer2013
+from fer_core.data.tree import open_tree
+from fer_core.errors import DataError, MediaError
+from fer_core.images import load_image
+from fer_core.inference.video_reader import VideoLimits, open_video, probe_video
+from fer_core.workspace import PROJECT_ROOT
+from tests.e2e.dashboard import write_clip
+
+MAX_MB = tomllib.loads((PROJECT_ROOT / ".streamlit" / "config.toml").read_text())["server"]["maxUploadSize"]
+
+
+def test_every_upload_has_a_limit():
+    """No file dialog takes more than the server does, and each names the endings that it takes."""
+    assert MAX_MB <= 500
+    found = 0
+    for path in [*(PROJECT_ROOT / "app").rglob("*.py"), *(PROJECT_ROOT / "pages").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".file_uploader"):
+                found += 1
+                assert any(item.arg == "type" for item in node.keywords), f"{path}:{node.lineno}"
+    assert found >= 4
+
+
+def _png(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds next to nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(10_000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (30_001, 16), (100_000, 700)])
+def test_a_picture_that_unpacks_to_gigabytes_is_refused_by_its_header(size):
+    tracemalloc.start()
+    with pytest.raises(MediaError, match=r"too large|damaged"):
+        load_image(_png(*size))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+def test_only_the_first_picture_of_an_animation_is_decoded():
+    stream = io.BytesIO()
+    frames = [Image.fromarray(np.full((64, 64), shade, np.uint8)) for shade in range(200)]
+    frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:])
+    assert load_image(stream.getvalue()).shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>",
+        b"<html><script>1</script></html>",
+        b"%PDF-1.4 /JS (app.alert(1))",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n(/etc/passwd) (r) file\n",
+        b"push graphic-context\nimage over 0,0 0,0 'https://evil.example/x'",
+        b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00heicmif1",
+    ],
+)
+def test_the_content_decides_what_a_picture_is(tmp_path, data):
+    """Formats that can name other files or run programs are not read, whatever the file is called."""
+    (tmp_path / "face.png").write_bytes(data)
+    with pytest.raises(MediaError, match="no picture that can be read"):
+        load_image(tmp_path / "face.png")
+
+
+def test_a_picture_with_a_wrong_ending_is_read_as_what_it_is(tmp_path):
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "face.jpg", "PNG")
+    assert load_image(tmp_path / "face.jpg").shape == (32, 32, 3)
+
+
+def _lists(secret: Path) -> dict[str, str]:
+    return {
+        "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile://{secret}\n#EXT-X-ENDLIST\n",
+        "hls over http": "#EXTM3U\n#EXTINF:5,\nhttp://evil.example/x.ts\n#EXT-X-ENDLIST\n",
+        "concat": f"ffconcat version 1.0\nfile '{secret}'\n",
+        "dash": f"<?xml version='1.0'?><MPD><Period><BaseURL>file://{secret}</BaseURL></Period></MPD>",
+        "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
+        "script": f"movie({secret})",
+    }
+
+
+@pytest.mark.parametrize("kind", sorted(_lists(Path("x"))))
+def test_a_list_that_names_other_files_is_no_video(tmp_path, kind):
+    """FFmpeg would follow it to files of this machine, or to the network."""
+    secret = write_clip(tmp_path / "secret.mp4", iter([np.zeros((32, 32, 3), np.uint8)] * 3))
+    (tmp_path / "video.mp4").write_text(_lists(secret)[kind])
+    with pytest.raises(MediaError):
+        probe_video(tmp_path / "video.mp4")
+
+
+def test_a_video_is_held_to_its_limits_by_what_comes_out_of_it(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", iter([np.zeros((64, 96, 3), np.uint8)] * 50))
+    with pytest.raises(MediaError, match="at most 64 px"):
+        probe_video(clip, VideoLimits(max_side_px=64))
+    with pytest.raises(MediaError, match="at least"):
+        probe_video(clip, VideoLimits(max_duration_s=0.5))
+    # A file that does not say how long it is: the frames are counted as they come.
+    raw = tmp_path / "clip.h264"
+    import av
+
+    with av.open(str(clip)) as source, raw.open("wb") as sink:
+        filtered = av.BitStreamFilterContext("h264_mp4toannexb", source.streams.video[0])
+        for packet in source.demux(video=0):
+            for part in filtered.filter(packet if packet.size else None):
+                sink.write(bytes(part))
+    with (
+        open_video(raw, VideoLimits(max_duration_s=0.5)) as reader,
+        pytest.raises(MediaError, match="at least"),
+    ):
+        list(reader.frames())
+
+
+def test_the_page_has_limits_for_videos():
+    assert video_job.MAX_VIDEO_MB <= MAX_MB
+    assert 0 < video_job.MAX_MINUTES <= 60
+
+
+def _pack(path: Path, name: str, num_bytes: int) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed, packed.open(name, "w") as member:
+        for _ in range(num_bytes // 1_000_000):
+            member.write(bytes(1_000_000))
+    return path
+
+
+def test_a_table_that_unpacks_to_more_than_allowed(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MAX_TEXT_BYTES", 5_000_000)
+    bomb = _pack(tmp_path / "fer2013.zip", "fer2013.csv", 8_000_000)
+    with pytest.raises(DataError, match="unpacks to"):
+        import_fer2013(bomb, tmp_path / "made")
+    # And where the header lies about it:
+    data = bomb.read_bytes().replace(struct.pack("<I", 8_000_000), struct.pack("<I", 100))
+    bomb.write_bytes(data)
+    with pytest.raises(DataError):
+        import_fer2013(bomb, tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_picture_in_a_zip_that_unpacks_a_thousandfold(tmp_path, monkeypatch):
+    bomb = _pack(tmp_path / "set.zip", "happy/1.png", 30_000_000)
+    assert bomb.stat().st_size < 60_000
+    with open_tree(bomb) as tree:
+        # What is under the limit is read, and is no picture then.
+        with pytest.raises(MediaError, match="no picture"):
+            load_image(tree.read("happy/1.png"))
+        monkeypatch.setattr("fer_core.data.tree.MAX_RATIO", 500)
+        with pytest.raises(DataError, match="refused"):
+            tree.read("happy/1.png")
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_nothing_but_plain_files_is_read_from_a_tar(tmp_path, kind):
+    with tarfile.open(tmp_path / "set.tar", "w") as packed:
+        info = tarfile.TarInfo("happy/1.png")
+        info.type, info.linkname = kind, "/etc/passwd"
+        packed.addfile(info)
+    with open_tree(tmp_path / "set.tar") as tree:
+        assert tree.names() == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/cron.d/x",
+        "/etc/passwd",
+        "..\\..\\x.zip",
+        "a\x00b.zip",
+        "",
+        ".",
+        "..",
+        "x" * 400,
+        "con\n.zip",
+    ],
+)
+def test_the_name_of_an_upload_leads_nowhere(name):
+    kept = keep_upload(name, b"content")
+    assert kept.path.read_bytes() == b"content"
+    assert kept.path.resolve().parent == kept.path.parent.resolve()
+    assert kept.path.name.isprintable()
+    assert str(kept.path).startswith(tempfile.gettempdir())
