@@ -21,8 +21,10 @@ HELP_WIDTH = "100"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Fill the sections of the navigation that name a folder (`guide/`) with what lies in it."""
-    config.nav = _fill(config.nav or [])
+    """Fill sections of the navigation: `guide/` with what lies in the folder, `*` with what is left."""
+    nav = config.nav or []
+    rest = [page.name for page in sorted(DOCS.glob("*.md")) if page.name not in _list_targets(nav)]
+    config.nav = _fill(nav, rest)
     return config
 
 
@@ -40,13 +42,17 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return re.sub(r"\[([^\]]*)\]\(\.\./([^)]*)\)", r"\1 (`\2`)", markdown)
 
 
-def _fill(nav: list[Any]) -> list[Any]:
-    return [{title: _list_section(target) for title, target in item.items()} for item in nav]
+def _list_targets(nav: list[dict[str, str]]) -> list[str]:
+    return [target for item in nav for target in item.values()]
 
 
-def _list_section(target: Any) -> Any:
-    if isinstance(target, list):
-        return _fill(target)
+def _fill(nav: list[dict[str, str]], rest: list[str]) -> list[dict[str, Any]]:
+    return [{title: _list_section(target, rest) for title, target in item.items()} for item in nav]
+
+
+def _list_section(target: str, rest: list[str]) -> Any:
+    if target == "*":
+        return rest
     if target == "api/":
         return _list_package(("fer_core",))
     if target.endswith("/"):
