@@ -351,6 +351,7 @@ def save(
     """
     if is_still:
         settle(page)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     for chart in page.get_by_test_id("stPlotlyChart").all():
         expect(chart.locator(".main-svg").first).to_be_attached()
     page.wait_for_timeout(1500)  # pictures fade in

@@ -23,8 +23,16 @@ LOGO_SVG: Final[str] = (
 """A mouth and two eyes in a detector's corners; its colours are readable on light and on dark."""
 
 
-_STYLE: Final[str] = "<style>.stMainBlockContainer {padding-top: 4.5rem; max-width: 84rem;}</style>"
-"""Less empty room above the title than Streamlit leaves, and readable lines on wide screens."""
+_STYLE: Final[str] = (
+    "<style>.stMainBlockContainer {padding-top: 4.5rem; max-width: 84rem;}"
+    "[data-testid=stHeaderActionElements] {display: none;}"
+    ".stAppHeader a:focus-visible {outline: 2px solid currentColor; outline-offset: 1px;}</style>"
+)
+"""Less empty room above the title than Streamlit leaves, and readable lines on wide screens.
+
+For the keyboard: no stop at every heading's link to itself, and a visible focus in the navigation, where
+Streamlit shows none.
+"""
 
 
 def apply_style() -> None:

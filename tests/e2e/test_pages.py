@@ -67,7 +67,7 @@ def test_pages_contact_nobody_but_their_own_server(open_page, dashboard_url):
     page = open_page()
     addresses: list[str] = []
     page.on("request", lambda request: addresses.append(request.url))
-    for path in ("", "train", "analyze_media", "live_webcam"):
+    for path in ("", "train", "analyze_media", "live_webcam", "responsible_use"):
         page.goto(f"{dashboard_url}/{path}")
         expect(page.get_by_test_id("stHeading").first).to_be_visible()
         page.wait_for_load_state("networkidle")
