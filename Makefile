@@ -40,6 +40,9 @@ docs: $(VENV)/.dev ## the documentation as a site, in build/site
 browser: $(VENV)/.dev ## a Chromium for the browser tests, where there is none
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/e2e/install_chromium.sh
 
+fuzz: $(VENV)/.dev ## every parser, with thousands of inputs (FER_FUZZ_INPUTS) drawn anew each time
+	FER_FUZZ_INPUTS=$${FER_FUZZ_INPUTS:-2000} $(BIN)/python -m pytest tests/fuzz
+
 lint: $(VENV)/.dev ## style, types, import direction
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from fer_core.workspace import PROJECT_ROOT
+from tests.security.visits import visit
 
 CONFIG = tomllib.loads((PROJECT_ROOT / ".streamlit" / "config.toml").read_text())
 
@@ -63,7 +64,7 @@ def test_our_own_page_may_connect(served):
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost.evil.example:8501", "null"])
 def test_a_page_of_another_site_may_not_connect(served, outbound, origin):
     # A first visit of the person's own has been before: it is what keeps Streamlit from looking up names.
-    _visit(served)
+    visit(served)
     assert not _connect(served, origin=origin)
     assert not outbound.read()
 
@@ -107,23 +108,3 @@ def test_no_file_of_the_machine_is_served(served, path):
         assert refusal.code in (400, 403, 404)
         return
     assert b"<title>Streamlit</title>" in body, body[:200]  # the page's shell, whatever the address
-
-
-def _visit(url: str) -> None:
-    """Open a session as a browser does, so that the app's script runs once."""
-    from streamlit.proto.BackMsg_pb2 import BackMsg
-
-    place = urlsplit(url)
-    with connect(
-        f"ws://{place.netloc}/_stcore/stream", origin=url, subprotocols=["streamlit"], proxy=None
-    ) as page:
-        message = BackMsg()
-        message.rerun_script.query_string = ""
-        page.send(message.SerializeToString())
-        from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-
-        while True:
-            answer = ForwardMsg()
-            answer.ParseFromString(page.recv(timeout=60))
-            if answer.WhichOneof("type") == "script_finished":
-                return

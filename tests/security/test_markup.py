@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from fer_core.checkpoint import CARD_FILE, load_checkpoint_info, save_checkpoint_info
 from fer_core.data.builtin import write_schematic_faces
@@ -31,7 +31,7 @@ LONG = (
     f"![i](https://evil.example/y.png) [l](https://evil.example/z) <script>document.title='evil'</script> "
     "[j](javascript:alert(1)) :red[x] $x^2$"
 )
-FORBIDDEN = ".evil, [src*='evil.example'], [href*='evil.example'], [href^='javascript:']"
+FORBIDDEN = ".evil, [src*='evil.example'], [href^='javascript:']"
 CLASSES = ("neutral", f"joy {TAG}", f"![{MARK}](https://evil.example/c)")
 PAGES = (
     "", "explore_data?dataset=faces", "train", "train?run=told", "tune", "compare_runs", "models",
@@ -102,22 +102,25 @@ def test_a_hostile_text_is_shown_and_nothing_else(address, tab, path):
     tab.on("request", lambda request: requests.append(request.url))
     tab.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     tab.goto(f"{address}/{path}")
-    expect(tab.get_by_test_id("stAppViewContainer")).to_be_visible(timeout=60_000)
-    expect(tab.get_by_test_id("stHeading").first).to_be_visible(timeout=60_000)
+    expect(tab.locator("[data-testid=stHeading], [data-testid=stAlert], h5").first).to_be_visible()
+    if path in MUST_SHOW:
+        expect(tab.get_by_text(MARK).first).to_be_visible()
     settle(tab)
-    text = tab.locator("body").inner_text()
-    assert (
-        tab.locator(".evil, [src*='evil.example'], [href*='evil.example'], [href^='javascript:']").count()
-        == 0
-    )
+    assert tab.locator(FORBIDDEN).count() == 0
+    assert find_links(tab) == []
     assert tab.title() != "evil"
     assert dialogs == []
     assert [url for url in requests if "evil.example" in url.split("?")[0]] == []
-    assert "Something unexpected went wrong" not in text
-    if path in MUST_SHOW:
-        assert MARK in text
+    assert "Something unexpected went wrong" not in tab.locator("body").inner_text()
+
+
+def find_links(page: Page) -> list[str]:
+    """Links that lead elsewhere than they say. An address in a text may become a link to itself."""
+    links = page.locator("a[href*='evil.example']").all()
+    return [words for item in links if not (words := item.inner_text()).startswith("https://evil.example/")]
 
 
 def test_the_search_would_find(tab):
     tab.set_content(f"<p>{LONG}</p><a href='https://evil.example/'>x</a>")
-    assert tab.locator(FORBIDDEN).count() >= 3
+    assert tab.locator(FORBIDDEN).count() >= 2
+    assert find_links(tab) == ["x"]

@@ -1,0 +1,75 @@
+"""Opening every page contacts nobody: a served dashboard under a guard that sees every socket of Python."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from app.ui import navigation
+from fer_core.workspace import PROJECT_ROOT
+from tests.security.visits import visit
+
+PAGES = [
+    *sorted(path.stem for path in (PROJECT_ROOT / "pages").glob("*.py") if path.stem != "__init__"),
+    "",
+]
+ADDRESSES = [
+    *((page, "") for page in PAGES),
+    ("models", "model=small/best"),
+    ("explore_data", "dataset=nothing"),
+    ("train", "run=small"),
+]
+
+
+def test_every_page_is_visited():
+    specs = [item for item in vars(navigation).values() if isinstance(item, navigation.PageSpec)]
+    assert {spec.file.removesuffix(".py") for spec in specs} <= set(PAGES)
+    assert len(PAGES) >= 8
+
+
+@pytest.mark.parametrize(("page", "query"), ADDRESSES)
+def test_a_page_contacts_nobody(served, outbound, page, query):
+    answers = visit(served, page=page, query=query)
+    assert answers, "the page sent something"
+    assert not outbound.read()
+
+
+def test_telemetry_is_off():
+    config = tomllib.loads((PROJECT_ROOT / ".streamlit" / "config.toml").read_text())
+    assert config["browser"]["gatherUsageStats"] is False
+    assert config["server"]["showEmailPrompt"] is False
+
+
+def test_building_a_backbone_asks_no_hub(outbound):
+    """timm and torch know where weights are; without `--transfer.weights hub` nobody asks for them."""
+    code = (
+        "from fer_core.models import build_model\n"
+        "build_model('timm/mobilenetv3_small_050', num_classes=8, in_channels=1, input_size=(48, 48))\n"
+        "from fer_core.exchange.hub import has_hub_login, is_hub_offline\n"
+        "has_hub_login(), is_hub_offline()\n"
+    )
+    environment = os.environ | outbound.environment | {"HF_HUB_OFFLINE": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT_ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert not outbound.read()
+
+
+def test_the_live_page_names_no_server_of_its_own(monkeypatch):
+    """An empty list, rather than none, keeps streamlit-webrtc from asking services on the internet."""
+    from app.ui.live import ICE_VARIABLE, build_rtc_configuration
+
+    monkeypatch.delenv(ICE_VARIABLE, raising=False)
+    monkeypatch.setenv("HF_TOKEN", "hf_canary4QpZxTdVbN")
+    configuration = build_rtc_configuration()
+    assert configuration == {"iceServers": []}
+    assert "canary" not in json.dumps(configuration)
