@@ -1,6 +1,5 @@
 """Whether a difference between two models on the same images is real, in numbers and in words."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -197,8 +196,3 @@ def compare_with_baseline(
         )
     adjusted = adjust_holm([item.mcnemar.p_value for item in results])
     return [replace(item, adjusted_p=p_value) for item, p_value in zip(results, adjusted, strict=True)]
-
-
-def is_difference_clear(figure: Figure) -> bool:
-    """Whether the interval of a difference leaves zero out."""
-    return not math.isnan(figure.low) and (figure.low > 0 or figure.high < 0)
