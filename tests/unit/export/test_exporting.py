@@ -220,7 +220,7 @@ def test_transformers_are_quantised_dynamically(small):
 
     from fer_core.checkpoint import CheckpointInfo, InputSpec
     from fer_core.labels import EMOTIONS
-    from fer_core.models import build_model, save_checkpoint
+    from fer_core.models import save_checkpoint
 
     torch.manual_seed(0)
     arguments = {"width": 32, "depth": 2, "num_heads": 2}
