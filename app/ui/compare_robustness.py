@@ -68,8 +68,8 @@ def _render_reports(reports: dict[str, RobustnessReport]) -> None:
     )
     st.markdown(
         "\n".join(
-            f"- **{escape_markdown(key)}** keeps {100 * compute_mean_accuracy(report.rows):.1f} % of "
-            f"{100 * report.clean.accuracy:.1f} % accuracy on average over everything "
+            f"- **{escape_markdown(key)}**: {100 * report.clean.accuracy:.1f} % accuracy as they are, "
+            f"{100 * compute_mean_accuracy(report.rows):.1f} % on average over all that is drawn here "
             f"(n = {report.clean.n:,} faces)"
             for key, report in reports.items()
         )

@@ -16,7 +16,7 @@ import pandas as pd
 from fer_core.data.store import VOTE_COLUMNS, Dataset
 from fer_core.errors import DataError
 from fer_core.evaluation.bootstrap import AGREEMENT_BANDS, Terms, compute_point, compute_samples
-from fer_core.evaluation.figures import CALIBRATION_FIGURES, Figure, summarise_samples
+from fer_core.evaluation.figures import CALIBRATION_FIGURES, CONFIDENCE, Figure, summarise_samples
 from fer_core.evaluation.paired import ALPHA, format_p
 from fer_core.evaluation.predictions import Predictions
 
@@ -44,7 +44,7 @@ class Group:
     num_classes: int
     """Classes that occur among them; the mean over classes is over these only."""
     figures: Mapping[str, Figure]
-    """Of `GROUP_FIGURES`, with 95 % bootstrap intervals."""
+    """Of `GROUP_FIGURES`, with 95 % intervals: Wilson's for accuracy, the bootstrap's for the others."""
 
     @property
     def is_small(self) -> bool:
@@ -249,22 +249,33 @@ def _sort_key(name: str) -> tuple[float, str]:
 def _score(predictions: Predictions, name: str, num_resamples: int, seed: int) -> Group:
     terms = Terms(predictions, with_areas=False)
     point, samples = compute_point(terms), compute_samples(terms, num_resamples, seed=seed)
-    nothing = np.zeros(0)
+    figures = {
+        figure: summarise_samples(
+            point[figure],
+            samples.get(figure, np.zeros(0)),
+            n=len(predictions),
+            reason="there is nothing to compute it from",
+            is_centred=figure in CALIBRATION_FIGURES,
+        )
+        for figure in GROUP_FIGURES
+    }
+    # Small groups are often all right, and every resample of them too: that interval would have no width.
+    figures["accuracy"] = _measure_accuracy(predictions)
     return Group(
         name=name,
         n=len(predictions),
         num_classes=len(np.unique(predictions.labels)),
-        figures={
-            figure: summarise_samples(
-                point[figure],
-                samples.get(figure, nothing),
-                n=len(predictions),
-                reason="there is nothing to compute it from",
-                is_centred=figure in CALIBRATION_FIGURES,
-            )
-            for figure in GROUP_FIGURES
-        },
+        figures=figures,
     )
+
+
+def _measure_accuracy(predictions: Predictions) -> Figure:
+    """With the score interval of Wilson (1927), which has a width at 0 and at 100 % too."""
+    from scipy.stats import binomtest
+
+    count, total = int(predictions.is_right.sum()), len(predictions)
+    low, high = binomtest(count, total).proportion_ci(CONFIDENCE, method="wilson")
+    return Figure(value=count / total, low=float(low), high=float(high), n=total)
 
 
 def compute_homogeneity(

@@ -283,7 +283,7 @@ def test_robustness_is_measured_from_the_page_and_kept(two_models):
     page.run()
     assert not page.exception
     assert not page.error
-    assert any("**first** keeps" in item.value for item in page.markdown)
+    assert any("**first**: " in item.value for item in page.markdown)
     path = two_models.run("first") / "robustness.json"
     assert len(json.loads(path.read_text())["rows"]) == 34
     path.write_text("half")

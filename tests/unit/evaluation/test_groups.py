@@ -42,6 +42,15 @@ def test_each_group_by_hand():
             assert figure.low <= figure.value <= figure.high
 
 
+def test_a_group_that_is_all_right_is_not_certain():
+    data = certain(np.zeros(70, int), np.zeros(70, int))
+    report = compute_groups(data, ["a"] * 70, key="m", column="who", num_resamples=10)
+    accuracy = report.groups[0].figures["accuracy"]
+    # Wilson with k = n: n / (n + z^2)
+    assert (accuracy.low, accuracy.value, accuracy.high) == pytest.approx((70 / (70 + 1.959964**2), 1, 1))
+    assert np.isnan(report.p_value)
+
+
 def test_the_groups_of_agreement_are_those_of_the_report():
     agreement = np.random.default_rng(3).uniform(0.3, 1, 400)
     agreement[:9] = 1.0
