@@ -14,7 +14,7 @@ from fer_core.data.archive import MAX_TEXT_BYTES
 from fer_core.data.importers.fer2013 import import_fer2013
 from fer_core.data.importing import is_fer2013
 from fer_core.data.store import load_dataset
-from fer_core.errors import DataError, FerError
+from fer_core.errors import DataError, FerError, StorageError
 from fer_core.labels import FERPLUS_COLUMNS
 
 USAGES = ["Training", "Training", "PublicTest", "PrivateTest"]
@@ -271,8 +271,8 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_args, **_options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(np, "save", fail)
-    with pytest.raises(DataError, match="disk is full"):
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", fail)
+    with pytest.raises(StorageError, match="No space left on device; free some space"):
         import_fer2013(write_csv(tmp_path / "fer2013.csv"), tmp_path / "sets" / "a")
     assert [path.name for path in (tmp_path / "sets").iterdir()] == [".a.lock"]
 

@@ -102,6 +102,7 @@ def test_who_came_first_goes_first_and_the_dead_are_passed_over(workspace):
 
 def test_a_stop_ends_the_waiting(workspace):
     first, second = enqueue(workspace, "first", device="cpu"), enqueue(workspace, "second", device="cpu")
+    before = signal.getsignal(signal.SIGTERM)
     with (
         StopSignal() as stop,
         hold(first, workspace),
@@ -109,7 +110,7 @@ def test_a_stop_ends_the_waiting(workspace):
         hold(second, workspace, stop=stop, on_wait=lambda waiting: signal.raise_signal(signal.SIGTERM)),
     ):
         pass
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_stop_asked_for_before_the_process_is_up_is_seen(workspace):

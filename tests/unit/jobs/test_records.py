@@ -47,9 +47,12 @@ def test_gradients_and_validation(writer):
     assert run.load_gradients() == []
     assert run.load_validation() is None
     writer.append_gradients({"epoch": 1, "layers": {}, "warnings": []})
-    writer.write_validation({"epoch": 1, "confusion": [[1]]})
+    writer.write_validation({"epoch": 1, "classes": ["neutral"], "confusion": [[1]], "samples": []})
     assert run.load_gradients()[0]["epoch"] == 1
     assert run.load_validation()["confusion"] == [[1]]
+    writer.write_validation({"epoch": 1, "classes": ["neutral"], "confusion": [[1, 2]], "samples": []})
+    with pytest.raises(RunError, match="no square confusion matrix"):
+        run.load_validation()
 
 
 def test_a_full_disk_leaves_status_and_metrics_whole(writer, monkeypatch, caplog):

@@ -198,7 +198,7 @@ def test_vgg13_has_the_papers_layers():
         ("vit", {"depth": 1_000_000}, "1 to 128"),
         ("fer_resnet", {"dropout": float("nan")}, "dropout"),
         ("gcn", {"edges": "knm"}, "Did you mean 'knn'"),
-        ("gcn", {"num_neighbours": 145}, "1 to 144"),
+        ("gcn", {"num_neighbours": 144}, "1 to 143, fewer than the nodes"),
         ("vit", {"patch": 7}, "divisor of 48 and 48, such as 6"),
         ("vit", {"num_heads": 3}, "multiple of 3"),
         ("timm/rsnet18", {}, "Did you mean timm/resnet18"),
