@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 WORKERS ?= 2
 
-.PHONY: run test coverage lint format bench docs screenshots browser clean help
+.PHONY: run test coverage fuzz lint format bench docs screenshots browser clean help
 
 help:
 	@grep -E '^# make|^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /: /'
