@@ -1,13 +1,19 @@
+import errno
 import json
+import os
 
+import filelock
 import pytest
 
-from fer_core.errors import FerError
+from fer_core import io
+from fer_core.errors import FerError, StorageError
 from fer_core.io import (
     atomic_directory,
     atomic_path,
+    hold_lock,
     read_json,
     sha256_file,
+    storage_errors,
     to_json_line,
     write_json,
     write_text,
@@ -76,3 +82,41 @@ def test_bad_json_is_a_clear_error(tmp_path, content):
 def test_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_file(tmp_path / "a").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+def test_where_folders_cannot_change_places_two_renames_do_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(io, "exchange_paths", lambda first, second: False)
+    test_a_folder_is_exchanged_whole(tmp_path)
+
+
+def test_an_exchange_by_two_renames_that_was_cut_short_is_undone(tmp_path):
+    old = tmp_path / ".set.12345678.old" / "old"
+    old.mkdir(parents=True)
+    (old / "one").write_text("one")
+    with pytest.raises(FerError, match="exists already"), atomic_directory(tmp_path / "set"):
+        pass
+    assert names(tmp_path) == ["set"]
+    assert names(tmp_path / "set") == ["one"]
+
+
+def test_a_disk_that_does_not_take_it_is_told(tmp_path):
+    for number, words in [
+        (errno.ENOSPC, "free some space"),
+        (errno.EROFS, "FER_WORKSPACE"),
+        (errno.EIO, "a.txt"),
+    ]:
+        with pytest.raises(StorageError, match=words) as caught, storage_errors(tmp_path / "a.txt"):
+            raise OSError(number, os.strerror(number))
+        assert caught.value.errno == number
+    with pytest.raises(FileNotFoundError), storage_errors(tmp_path / "a.txt", is_ours=False):
+        (tmp_path / "source").read_text()
+
+
+def test_a_lock_is_held_and_freed(tmp_path):
+    path = tmp_path / "new" / "lock"
+    with hold_lock(path, timeout_s=0):
+        other = filelock.FileLock(path)
+        with pytest.raises(filelock.Timeout):
+            other.acquire(timeout=0)
+    with hold_lock(path, timeout_s=0):
+        pass
