@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _rank(nodeid: str) -> int:
     folder = nodeid.split("/")[1]
     return SLOW_FIRST.index(folder) if folder in SLOW_FIRST else len(SLOW_FIRST)
+
+
+def pytest_sessionfinish() -> None:
+    """Keep what a worker measured: xdist ends it ten seconds later, saved or not."""
+    measuring = sys.modules.get("coverage")
+    if measuring and "PYTEST_XDIST_WORKER" in os.environ and (current := measuring.Coverage.current()):
+        current.save()
 
 
 @pytest.hookimpl(optionalhook=True)
