@@ -55,7 +55,8 @@ def test_unsafe_names(workspace, name):
 def test_a_dead_process_means_interrupted(workspace):
     code = (
         "import sys; from fer_core.workspace import Workspace; from fer_core.runs.writer import RunWriter;"
-        "w = RunWriter.create(Workspace.default(), 'dead', config_toml='epochs = 3', meta={}); w.set_state('running')"
+        "w = RunWriter.create(Workspace.default(), 'dead', config_toml='epochs = 3', meta={});"
+        "w.set_state('running')"
     )
     subprocess.run(
         [sys.executable, "-c", code], check=True, env=os.environ | {"FER_WORKSPACE": str(workspace.root)}
