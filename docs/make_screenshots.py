@@ -26,7 +26,7 @@ from fer_core.checkpoint import list_checkpoints
 from fer_core.data.synthetic import draw_portrait
 from fer_core.types import UInt8Array
 from fer_core.workspace import PROJECT_ROOT, WORKSPACE_VARIABLE, Workspace
-from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard, write_clip
+from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, moving_face, serve_dashboard, write_clip
 from tests.e2e.live_support import write_camera_file
 from tests.e2e.waiting import pick, settle
 
@@ -142,7 +142,7 @@ def fill(workspace: Workspace, folder: Path) -> None:
 @contextmanager
 def studio(workspace: Workspace, folder: Path) -> Iterator[Studio]:
     """A served dashboard, and a browser whose camera plays the sample picture."""
-    camera = write_camera_file(folder / "camera.y4m")
+    camera = write_camera_file(folder / "camera.y4m", list(moving_face(40)))
     flags = (
         *BROWSER_FLAGS,
         "--use-fake-ui-for-media-stream",
@@ -303,6 +303,7 @@ def take_live(place: Studio) -> None:
     camera.get_by_role("button", name="Start the camera").click()
     expect(page.get_by_test_id("stMetricValue")).not_to_have_text("–")
     page.wait_for_timeout(12_000)  # the chart fills
+    expect(page.locator(".st-key-live_history_0 .scatterlayer path").first).to_be_visible()
     save(page, "live", is_still=False)
 
 
