@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ from tests.e2e.live_support import write_camera_file
 PAGES = ("Home", "Explore data", "Train", "Tune", "Compare runs", "Models", "Analyze media")
 RUN = "load"
 _GRACE_S = 20.0
+_LONGEST_S = 600.0
+"""How much longer it may take to get as many reruns as were asked for."""
 logger = logging.getLogger("load")
 CONFIG = TrainConfig(
     data=DataConfig(dataset="faces"),
@@ -82,6 +85,8 @@ class Load:
     seconds: float = 0.0
     rerun_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """From the click until the script was done, by page and kind of click."""
+    num_unanswered: int = 0
+    """Sessions that still waited for a page when the time was over."""
     errors: list[str] = field(default_factory=list)
     memory: list[dict[str, Any]] = field(default_factory=list)
     """What `tests/e2e/watched_home.py` told, over time."""
@@ -127,6 +132,7 @@ class Load:
         parts = " -> ".join(f"{value:.0f}" for value in rss[:: max(1, len(rss) // 8)])
         last = self.memory[-1] if self.memory else {"threads": 0, "files": 0}
         lines += [
+            f"unanswered        {self.num_unanswered} sessions still waited at the end",
             f"errors            {len(self.errors)}",
             *(f"  {error}" for error in self.errors[:20]),
             f"server memory MB  {parts}",
@@ -141,13 +147,16 @@ class Load:
         return "\n".join(lines)
 
 
-def run_load(workspace: Workspace, *, num_sessions: int, seconds: float, seed: int = 0) -> Load:
+def run_load(
+    workspace: Workspace, *, num_sessions: int, seconds: float, num_reruns: int = 0, seed: int = 0
+) -> Load:
     """Put a dashboard of its own under load.
 
     Args:
         workspace: gets a data set and a run; must be new.
         num_sessions: browser sessions, the one with the camera included.
         seconds: how long they click.
+        num_reruns: they go on until there were as many, for at most ten minutes more.
         seed: of their choices.
     """
     load = Load()
@@ -157,7 +166,7 @@ def run_load(workspace: Workspace, *, num_sessions: int, seconds: float, seed: i
     script = PROJECT_ROOT / "tests" / "e2e" / "watched_home.py"
     try:
         with serve_dashboard(workspace, log, script=script) as url:
-            asyncio.run(_click_all(load, workspace, url, num_sessions, seconds, seed))
+            asyncio.run(_click_all(load, workspace, url, num_sessions, seconds, num_reruns, seed))
         run = load_run(workspace.run(RUN))
         load.num_epochs, load.training_state = int(run.status.get("epoch", 0)), run.state
     finally:
@@ -182,7 +191,7 @@ def _find_trouble(log: str) -> list[str]:
 
 
 async def _click_all(
-    load: Load, workspace: Workspace, url: str, num_sessions: int, seconds: float, seed: int
+    load: Load, workspace: Workspace, url: str, num_sessions: int, seconds: float, num_reruns: int, seed: int
 ) -> None:
     camera = write_camera_file(workspace.root / "camera.y4m")
     flags = [
@@ -201,14 +210,19 @@ async def _click_all(
         pages = list(await asyncio.gather(*opening))
         logger.info("%d sessions are open", num_sessions)
         started = time.monotonic()
-        end = started + seconds
-        watching = asyncio.create_task(_watch(load, workspace, end))
+
+        def is_over() -> bool:
+            taken = time.monotonic() - started
+            return taken >= seconds and (len(load.all_ms) >= num_reruns or taken >= seconds + _LONGEST_S)
+
+        watching = asyncio.create_task(_watch(load, workspace, is_over))
         clicking = [
-            asyncio.create_task(_click_through(page, load, random.Random(seed + number), end))
+            asyncio.create_task(_click_through(page, load, random.Random(seed + number), is_over))
             for number, page in enumerate(pages)
         ]
         await watching
         _, pending = await asyncio.wait(clicking, timeout=_GRACE_S)
+        load.num_unanswered = len(pending)
         for task in pending:  # what has not answered by then is no longer measured
             task.cancel()
         await asyncio.gather(*clicking, return_exceptions=True)
@@ -248,9 +262,9 @@ async def _read_camera(page: Page, load: Load) -> None:
     load.num_frames = int(found[1].replace(",", "")) if found else 0
 
 
-async def _watch(load: Load, workspace: Workspace, end: float) -> None:
+async def _watch(load: Load, workspace: Workspace, is_over: Callable[[], bool]) -> None:
     path = workspace.root / "watch.json"
-    while time.monotonic() < end:
+    while not is_over():
         if path.is_file():
             told = json.loads(path.read_text())
             if not load.memory or told["time"] != load.memory[-1]["time"]:
@@ -260,11 +274,11 @@ async def _watch(load: Load, workspace: Workspace, end: float) -> None:
         await asyncio.sleep(5)
 
 
-async def _click_through(page: Page, load: Load, draw: random.Random, end: float) -> None:
+async def _click_through(page: Page, load: Load, draw: random.Random, is_over: Callable[[], bool]) -> None:
     """Go through the pages, each time in another order, and switch views on them."""
-    while time.monotonic() < end:
+    while not is_over():
         for title in draw.sample(PAGES, len(PAGES)):
-            if time.monotonic() >= end:
+            if is_over():
                 return
             try:
                 link = page.get_by_test_id("stTopNavLink").filter(has_text=re.compile(rf"{title}$"))
@@ -273,16 +287,18 @@ async def _click_through(page: Page, load: Load, draw: random.Random, end: float
                 if title == "Analyze media":  # with it every session needs the model
                     sample = page.get_by_text("Show the sample picture").first
                     await _measure(page, load, f"{title}: sample picture", sample)
-                await _click_switches(page, load, title, draw, end)
+                await _click_switches(page, load, title, draw, is_over)
             except Error as error:
                 load.errors.append(f"{title}: {str(error).splitlines()[0]}")
             await asyncio.sleep(draw.uniform(0.2, 1.0))  # a person looks before the next click
 
 
-async def _click_switches(page: Page, load: Load, title: str, draw: random.Random, end: float) -> None:
+async def _click_switches(
+    page: Page, load: Load, title: str, draw: random.Random, is_over: Callable[[], bool]
+) -> None:
     for _ in range(2):
         switches = await page.locator(_SWITCHES).all()
-        if not switches or time.monotonic() >= end:
+        if not switches or is_over():
             return
         try:
             await _measure(page, load, f"{title}: switch", draw.choice(switches), is_sure=False)

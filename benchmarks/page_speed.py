@@ -12,6 +12,7 @@ after.
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -150,11 +151,46 @@ def fill(workspace: Workspace) -> None:
         save_small_run(workspace, f"run-{number:02}", num_epochs=10)
 
 
+def measure_scripts(workspace: Workspace, repeats: int) -> Times:
+    """Processor seconds of each page's script alone, without server and browser, in this process.
+
+    They hold on a machine that others use too: time spent waiting for a core is not in them. A page's `first`
+    has its imports in it, but for those of the pages before it.
+    """
+    from streamlit.testing.v1 import AppTest
+
+    os.environ["FER_WORKSPACE"] = str(workspace.root)
+    AppTest.from_string('import streamlit as st; st.write("x")').run()  # what AppTest itself imports
+    scripts = {ONE_LINE: AppTest.from_string('import streamlit as st; st.write("x")')}
+    scripts["home"] = AppTest.from_file(PROJECT_ROOT / "app" / "Home.py", default_timeout=600)
+    for name in PAGES:
+        if name != "home":
+            scripts[name] = AppTest.from_file(PROJECT_ROOT / "pages" / f"{name}.py", default_timeout=600)
+    times: Times = {}
+    for name, script in scripts.items():
+        runs = []
+        for _ in range(1 + repeats):
+            started = time.process_time()
+            script.run()
+            runs.append(time.process_time() - started)
+        assert not script.exception, name
+        times[name] = {"first": runs[0], "repeat": statistics.median(runs[1:])}
+    return times
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, help="file for all that was measured")
+    parser.add_argument("--scripts", action="store_true", help="processor time of the scripts alone")
     arguments = parser.parse_args()
+    if arguments.scripts:
+        with tempfile.TemporaryDirectory() as name:
+            workspace = Workspace(Path(name) / "workspace")
+            fill(workspace)
+            times = measure_scripts(workspace, arguments.repeats)
+        print(describe(times.pop(ONE_LINE), times))
+        return 0
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workspace = Workspace(folder / "workspace")

@@ -9,10 +9,10 @@ pytestmark = pytest.mark.e2e
 
 
 def test_sessions_training_and_camera_go_together(tmp_path):
-    load = run_load(Workspace(tmp_path / "workspace"), num_sessions=3, seconds=30)
+    load = run_load(Workspace(tmp_path / "workspace"), num_sessions=3, seconds=20, num_reruns=6)
     report = load.describe()
     assert load.errors == [], report
-    assert len(load.all_ms) >= 4, report  # two sessions on a machine that does much else
+    assert len(load.all_ms) >= 6, report
     assert load.num_frames > 0, report
     assert load.training_state == "running", report
     # The default model once, however many sessions show it: as a network or as a file, not both, no copies.
