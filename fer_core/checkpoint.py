@@ -216,7 +216,13 @@ def load_checkpoint_info(folder: Path) -> CheckpointInfo:
         raise CheckpointError(
             f"{folder} is no checkpoint: expected a folder with {INFO_FILE} and its weights"
         )
-    return CheckpointInfo.from_dict(read_json(path, CheckpointError), source=str(path))
+    values = read_json(path, CheckpointError)
+    try:
+        return CheckpointInfo.from_dict(values, source=str(path))
+    except CheckpointError as error:
+        if str(path) in str(error):
+            raise
+        raise CheckpointError(f"{path}: {error}; the file is damaged, copy the checkpoint again") from error
 
 
 def save_checkpoint_info(folder: Path, info: CheckpointInfo) -> None:
