@@ -70,7 +70,7 @@ def stage_files(sources: Sequence[Path], folder: Path) -> StagedFiles:
         return _stage_loose(sources, folder)
     except OSError as cause:
         raise CheckpointError(
-            f"the model's files can't be copied: {cause.strerror or cause}; nothing was kept"
+            f"the model's files can't be copied to {folder}: {cause.strerror or cause}; nothing was kept"
         ) from cause
 
 

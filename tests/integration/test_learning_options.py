@@ -94,7 +94,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
     gradients, losses = [], []
     for num_parts in (1, 4):
         trainer.steps.num_parts = num_parts
-        losses.append(trainer.steps._compute_gradients(model, picked).loss.item())
+        losses.append(trainer.steps._compute_gradients(model, 1, picked).loss.item())
         gradients.append([item.grad.clone() for item in model.parameters()])
         trainer.optimizer.zero_grad()
     assert losses[1] == pytest.approx(losses[0], rel=1e-6)
@@ -195,10 +195,10 @@ def run_out_of_memory(trainer, *, until_parts):
     """Make every step fail as a full device does, until batches are split into so many parts."""
     compute = trainer.steps._compute_gradients
 
-    def fail_or_compute(model, picked):
+    def fail_or_compute(model, epoch, picked):
         if trainer.steps.num_parts < until_parts:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return compute(model, picked)
+        return compute(model, epoch, picked)
 
     trainer.steps._compute_gradients = fail_or_compute
 
