@@ -28,10 +28,15 @@ _MAX_ROWS_SHOWN: Final[int] = 10
 
 
 def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspace) -> Conditions:
-    """Let the person choose data set, split and test-time augmentation; the commonest data set first."""
+    """Let the person choose data set, split and test-time augmentation.
+
+    First comes the data set that most models learnt from, of those that are here: shipped models learnt from
+    sets that a newcomer does not have.
+    """
     trained_on = Counter(own_dataset(entry) for entry in models.values())
     installed = [info.name for info in list_datasets(workspace)]
     names = [name for name, _ in trained_on.most_common() if name]
+    names.sort(key=lambda name: name not in installed)
     # A data set that is gone still has reports; one that nothing was trained on can still be scored.
     names += [name for name in (*installed, SCHEMATIC_FACES) if name not in names]
     row = st.container(horizontal=True, gap="medium")

@@ -78,7 +78,8 @@ def _stage_loose(sources: Sequence[Path], folder: Path) -> StagedFiles:
     paths: list[Path] = []
     for source in sources:
         if source.is_dir():
-            paths += sorted(path for path in source.iterdir() if path.is_file())
+            visible = (path for path in source.iterdir() if not path.name.startswith("."))
+            paths += sorted(path for path in visible if path.is_file())
         elif source.is_file():
             paths.append(source)
         else:

@@ -114,8 +114,13 @@ def _is_validation(value: Mapping[str, Any]) -> bool:
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """Records of a file, whole lines only; none if it is not there yet, or not any more."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
     records = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
+    for line in text.splitlines():
         try:
             record = parse_json(line)
         except ValueError:

@@ -73,7 +73,8 @@ def scratch(ram) -> Iterator[Path]:
 def subject(request, ram) -> Subject:
     """Each operation in turn."""
     operation: Operation = request.param
-    place = ram / operation.name.replace(" ", "-")
+    # Made again where another file's tests came between: pytest keeps one parameter's value at a time.
+    place = Path(tempfile.mkdtemp(prefix=operation.name.replace(" ", "-"), dir=ram))
     template = prepare_once(operation, place / "template")
     workspace = copy_workspace(template, place / "clean")
     states = [operation.read(workspace)]
