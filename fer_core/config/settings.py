@@ -168,8 +168,8 @@ class AugmentConfig:
     mixup_probability: float = 0.5
     """Share of the batches that are mixed, by mixup or cutmix."""
     mixup_until: float = 1.0
-    """Share of the epochs after which no batch is mixed any more, so that the last ones see faces as they are
-    (Ge et al., 2021, do so with their mosaics); 1 mixes to the end."""
+    """Share of the epochs (of each cycle) after which no batch is mixed any more, so that the last ones see
+    faces as they are (Ge et al., 2021, do so with their mosaics); 1 mixes to the end."""
     crop_fraction: float = 1.0
     """Cut out a random part with at least this fraction of the area, and bring it back to full size; 1 is
     off."""
@@ -233,7 +233,13 @@ class OptimizerConfig:
     """Course of the learning rate over the run: `one_cycle` (Smith, 2018), `cosine`, `step` (cut every few
     epochs), `plateau` (cut when the score stalls), `constant`."""
     warmup_fraction: float = 0.25
-    """Share of the run during which the learning rate rises; 0 is off. Not used by `constant`."""
+    """Share of the run, or of each cycle, during which the learning rate rises; 0 is off. Not used by
+    `constant`."""
+    cycles: int = 1
+    """Times that `one_cycle` and `cosine` run their course within the run (warm restarts, Loshchilov and
+    Hutter, 2017)."""
+    cycle_factor: float = 0.5
+    """Peak of a cycle as a fraction of the peak of the one before."""
     step_epochs: int = 10
     """Epochs between two cuts of the `step` schedule."""
     step_factor: float = 0.1
@@ -262,6 +268,16 @@ class OptimizerConfig:
             "0 to less than 1",
         )
         _check(self.gradient_clip >= 0, "optimizer.gradient_clip", self.gradient_clip, "at least 0")
+        can_restart = self.schedule in ("one_cycle", "cosine")
+        _check(
+            self.cycles == 1 or (self.cycles > 1 and can_restart),
+            "optimizer.cycles",
+            self.cycles,
+            "at least 1, and 1 where the schedule is neither one_cycle nor cosine",
+        )
+        _check(
+            0 < self.cycle_factor <= 1, "optimizer.cycle_factor", self.cycle_factor, "more than 0, at most 1"
+        )
         _check(self.step_epochs >= 1, "optimizer.step_epochs", self.step_epochs, "at least 1")
         _check(0 < self.step_factor < 1, "optimizer.step_factor", self.step_factor, "between 0 and 1")
         _check(self.plateau_patience >= 1, "optimizer.plateau_patience", self.plateau_patience, "at least 1")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fer_core.config import AugmentConfig
+from fer_core.config import AugmentConfig, TrainConfig
+from fer_core.training.schedule import locate_in_cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,12 @@ class Mix:
     """Index of each image's partner, N; None if nothing was mixed."""
     weight: float = 1.0
     """Share of an image's own target in the loss; its partner's target has the rest."""
+
+
+def is_epoch_mixed(epoch: int, config: TrainConfig) -> bool:
+    """Whether batches may be mixed in an epoch, counted from 1: not in the last ones of a cycle."""
+    where = locate_in_cycle(epoch - 1, config.epochs, config.optimizer.cycles)
+    return where.index < config.augment.mixup_until * where.length
 
 
 def mix_batch(images: Tensor, config: AugmentConfig) -> Mix:

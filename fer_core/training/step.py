@@ -17,7 +17,7 @@ from fer_core.data.batches import load_batch, normalise
 from fer_core.errors import ConfigError
 from fer_core.training.distill import add_distillation
 from fer_core.training.losses import DistributionLoss, compute_class_weights, draw_targets
-from fer_core.training.mixing import Mix, mix_batch
+from fer_core.training.mixing import Mix, is_epoch_mixed, mix_batch
 from fer_core.training.optim import ascend, set_learning_rate
 from fer_core.training.state import seed_step
 from fer_core.training.task import Task
@@ -93,8 +93,7 @@ class StepTaker:
         images = load_batch(task.dataset.images, task.train.indices[own], task.spec, self.device)
         targets = draw_targets(self.distributions[own].to(self.device), self.config.data.label_mode)
         images = self.augmenter(images)
-        is_mixing = epoch <= self.config.augment.mixup_until * self.config.epochs
-        mix = mix_batch(images, self.config.augment) if is_mixing else Mix(images)
+        mix = mix_batch(images, self.config.augment) if is_epoch_mixed(epoch, self.config) else Mix(images)
         result = self._backward(model, mix, targets)
         if self.config.optimizer.sam_rho:
             parameters = [item for item in model.parameters() if item.requires_grad]

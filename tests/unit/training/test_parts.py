@@ -1,11 +1,22 @@
 """Losses, schedules, early stopping, average, device: each against values computed by hand."""
 
+import dataclasses
 import math
+from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fer_core.config import AugmentConfig, EarlyStoppingConfig, LossConfig, OptimizerConfig, TransferConfig
+from fer_core.config import (
+    AugmentConfig,
+    EarlyStoppingConfig,
+    LossConfig,
+    OptimizerConfig,
+    TrainConfig,
+    TransferConfig,
+)
 from fer_core.errors import ConfigError
 from fer_core.evaluation.comparison import flatten
 from fer_core.training.device import resolve_precision
@@ -14,9 +25,9 @@ from fer_core.training.ema import build_ema
 from fer_core.training.freezing import count_thawed_groups, hold_frozen_statistics, set_thawed_groups
 from fer_core.training.gradients import GradientLog, describe_problems
 from fer_core.training.losses import DistributionLoss, compute_class_weights, draw_targets
-from fer_core.training.mixing import mix_batch
+from fer_core.training.mixing import is_epoch_mixed, mix_batch
 from fer_core.training.optim import ascend, build_optimizer, set_learning_rate
-from fer_core.training.schedule import PlateauState, compute_lr_factor
+from fer_core.training.schedule import PlateauState, compute_lr_factor, locate_in_cycle
 from fer_core.training.tracking import Sample, draw_samples, select_scores
 
 LOG_PROBABILITIES = torch.log(torch.tensor([[0.5, 0.3, 0.2]]))
@@ -110,6 +121,35 @@ def test_plateau_cuts_after_patience_and_starts_counting_anew():
     assert PlateauState().after(0.0, OptimizerConfig(schedule="cosine")) == PlateauState()
 
 
+def test_cycles_repeat_the_schedule_from_a_lower_peak():
+    once = OptimizerConfig(schedule="one_cycle")
+    twice = dataclasses.replace(once, cycles=2, cycle_factor=0.25)
+    alone = [compute_lr_factor(step, 50, once) for step in range(50)]
+    factors = [compute_lr_factor(step, 100, twice) for step in range(100)]
+    assert factors[:50] == alone  # a run can be planned longer without a change to what it has done
+    assert factors[50:] == pytest.approx([0.25 * factor for factor in alone])
+
+
+@given(length=st.integers(1, 200), num_cycles=st.integers(1, 12))
+def test_cycles_cover_a_run_in_order_and_are_about_equally_long(length, num_cycles):
+    places = [locate_in_cycle(index, length, num_cycles) for index in range(length)]
+    for before, after in pairwise(places):
+        assert after == (before.cycle, before.index + 1, before.length) or (
+            after.cycle > before.cycle and after.index == 0 and before.index == before.length - 1
+        )
+    assert places[0][:2] == (0, 0)
+    assert places[-1].index == places[-1].length - 1
+    lengths = {place.length for place in places}
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_schedules_without_a_course_cannot_be_repeated():
+    with pytest.raises(ConfigError, match="cycles"):
+        OptimizerConfig(schedule="step", cycles=2)
+    with pytest.raises(ConfigError, match="cycle_factor"):
+        OptimizerConfig(cycle_factor=0.0)
+
+
 def test_cosine_and_constant():
     config = OptimizerConfig(schedule="cosine", warmup_fraction=0.5)
     assert [compute_lr_factor(step, 5, config) for step in range(5)] == pytest.approx([0, 0.5, 1, 0.5, 0])
@@ -200,6 +240,14 @@ def test_gradients_that_vanish_or_explode_are_named():
     assert "stem" in vanishing
     (exploding,) = describe_problems(layers(stem=1e5, head=1.0))
     assert "exploding" in exploding
+
+
+def test_mixing_ends_before_each_cycle_does():
+    config = TrainConfig(
+        epochs=8, augment=AugmentConfig(mixup_until=0.75), optimizer=OptimizerConfig(cycles=2)
+    )
+    mixed = [epoch for epoch in range(1, 9) if is_epoch_mixed(epoch, config)]
+    assert mixed == [1, 2, 3, 5, 6, 7]
 
 
 @pytest.mark.parametrize(("mixup", "cutmix"), [(0.4, 0.0), (0.0, 1.0), (0.4, 1.0)])
