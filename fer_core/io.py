@@ -213,6 +213,29 @@ def exchange_paths(first: Path, second: Path) -> bool:
     return result == 0
 
 
+def remove_directory(folder: Path, name: str, error: type[FerError]) -> None:
+    """Remove a folder with everything in it; nobody meets half of it, whatever happens meanwhile.
+
+    Args:
+        folder: to remove.
+        name: of what it holds, for messages.
+        error: what to raise.
+
+    Raises:
+        FerError: as `error`, if it can't be removed.
+    """
+    try:
+        # Out of sight in one step.
+        retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
+        folder.replace(retired / "removed")
+    except OSError as cause:
+        raise error(f"{name} can't be removed: {cause}") from cause
+    try:
+        shutil.rmtree(retired)
+    except OSError as cause:
+        raise error(f"{name} is gone from the list, but {retired} can't be removed: {cause}") from cause
+
+
 def _sync_tree(folder: Path) -> None:
     for place, _, names in os.walk(folder):
         for name in names:

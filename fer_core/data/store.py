@@ -339,16 +339,19 @@ def load_dataset(folder: Path) -> Dataset:
 
 
 def _open_files(folder: Path, info: DatasetInfo) -> Dataset:
+    table = folder / SAMPLES_FILE
+    if not table.is_file():  # pandas reads a folder as a table in parts
+        raise DataError(f"{table} is missing; import the data set again")
     path = folder / IMAGES_FILE
     try:
         # Unlike np.load it takes nothing but one array: no archive, and never a pickle.
         images = np.lib.format.open_memmap(path, mode="r")
-        path = folder / SAMPLES_FILE
-        if not path.is_file():  # pandas reads a folder as a table in parts
-            raise DataError(f"{path} is missing; import the data set again")
-        samples = load_frame(path, DataError)
     except ARRAY_DAMAGE as cause:
         raise DataError(f"{path} is damaged: {cause}; import the data set again") from cause
+    try:
+        samples = load_frame(table, DataError)
+    except DataError as cause:
+        raise DataError(f"{cause}; import the data set again") from cause
     try:
         _check_consistency(images, samples, info.classes)
     except DataError as cause:

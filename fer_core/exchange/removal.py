@@ -1,12 +1,9 @@
 """Deleting a model."""
 
-import shutil
-import tempfile
-from pathlib import Path
-
 from fer_core.checkpoint import DEFAULT_CHECKPOINT, CheckpointEntry
 from fer_core.errors import CheckpointError
 from fer_core.exchange.facts import ModelKind, get_kind
+from fer_core.io import remove_directory
 from fer_core.workspace import Workspace
 
 
@@ -35,17 +32,4 @@ def delete_model(entry: CheckpointEntry, workspace: Workspace) -> None:
     reason = explain_protection(entry, workspace)
     if reason:
         raise CheckpointError(reason)
-    try:
-        # Out of sight in one step, so that nobody meets half a model.
-        retired = Path(
-            tempfile.mkdtemp(prefix=f".{entry.folder.name}.", suffix=".old", dir=entry.folder.parent)
-        )
-        entry.folder.replace(retired / "model")
-    except OSError as cause:
-        raise CheckpointError(f"{entry.key} can't be removed: {cause}") from cause
-    try:
-        shutil.rmtree(retired)
-    except OSError as cause:
-        raise CheckpointError(
-            f"{entry.key} is gone from the list, but {retired} can't be removed: {cause}"
-        ) from cause
+    remove_directory(entry.folder, entry.key, CheckpointError)

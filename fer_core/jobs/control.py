@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from fer_core.config import TrainConfig, config_from_dict, dump_config
 from fer_core.errors import ConfigError, DataError, RunError
+from fer_core.io import remove_directory
 from fer_core.jobs.devices import DeviceRequest, resolve_request
 from fer_core.jobs.launch import launch_run
 from fer_core.jobs.queue import queue_mutex
@@ -184,18 +184,7 @@ def delete_run(name: str, workspace: Workspace) -> None:
             raise RunError(f"there is no run {name!r} in {workspace.runs}")
         if _is_active(folder):
             raise RunError(f"run {name!r} is active; stop it first")
-        try:
-            # Out of sight in one step, so that nobody meets half a run.
-            retired = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".old", dir=workspace.runs))
-            folder.replace(retired / "run")
-        except OSError as cause:
-            raise RunError(f"run {name!r} can't be removed: {cause}") from cause
-    try:
-        shutil.rmtree(retired)
-    except OSError as cause:
-        raise RunError(
-            f"run {name!r} is gone from the list, but {retired} can't be removed: {cause}"
-        ) from cause
+        remove_directory(folder, f"run {name!r}", RunError)
 
 
 def discard_unbegun_run(name: str, workspace: Workspace) -> None:

@@ -154,7 +154,7 @@ def test_a_damaged_set_is_told_and_the_chooser_stays(faces):
     page = AppTest.from_function(_routed, default_timeout=90).run()
     assert not page.exception
     (error,) = page.error
-    assert "samples.parquet" in error.value and "read" in error.value
+    assert "samples.parquet" in error.value and "import the data set again" in error.value
     assert page.selectbox(key=Key.EXPLORE_DATASET).value == faces.info.name
 
 
