@@ -29,7 +29,6 @@ import numpy as np
 import psutil
 from playwright.async_api import Browser, Error, Page, TimeoutError, async_playwright  # noqa: A004
 
-from fer_core.config import DataConfig, ModelConfig, TrainConfig
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.errors import RunError
 from fer_core.jobs import stop_run, submit_run
@@ -37,6 +36,7 @@ from fer_core.runs.reader import list_runs, load_run
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
 sys.path.insert(0, str(PROJECT_ROOT))
+from benchmarks.job_cycles import CONFIG
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
 from tests.e2e.live_support import write_camera_file
 
@@ -46,13 +46,6 @@ _GRACE_S = 20.0
 _LONGEST_S = 600.0
 """How much longer it may take to get as many reruns as were asked for."""
 logger = logging.getLogger("load")
-CONFIG = TrainConfig(
-    data=DataConfig(dataset="faces"),
-    model=ModelConfig(arguments={"stem_width": 8, "widths": "8-16-16", "depths": "1-1-1"}),
-    epochs=100_000,
-    batch_size=32,
-    threads=1,
-)
 _PATIENCE_MS = 300_000
 """A machine that others use too may need minutes for what takes a second alone."""
 _SHORT_MS = 10_000
