@@ -114,10 +114,10 @@ def _is_validation(value: Mapping[str, Any]) -> bool:
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
-    """Records of a file, whole lines only; none if it is not there yet, or not any more."""
+    """Records of a file, whole lines only; none if it is no file, not yet or not any more."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return []
     records = []
     for line in text.splitlines():
