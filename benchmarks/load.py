@@ -37,10 +37,11 @@ from fer_core.workspace import PROJECT_ROOT, Workspace
 
 sys.path.insert(0, str(PROJECT_ROOT))
 from benchmarks.job_cycles import CONFIG
+from benchmarks.script_runs import RUN_ENDED, RUN_STARTED, WATCH_RUNS
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
 from tests.e2e.live_support import write_camera_file
 
-PAGES = ("Home", "Explore data", "Train", "Tune", "Compare runs", "Models", "Analyze media")
+PAGES = ("Home", "Explore", "Train", "Tune", "Compare", "Models", "Analyze")
 RUN = "load"
 _GRACE_S = 20.0
 _LONGEST_S = 600.0
@@ -49,57 +50,6 @@ logger = logging.getLogger("load")
 _PATIENCE_MS = 300_000
 """A machine that others use too may need minutes for what takes a second alone."""
 _SHORT_MS = 10_000
-_WATCHER = """
-    window.ferRuns = [];  // of each run of the script: [asked for, done, whether of a fragment alone], in ms
-    // Streamlit's messages tell this. Its marks on the page don't: a short run's on and off can fall into one
-    // drawing, and then nothing on the page ever changes.
-    const readFields = (bytes) => {  // the top level of a protobuf message
-        const fields = {};
-        let at = 0;
-        const readNumber = () => {
-            let value = 0;
-            for (let factor = 1; ; factor *= 128) {
-                const byte = bytes[at++];
-                value += (byte & 127) * factor;
-                if (!(byte & 128)) return value;
-            }
-        };
-        while (at < bytes.length) {
-            const key = readNumber();
-            const value = readNumber();
-            if (key % 8 === 2) at += value;  // a length: that many bytes follow
-            else if (key % 8 !== 0) break;
-            fields[Math.floor(key / 8)] = key % 8 === 2 ? bytes.subarray(at - value, at) : value;
-        }
-        return fields;
-    };
-    window.WebSocket = class extends window.WebSocket {
-        constructor(...given) {
-            super(...given);
-            this.addEventListener('message', ({data}) => {
-                const end = data instanceof ArrayBuffer ? readFields(new Uint8Array(data))[6] : undefined;
-                if (end === undefined || end === 2) return;  // script_finished; 2 is early, to begin again
-                for (const run of window.ferRuns)
-                    if (run[1] === null && (end !== 3 || run[2]))  // 3: a fragment is done
-                        run[1] = performance.now();
-                if (window.ferRuns.length > 200) window.ferRuns.splice(0, 100);
-            });
-        }
-        send(data) {
-            const state = data instanceof Uint8Array ? readFields(data)[11] : undefined;  // rerun_script
-            if (state !== undefined) {
-                const asked = readFields(state);
-                const isOfFragment = asked[5] !== undefined;
-                if (!asked[6]) window.ferRuns.push([performance.now(), null, isOfFragment]);  // not timed
-            }
-            super.send(data);
-        }
-    };
-"""
-_DONE = """(since) => {
-    const later = window.ferRuns.filter((run) => run[0] >= since);
-    return later.length > 0 && later.every((run) => run[1] !== null) ? later[0][1] - since : 0;
-}"""
 _SWITCHES = ".stMain [role=tab]:visible, .stMain [data-testid=stButtonGroup] button:visible"
 _FRAMES = re.compile(r"([\d,]+) of ([\d,]+) frames analyzed")
 
@@ -263,7 +213,7 @@ async def _open(browser: Browser, load: Load, url: str) -> Page:
     context = await browser.new_context(viewport={"width": 1280, "height": 1000}, permissions=["camera"])
     context.set_default_timeout(_PATIENCE_MS)
     page = await context.new_page()
-    await page.add_init_script(_WATCHER)
+    await page.add_init_script(WATCH_RUNS)
     page.on("pageerror", lambda error: load.errors.append(f"in the browser: {error}"))
     await page.goto(url, wait_until="commit")
     await page.get_by_test_id("stHeading").first.wait_for()
@@ -310,7 +260,7 @@ async def _click_through(page: Page, load: Load, draw: random.Random, is_over: C
                 link = page.get_by_test_id("stTopNavLink").filter(has_text=re.compile(rf"{title}$"))
                 await _measure(page, load, f"{title}: open", link.first)
                 await _note_errors(page, load)
-                if title == "Analyze media":  # with it every session needs the model
+                if title == "Analyze":  # with it every session needs the model
                     sample = page.get_by_text("Show the sample picture").first
                     await _measure(page, load, f"{title}: sample picture", sample)
                 await _click_switches(page, load, title, draw, is_over)
@@ -348,7 +298,7 @@ async def _measure(page: Page, load: Load, name: str, target: Any, *, is_sure: b
     await target.click(timeout=_PATIENCE_MS if is_sure else _SHORT_MS)
     try:
         await page.wait_for_function(
-            "(since) => window.ferRuns.some((run) => run[0] >= since)",
+            RUN_STARTED,
             arg=before,
             timeout=_PATIENCE_MS if is_sure else _SHORT_MS,
             polling=100,
@@ -357,7 +307,7 @@ async def _measure(page: Page, load: Load, name: str, target: Any, *, is_sure: b
         if is_sure:
             raise
         return
-    taken = await page.wait_for_function(_DONE, arg=before, polling=50)
+    taken = await page.wait_for_function(RUN_ENDED, arg=before, polling=50)
     load.rerun_ms[name].append(float(await taken.json_value()))
 
 

@@ -22,6 +22,8 @@ class PageSpec:
     icon: str
     summary: str
     """One sentence: the tooltip in the navigation."""
+    label: str = ""
+    """What the navigation calls it, where the title is too long: all pages then fit into 1280 px."""
 
     @property
     def url_path(self) -> str:
@@ -31,7 +33,9 @@ class PageSpec:
     def build(self) -> Page:
         """Make Streamlit's page, for the router and for links to it."""
         # Absolute: Streamlit resolves relative paths against app/, and the pages lie beside it.
-        return st.Page(PAGES_FOLDER / self.file, title=self.title, icon=self.icon, help=self.summary)
+        return st.Page(
+            PAGES_FOLDER / self.file, title=self.label or self.title, icon=self.icon, help=self.summary
+        )
 
 
 EXPLORE_DATA: Final[PageSpec] = PageSpec(
@@ -39,6 +43,7 @@ EXPLORE_DATA: Final[PageSpec] = PageSpec(
     "Explore data",
     ":material/grid_view:",
     "See what a data set is made of, find its flaws, and bring in your own.",
+    label="Explore",
 )
 TRAIN: Final[PageSpec] = PageSpec(
     "train.py",
@@ -57,6 +62,7 @@ COMPARE_RUNS: Final[PageSpec] = PageSpec(
     "Compare runs",
     ":material/compare_arrows:",
     "See which model is better, whether that is real, and where each errs.",
+    label="Compare",
 )
 MODELS: Final[PageSpec] = PageSpec(
     "models.py",
@@ -69,12 +75,14 @@ ANALYZE_MEDIA: Final[PageSpec] = PageSpec(
     "Analyze media",
     ":material/add_photo_alternate:",
     "Find the faces in pictures and videos and read their apparent expressions.",
+    label="Analyze",
 )
 LIVE_WEBCAM: Final[PageSpec] = PageSpec(
     "live_webcam.py",
     "Live webcam",
     ":material/videocam:",
     "Read apparent expressions live, from this computer's camera.",
+    label="Live",
 )
 
 RESPONSIBLE_USE: Final[PageSpec] = PageSpec(
