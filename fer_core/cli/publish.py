@@ -4,6 +4,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from fer_core.errors import CheckpointError
 from fer_core.workspace import Workspace, validate_name
 
 
@@ -30,6 +31,8 @@ def main(
     workspace = Workspace.default()
     entry = find_checkpoint(run, workspace)
     target = workspace.checkpoints / validate_name(name, "checkpoint")
+    if target.exists() and not replace:
+        raise CheckpointError(f"{target} exists already; `--replace` exchanges it, or give another --name")
     dataset = open_dataset(str(entry.info.data.get("name", "")), workspace)
     with Progress(transient=True) as progress:
         task = progress.add_task("scoring")

@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from fer_core.checkpoint import load_checkpoint_info
 from fer_core.cli import main
 from fer_core.data.targets import compute_targets
+from fer_core.workspace import Workspace
 
 QUICK = ["--model.arguments.widths", "8-16-24", "--epochs", "2", "--threads", "1", "--nice", "0"]
 
@@ -19,7 +21,7 @@ def small_builtin(workspace):
     return workspace
 
 
-def test_import_train_evaluate_runs(small_builtin, capsys):
+def test_import_train_evaluate_publish(small_builtin, capsys, monkeypatch):
     workspace = small_builtin
     assert main(["train", "--preset", "quick", "--name", "first", *QUICK]) == 0
     assert "validation accuracy" in capsys.readouterr().out
@@ -37,6 +39,28 @@ def test_import_train_evaluate_runs(small_builtin, capsys):
     assert "first" in capsys.readouterr().out
     assert main(["runs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["state"] == "finished"
+    monkeypatch.setattr(Workspace, "checkpoints", property(lambda self: self.root / "shipped"))
+    assert main(["publish", "first", "--name", "mine"]) == 0
+    published = load_checkpoint_info(workspace.checkpoints / "mine")
+    printed = capsys.readouterr().out
+    assert f"{published.metrics[0]['accuracy']:.4%}" in printed and "n = " in printed
+    assert (workspace.checkpoints / "mine" / "MODEL_CARD.md").is_file()
+    assert main(["publish", "first", "--name", "mine"]) == 1
+    assert "--replace" in capsys.readouterr().err
+    assert main(["publish", "first", "--name", "mine", "--replace"]) == 0
+
+
+def test_a_learning_rate_is_found_and_printed(small_builtin, capsys):
+    command = ["lr-find", "--preset", "quick", *QUICK[:2], "--threads", "1", "--steps", "20"]
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith("suggested: --optimizer.learning-rate ")
+    assert sum("<- falls fastest" in line for line in lines) == 1
+    assert main([*command, "--json"]) == 0
+    told = capsys.readouterr()
+    answer = json.loads(told.out)
+    assert answer["suggestion"] in answer["rates"] and len(answer["rates"]) == len(answer["losses"])
+    assert "20/20" in told.err
 
 
 @pytest.mark.parametrize(
@@ -49,6 +73,9 @@ def test_import_train_evaluate_runs(small_builtin, capsys):
         (["train", "--epochs", "0"], ["epochs", "at least 1"]),
         (["train", "--resume", "absent"], ["absent"]),
         (["evaluate", "absent"], ["absent"]),
+        (["publish", "absent", "--name", "mine"], ["absent"]),
+        (["sweep"], ["fer sweep NAME --space FILE"]),
+        (["sweep", "absent"], ["absent"]),
         (["import", "absent.csv"], ["absent.csv"]),
         (["import", "schematic-faces", "--name", "../x"], ["../x"]),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fer_core import jobs
+from fer_core.cli import main
 from fer_core.config import DataConfig, LogConfig, ModelConfig, TrainConfig, load_preset
 from fer_core.errors import ConfigError, RunError
 from fer_core.runs.reader import load_run
@@ -68,6 +69,22 @@ def test_bad_trials_are_pruned_and_good_ones_finish(workspace, quick_trials):
         assert run.state == ("stopped" if trial.state.name == "PRUNED" else "finished")
     assert study.best_value > 0.7
     assert 1e-3 < study.best_params["optimizer.learning_rate"] < 1e-1
+
+
+def test_a_sweep_from_the_command_line_goes_on_where_it_was(workspace, quick_trials, tmp_path, capsys):
+    space = tmp_path / "space.toml"
+    space.write_text('[space."optimizer.learning_rate"]\nlow = 1e-5\nhigh = 1.0\nlog = true\n')
+    command = ["sweep", "search", "--preset", "quick", "--trials", "2", "--pruner", "none", "--epochs", "1"]
+    assert main([*command, "--space", str(space)]) == 0
+    assert main(["sweep", "search", "--trials", "1"]) == 0
+    trials = open_study(load_sweep("search", workspace)).trials
+    assert len(trials) == 3
+    best = max(trials, key=lambda trial: trial.value)
+    printed = capsys.readouterr().out
+    assert "2 finished, 0 pruned, 0 failed" in printed and "1 finished, 0 pruned, 0 failed" in printed
+    assert f"best: {best.user_attrs['run']}, accuracy {best.value:.4f}" in printed
+    assert main([*command, "--space", str(space)]) == 1
+    assert "search" in capsys.readouterr().err
 
 
 def test_loss_is_made_small(workspace, quick_trials):
