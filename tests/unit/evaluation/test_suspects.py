@@ -64,5 +64,6 @@ def test_suspects_add_up_until_the_data_set_changes(workspace):
     assert add_suspects(workspace, "faces", "a" * 64, [1, 2], "first") == 2
     assert add_suspects(workspace, "faces", "a" * 64, [2, 7], "second") == 3
     noted = json.loads(suspects_path(workspace, "faces").read_text())
-    assert sorted(item["row"] for item in noted["rows"]) == [1, 2, 7]
+    told = [(item["row"], item["source"]) for item in noted["rows"]]
+    assert sorted(told) == [(1, "first"), (2, "first"), (2, "second"), (7, "second")]
     assert add_suspects(workspace, "faces", "b" * 64, [5], "third") == 1
