@@ -24,7 +24,7 @@ class Mix:
 def is_epoch_mixed(epoch: int, config: TrainConfig) -> bool:
     """Whether batches may be mixed in an epoch, counted from 1: not in the last ones of a cycle."""
     where = locate_in_cycle(epoch - 1, config.epochs, config.optimizer.cycles)
-    return where.index < config.augment.mixup_until * where.length
+    return where.place < config.augment.mixup_until * where.length
 
 
 def mix_batch(images: Tensor, config: AugmentConfig) -> Mix:

@@ -13,7 +13,7 @@ class CyclePosition(NamedTuple):
 
     cycle: int
     """Counts from 0."""
-    index: int
+    place: int
     """Within the cycle, from 0."""
     length: int
     """Of the cycle."""
@@ -52,7 +52,7 @@ def compute_lr_factor(
     if config.schedule == "constant":
         return 1.0
     where = locate_in_cycle(step, num_steps, config.cycles)
-    position = where.index / max(1, where.length - 1)
+    position = where.place / max(1, where.length - 1)
     peak = config.cycle_factor**where.cycle
     warmup = config.warmup_fraction
     rise = position / warmup if position < warmup else 1.0

@@ -134,11 +134,11 @@ def test_cycles_repeat_the_schedule_from_a_lower_peak():
 def test_cycles_cover_a_run_in_order_and_are_about_equally_long(length, num_cycles):
     places = [locate_in_cycle(index, length, num_cycles) for index in range(length)]
     for before, after in pairwise(places):
-        assert after == (before.cycle, before.index + 1, before.length) or (
-            after.cycle > before.cycle and after.index == 0 and before.index == before.length - 1
+        assert after == (before.cycle, before.place + 1, before.length) or (
+            after.cycle > before.cycle and after.place == 0 and before.place == before.length - 1
         )
     assert places[0][:2] == (0, 0)
-    assert places[-1].index == places[-1].length - 1
+    assert places[-1].place == places[-1].length - 1
     lengths = {place.length for place in places}
     assert max(lengths) - min(lengths) <= 1
 
