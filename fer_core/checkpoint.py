@@ -260,8 +260,14 @@ class CheckpointEntry:
     info: CheckpointInfo
 
 
+DEFAULT_CHECKPOINT: Final[str] = "fer-small"
+"""The shipped model that is used when nobody chose one."""
+
+
 def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
-    """Every readable checkpoint: shipped ones by name, those brought in, then those of runs, newest first.
+    """Every readable checkpoint: the default, the other shipped ones, those brought in, then those of runs.
+
+    Named ones are in the order of their names, those of runs newest first.
 
     A damaged one is left out here; naming it to `find_checkpoint` says what is wrong with it.
     """
@@ -280,14 +286,11 @@ def list_checkpoint_folders(workspace: Workspace) -> list[tuple[str, Path]]:
         sorted(path.parent for path in parent.glob(f"*/{INFO_FILE}"))
         for parent in (workspace.checkpoints, workspace.models)
     ]
+    named[0].sort(key=lambda path: path.name != DEFAULT_CHECKPOINT)
     runs = sorted((path.parent for path in workspace.runs.glob(f"*/best/{INFO_FILE}")), reverse=True)
     found = [(path.name, path) for part in named for path in part]
     found += [(f"{path.parent.name}/{path.name}", path) for path in runs]
     return [item for item in found if not item[0].startswith(".")]  # a dot: being written right now
-
-
-DEFAULT_CHECKPOINT: Final[str] = "fer-small"
-"""The shipped model that is used when nobody chose one."""
 
 
 def default_checkpoint(workspace: Workspace) -> CheckpointEntry:
@@ -299,7 +302,7 @@ def default_checkpoint(workspace: Workspace) -> CheckpointEntry:
     entries = list_checkpoints(workspace)
     if not entries:
         raise CheckpointError("there is no model yet; train one with: fer train --preset quick")
-    return next((entry for entry in entries if entry.key == DEFAULT_CHECKPOINT), entries[0])
+    return entries[0]
 
 
 def find_checkpoint(reference: str, workspace: Workspace) -> CheckpointEntry:

@@ -13,7 +13,7 @@ from app.ui import picture_view, pictures
 from app.ui.cache import SessionCache
 from app.ui.pictures import Picture, analyze_picture
 from app.ui.state import Key
-from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
+from fer_core.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint_info, save_checkpoint_info
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import MediaError
 from fer_core.inference.overlay import OverlayStyle
@@ -54,6 +54,13 @@ def test_without_a_model_the_page_says_how_to_get_one(app_workspace):
     assert not page.exception
     assert "No model on this machine yet" in _texts(page)
     assert "fer train" in _texts(page)
+
+
+@pytest.mark.parametrize("name", ["analyze_media", "live_webcam"])
+def test_a_newcomer_begins_with_the_default_model(name):
+    page = AppTest.from_file(str(PROJECT_ROOT / "pages" / f"{name}.py"), default_timeout=60).run()
+    assert not page.exception
+    assert page.selectbox(key=Key.MODEL).value == DEFAULT_CHECKPOINT
 
 
 def test_with_nothing_uploaded_it_says_what_to_do(model):

@@ -4,14 +4,17 @@ import pytest
 import torch
 
 from fer_core.checkpoint import (
+    DEFAULT_CHECKPOINT,
     CheckpointInfo,
     InputSpec,
+    default_checkpoint,
     find_checkpoint,
     list_checkpoints,
     load_checkpoint_info,
 )
 from fer_core.errors import CheckpointError
 from fer_core.models import build_model, load_checkpoint, save_checkpoint
+from fer_core.workspace import Workspace
 
 ARGUMENTS = {"stem_width": 8, "widths": "8-16", "depths": "1-1"}
 
@@ -130,6 +133,14 @@ def test_json_that_is_none(tmp_path, text):
     (tmp_path / "model" / "model.json").write_text(text)
     with pytest.raises(CheckpointError):
         load_checkpoint_info(tmp_path / "model")
+
+
+def test_the_default_model_comes_first_whatever_it_is_called(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr(Workspace, "checkpoints", property(lambda self: tmp_path / "shipped"))
+    for name in ("aaa", DEFAULT_CHECKPOINT, "zzz"):
+        make(workspace.checkpoints / name)
+    assert [entry.key for entry in list_checkpoints(workspace)] == [DEFAULT_CHECKPOINT, "aaa", "zzz"]
+    assert default_checkpoint(workspace).key == DEFAULT_CHECKPOINT
 
 
 def test_finding_and_listing(workspace, tmp_path):
