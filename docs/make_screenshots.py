@@ -303,7 +303,7 @@ def take_live(place: Studio) -> None:
     camera.get_by_role("button", name="Start the camera").click()
     expect(page.get_by_test_id("stMetricValue")).not_to_have_text("–")
     page.wait_for_timeout(12_000)  # the chart fills
-    expect(page.locator(".st-key-live_history_0 .scatterlayer path").first).to_be_visible()
+    expect(page.locator(".st-key-live_history_0 .scatterlayer path:visible").first).to_be_visible()
     save(page, "live", is_still=False)
 
 
