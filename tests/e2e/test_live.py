@@ -108,7 +108,7 @@ def take_snapshot(page: Page) -> np.ndarray:
 
 
 def drawn_box(picture: np.ndarray, emotion: str) -> FaceBox | None:
-    """The box that is drawn in the colour of `emotion`, in pixels of the camera's picture; None without one."""
+    """The box drawn in the colour of `emotion`, in pixels of the camera's picture; None without one."""
     import cv2
 
     mask = (picture == np.array(hex_to_rgb(emotion_color(emotion)), np.uint8)).all(axis=2)
