@@ -9,6 +9,7 @@ that it finds count, the same ones in every row, so the rows can be compared wit
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -48,12 +49,18 @@ def level(picture: np.ndarray, box: FaceBox, angle: float) -> np.ndarray:
     return cv2.warpAffine(picture, turn, size, borderMode=cv2.BORDER_REPLICATE)
 
 
-def main(detector: Path, model: str = "fer-small", dataset: str = "ferplus", num_faces: int = 0) -> None:
+def main(
+    model: Annotated[str, tyro.conf.Positional] = "fer-small",
+    *,
+    detector: Path,
+    dataset: str = "ferplus",
+    num_faces: int = 0,
+) -> None:
     """Score one model on faces that were cut in several ways.
 
     Args:
-        detector: YuNet's ONNX file.
         model: A checkpoint.
+        detector: YuNet's ONNX file.
         dataset: Data set with a validation split.
         num_faces: Only so many faces; 0 is all.
     """

@@ -6,6 +6,8 @@ The expected share of class k is p_k^(1 - s) / sum: s = 0 keeps the training dat
 classes equally often (`--prior uniform`), what lies between goes part of the way.
 """
 
+from typing import Annotated
+
 import numpy as np
 import tyro
 
@@ -19,7 +21,9 @@ from fer_core.workspace import Workspace
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def main(model: str = "fer-small", dataset: str = "ferplus", split: str = "valid") -> None:
+def main(
+    model: Annotated[str, tyro.conf.Positional] = "fer-small", dataset: str = "ferplus", split: str = "valid"
+) -> None:
     """Score one checkpoint under several priors.
 
     Args:

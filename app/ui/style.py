@@ -8,10 +8,11 @@ import streamlit as st
 from app.ui.state import Key
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.inference.overlay import OverlayStyle
-from fer_core.inference.prior import TRAINING_PRIOR, UNIFORM_PRIOR
+from fer_core.inference.prior import HALFWAY_PRIOR, TRAINING_PRIOR, UNIFORM_PRIOR
 
 _PRIOR_TITLES: Final[dict[str, str]] = {
     TRAINING_PRIOR: "As in the training data",
+    HALFWAY_PRIOR: "Halfway to equally often",
     UNIFORM_PRIOR: "All equally often",
 }
 
@@ -28,7 +29,7 @@ def choose_prior(entries: Sequence[CheckpointEntry]) -> str:
         disabled=not knows,
         help="Training data are mostly neutral and happy faces, and a model leans towards these where a face "
         "is unclear. *All equally often* takes that leaning out: rare expressions are found more often, at "
-        "the price of more false ones."
+        "the price of more false ones. *Halfway* brings much of it for less."
         if knows
         else "This model does not say how often it saw each class; publish it again to record that.",
     )

@@ -56,8 +56,8 @@ def main(  # noqa: PLR0913 - the command's options
         threads: CPU threads for detection and classification; 0 is automatic.
         runtime: torch or onnx; auto takes the exported and checked ONNX file on a CPU, which is faster.
         device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
-        prior: How often each class is expected: training (as in the training data), uniform, or a share for
-            every class, such as neutral=5,happiness=2 and so on.
+        prior: How often each class is expected: training (as in the training data), uniform, halfway (between
+            the two), or a share for every class, such as neutral=5,happiness=2 and so on.
     """
     for path in (target, table):
         if path is not None and path.exists() and not overwrite:

@@ -51,8 +51,8 @@ def main(  # noqa: PLR0913 - the command's options
         uncertain_below: Grey out faces whose best probability is lower in saved pictures.
         runtime: torch or onnx; auto takes the exported and checked ONNX file on a CPU, which is faster.
         device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
-        prior: How often each class is expected: training (as in the training data), uniform, or a share for
-            every class, such as neutral=5,happiness=2 and so on.
+        prior: How often each class is expected: training (as in the training data), uniform, halfway (between
+            the two), or a share for every class, such as neutral=5,happiness=2 and so on.
     """
     files = _list_files(pictures)
     album = _Album(save, files, top_k=top_k, uncertain_below=uncertain_below) if save else None

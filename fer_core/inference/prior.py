@@ -21,6 +21,10 @@ TRAINING_PRIOR: Final[str] = "training"
 """Expect the classes as often as the training data had them: what the network says by itself."""
 UNIFORM_PRIOR: Final[str] = "uniform"
 """Expect all classes equally often."""
+HALFWAY_PRIOR: Final[str] = "halfway"
+"""Expect shares in proportion to the square root of the training data's: between the other two (logit
+adjustment with tau = 1/2). Most of what `uniform` brings to rare classes, for less than half of its price:
+docs/STUDY.md has the figures."""
 
 _SMALLEST_SHARE: Final[float] = 1e-4
 """A class that training hardly had is not multiplied by more than its like."""
@@ -45,21 +49,29 @@ def adjust_prior(
     return adjusted
 
 
-def parse_prior(text: str, classes: Sequence[str]) -> tuple[float, ...]:
-    """Read expected shares: `uniform`, or `neutral=5,happiness=2,...` with every class, in any unit.
+def parse_prior(text: str, classes: Sequence[str], learned: npt.ArrayLike) -> tuple[float, ...]:
+    """Read expected shares: `halfway`, `uniform`, or `neutral=5,happiness=2,...` (every class, any unit).
+
+    Args:
+        text: what was typed.
+        classes: K names.
+        learned: shares of the classes in the training data, K, sum 1.
 
     Raises:
         ConfigError: a class is missing or unknown, or a share is not positive.
     """
     if text == UNIFORM_PRIOR:
         return (1 / len(classes),) * len(classes)
+    if text == HALFWAY_PRIOR:
+        roots = np.sqrt(np.maximum(np.asarray(learned), _SMALLEST_SHARE))
+        return tuple((roots / roots.sum()).tolist())
     try:
         parts = [part.split("=") for part in text.split(",")]
         shares = {name.strip(): float(value) for name, value in parts}
     except ValueError as cause:
         raise ConfigError(
-            f"prior {text!r} can't be read; expected {TRAINING_PRIOR}, {UNIFORM_PRIOR}, or a share for every "
-            f"class such as {','.join(f'{name}=1' for name in classes)}"
+            f"prior {text!r} can't be read; expected {TRAINING_PRIOR}, {HALFWAY_PRIOR}, {UNIFORM_PRIOR}, or "
+            f"a share for every class such as {','.join(f'{name}=1' for name in classes)}"
         ) from cause
     if set(shares) != set(classes) or len(parts) != len(classes):
         raise ConfigError(f"prior names {', '.join(shares)}; expected each once of {', '.join(classes)}")
@@ -86,7 +98,7 @@ class PriorPredictor:
             )
         self._predictor = predictor
         self._learned = learned
-        self._expected = parse_prior(expected, predictor.info.classes)
+        self._expected = parse_prior(expected, predictor.info.classes, learned)
 
     @property
     def info(self) -> CheckpointInfo:

@@ -113,11 +113,12 @@ def test_other_expected_shares_change_the_reading(model):
     save_checkpoint_info(folder, dataclasses.replace(info, data={"class_prior": learned}))
     page = _run(show_sample=True)
     before = page.dataframe[0].value.iloc[0]
-    page.selectbox(key=Key.PRIOR).set_value("uniform").run()
-    assert not page.exception and not page.error
-    after = page.dataframe[0].value.iloc[0]
-    odds = [row["fear"] / row["neutral"] for row in (before, after)]
-    assert odds[1] / odds[0] == pytest.approx(0.65 / 0.05, rel=1e-3)
+    odds_before = before["fear"] / before["neutral"]
+    for chosen, factor in (("uniform", 0.65 / 0.05), ("halfway", (0.65 / 0.05) ** 0.5)):
+        page.selectbox(key=Key.PRIOR).set_value(chosen).run()
+        assert not page.exception and not page.error
+        after = page.dataframe[0].value.iloc[0]
+        assert after["fear"] / after["neutral"] / odds_before == pytest.approx(factor, rel=1e-3)
 
 
 def test_a_picture_without_a_face_says_so(model):

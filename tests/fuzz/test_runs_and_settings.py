@@ -234,4 +234,4 @@ def test_names_of_data_sets(workspace, name):
 )
 @inputs()
 def test_prior(text):
-    attempt("class prior", lambda: parse_prior(text, ("a", "b", "c")))
+    attempt("class prior", lambda: parse_prior(text, ("a", "b", "c"), (0.5, 0.3, 0.2)))

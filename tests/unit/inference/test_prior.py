@@ -41,8 +41,11 @@ def test_a_class_that_was_never_seen_is_not_made_certain():
 
 
 def test_reading_shares():
-    assert parse_prior("uniform", "ab") == (0.5, 0.5)
-    assert parse_prior("b=1, a=3", "ab") == (0.75, 0.25)
+    assert parse_prior("uniform", "ab", (0.8, 0.2)) == (0.5, 0.5)
+    assert parse_prior("b=1, a=3", "ab", (0.8, 0.2)) == (0.75, 0.25)
+    assert parse_prior("halfway", "ab", (0.8, 0.2)) == pytest.approx((2 / 3, 1 / 3))
+    never_seen = parse_prior("halfway", "ab", (1.0, 0.0))
+    assert 0 < never_seen[1] < 0.01
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,7 @@ def test_reading_shares():
 )
 def test_shares_that_make_no_sense(text):
     with pytest.raises(ConfigError, match="prior"):
-        parse_prior(text, "ab")
+        parse_prior(text, "ab", (0.5, 0.5))
 
 
 def predictor(prior=None):
