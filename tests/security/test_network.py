@@ -43,6 +43,17 @@ def test_telemetry_is_off():
     assert config["server"]["showEmailPrompt"] is False
 
 
+def test_onnxruntime_reports_nothing(tmp_path):
+    """Its native code reports past Python's sockets; what it would send waits in files."""
+    hushes = {"CI", "TF_BUILD", "GITHUB_ACTIONS", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS"}
+    environment = {name: value for name, value in os.environ.items() if name not in hushes}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    model = PROJECT_ROOT / "checkpoints" / "fer-tiny" / "model-fp32.onnx"
+    code = f"import fer_core, onnxruntime; onnxruntime.InferenceSession({str(model)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, env=environment, check=True, timeout=120)
+    assert not [path.name for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_building_a_backbone_asks_no_hub(outbound):
     """timm and torch know where weights are; without `--transfer.weights hub` nobody asks for them."""
     code = (
