@@ -166,13 +166,14 @@ def _print_report(report: "Report") -> None:
         classes.add_row(name, *cells, f"{sum(row):,}")
     bands = Table("annotators who agree", "accuracy", "images", title="By annotator agreement")
     for name, figure in report.figures.items():
-        if name.startswith("agreement."):
+        if name.startswith("agreement.") and figure.n:
             bands.add_row(name.partition(".")[2], describe_figure("accuracy", figure), f"{figure.n:,}")
     confusion = Table("truth \\ predicted", *report.classes, title="Confusion matrix (counts)")
     for name, row in zip(report.classes, report.confusion, strict=True):
         confusion.add_row(name, *map(str, row))
     console = Console()
     for table in (whole, classes, bands, confusion):
-        console.print(table)
+        if table.row_count:  # data without votes have no bands
+            console.print(table)
     if subject.latency_ms is not None:
         print(f"one face: {subject.latency_ms:.2f} ms ({subject.latency_device})")

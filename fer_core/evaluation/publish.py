@@ -184,7 +184,7 @@ def build_model_card(info: CheckpointInfo, data: DatasetInfo, evaluation: Evalua
         )
         for item in scores.classes
     )
-    bands = [name for name in report.figures if name.startswith("agreement.")]
+    bands = [name for name, item in report.figures.items() if name.startswith("agreement.") and item.n]
     by_agreement = "\n".join(
         f"| {name.removeprefix('agreement.')} | {_percent(report, name)} | {report.figures[name].n:,} |"
         for name in bands

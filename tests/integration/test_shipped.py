@@ -29,6 +29,8 @@ def test_it_loads_and_its_card_agrees_with_its_description(folder):
     assert f"| accuracy | {figures['accuracy']:.2%} |" in card
     assert f"**n = {figures['n']:,}**" in card
     assert info.weights_sha256 in card
+    assert ("share of annotators" in card) == (info.name != "fer-seven"), "FER2013's labels have no votes"
+    assert "| undefined | 0 |" not in card
     assert not model.training
 
 
