@@ -234,14 +234,17 @@ def verify_weights(folder: Path, info: CheckpointInfo) -> Path:
     """Return the path of the weights after checking them against the recorded checksum.
 
     Raises:
-        CheckpointError: the file is missing or is not the one that `info` describes.
+        CheckpointError: the file is missing, can't be read, or is not the one that `info` describes.
     """
     path = folder / info.weights_file
-    if not path.is_file():
+    try:
+        seen = sha256_file(path)
+    except FileNotFoundError as cause:
         raise CheckpointError(
             f"{path}, which {INFO_FILE} names, is missing; the checkpoint is incomplete: copy it again"
-        )
-    seen = sha256_file(path)
+        ) from cause
+    except OSError as cause:
+        raise CheckpointError(f"{path} can't be read: {cause.strerror}") from cause
     if seen != info.weights_sha256:
         raise CheckpointError(
             f"{path} has SHA-256 {seen[:12]}…, but {INFO_FILE} says {info.weights_sha256[:12]}…. "

@@ -11,6 +11,7 @@ from fer_core.checkpoint import (
     find_checkpoint,
     list_checkpoints,
     load_checkpoint_info,
+    verify_weights,
 )
 from fer_core.errors import CheckpointError
 from fer_core.models import build_model, load_checkpoint, save_checkpoint
@@ -111,6 +112,31 @@ def test_exchanged_weights_fail_the_checksum(tmp_path):
     (tmp_path / "other" / other.weights_file).replace(tmp_path / "model" / info.weights_file)
     with pytest.raises(CheckpointError, match="SHA-256"):
         load_checkpoint(tmp_path / "model")
+
+
+def test_weights_that_are_gone_or_no_file(tmp_path):
+    _, info = make(tmp_path / "model")
+    path = tmp_path / "model" / info.weights_file
+    path.unlink()
+    with pytest.raises(CheckpointError, match="is missing"):
+        load_checkpoint(tmp_path / "model")
+    path.mkdir()
+    with pytest.raises(CheckpointError, match="can't be read: Is a directory"):
+        load_checkpoint(tmp_path / "model")
+
+
+def test_a_checkpoint_that_is_replaced_after_its_description_was_read(tmp_path, monkeypatch):
+    """The weights of the first are gone when they are opened; what is loaded then is the second."""
+    _, first = make(tmp_path / "model")
+
+    def replace_first(folder, info):
+        monkeypatch.undo()
+        make(tmp_path / "model", seed=1)
+        return verify_weights(folder, info)
+
+    monkeypatch.setattr("fer_core.models.weights.verify_weights", replace_first)
+    _, loaded = load_checkpoint(tmp_path / "model")
+    assert loaded.weights_sha256 != first.weights_sha256
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04not a pickle", b"\xff" * 64])
