@@ -55,9 +55,9 @@ def train(name: str, options: Sequence[str], workspace: Workspace) -> Run:
 
 
 def describe(values: Sequence[float]) -> str:
-    """Mean and standard deviation, in per cent."""
-    spread = statistics.stdev(values) if len(values) > 1 else float("nan")
-    return f"{100 * statistics.mean(values):7.2f} +- {100 * spread:4.2f}"
+    """Mean and, of several seeds, standard deviation, in per cent."""
+    spread = f"+- {100 * statistics.stdev(values):4.2f}" if len(values) > 1 else "(one)"
+    return f"{100 * statistics.mean(values):7.2f} {spread:7}"
 
 
 def main(
@@ -82,7 +82,7 @@ def main(
     for seed in seeds:
         for variant in variants:
             options = (
-                *VARIANTS[variant],
+                *VARIANTS[variant].split(),
                 "--epochs",
                 str(epochs),
                 "--seed",
