@@ -44,6 +44,10 @@ class DataConfig:
     label_mode: LabelMode = "crossentropy"
     """How annotators' votes become training targets (Barsoum et al., 2016). Validation is always scored in
     majority mode. Data sets without votes take their labels as they are, whatever is set here."""
+    label_temperature: float = 1.0
+    """Raise the label distributions to the power 1 / this: below 1 sharpens them towards the most frequent
+    answer, above 1 evens out the answers that were given. Not used by the label modes `majority` and
+    `multi_target`, which have nothing to sharpen."""
     train_split: str = "train"
     """Split to learn from."""
     valid_split: str = "valid"
@@ -55,6 +59,9 @@ class DataConfig:
     def __post_init__(self) -> None:
         _check_choice("data.label_mode", self.label_mode, LabelMode)
         _check_choice("data.sampling", self.sampling, Sampling)
+        _check(
+            0.1 <= self.label_temperature <= 10, "data.label_temperature", self.label_temperature, "0.1 to 10"
+        )
         _check(
             self.train_split != self.valid_split,
             "data.valid_split",
@@ -377,6 +384,9 @@ class TrainConfig:
     """Images a step, over all devices together."""
     ema_decay: float = 0.999
     """Keep an exponential moving average of the weights and validate with it; 0 is off."""
+    swa_fraction: float = 0.0
+    """Share of the run, at its end, over which the weights are averaged evenly instead (stochastic weight
+    averaging, Izmailov et al., 2018); 0 is off."""
     monitor: Monitor = "accuracy"
     """Validation score that decides which epoch is the best."""
     precision: Precision = "auto"
@@ -396,6 +406,7 @@ class TrainConfig:
         _check(self.epochs >= 1, "epochs", self.epochs, "at least 1")
         _check(self.batch_size >= 2, "batch_size", self.batch_size, "at least 2 (batch normalisation)")
         _check(0 <= self.ema_decay < 1, "ema_decay", self.ema_decay, "0 to less than 1")
+        _check(0 <= self.swa_fraction <= 1, "swa_fraction", self.swa_fraction, "0 to 1")
         _check_choice("monitor", self.monitor, Monitor)
         _check_choice("precision", self.precision, Precision)
         _check(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")

@@ -1,7 +1,7 @@
 """From stored labels or votes to what a model is trained on and scored against."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,19 @@ def compute_targets(dataset: Dataset, split: str, mode: LabelMode) -> Targets:
     if len(rows) == 0:
         raise DataError(f"the protocol {protocol} keeps no image of split {split!r} of {dataset.name!r}")
     return Targets(rows, distributions.astype(np.float32), protocol)
+
+
+def temper_targets(targets: Targets, temperature: float) -> Targets:
+    """Targets with every distribution raised to the power 1 / temperature and brought to sum 1 again.
+
+    Args:
+        targets: distributions t.
+        temperature: below 1 sharpens, above 1 evens out what is above 0; 1 leaves them as they are.
+    """
+    if temperature == 1:
+        return targets
+    powers = (targets.distributions / targets.distributions.max(axis=1, keepdims=True)) ** (1 / temperature)
+    return replace(targets, distributions=powers / powers.sum(axis=1, keepdims=True))
 
 
 def compute_class_prior(

@@ -10,6 +10,7 @@ from fer_core.models.registry import (
     Architecture,
     parse_widths,
     require,
+    require_choice,
     require_halvings,
     require_width,
 )
@@ -46,14 +47,36 @@ class ConvBlock(nn.Sequential):
         )
 
 
-class ResidualBlock(nn.Module):
-    """Two convolution blocks and channel attention, added to the input."""
+def _build_convolution(kind: str, in_channels: int, channels: int) -> nn.Module:
+    if kind == "plain":
+        return ConvBlock(in_channels, channels)
+    from timm.models.byobnet import RepVggBlock
 
-    def __init__(self, channels: int, reduction: int) -> None:
+    return RepVggBlock(in_channels, channels)
+
+
+def _build_attention(kind: str, channels: int, reduction: int) -> nn.Module:
+    if kind == "none":
+        return nn.Identity()
+    if kind == "se":
+        return SqueezeExcite(channels, reduction)
+    from timm.layers.create_attn import create_attn
+
+    bottleneck = {"rd_ratio": 1 / reduction, "rd_divisor": 1} if kind == "cbam" else {}
+    attention: nn.Module = create_attn(kind, channels, **bottleneck)  # type: ignore[no-untyped-call]
+    return attention
+
+
+class ResidualBlock(nn.Module):
+    """Two convolution blocks and attention, added to the input."""
+
+    def __init__(self, channels: int, *, convolutions: str, attention: str, reduction: int) -> None:
         """Make a block that keeps resolution and channels."""
         super().__init__()
-        self.convolutions = nn.Sequential(ConvBlock(channels, channels), ConvBlock(channels, channels))
-        self.attention = SqueezeExcite(channels, reduction)
+        self.convolutions = nn.Sequential(
+            *(_build_convolution(convolutions, channels, channels) for _ in range(2))
+        )
+        self.attention = _build_attention(attention, channels, reduction)
 
     def forward(self, x: Tensor) -> Tensor:
         """N x channels x h x w to the same."""
@@ -80,6 +103,8 @@ class FerResNet(FerModel):
         depths: str = "1-1-1",
         dropout: float = 0.2,
         reduction: int = 8,
+        attention: str = "se",
+        convolutions: str = "plain",
     ) -> None:
         """Make the network.
 
@@ -92,6 +117,10 @@ class FerResNet(FerModel):
             depths: residual blocks of each stage, joined by dashes.
             dropout: chance of dropping an embedding value while training, 0 to less than 1.
             reduction: ratio of the channel attention's bottleneck.
+            attention: at the end of each residual block: `se` (squeeze-and-excitation), `eca` (Wang et al.,
+                2020), `cbam` (Woo et al., 2018) or `none`.
+            convolutions: `plain`, or `repvgg`: with a parallel 1x1 convolution and a shortcut while training,
+                folded into one when the network is loaded (Ding et al., 2021).
 
         Raises:
             ConfigError: an argument is out of range, widths and depths differ in length, or the images are
@@ -105,13 +134,18 @@ class FerResNet(FerModel):
         require_halvings("widths", widths, len(stage_widths), input_size)
         require_width("stem_width", stem_width)
         require(reduction >= 1, "reduction", reduction, "at least 1")
+        require_choice("attention", attention, ("se", "eca", "cbam", "none"))
+        require_choice("convolutions", convolutions, ("plain", "repvgg"))
         require(0 <= dropout < 1, "dropout", dropout, "0 to less than 1")
         super().__init__(feature_dim=stage_widths[-1], num_classes=num_classes, dropout=dropout)
-        layers: list[nn.Module] = [ConvBlock(in_channels, stem_width)]
+        layers = [_build_convolution(convolutions, in_channels, stem_width)]
         channels = stem_width
         for width, depth in zip(stage_widths, stage_depths, strict=True):
-            layers += [nn.MaxPool2d(2), ConvBlock(channels, width)]
-            layers += [ResidualBlock(width, reduction) for _ in range(depth)]
+            layers += [nn.MaxPool2d(2), _build_convolution(convolutions, channels, width)]
+            layers += [
+                ResidualBlock(width, convolutions=convolutions, attention=attention, reduction=reduction)
+                for _ in range(depth)
+            ]
             channels = width
         self.layers = nn.Sequential(*layers)
         init_kaiming(self)

@@ -90,6 +90,8 @@ def build_described(info: CheckpointInfo) -> FerModel:
 def load_checkpoint(folder: Path) -> tuple[FerModel, CheckpointInfo]:
     """Read a checkpoint: the network on the CPU in evaluation mode, and its description.
 
+    Branches that only training needs are folded into one convolution (`fold_branches`).
+
     Raises:
         CheckpointError: the folder is no checkpoint, is damaged, fails its checksum, or its weights do not
             fit the architecture that it names.
@@ -120,4 +122,14 @@ def _load_described(folder: Path, info: CheckpointInfo) -> FerModel:
         raise CheckpointError(
             f"{path} does not fit {info.architecture} with {dict(info.arguments)}: {cause}"
         ) from cause
-    return model.eval()
+    return fold_branches(model.eval())
+
+
+def fold_branches(model: FerModel) -> FerModel:
+    """Replace parallel convolutions by the one that computes the same (Ding et al., 2021), in place."""
+    if not any(hasattr(module, "reparameterize") for module in model.modules()):
+        return model  # without timm, whose import takes a second
+    from timm.utils.model import reparameterize_model
+
+    reparameterize_model(model, inplace=True)
+    return model

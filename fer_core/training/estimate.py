@@ -19,7 +19,7 @@ from fer_core.errors import ConfigError
 from fer_core.evaluation.scoring import compute_logits
 from fer_core.models import count_parameters
 from fer_core.training.device import set_threads
-from fer_core.training.ema import build_ema
+from fer_core.training.ema import build_average
 from fer_core.training.gradients import GradientLog
 from fer_core.training.optim import build_optimizer
 from fer_core.training.schedule import compute_lr_factor
@@ -121,11 +121,11 @@ def _time_steps(
         build_optimizer(raw_model.layer_groups(), config.optimizer, layer_decay=config.transfer.layer_decay)
     )
     model: nn.Module = accelerator.prepare_model(raw_model)
-    ema = build_ema(raw_model, config.ema_decay) if config.ema_decay else None
     steps = StepTaker(task, accelerator, optimizer)
     if config.log.gradients:
         steps.on_gradients.append(GradientLog(raw_model).observe)
     per_epoch = len(task.train) // config.batch_size
+    ema = build_average(raw_model, config, config.epochs * per_epoch)
     total = _NUM_WARM_UP + num_measured
     seconds: list[float] = []
     model.train()

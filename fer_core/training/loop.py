@@ -31,7 +31,7 @@ from fer_core.runs.layout import LAST_FOLDER, STATE_FILE
 from fer_core.runs.writer import RunWriter
 from fer_core.training.device import set_threads
 from fer_core.training.early_stopping import StopState
-from fer_core.training.ema import build_ema
+from fer_core.training.ema import build_average
 from fer_core.training.freezing import count_thawed_groups, hold_frozen_statistics, set_thawed_groups
 from fer_core.training.optim import build_optimizer
 from fer_core.training.recording import RunRecorder
@@ -91,13 +91,13 @@ class Trainer:
         self.optimizer: optim.Optimizer = self.accelerator.prepare(optimizer)
         self.model: nn.Module | None = None
         """What computes gradients: the network, wrapped where several processes share the work."""
-        self.ema = build_ema(model, self.config.ema_decay) if self.config.ema_decay else None
         self.steps = StepTaker(task, self.accelerator, self.optimizer)
         self.recorder = RunRecorder(task, writer, model) if self.is_main else None
         if self.recorder is not None:
             self.steps.on_gradients += self.recorder.list_gradient_hooks()
         self._is_tracking = False
         self.num_steps = len(task.train) // self.config.batch_size
+        self.ema = build_average(model, self.config, self.config.epochs * self.num_steps)
         self.progress = Progress()
         self.learning_rate = 0.0
         self.stop_requested = False

@@ -18,6 +18,7 @@ from fer_core.data.targets import (
     compute_class_prior,
     compute_pixel_statistics,
     compute_targets,
+    temper_targets,
 )
 from fer_core.errors import ConfigError
 from fer_core.models import FerModel, build_model, find_architecture
@@ -85,7 +86,10 @@ def prepare_task(
     """
     precision = resolve_precision(config.precision, PartialState().device)
     _check_tracker(config)
-    train = compute_targets(dataset, config.data.train_split, config.data.label_mode)
+    train = temper_targets(
+        compute_targets(dataset, config.data.train_split, config.data.label_mode),
+        config.data.label_temperature,
+    )
     valid = compute_targets(dataset, config.data.valid_split, "majority")
     _check_sizes(config, dataset, train)
     spec = _describe_input(config, dataset, train)

@@ -29,9 +29,10 @@ from fer_core.training.start import resume_run, start_run
 from fer_core.training.task import prepare_task
 from tests.small_models import save_small_model
 
+SMALL = {"stem_width": 8, "widths": "16-32", "depths": "1-1"}
 CONFIG = TrainConfig(
     data=DataConfig(dataset="faces"),
-    model=ModelConfig(arguments={"stem_width": 8, "widths": "16-32", "depths": "1-1"}),
+    model=ModelConfig(arguments=SMALL),
     augment=load_augment_policy("none"),
     optimizer=OptimizerConfig(name="adamw", learning_rate=4e-3, weight_decay=0.05),
     log=LogConfig(tensorboard=False),
@@ -113,6 +114,8 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
         {"augment": load_augment_policy("ferplus")},
         {"transfer": TransferConfig(layer_decay=0.8)},
         {"deterministic": True},
+        {"swa_fraction": 0.5, "data": DataConfig(dataset="faces", label_temperature=0.5)},
+        {"model": ModelConfig(arguments=SMALL | {"convolutions": "repvgg", "attention": "cbam"})},
         {"precision": "bf16", "optimizer": OptimizerConfig(learning_rate=0.02, schedule="step")},
     ],
     ids=[
@@ -124,6 +127,8 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
         "ferplus",
         "layer-decay",
         "deterministic",
+        "swa-sharp",
+        "repvgg-cbam",
         "bf16-step",
     ],
 )
@@ -266,6 +271,8 @@ def test_what_can_not_work_is_refused_before_anything_is_written(faces, changes,
         (lambda: AugmentConfig(crop_fraction=0), "augment.crop_fraction"),
         (lambda: TransferConfig(layer_decay=0), "transfer.layer_decay"),
         (lambda: LossConfig(label_smoothing=1.0), "loss.label_smoothing"),
+        (lambda: DataConfig(label_temperature=0), "data.label_temperature is 0"),
+        (lambda: TrainConfig(swa_fraction=1.5), "swa_fraction is 1.5"),
         (lambda: TrainConfig(precision="fp16", optimizer=OptimizerConfig(sam_rho=0.1)), "sam_rho"),
         (lambda: TrainConfig(batch_size=8, optimizer=OptimizerConfig(accumulation_steps=5)), "at most 4"),
     ],

@@ -4,7 +4,7 @@ import pytest
 
 from fer_core.data.builtin import open_dataset, write_schematic_faces
 from fer_core.data.store import SCHEMATIC_FACES, VOTE_COLUMNS, load_dataset, write_dataset
-from fer_core.data.targets import compute_pixel_statistics, compute_targets
+from fer_core.data.targets import Targets, compute_pixel_statistics, compute_targets, temper_targets
 from fer_core.errors import DataError
 from fer_core.labels import EMOTIONS, FERPLUS_COLUMNS
 
@@ -72,3 +72,14 @@ def test_builtin_set_is_drawn_on_first_use(workspace, monkeypatch):
     assert sum(info.split_counts.values()) == 40
     with pytest.raises(DataError, match="no data set"):
         open_dataset("other", workspace)
+
+
+@pytest.mark.parametrize(
+    ("temperature", "expected"), [(0.5, [0.8, 0.2, 0]), (1, [2 / 3, 1 / 3, 0]), (100, [0.502, 0.498, 0])]
+)
+def test_tempered_targets(temperature, expected):
+    targets = Targets(np.array([4]), np.array([[2 / 3, 1 / 3, 0]], np.float32), "FER+ crossentropy")
+    tempered = temper_targets(targets, temperature)
+    assert tempered.distributions[0] == pytest.approx(expected, abs=0.001)
+    assert tempered.distributions.dtype == np.float32
+    assert tempered.indices.tolist() == [4]

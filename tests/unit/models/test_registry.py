@@ -55,6 +55,16 @@ def test_shapes_and_gradients(name, in_channels, size):
     assert all(item.grad is not None and item.grad.isfinite().all() for item in model.parameters())
 
 
+@pytest.mark.parametrize("kind", ["se", "eca", "cbam", "none"])
+@pytest.mark.parametrize("convolutions", ["plain", "repvgg"])
+def test_blocks_of_fer_resnet(kind, convolutions):
+    model = build("fer_resnet", attention=kind, convolutions=convolutions)
+    model(torch.rand(3, 1, 48, 48)).square().sum().backward()
+    assert all(item.grad is not None and item.grad.isfinite().all() for item in model.parameters())
+    plain = build("fer_resnet", attention="none")
+    assert (count_parameters(model) > count_parameters(plain)) == ((kind, convolutions) != ("none", "plain"))
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("head", [{}, {"embedding_dim": 12, "normalise_embedding": True}])
 def test_one_pass_gives_logits_embedding_and_map(name, head):
@@ -136,11 +146,18 @@ def test_saved_and_loaded_it_predicts_the_same(name, tmp_path):
         assert torch.equal(loaded(batch), model(batch))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_onnx_gives_the_same_for_any_batch(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        *((name, {}) for name in NAMES),
+        *(("fer_resnet", {"attention": kind}) for kind in ("eca", "cbam", "none")),
+        ("fer_resnet", {"convolutions": "repvgg"}),
+    ],
+)
+def test_onnx_gives_the_same_for_any_batch(name, arguments, tmp_path):
     import onnxruntime
 
-    model = build(name).eval()
+    model = build(name, **arguments).eval()
     path = tmp_path / "model.onnx"
     torch.onnx.export(
         model,
@@ -184,6 +201,8 @@ def test_vgg13_has_the_papers_layers():
         ("fer_resnet", {"widths": "64-0"}, "64-0"),
         ("fer_resnet", {"widths": "64-128"}, "as many stages"),
         ("fer_resnet", {"dropout": 1.0}, "dropout"),
+        ("fer_resnet", {"attention": "cbma"}, "Did you mean 'cbam'"),
+        ("fer_resnet", {"convolutions": "rep"}, "one of plain, repvgg"),
         ("vgg13", {"width": 3}, "Known: embedding_dim, normalise_embedding"),
         ("fer_resnet", {"widths": 64}, "expected str"),
         ("fer_resnet", {"reduction": True}, "expected int"),

@@ -14,19 +14,19 @@ from fer_core.checkpoint import (
     verify_weights,
 )
 from fer_core.errors import CheckpointError
-from fer_core.models import build_model, load_checkpoint, save_checkpoint
+from fer_core.models import build_model, count_parameters, load_checkpoint, save_checkpoint
 from fer_core.workspace import Workspace
 
 ARGUMENTS = {"stem_width": 8, "widths": "8-16", "depths": "1-1"}
 
 
-def make(folder, *, seed=0, classes=("anger", "fear", "neutral"), **changes):
+def make(folder, *, seed=0, classes=("anger", "fear", "neutral"), arguments=ARGUMENTS, **changes):
     torch.manual_seed(seed)
-    model = build_model("fer_resnet", num_classes=len(classes), arguments=ARGUMENTS)
+    model = build_model("fer_resnet", num_classes=len(classes), arguments=arguments)
     info = CheckpointInfo(
         name="tiny",
         architecture="fer_resnet",
-        arguments=ARGUMENTS,
+        arguments=arguments,
         classes=classes,
         input=InputSpec(height=48, width=48, color="gray", mean=(0.5,), std=(0.25,)),
         weights_sha256="0" * 64,
@@ -46,6 +46,22 @@ def test_round_trip(tmp_path):
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == sorted(
         [info.weights_file, "model.json"]
     )
+
+
+def test_branches_that_only_training_needs_are_folded(tmp_path):
+    arguments = ARGUMENTS | {"convolutions": "repvgg"}
+    model, _ = make(tmp_path / "model", arguments=arguments)
+    batch = torch.rand(4, 1, 48, 48)
+    for _ in range(3):  # statistics of their own for every branch
+        model.train()(batch)
+    trained = model.eval()(batch)
+    save_checkpoint(tmp_path / "model", model, load_checkpoint_info(tmp_path / "model"))
+    folded, info = load_checkpoint(tmp_path / "model")
+    plain = build_model("fer_resnet", num_classes=3, arguments=ARGUMENTS)
+    num_convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in folded.modules())
+    assert num_convolutions == sum(isinstance(module, torch.nn.Conv2d) for module in plain.modules())
+    assert count_parameters(folded) < count_parameters(plain) < info.num_parameters
+    torch.testing.assert_close(folded(batch), trained, rtol=1e-4, atol=1e-5)
 
 
 def test_saving_again_exchanges_the_whole(tmp_path):

@@ -21,7 +21,7 @@ from fer_core.errors import ConfigError
 from fer_core.evaluation.comparison import flatten
 from fer_core.training.device import resolve_precision
 from fer_core.training.early_stopping import StopState
-from fer_core.training.ema import build_ema
+from fer_core.training.ema import build_average
 from fer_core.training.freezing import count_thawed_groups, hold_frozen_statistics, set_thawed_groups
 from fer_core.training.gradients import GradientLog, describe_problems
 from fer_core.training.losses import DistributionLoss, compute_class_weights, draw_targets
@@ -316,7 +316,7 @@ def test_small_gains_do_not_count_and_nan_never_does():
 
 def test_average_follows_the_weights():
     model = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1))
-    ema = build_ema(model, 0.9)
+    ema = build_average(model, TrainConfig(ema_decay=0.9), 100)
     ema.update_parameters(model)  # the first update copies
     with torch.no_grad():
         model[0].weight.fill_(1.0)
@@ -324,6 +324,19 @@ def test_average_follows_the_weights():
         ema.update_parameters(model)
     decay = min(0.9, 2 / 11)
     assert ema.module[0].weight.item() == pytest.approx(before * decay + 1.0 * (1 - decay))
+
+
+def test_the_end_of_the_run_is_averaged_evenly():
+    model = torch.nn.Linear(1, 1, bias=False)
+    average = build_average(model, TrainConfig(ema_decay=0.0, swa_fraction=0.3), 10)
+    kept = []
+    for step in range(10):
+        with torch.no_grad():
+            model.weight.fill_(float(step))
+        average.update_parameters(model)
+        kept.append(average.module.weight.item())
+    assert kept == pytest.approx([0, 1, 2, 3, 4, 5, 6, 7, 7.5, 8])
+    assert build_average(model, TrainConfig(ema_decay=0.0), 10) is None
 
 
 def test_precision():
