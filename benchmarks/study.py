@@ -20,6 +20,9 @@ from fer_core.errors import RunError
 from fer_core.runs.reader import Run, load_run
 from fer_core.workspace import Workspace
 
+BASE: Final = "--preset tiny --optimizer.cycles 1 --augment.degrade-probability 0"
+"""One cycle, and clean pictures: what the variants are compared with."""
+
 VARIANTS: Final[dict[str, str]] = {
     "base": "",
     "no-mixing": "--augment.mixup-alpha 0",
@@ -120,8 +123,8 @@ def main(
     for seed, variant in itertools.product(seeds, variants):
         name = f"study-{epochs}-{variant}-{seed}"
         if train_missing and find_finished(name, workspace) is None:
-            run_options = f"--epochs {epochs} --seed {seed} --threads {threads}"
-            train(name, [*VARIANTS[variant].split(), *run_options.split()], workspace)
+            run_options = f"{BASE} {VARIANTS[variant]} --epochs {epochs} --seed {seed} --threads {threads}"
+            train(name, run_options.split(), workspace)
         if run := find_finished(name, workspace):
             last.setdefault(variant, {})[seed] = run.load_metrics()[-1]
     print_table(last)
