@@ -69,9 +69,7 @@ def find_finished(name: str, workspace: Workspace) -> Run | None:
 
 def train(name: str, options: Sequence[str], workspace: Workspace) -> None:
     """Train a run, or go on with it."""
-    what = (
-        ("--resume", name) if workspace.run(name).is_dir() else ("--preset", "tiny", "--name", name, *options)
-    )
+    what = ("--resume", name) if workspace.run(name).is_dir() else ("--name", name, *options)
     command = [sys.executable, "-m", "fer_core", "train", *what, "--no-wait", "--nice", "0"]
     subprocess.run(command, check=True)
 

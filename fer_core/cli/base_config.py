@@ -1,13 +1,18 @@
 """The configuration that the options of a command change: a preset, a file or the defaults."""
 
 import argparse
+import contextlib
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from fer_core.config import TrainConfig, load_augment_policy, load_config, load_preset
 from fer_core.errors import ConfigError
+
+_MODEL_ARGUMENT: Final = "--model.arguments."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,4 +49,31 @@ def read_base_config(arguments: Sequence[str]) -> TrainConfig:
         config = load_config(known.config_file)
     if known.augment_policy:
         config = dataclasses.replace(config, augment=load_augment_policy(known.augment_policy))
-    return config
+    return _add_model_arguments(config, arguments)
+
+
+def _add_model_arguments(config: TrainConfig, arguments: Sequence[str]) -> TrainConfig:
+    """Know the options `--model.arguments.KEY VALUE` of keys that the configuration does not have yet.
+
+    Another network than the configuration's begins without the arguments of that one. Whether the network
+    knows a key is checked when it is built.
+    """
+    pairs: dict[str, str] = {}
+    for option, following in itertools.pairwise([*arguments, ""]):
+        name, equals, value = option.partition("=")
+        pairs[name] = value if equals else following
+    is_other = pairs.get("--model.name", config.model.name) != config.model.name
+    given = {} if is_other else dict(config.model.arguments)
+    for name, value in pairs.items():
+        if name.startswith(_MODEL_ARGUMENT):
+            given.setdefault(name.removeprefix(_MODEL_ARGUMENT).replace("-", "_"), _read_value(value))
+    return dataclasses.replace(config, model=dataclasses.replace(config.model, arguments=given))
+
+
+def _read_value(text: str) -> int | float | bool | str:
+    if not text or text.startswith("--"):
+        return False  # a flag, which switches on
+    for read in (int, float):
+        with contextlib.suppress(ValueError):
+            return read(text)
+    return text
