@@ -1,6 +1,6 @@
 """What each part of the recipe of `fer-tiny` is worth: short runs with several seeds, against the recipe.
 
-    python benchmarks/study.py --epochs 6 --seeds 1 2 3 --threads 1 --variants base no-mixing cutmix
+    python benchmarks/study.py --epochs 8 --seeds 1 2 3 --threads 1 --variants base no-mixing cutmix
 
 Runs that are already finished are only read, so a study can be stopped and gone on with, or divided among
 processes (`--threads 1` each); `--no-train` prints the table of what is there. Figures are those of the last
@@ -100,7 +100,7 @@ def print_table(last: Mapping[str, Mapping[int, Mapping[str, float]]]) -> None:
 def main(
     variants: tuple[str, ...] = tuple(VARIANTS),
     seeds: tuple[int, ...] = (1, 2, 3),
-    epochs: int = 6,
+    epochs: int = 8,
     threads: int = 0,
     train_missing: Annotated[bool, tyro.conf.arg(name="train")] = True,
 ) -> None:
