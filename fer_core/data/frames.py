@@ -1,5 +1,6 @@
 """Reading Parquet tables and NumPy arrays that may be damaged."""
 
+import io
 import struct
 import tokenize
 import zipfile
@@ -35,10 +36,30 @@ def load_frame(path: Path, error: type[FerError]) -> pd.DataFrame:
     Raises:
         FerError: as `error`, if it is missing, damaged or no Parquet.
     """
+    try:
+        content = path.read_bytes()
+    except OSError as cause:
+        raise error(f"{path} can't be read as Parquet: {cause}") from cause
+    return parse_frame(content, path, error)
+
+
+def parse_frame(content: bytes, path: Path, error: type[FerError]) -> pd.DataFrame:
+    """Read the bytes of a Parquet file as a table.
+
+    From bytes, since the reader opens a path twice, and would mix two files while one is being replaced.
+
+    Args:
+        content: of the file.
+        path: where it came from, for the message.
+        error: what to raise.
+
+    Raises:
+        FerError: as `error`, if they are damaged or no Parquet.
+    """
     import pyarrow as pa
 
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(io.BytesIO(content))
     # The reader tells damage by many kinds of errors, and pandas believes what the file says of itself.
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError) as cause:
         reason = str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__

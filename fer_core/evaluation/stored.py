@@ -1,5 +1,7 @@
 """Evaluation reports on disk: where they lie, and reading them only when they can be trusted. No torch."""
 
+import contextlib
+import hashlib
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Final
 import pandas as pd
 
 from fer_core.checkpoint import CheckpointEntry
-from fer_core.data.frames import load_frame
+from fer_core.data.frames import parse_frame
 from fer_core.errors import DataError, RunError
 from fer_core.evaluation.measure import Report
 from fer_core.evaluation.predictions import Predictions
@@ -87,13 +89,10 @@ def _read_described(folder: Path, checksum: str) -> pd.DataFrame | None:
     """The table with this checksum; None if there is none."""
     # The second one while they are being replaced, or where that was cut short.
     for path in (folder / PREDICTIONS_FILE, _name_kept(folder, checksum)):
-        try:
-            if sha256_file(path) == checksum:
-                frame = load_frame(path, DataError)
-                if sha256_file(path) == checksum:  # it was not replaced while it was read
-                    return frame
-        except FileNotFoundError:
-            continue
+        with contextlib.suppress(FileNotFoundError):
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() == checksum:
+                return parse_frame(content, path, DataError)
     return None
 
 

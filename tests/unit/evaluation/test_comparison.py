@@ -7,6 +7,7 @@ import pytest
 
 from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
 from fer_core.errors import DataError, RunError
+from fer_core.evaluation import stored
 from fer_core.evaluation.comparison import (
     align,
     compare,
@@ -125,6 +126,19 @@ def test_a_report_comes_back_as_it_was(tmp_path):
     assert str(stored.report.to_dict()) == str(written.to_dict())
     np.testing.assert_array_equal(stored.predictions.probabilities, data.probabilities)
     np.testing.assert_array_equal(stored.predictions.annotators, data.annotators)
+
+
+def test_a_table_that_is_replaced_after_it_was_read(tmp_path, monkeypatch):
+    predictions = make_random(seed=1)
+    report = save_report(build_report(predictions, make_subject(), num_resamples=0), predictions, tmp_path)
+    parse = stored.parse_frame
+
+    def parse_too_late(content, path, error):
+        path.write_bytes(b"another table")
+        return parse(content, path, error)
+
+    monkeypatch.setattr(stored, "parse_frame", parse_too_late)
+    assert load_evaluation(tmp_path, "model").report == report
 
 
 def test_half_written_and_foreign_reports_are_refused(tmp_path):
