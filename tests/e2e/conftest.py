@@ -12,7 +12,7 @@ from fer_core.workspace import Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
 from tests.small_models import save_small_model
 
-TIMEOUT_MS = 30_000
+TIMEOUT_MS = 90_000
 """Generous: on a busy machine the first picture waits for torch to be imported."""
 expect.set_options(timeout=TIMEOUT_MS)
 
