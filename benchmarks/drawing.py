@@ -41,7 +41,9 @@ def main(num_faces: int = 400, rounds: int = 5) -> None:
         drawing.append(measure(partial(generate_schematic_faces, num_faces, seed=number)))
         encoding.append(measure(encode))
     drawn_s, encoded_s = statistics.median(drawing), statistics.median(encoding)
-    print(f"drawing {num_faces / drawn_s:,.0f} faces a second of a processor: {drawn_s / encoded_s:.1f} x PNG")
+    print(
+        f"drawing {num_faces / drawn_s:,.0f} faces a second of a processor: {drawn_s / encoded_s:.1f} x PNG"
+    )
 
 
 if __name__ == "__main__":

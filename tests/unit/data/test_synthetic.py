@@ -1,6 +1,5 @@
 """The built-in set is the first data a fresh machine sees: repeatable, balanced and recognisable."""
 
-
 import cv2
 import numpy as np
 import pytest

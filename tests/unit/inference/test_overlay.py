@@ -1,6 +1,5 @@
 """What is drawn onto a picture: where, in which colours, and what is left alone."""
 
-
 import numpy as np
 import pytest
 
