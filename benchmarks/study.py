@@ -20,7 +20,7 @@ from fer_core.errors import RunError
 from fer_core.runs.reader import Run, load_run
 from fer_core.workspace import Workspace
 
-BASE: Final = "--preset tiny --optimizer.cycles 1 --augment.degrade-probability 0"
+BASE: Final = "--preset tiny --optimizer.cycles 1 --monitor accuracy --augment.degrade-probability 0"
 """One cycle, and clean pictures: what the variants are compared with."""
 
 VARIANTS: Final[dict[str, str]] = {

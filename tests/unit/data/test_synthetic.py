@@ -1,5 +1,8 @@
 """The built-in set is the first data a fresh machine sees: repeatable, balanced and recognisable."""
 
+import cProfile
+import pstats
+
 import cv2
 import numpy as np
 import pytest
@@ -141,6 +144,13 @@ def test_every_emotion_has_a_prototype_of_known_actions():
     assert set(PROTOTYPES) == set(EMOTIONS)
     known = set(FaceActions.__dataclass_fields__)
     assert all(set(variant) <= known for variants in PROTOTYPES.values() for variant in variants)
+
+
+def test_drawing_a_face_is_little_work():
+    with cProfile.Profile() as profile:
+        generate_schematic_faces(50, seed=9)
+    # Calls, which no machine slows down; benchmarks/drawing.py measures the pace. 3,100 a face at present.
+    assert pstats.Stats(profile).total_calls / 50 < 5000
 
 
 @pytest.mark.parametrize(
