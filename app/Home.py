@@ -3,12 +3,12 @@
 
 import streamlit as st
 
-from app.ui import landing
-from app.ui.layout import ICON_SVG, LOGO_SVG, apply_style
-from app.ui.login import require_login
-from app.ui.messages import error_boundary
-from app.ui.navigation import build_pages
-from app.ui.quiet import stay_quiet
+from app.home import landing
+from app.home.login import require_login
+from app.home.quiet import stay_quiet
+from app.shared.messages import error_boundary
+from app.shared.navigation import build_pages
+from app.shared.page_header import ICON_SVG, LOGO_SVG, apply_style
 
 st.set_page_config(
     page_title="FER workbench",

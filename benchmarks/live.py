@@ -31,7 +31,7 @@ from fer_core.inference.pipeline import build_pipeline
 from fer_core.inference.predictor import load_predictor
 from fer_core.inference.threads import limit_threads
 from fer_core.inference.torch_predictor import TorchPredictor
-from fer_core.inference.tracking import TemporalConfig
+from fer_core.inference.tracker import TemporalConfig
 from fer_core.labels import EMOTIONS
 from fer_core.types import UInt8Array
 from fer_core.workspace import PROJECT_ROOT, Workspace

@@ -7,7 +7,7 @@ import sys
 import time
 
 from fer_core.evaluation.comparison import compare, find_evaluation
-from fer_core.evaluation.measure import build_report
+from fer_core.evaluation.report import build_report
 from fer_core.workspace import Workspace
 
 

@@ -31,8 +31,8 @@ from fer_core.config import DataConfig, LogConfig, ModelConfig, TrainConfig, loa
 from fer_core.data.batches import load_batch, normalise, shuffle_for_epoch
 from fer_core.data.builtin import open_dataset
 from fer_core.runs.writer import RunWriter
-from fer_core.training.loop import Trainer
 from fer_core.training.task import Task, prepare_task
+from fer_core.training.trainer import Trainer
 from fer_core.workspace import Workspace
 
 

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from app.ui.layout import page_header
-from app.ui.messages import RESPONSIBLE_USE, empty_state
-from app.ui.models import choose_detector, choose_model
-from app.ui.picture_view import render_results
-from app.ui.pictures import MAX_PICTURE_MB, MAX_PICTURES, Picture, analyze_pictures
-from app.ui.state import Key
-from app.ui.style import choose_prior, choose_style
-from app.ui.video_view import render_video_part
+from app.analyze_media.picture_results import render_results
+from app.analyze_media.pictures import MAX_PICTURE_MB, MAX_PICTURES, Picture, analyze_pictures
+from app.analyze_media.state import Key
+from app.analyze_media.video_view import render_video_part
+from app.shared.messages import RESPONSIBLE_USE, empty_state
+from app.shared.model_picker import choose_detector, choose_model
+from app.shared.overlay_options import choose_prior, choose_style
+from app.shared.page_header import page_header
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.images import IMAGE_SUFFIXES
 from fer_core.inference.overlay import OverlayStyle

@@ -2,8 +2,15 @@
 
 import streamlit as st
 
-from app.ui.compare_charts import render_charts
-from app.ui.compare_data import (
+from app.compare_runs.charts import render_charts
+from app.compare_runs.error_explorer import render_explorer
+from app.compare_runs.findings import render_export, render_findings
+from app.compare_runs.model_table import choose_conditions, choose_models
+from app.compare_runs.tags import render_tags
+from app.shared.evaluation_job import render_evaluation
+from app.shared.messages import empty_state, escape_markdown
+from app.shared.page_header import page_header
+from app.shared.reports import (
     Conditions,
     list_models,
     load_comparison,
@@ -11,13 +18,6 @@ from app.ui.compare_data import (
     load_summary,
     report_stamp,
 )
-from app.ui.compare_errors import render_explorer
-from app.ui.compare_findings import render_export, render_findings
-from app.ui.compare_job import render_evaluation
-from app.ui.compare_table import choose_conditions, choose_models
-from app.ui.compare_tags import render_tags
-from app.ui.layout import page_header
-from app.ui.messages import empty_state, escape_markdown
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.evaluation.comparison import Comparison
 from fer_core.workspace import Workspace

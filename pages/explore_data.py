@@ -5,14 +5,15 @@ from typing import Final
 
 import streamlit as st
 
-from app.ui import audit_view, import_view
-from app.ui.explore_augment import render_augmentation
-from app.ui.explore_images import render_images
-from app.ui.explore_map import render_map
-from app.ui.explore_overview import render_facts, render_overview
-from app.ui.explore_sets import ADD, choose_dataset, offer_first_set
-from app.ui.layout import page_header
-from app.ui.state import Key
+from app.explore_data import cleanup as audit_view
+from app.explore_data import import_dataset as import_view
+from app.explore_data.augmentation import render_augmentation
+from app.explore_data.dataset_picker import ADD, choose_dataset, offer_first_set
+from app.explore_data.embedding_map import render_map
+from app.explore_data.images import render_images
+from app.explore_data.overview import render_facts, render_overview
+from app.explore_data.state import Key
+from app.shared.page_header import page_header
 from fer_core.workspace import Workspace
 
 _PARTS: Final[dict[str, Callable[[str, Workspace], None]]] = {

@@ -2,9 +2,7 @@
 
 import streamlit as st
 
-from app.ui.consent import ask_consent, has_consent, offer_withdrawal
-from app.ui.layout import page_header
-from app.ui.live import (
+from app.live_webcam.camera import (
     LiveChoice,
     LiveKey,
     build_rtc_configuration,
@@ -14,9 +12,11 @@ from app.ui.live import (
     live_session,
     render_camera,
 )
-from app.ui.live_view import REMOTE, render_actions, render_pace, render_reading
-from app.ui.messages import RESPONSIBLE_USE, show_error
-from app.ui.session_end import at_session_end
+from app.live_webcam.consent import ask_consent, has_consent, offer_withdrawal
+from app.live_webcam.readout import REMOTE, render_actions, render_pace, render_reading
+from app.shared.messages import RESPONSIBLE_USE, show_error
+from app.shared.page_header import page_header
+from app.shared.session_end import at_session_end
 from fer_core.errors import FerError
 from fer_core.workspace import Workspace
 

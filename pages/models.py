@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from app.ui.layout import page_header
-from app.ui.models_import import render_import
-from app.ui.models_list import render_list
-from app.ui.models_view import render_view
+from app.models.import_model import render_import
+from app.models.model_list import render_list
+from app.models.model_view import render_view
+from app.shared.page_header import page_header
 from fer_core.workspace import Workspace
 
 

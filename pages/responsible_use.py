@@ -1,7 +1,7 @@
 """Responsible use: what the program reads, what the law says, consent, licences, bias, and what is kept."""
 
-from app.ui import responsible
-from app.ui.layout import page_header
+from app.responsible_use import sections as responsible
+from app.shared.page_header import page_header
 from fer_core.workspace import Workspace
 
 

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from app.ui.layout import page_header
-from app.ui.run_actions import NEW_PART, RUNS_PART, open_run
-from app.ui.run_list import render_list
-from app.ui.run_view import render_run
-from app.ui.state import Key
-from app.ui.train_form import render_form
-from app.ui.train_launch import render_launch
+from app.shared.page_header import page_header
+from app.train.form import render_form
+from app.train.launch import render_launch
+from app.train.run_actions import NEW_PART, RUNS_PART, open_run
+from app.train.run_table import render_list
+from app.train.run_view import render_run
+from app.train.state import Key
 from fer_core.workspace import Workspace
 
 TITLES = {NEW_PART: ":material/add: New run", RUNS_PART: ":material/timeline: Runs"}

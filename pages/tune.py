@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from app.ui.layout import page_header
-from app.ui.sweep_form import render_new_sweep
-from app.ui.sweep_view import render_sweep
+from app.shared.page_header import page_header
+from app.tune.form import render_new_sweep
+from app.tune.results import render_sweep
 from fer_core.sweeps import list_sweeps
 from fer_core.workspace import Workspace
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from fer_core.evaluation.comparison import Comparison
     from fer_core.evaluation.groups import GroupReport
-    from fer_core.evaluation.stored import StoredEvaluation
+    from fer_core.evaluation.stored_reports import StoredEvaluation
 
 
 def main(
@@ -40,7 +40,7 @@ def main(
     """
     from fer_core.errors import DataError
     from fer_core.evaluation.comparison import compare, find_evaluation
-    from fer_core.evaluation.export import write_csv, write_html, write_latex
+    from fer_core.evaluation.comparison_export import write_csv, write_html, write_latex
     from fer_core.io import write_text
 
     if by and (html or latex):
@@ -104,7 +104,7 @@ def _print_comparison(comparison: "Comparison") -> None:
     from rich.table import Table
 
     from fer_core.evaluation.comparison import diff_configs, group_seeds
-    from fer_core.evaluation.export import describe_protocol, describe_setting, format_change
+    from fer_core.evaluation.comparison_export import describe_protocol, describe_setting, format_change
     from fer_core.evaluation.figures import PERCENT_FIGURES, TITLES, describe_figure
 
     print(describe_protocol(comparison))

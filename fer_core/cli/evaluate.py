@@ -11,7 +11,7 @@ from fer_core.errors import ConfigError, FerError
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
-    from fer_core.evaluation.measure import Report
+    from fer_core.evaluation.report import Report
 
 
 def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
@@ -93,9 +93,9 @@ def _evaluate(model: str, wishes: _Wishes) -> "Report":
     from fer_core.checkpoint import find_checkpoint
     from fer_core.data.builtin import open_dataset
     from fer_core.evaluation.comparison import own_dataset
-    from fer_core.evaluation.measure import build_report
-    from fer_core.evaluation.report import evaluate_checkpoint
-    from fer_core.evaluation.stored import locate_report, save_report
+    from fer_core.evaluation.evaluator import evaluate_checkpoint
+    from fer_core.evaluation.report import build_report
+    from fer_core.evaluation.stored_reports import locate_report, save_report
 
     workspace = Workspace.default()
     entry = find_checkpoint(model, workspace)

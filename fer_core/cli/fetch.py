@@ -20,7 +20,7 @@ def main(
     """
     from rich.progress import Progress
 
-    from fer_core.inference.weights import REMOTE_FILES, fetch_file, install_file
+    from fer_core.inference.downloads import REMOTE_FILES, fetch_file, install_file
 
     workspace = Workspace.default()
     file = REMOTE_FILES[name]

@@ -21,13 +21,13 @@ from fer_core.jobs.queue import WaitObserver, WhenBusy, hold_devices
 from fer_core.jobs.stopping import StopRequestedError, StopSignal
 from fer_core.jobs.torchrun import build_torchrun_command, follow_parent, is_first_process, run_shared
 from fer_core.redact import redact
-from fer_core.runs.layout import STOP_FILE
 from fer_core.runs.reader import load_run
+from fer_core.runs.run_files import STOP_FILE
 from fer_core.runs.writer import RunWriter
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
-    from fer_core.training.loop import Observer
+    from fer_core.training.trainer import Observer
 
 _LOG: Final = logging.getLogger(__name__)
 _MODULE: Final[str] = "fer_core.cli.job"

@@ -96,7 +96,7 @@ def _measure(
     from fer_core.evaluation.comparison import own_dataset
     from fer_core.evaluation.robustness import measure_robustness
     from fer_core.evaluation.robustness_report import save_robustness
-    from fer_core.evaluation.stored import locate_report
+    from fer_core.evaluation.stored_reports import locate_report
 
     entry = find_checkpoint(name, workspace)
     chosen = dataset or own_dataset(entry)

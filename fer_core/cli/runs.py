@@ -263,7 +263,7 @@ def log(name: Positional[str], *, lines: int = 50, follow: bool = False) -> int:
         follow: Go on printing until the run ends.
     """
     from fer_core.jobs import read_log_tail
-    from fer_core.runs.layout import LOG_FILE
+    from fer_core.runs.run_files import LOG_FILE
 
     run = _load(name)
     path = run.folder / LOG_FILE

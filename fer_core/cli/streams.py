@@ -11,7 +11,7 @@ from types import FrameType
 from fer_core.inference.predictor import Runtime
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.threads import limit_threads
-from fer_core.inference.tracking import TemporalConfig
+from fer_core.inference.tracker import TemporalConfig
 from fer_core.workspace import Workspace
 
 

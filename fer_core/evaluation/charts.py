@@ -7,8 +7,8 @@ import numpy as np
 
 from fer_core.evaluation.comparison import find_pareto
 from fer_core.evaluation.figures import LOWER_IS_BETTER, PERCENT_FIGURES, Figure
-from fer_core.evaluation.measure import Report, list_class_figures
 from fer_core.evaluation.paired import PairedResult, format_p
+from fer_core.evaluation.report import Report, list_class_figures
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

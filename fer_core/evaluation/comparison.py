@@ -10,15 +10,15 @@ import numpy as np
 from fer_core.checkpoint import CheckpointEntry, find_checkpoint
 from fer_core.errors import DataError, FerError, RunError
 from fer_core.evaluation.paired import PairedResult, compare_with_baseline
-from fer_core.evaluation.stored import (
+from fer_core.evaluation.stored_reports import (
     DEFAULT_SPLIT,
     StoredEvaluation,
     check_conditions,
     load_evaluation,
     locate_report,
 )
-from fer_core.runs.layout import REPORT_FILE
 from fer_core.runs.reader import load_run
+from fer_core.runs.run_files import REPORT_FILE
 from fer_core.workspace import Workspace
 
 SEED_KEYS: Final[frozenset[str]] = frozenset({"seed"})

@@ -14,8 +14,8 @@ from fer_core.evaluation.groups import (
     list_group_columns,
     read_groups,
 )
-from fer_core.evaluation.measure import Subject
-from fer_core.evaluation.stored import StoredEvaluation
+from fer_core.evaluation.report import Subject
+from fer_core.evaluation.stored_reports import StoredEvaluation
 from fer_core.workspace import Workspace
 
 

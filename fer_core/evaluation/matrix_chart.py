@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.evaluation.measure import Report, normalise_confusion
+from fer_core.evaluation.report import Report, normalise_confusion
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

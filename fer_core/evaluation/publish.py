@@ -23,8 +23,8 @@ from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import compute_class_prior, compute_targets
 from fer_core.errors import CheckpointError
 from fer_core.evaluation.calibration import compute_ece, fit_temperature
-from fer_core.evaluation.measure import Report, build_report
-from fer_core.evaluation.report import Evaluation, evaluate_checkpoint
+from fer_core.evaluation.evaluator import Evaluation, evaluate_checkpoint
+from fer_core.evaluation.report import Report, build_report
 from fer_core.evaluation.scoring import compute_logits
 from fer_core.io import atomic_directory, write_text
 from fer_core.models import load_checkpoint

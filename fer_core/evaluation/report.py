@@ -1,192 +1,282 @@
-"""Scoring a checkpoint on a split of a data set."""
+"""The evaluation report: every figure of a model on a split, with its interval, from stored predictions."""
 
-import statistics
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import numpy as np
-import pandas as pd
-import torch
+import numpy.typing as npt
 
-from fer_core.checkpoint import CheckpointInfo, InputSpec
-from fer_core.data.quality import mark_training_copies
-from fer_core.data.store import Dataset
-from fer_core.data.targets import Targets, compute_targets
-from fer_core.errors import DataError
-from fer_core.evaluation.bootstrap import NUM_RESAMPLES
-from fer_core.evaluation.measure import Report, Subject, build_report
-from fer_core.evaluation.metrics import Scores, compute_scores
-from fer_core.evaluation.predictions import Float64Array, Predictions
-from fer_core.evaluation.scoring import FlipAveraged, compute_logits, compute_probabilities
-from fer_core.evaluation.stored import save_report
-from fer_core.labels import EMOTIONS, FERPLUS_COLUMNS
-from fer_core.models import load_checkpoint, resolve_device
+from fer_core.errors import RunError
+from fer_core.evaluation.bootstrap import (
+    AGREEMENT_BANDS,
+    NUM_BINS,
+    NUM_RESAMPLES,
+    Terms,
+    assign_bins,
+    compute_point,
+    compute_samples,
+)
+from fer_core.evaluation.calibration import cross_fit_temperature, fit_temperature, rescale_probabilities
+from fer_core.evaluation.figures import (
+    CALIBRATION_FIGURES,
+    CLASS_TITLES,
+    TITLES,
+    Figure,
+    summarise_samples,
+)
+from fer_core.evaluation.predictions import Predictions
+from fer_core.evaluation.ranking import compute_pr_curve, compute_roc_curve
 
-TestTimeAugmentation = Literal["none", "flip"]
-_LATENCY_PASSES: Final[int] = 30
+SCHEMA_VERSION: Final[int] = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What a checkpoint says about a split, and how often it is right."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What was evaluated, on what, and how: the words beside every figure."""
 
-    info: CheckpointInfo
+    model: str
+    weights_sha256: str
+    architecture: str
+    num_parameters: int
+    weights_bytes: int
+    dataset: str
+    data_fingerprint: str
+    split: str
+    protocol: str
+    temperature: float = 1.0
+    """The logits were divided by this."""
+    tta: str = "none"
+    """Test-time augmentation: `none`, or `flip` for the mean logits of image and mirror image."""
+    precision: str = "fp32"
+    latency_ms: float | None = None
+    """Median time for one face, without detection; None if not measured."""
+    latency_device: str = ""
+
+    def describe(self) -> str:
+        """Data set, split and protocol in one phrase."""
+        tta = "" if self.tta == "none" else ", with flip averaging"
+        return f"{self.dataset}, {self.split}, {self.protocol}{tta}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Every figure of a subject."""
+
     subject: Subject
-    scores: Scores
-    data: Predictions
+    classes: tuple[str, ...]
+    n: int
+    num_resamples: int
+    figures: Mapping[str, Figure]
+    """Keys of `TITLES`, `<figure>.<class>`, and `agreement.<band>`."""
+    confusion: tuple[tuple[int, ...], ...]
+    """Counts: row = truth, column = prediction."""
+    curves: Mapping[str, Mapping[str, Mapping[str, list[float]]]]
+    """`roc` and `pr`, then the class, then `x` and `y`."""
+    reliability: Mapping[str, Mapping[str, list[float]]]
+    """`as predicted`, `temperature 1`, `cross-fitted`: `confidence`, `accuracy`, `n` of each filled bin."""
+    fitted_temperature: float
+    """Temperature fitted on all these images, relative to logits at temperature 1."""
+    predictions_sha256: str = ""
+    """Checksum of the predictions.parquet that belongs to it."""
 
-    @property
-    def dataset(self) -> str:
-        """Name of the data set."""
-        return self.subject.dataset
+    def to_dict(self) -> dict[str, Any]:
+        """As written to report.json."""
+        value: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **asdict(self.subject)}
+        value |= {
+            "classes": list(self.classes),
+            "n": self.n,
+            "num_resamples": self.num_resamples,
+            "figures": {name: figure.to_dict() for name, figure in self.figures.items()},
+            "confusion": [list(row) for row in self.confusion],
+            "confusion_of_truth": normalise_confusion(self.confusion, by="truth").tolist(),
+            "confusion_of_predictions": normalise_confusion(self.confusion, by="prediction").tolist(),
+            "reliability": self.reliability,
+            "fitted_temperature": self.fitted_temperature,
+            "curves": self.curves,
+            "predictions_sha256": self.predictions_sha256,
+        }
+        return value
 
-    @property
-    def split(self) -> str:
-        """The split that was scored."""
-        return self.subject.split
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any], *, source: str) -> "Report":
+        """Undo `to_dict`; `source` names the file in messages.
 
-    @property
-    def protocol(self) -> str:
-        """The rule that chose images and labels."""
-        return self.subject.protocol
+        Raises:
+            RunError: an older or newer schema, or not a report.
+        """
+        version = value.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise RunError(
+                f"{source} has schema_version {version!r}, this program reads {SCHEMA_VERSION}; "
+                "evaluate the model again"
+            )
+        try:
+            return cls(
+                subject=Subject(**{key: value[key] for key in Subject.__dataclass_fields__}),
+                classes=tuple(value["classes"]),
+                n=int(value["n"]),
+                num_resamples=int(value["num_resamples"]),
+                figures={name: Figure.from_dict(item) for name, item in value["figures"].items()},
+                confusion=tuple(tuple(map(int, row)) for row in value["confusion"]),
+                curves=value["curves"],
+                reliability=value["reliability"],
+                fitted_temperature=float(value["fitted_temperature"]),
+                predictions_sha256=str(value["predictions_sha256"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as cause:
+            raise RunError(
+                f"{source} is no evaluation report: {cause!r}; evaluate the model again"
+            ) from cause
 
-    @property
-    def predictions(self) -> pd.DataFrame:
-        """One row a scored image: `row` in the data set, `truth`, `prediction`, one `p_<class>` a class."""
-        return self.data.to_frame()
 
-
-def evaluate_checkpoint(
-    folder: Path,
-    dataset: Dataset,
-    split: str,
-    *,
-    device: str = "auto",
-    tta: TestTimeAugmentation = "none",
-    exclude_copies: bool = False,
-    measure_latency: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Evaluation:
-    """Score the checkpoint in `folder` on a split, in majority mode, in fp32.
+def build_report(
+    predictions: Predictions, subject: Subject, *, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+) -> Report:
+    """Compute every figure with its bootstrap interval, in one pass over the predictions.
 
     Args:
-        folder: of the checkpoint.
-        dataset: with the same classes; their order may differ, they are matched by name.
-        split: which split.
-        device: auto, cpu or cuda.
-        tta: `flip` averages the logits of each image and its mirror image.
-        exclude_copies: leave out images that have exactly the pixels of a training image.
-        measure_latency: also time single faces.
-        on_progress: called with images done and images in all.
-
-    Raises:
-        CheckpointError: the checkpoint is damaged.
-        DataError: the split is missing, or data set and checkpoint have other classes.
+        predictions: what the model said, at the temperature of the subject.
+        subject: what it is about.
+        num_resamples: of the bootstrap; 0 leaves the intervals undefined.
+        seed: of the bootstrap.
     """
-    model, info = load_checkpoint(folder)
-    if set(info.classes) != set(dataset.info.classes):
-        raise DataError(
-            f"{info.name} predicts {', '.join(info.classes)}, but data set {dataset.name!r} has "
-            f"{', '.join(dataset.info.classes)}; they can't be compared"
+    variants = {
+        "ece_uncalibrated": rescale_probabilities(predictions.probabilities, subject.temperature),
+        "ece_cross_fitted": cross_fit_temperature(predictions.probabilities, predictions.labels),
+    }
+    terms = Terms(predictions, variants)
+    point = compute_point(terms)
+    samples = compute_samples(terms, num_resamples, seed=seed)
+    nothing = np.zeros(0)
+    reasons = _Reasons(predictions)
+    names = [*TITLES, *(name for name in point if name not in TITLES), *reasons.list_missing_bands(point)]
+    figures = {
+        name: summarise_samples(
+            point.get(name, float("nan")),
+            samples.get(name, nothing),
+            n=reasons.count(name),
+            reason=reasons.explain(name),
+            is_centred=name in CALIBRATION_FIGURES,
         )
-    targets = compute_targets(dataset, split, "majority")
-    if exclude_copies:
-        targets = _drop_copies(targets, dataset, split)
-    target_device = resolve_device(device)
-    model = model.to(target_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    logits = compute_logits(
-        FlipAveraged(model) if tta == "flip" else model,
-        dataset.images,
-        targets.indices,
-        info.input,
-        device=target_device,
-        on_progress=on_progress,
-    )
-    probabilities = compute_probabilities(logits, info.temperature)
-    places = np.array([info.classes.index(name) for name in dataset.info.classes])
-    labels = places[targets.labels]
-    annotators, agreement = _describe_annotators(dataset, targets.indices, info.classes)
-    latency_ms = _measure_latency(model, info.input, target_device) if measure_latency else None
-    return Evaluation(
-        info=info,
-        subject=Subject(
-            model=info.name,
-            weights_sha256=info.weights_sha256,
-            architecture=info.architecture,
-            num_parameters=info.num_parameters,
-            weights_bytes=(folder / info.weights_file).stat().st_size,
-            dataset=dataset.name,
-            data_fingerprint=dataset.info.fingerprint,
-            split=split,
-            protocol=targets.protocol,
-            temperature=info.temperature,
-            tta=tta,
-            latency_ms=latency_ms,
-            latency_device=_describe_device(target_device) if latency_ms else "",
-        ),
-        scores=compute_scores(labels, probabilities, info.classes),
-        data=Predictions(
-            classes=info.classes,
-            rows=targets.indices,
-            labels=labels,
-            probabilities=probabilities,
-            annotators=annotators,
-            agreement=agreement,
-        ),
+        for name in names
+    }
+    num_classes = len(predictions.classes)
+    cells = predictions.labels * num_classes + predictions.predicted
+    confusion = np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+    drawn = {
+        "as predicted": predictions.probabilities,
+        "temperature 1": variants["ece_uncalibrated"],
+        "cross-fitted": variants["ece_cross_fitted"],
+    }
+    logits = np.log(np.clip(predictions.probabilities, 1e-30, 1)) * subject.temperature
+    return Report(
+        subject=subject,
+        classes=predictions.classes,
+        n=len(predictions),
+        num_resamples=num_resamples,
+        figures=figures,
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        curves=_build_curves(predictions),
+        reliability={name: compute_reliability(item, predictions.labels) for name, item in drawn.items()},
+        fitted_temperature=fit_temperature(logits, predictions.labels),
     )
 
 
-def _drop_copies(targets: Targets, dataset: Dataset, split: str) -> Targets:
-    kept = ~mark_training_copies(dataset, targets.indices)
-    if not kept.any():
-        raise DataError(
-            f"every image of split {split!r} of {dataset.name!r} is a copy of a training image; "
-            "nothing is left to score"
+class _Reasons:
+    """Why figures can be undefined, in words, and how many images each rests on."""
+
+    def __init__(self, predictions: Predictions) -> None:
+        num_classes = len(predictions.classes)
+        self.n = len(predictions)
+        self.support = dict(
+            zip(predictions.classes, np.bincount(predictions.labels, minlength=num_classes), strict=True)
         )
-    return Targets(
-        targets.indices[kept],
-        targets.distributions[kept],
-        f"{targets.protocol}, without copies of training images",
-    )
+        self.num_predicted = dict(
+            zip(predictions.classes, np.bincount(predictions.predicted, minlength=num_classes), strict=True)
+        )
+        shares, agreement = predictions.annotators, predictions.agreement
+        self.num_annotated = 0 if shares is None else int((~np.isnan(shares[:, 0])).sum())
+        self.bands = {
+            f"agreement.{name}": 0
+            if agreement is None
+            else int(((agreement > low) & (agreement <= high)).sum())
+            for name, low, high in AGREEMENT_BANDS
+        }
+
+    def list_missing_bands(self, point: Mapping[str, float]) -> list[str]:
+        return [name for name in self.bands if name not in point]
+
+    def count(self, name: str) -> int:
+        kind, _, class_name = name.partition(".")
+        if kind == "agreement":
+            return self.bands[name]
+        if name in ("kl_divergence", "js_distance"):
+            return self.num_annotated
+        if class_name and kind == "recall":
+            return int(self.support[class_name])
+        if class_name and kind == "precision":
+            return int(self.num_predicted[class_name])
+        return self.n
+
+    def explain(self, name: str) -> str:
+        kind, _, class_name = name.partition(".")
+        if class_name in self.support:
+            return {
+                "precision": f"{class_name} was never predicted",
+                "recall": f"no image shows {class_name}",
+                "f1": f"no image shows {class_name}, and it was never predicted",
+                "roc_auc": f"needs images of {class_name} and of other classes",
+                "average_precision": f"no image shows {class_name}",
+            }[kind]
+        return {
+            "agreement": "no image in this band, or no votes are known",
+            "top2_accuracy": "with two classes the first two are always right",
+            "kappa": "truth and prediction are one and the same class throughout",
+            "mcc": "the truth or the prediction is one class throughout",
+            "roc_auc": "only one class is present",
+            "kl_divergence": "no annotators' votes are known for these images",
+            "js_distance": "no annotators' votes are known for these images",
+        }.get(kind, "there is nothing to compute it from")
 
 
-def _describe_annotators(
-    dataset: Dataset, rows: "np.ndarray[Any, np.dtype[np.int64]]", classes: tuple[str, ...]
-) -> tuple[Float64Array | None, Float64Array | None]:
-    """Shares of the classes among all votes for a class, and how far the annotators agree."""
-    if not dataset.info.has_votes or not set(classes) <= set(EMOTIONS):
-        return None, None
-    votes = dataset.votes[rows]
-    chosen = votes[:, [FERPLUS_COLUMNS.index(name) for name in classes]]
-    with np.errstate(invalid="ignore"):
-        shares = chosen / chosen.sum(axis=1, keepdims=True)
-        agreement = votes.max(axis=1) / votes.sum(axis=1)
-    return shares, agreement
+def _build_curves(predictions: Predictions) -> dict[str, dict[str, dict[str, list[float]]]]:
+    curves: dict[str, dict[str, dict[str, list[float]]]] = {"roc": {}, "pr": {}}
+    for index, name in enumerate(predictions.classes):
+        scores, positive = predictions.probabilities[:, index], predictions.labels == index
+        curves["roc"][name] = compute_roc_curve(scores, positive)._asdict()
+        curves["pr"][name] = compute_pr_curve(scores, positive)._asdict()
+    return curves
 
 
-def _describe_device(device: torch.device) -> str:
-    if device.type != "cpu":
-        return device.type
-    count = torch.get_num_threads()
-    return f"cpu, {count} thread{'' if count == 1 else 's'}"
+def compute_reliability(
+    probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]
+) -> dict[str, list[float]]:
+    """Mean confidence, accuracy and number of images of each bin that holds any, confidence ascending."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = assign_bins(confidence)
+    count = np.bincount(bins, minlength=NUM_BINS)
+    filled = count > 0
+    means = [np.bincount(bins, values, NUM_BINS)[filled] / count[filled] for values in (confidence, right)]
+    return {"confidence": means[0].tolist(), "accuracy": means[1].tolist(), "n": count[filled].tolist()}
 
 
-@torch.inference_mode()
-def _measure_latency(model: torch.nn.Module, spec: InputSpec, device: torch.device) -> float:
-    """Median time for one face in milliseconds."""
-    face = torch.zeros(1, spec.channels, spec.height, spec.width, device=device)
-    times_ms = []
-    for _ in range(_LATENCY_PASSES + 5):
-        started = time.perf_counter()
-        model(face).cpu()
-        times_ms.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times_ms[5:])
+def normalise_confusion(confusion: npt.ArrayLike, *, by: str) -> npt.NDArray[np.float64]:
+    """Shares of the truth (rows sum to 1) or of the prediction (columns do); NaN where there is none.
+
+    Args:
+        confusion: K x K counts, row = truth.
+        by: `truth` or `prediction`.
+    """
+    counts = np.asarray(confusion, dtype=np.float64)
+    total = counts.sum(axis=1 if by == "truth" else 0, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares: npt.NDArray[np.float64] = np.where(total > 0, counts / total, np.nan)
+    return shares
 
 
-def save_evaluation(evaluation: Evaluation, folder: Path, *, num_resamples: int = NUM_RESAMPLES) -> Report:
-    """Write report.json and predictions.parquet into a folder, replacing those there."""
-    report = build_report(evaluation.data, evaluation.subject, num_resamples=num_resamples)
-    return save_report(report, evaluation.data, folder)
+def list_class_figures(report: Report, kind: str) -> list[Figure]:
+    """One figure a class, in class order; `kind` is a key of `CLASS_TITLES`."""
+    assert kind in CLASS_TITLES
+    return [report.figures[f"{kind}.{name}"] for name in report.classes]

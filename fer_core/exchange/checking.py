@@ -146,7 +146,7 @@ def _describe_network(info: CheckpointInfo) -> tuple[dict[str, tuple[str, tuple[
     import torch
 
     from fer_core.models import count_parameters
-    from fer_core.models.weights import build_described
+    from fer_core.models.checkpoint_files import build_described
 
     try:
         with torch.device("meta"):

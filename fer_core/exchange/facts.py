@@ -18,10 +18,10 @@ from fer_core.checkpoint import (
 )
 from fer_core.data.store import list_datasets
 from fer_core.errors import CheckpointError, RunError
-from fer_core.evaluation.measure import Report
-from fer_core.evaluation.stored import DEFAULT_SPLIT, load_report, locate_report
+from fer_core.evaluation.report import Report
+from fer_core.evaluation.stored_reports import DEFAULT_SPLIT, load_report, locate_report
 from fer_core.runs.cache import read_cached
-from fer_core.runs.layout import REPORT_FILE
+from fer_core.runs.run_files import REPORT_FILE
 from fer_core.workspace import Workspace
 
 FIGURES: Final[tuple[str, ...]] = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")

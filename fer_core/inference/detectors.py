@@ -15,8 +15,8 @@ import numpy as np
 from fer_core.checkpoint import FramingSpec
 from fer_core.errors import ConfigError
 from fer_core.inference.crop import Square, compute_box
+from fer_core.inference.downloads import YUNET, is_installed, require_file, weights_path
 from fer_core.inference.interfaces import FaceDetector
-from fer_core.inference.weights import YUNET, is_installed, require_file, weights_path
 from fer_core.registry import Registry
 from fer_core.types import FaceBox, UInt8Array
 from fer_core.workspace import Workspace

@@ -20,7 +20,7 @@ from fer_core.inference.overlay import OverlayPainter, OverlayStyle
 from fer_core.inference.recorder import Recorder, RecordingState
 from fer_core.inference.smoothing import ProbabilitySmoother
 from fer_core.inference.stream import FaceStream, FrameResult
-from fer_core.inference.tracking import TemporalConfig
+from fer_core.inference.tracker import TemporalConfig
 from fer_core.types import FaceBox, FaceResult, UInt8Array
 
 if TYPE_CHECKING:

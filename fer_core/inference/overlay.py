@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from fer_core.errors import ConfigError
-from fer_core.inference.layout import Placement, layout_panels
+from fer_core.inference.panel_layout import Placement, layout_panels
 from fer_core.palette import UNKNOWN_COLOR, emotion_color, hex_to_rgb
 from fer_core.types import FaceBox, FaceResult, UInt8Array
 

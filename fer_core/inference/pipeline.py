@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.stream import FaceStream
-from fer_core.inference.tracking import TemporalConfig
+from fer_core.inference.tracker import TemporalConfig
 from fer_core.types import FaceResult, UInt8Array
 from fer_core.workspace import Workspace
 

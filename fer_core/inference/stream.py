@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.smoothing import ProbabilitySmoother
-from fer_core.inference.tracking import FaceTracker, TemporalConfig, TrackedFace
+from fer_core.inference.tracker import FaceTracker, TemporalConfig, TrackedFace
 from fer_core.types import FaceBox, FaceResult, Prediction, UInt8Array
 
 _MAX_UNSEARCHED_S: Final[float] = 0.5

@@ -6,7 +6,7 @@ Rows are the table of `rows.create_table`, as `pandas.read_csv` or `read_parquet
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from fer_core.inference.rows import FIXED_COLUMNS
+from fer_core.inference.face_table import FIXED_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd

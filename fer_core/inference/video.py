@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fer_core.errors import ConfigError
+from fer_core.inference.face_table import TableWriter, Totals, check_table_path, create_table
 from fer_core.inference.overlay import OverlayPainter, OverlayStyle
-from fer_core.inference.rows import TableWriter, Totals, check_table_path, create_table
 from fer_core.inference.stream import FaceStream, FrameResult
-from fer_core.inference.tracking import TemporalConfig
+from fer_core.inference.tracker import TemporalConfig
 from fer_core.inference.video_reader import (
     VideoFrame,
     VideoInfo,

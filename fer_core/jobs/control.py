@@ -15,9 +15,9 @@ from fer_core.jobs.devices import DeviceRequest, resolve_request
 from fer_core.jobs.launch import launch_run
 from fer_core.jobs.queue import queue_mutex
 from fer_core.jobs.records import read_log_tail
-from fer_core.runs.layout import FINGERPRINT_KEY, RESUMABLE_STATES, STOP_FILE
 from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import Run, load_run
+from fer_core.runs.run_files import FINGERPRINT_KEY, RESUMABLE_STATES, STOP_FILE
 from fer_core.runs.writer import RunWriter, new_run_name
 from fer_core.workspace import Workspace
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from fer_core.errors import RunError
 from fer_core.io import read_json
-from fer_core.runs.layout import LOG_FILE, STATUS_FILE
+from fer_core.runs.run_files import LOG_FILE, STATUS_FILE
 from fer_core.workspace import PROJECT_ROOT, WORKSPACE_VARIABLE, Workspace
 
 _POLL_S: Final[float] = 0.02

@@ -9,6 +9,7 @@ from fer_core.models import (  # noqa: F401 - importing an architecture register
     vit,
 )
 from fer_core.models.base import FerModel, ModelOutputs, count_parameters
+from fer_core.models.checkpoint_files import load_checkpoint, save_checkpoint
 from fer_core.models.device import resolve_device
 from fer_core.models.registry import (
     ARCHITECTURES,
@@ -18,7 +19,6 @@ from fer_core.models.registry import (
     find_architecture,
     list_arguments,
 )
-from fer_core.models.weights import load_checkpoint, save_checkpoint
 
 __all__ = [
     "ARCHITECTURES",

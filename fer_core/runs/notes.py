@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from fer_core.errors import ConfigError, RunError
 from fer_core.io import read_json, write_json
-from fer_core.runs.layout import NOTES_FILE, SCHEMA_VERSION
+from fer_core.runs.run_files import NOTES_FILE, SCHEMA_VERSION
 
 MAX_TAGS: Final[int] = 20
 MAX_TAG_LENGTH: Final[int] = 40

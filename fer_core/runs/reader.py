@@ -13,7 +13,9 @@ from fer_core.io import read_json
 from fer_core.plain import parse_json, parse_toml
 from fer_core.runs.cache import read_cached
 from fer_core.runs.heartbeat import is_fresh
-from fer_core.runs.layout import (
+from fer_core.runs.notes import Notes, read_notes
+from fer_core.runs.process import ProcessIdentity
+from fer_core.runs.run_files import (
     ACTIVE_STATES,
     CONFIG_FILE,
     GRADIENTS_FILE,
@@ -27,8 +29,6 @@ from fer_core.runs.layout import (
     VALIDATION_FILE,
     State,
 )
-from fer_core.runs.notes import Notes, read_notes
-from fer_core.runs.process import ProcessIdentity
 from fer_core.workspace import Workspace
 
 _TABLES: Final[frozenset[str]] = frozenset(
@@ -48,7 +48,7 @@ class Run:
 
     folder: Path
     state: str
-    """One of `fer_core.runs.layout.State`; `interrupted` if its process is gone."""
+    """One of `fer_core.runs.run_files.State`; `interrupted` if its process is gone."""
     status: Mapping[str, Any]
     config: Mapping[str, Any]
     """Nested plain values of config.toml."""

@@ -18,7 +18,8 @@ from typing import Any, Final
 from fer_core.errors import RunError
 from fer_core.io import atomic_directory, read_json, storage_errors, to_json_line, write_json, write_text
 from fer_core.redact import RedactingFormatter
-from fer_core.runs.layout import (
+from fer_core.runs.process import ProcessIdentity
+from fer_core.runs.run_files import (
     CONFIG_FILE,
     GRADIENTS_FILE,
     LOG_FILE,
@@ -29,7 +30,6 @@ from fer_core.runs.layout import (
     VALIDATION_FILE,
     State,
 )
-from fer_core.runs.process import ProcessIdentity
 from fer_core.workspace import PROJECT_ROOT, Workspace, validate_name
 
 _LOG: Final = logging.getLogger(__name__)

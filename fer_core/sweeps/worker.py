@@ -15,9 +15,9 @@ from fer_core.errors import ConfigError, FerError, RunError
 from fer_core.io import read_json, write_json
 from fer_core.jobs.launch import start_detached
 from fer_core.jobs.stopping import StopSignal
-from fer_core.runs.layout import ACTIVE_STATES
 from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import Run, load_run
+from fer_core.runs.run_files import ACTIVE_STATES
 from fer_core.sweeps.space import Value, apply_values
 from fer_core.sweeps.store import Sweep, open_study
 from fer_core.workspace import Workspace

@@ -23,8 +23,8 @@ from fer_core.training.ema import build_average
 from fer_core.training.gradients import GradientLog
 from fer_core.training.optim import build_optimizer
 from fer_core.training.schedule import compute_lr_factor
-from fer_core.training.step import StepTaker
 from fer_core.training.task import Task, prepare_task
+from fer_core.training.train_step import StepTaker
 from fer_core.workspace import Workspace
 
 _NUM_WARM_UP: Final[int] = 3

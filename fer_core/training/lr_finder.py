@@ -15,8 +15,8 @@ from fer_core.data.batches import shuffle_for_epoch
 from fer_core.errors import ConfigError
 from fer_core.training.device import set_threads
 from fer_core.training.optim import build_optimizer
-from fer_core.training.step import StepTaker
 from fer_core.training.task import Task
+from fer_core.training.train_step import StepTaker
 
 _SMOOTHING: Final[float] = 0.9
 _DIVERGED: Final[float] = 3.0

@@ -12,12 +12,12 @@ from torch.optim.swa_utils import AveragedModel
 from fer_core.checkpoint import CheckpointInfo
 from fer_core.evaluation.metrics import Scores
 from fer_core.models import save_checkpoint
-from fer_core.runs.layout import BEST_FOLDER, LAST_FOLDER, STATE_FILE, TENSORBOARD_FOLDER
+from fer_core.runs.run_files import BEST_FOLDER, LAST_FOLDER, STATE_FILE, TENSORBOARD_FOLDER
 from fer_core.runs.writer import RunWriter
 from fer_core.training.gradients import GradientLog
 from fer_core.training.state import Progress, save_state
 from fer_core.training.task import Task
-from fer_core.training.tracking import EventWriter, Sample
+from fer_core.training.trackers import EventWriter, Sample
 
 _LOG = logging.getLogger(__name__)
 

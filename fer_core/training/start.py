@@ -11,11 +11,11 @@ from fer_core.data.builtin import open_dataset
 from fer_core.errors import RunError
 from fer_core.jobs.torchrun import is_first_process
 from fer_core.models import count_parameters
-from fer_core.runs.layout import FINGERPRINT_KEY, LAST_FOLDER, RESUMABLE_STATES, STATE_FILE, STOP_FILE
 from fer_core.runs.reader import load_run
+from fer_core.runs.run_files import FINGERPRINT_KEY, LAST_FOLDER, RESUMABLE_STATES, STATE_FILE, STOP_FILE
 from fer_core.runs.writer import RunWriter, new_run_name
-from fer_core.training.loop import Observer, Trainer
 from fer_core.training.task import Task, prepare_task
+from fer_core.training.trainer import Observer, Trainer
 from fer_core.workspace import Workspace
 
 

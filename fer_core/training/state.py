@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from fer_core.errors import RunError
 from fer_core.io import atomic_path
-from fer_core.models.weights import write_tensors
+from fer_core.models.checkpoint_files import write_tensors
 from fer_core.training.early_stopping import StopState
 from fer_core.training.schedule import PlateauState
 

@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app.ui import picture_view, pictures
-from app.ui.cache import SessionCache
-from app.ui.pictures import Picture, analyze_picture
-from app.ui.state import Key
+from app.analyze_media import picture_results as picture_view
+from app.analyze_media import pictures
+from app.analyze_media.pictures import Picture, analyze_picture
+from app.analyze_media.state import Key
+from app.shared.session_cache import SessionCache
+from app.shared.state import SharedKey
 from fer_core.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint_info, save_checkpoint_info
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import MediaError
@@ -60,7 +62,7 @@ def test_without_a_model_the_page_says_how_to_get_one(app_workspace):
 def test_a_newcomer_begins_with_the_default_model(name):
     page = AppTest.from_file(str(PROJECT_ROOT / "pages" / f"{name}.py"), default_timeout=60).run()
     assert not page.exception
-    assert page.selectbox(key=Key.MODEL).value == DEFAULT_CHECKPOINT
+    assert page.selectbox(key=SharedKey.MODEL).value == DEFAULT_CHECKPOINT
 
 
 def test_with_nothing_uploaded_it_says_what_to_do(model):
@@ -96,26 +98,26 @@ def test_sliders_draw_anew_without_computing_anew(model, monkeypatch):
     monkeypatch.setattr(pictures, "analyze_picture", lambda *args: calls.append(1) or real(*args))
     page = _run(show_sample=True)
     assert len(calls) == 1
-    page.slider(key=Key.TOP_K).set_value(5).run()
-    page.slider(key=Key.UNCERTAIN_BELOW).set_value(100).run()
+    page.slider(key=SharedKey.TOP_K).set_value(5).run()
+    page.slider(key=SharedKey.UNCERTAIN_BELOW).set_value(100).run()
     assert not page.exception
     assert len(calls) == 1
     assert "uncertain" in _texts(page)
-    page.selectbox(key=Key.DETECTOR).set_value("whole-image").run()
+    page.selectbox(key=SharedKey.DETECTOR).set_value("whole-image").run()
     assert len(calls) == 2
 
 
 def test_other_expected_shares_change_the_reading(model):
     folder = _workspace().run("first") / "best"
     info = load_checkpoint_info(folder)
-    assert _run().selectbox(key=Key.PRIOR).disabled, "the model does not say which shares it learnt"
+    assert _run().selectbox(key=SharedKey.PRIOR).disabled, "the model does not say which shares it learnt"
     learned = {name: 0.65 if name == "neutral" else 0.05 for name in info.classes}
     save_checkpoint_info(folder, dataclasses.replace(info, data={"class_prior": learned}))
     page = _run(show_sample=True)
     before = page.dataframe[0].value.iloc[0]
     odds_before = before["fear"] / before["neutral"]
     for chosen, factor in (("uniform", 0.65 / 0.05), ("halfway", (0.65 / 0.05) ** 0.5)):
-        page.selectbox(key=Key.PRIOR).set_value(chosen).run()
+        page.selectbox(key=SharedKey.PRIOR).set_value(chosen).run()
         assert not page.exception and not page.error
         after = page.dataframe[0].value.iloc[0]
         assert after["fear"] / after["neutral"] / odds_before == pytest.approx(factor, rel=1e-3)
@@ -148,7 +150,7 @@ def test_a_bad_file_is_tried_once_and_named_again(model, monkeypatch):
     real = pictures.build_pipeline
     monkeypatch.setattr(pictures, "build_pipeline", lambda *args: calls.append(1) or real(*args))
     page = _run(("notes.png", b"this is text"))
-    page.slider(key=Key.TOP_K).set_value(5).run()
+    page.slider(key=SharedKey.TOP_K).set_value(5).run()
     assert len(calls) == 1
     (error,) = page.error
     assert "notes.png" in error.value

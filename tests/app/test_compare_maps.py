@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.ui.compare_maps import blend, load_maps
+from app.compare_runs.heat_maps import blend, load_maps
 from fer_core.errors import RunError
 
 

@@ -14,8 +14,8 @@ from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
 from fer_core.config import load_preset
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
-from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
-from fer_core.evaluation.stored import load_report
+from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
+from fer_core.evaluation.stored_reports import load_report
 from fer_core.workspace import PROJECT_ROOT
 from tests.small_models import save_small_model
 from tests.small_runs import save_small_run

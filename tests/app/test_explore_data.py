@@ -6,8 +6,8 @@ import sys
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.ui.explore_detail import describe_rules
-from app.ui.state import Key
+from app.explore_data.image_detail import describe_rules
+from app.explore_data.state import Key
 from fer_core.config import LabelMode, list_augment_policies
 from fer_core.data.builtin import open_dataset
 from fer_core.data.quality import name_classes
@@ -142,7 +142,7 @@ def _routed() -> None:
     """The page as app/Home.py runs it; AppTest reads this function's source, hence the imports inside."""
     import runpy
 
-    from app.ui.messages import error_boundary
+    from app.shared.messages import error_boundary
     from fer_core.workspace import PROJECT_ROOT
 
     with error_boundary():

@@ -6,11 +6,12 @@ import sys
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.ui import landing, messages
-from app.ui.machine import Hardware, detect_hardware
-from app.ui.messages import UNEXPECTED, escape_markdown
+from app.home import landing
+from app.home.machine import Hardware, detect_hardware
+from app.shared import messages
+from app.shared.messages import UNEXPECTED, escape_markdown
 from fer_core.errors import DataError
-from fer_core.inference import weights
+from fer_core.inference import downloads as weights
 from fer_core.workspace import PROJECT_ROOT
 
 WAYS = ["Analyze pictures and videos", "Go live", "Train a model"]

@@ -9,15 +9,15 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.ui import import_source
-from app.ui.import_job import Job, StoppedError, clean_name, keep_upload
+from app.explore_data import import_source
+from app.explore_data.import_job import Job, StoppedError, clean_name, keep_upload
 from fer_core.data.store import list_datasets, load_dataset
 from fer_core.errors import DataError
 from tests.unit.data.pictures import class_files, encode, write_tree, write_zip
 
 
 def _script():
-    from app.ui import import_view
+    from app.explore_data import import_dataset as import_view
 
     import_view.render()
 

@@ -10,7 +10,9 @@ import streamlit_webrtc
 from streamlit.testing.v1 import AppTest
 from streamlit_webrtc import component
 
-from app.ui import consent, live, live_view
+from app.live_webcam import camera as live
+from app.live_webcam import consent
+from app.live_webcam import readout as live_view
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import ConfigError
 from fer_core.inference.live_stats import HistoryCurve, LiveStats

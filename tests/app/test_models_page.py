@@ -8,11 +8,11 @@ import sys
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.ui.state import Key
+from app.models.state import Key
 from fer_core.checkpoint import CARD_FILE, load_checkpoint_info, save_checkpoint_info
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
-from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
+from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
 from fer_core.exchange.card import load_card
 from fer_core.exported import list_exports
 from fer_core.workspace import PROJECT_ROOT
@@ -193,8 +193,8 @@ def test_a_run_is_published_with_a_card(models):
 def test_a_push_asks_for_a_click_and_says_what_the_hub_says(models, monkeypatch):
     hub = FakeHub()
     monkeypatch.setattr("fer_core.exchange.hub._build_api", lambda: hub)
-    monkeypatch.setattr("app.ui.models_share.is_hub_offline", lambda: False)
-    monkeypatch.setattr("app.ui.models_share.has_hub_login", lambda: True)
+    monkeypatch.setattr("app.models.sharing.is_hub_offline", lambda: False)
+    monkeypatch.setattr("app.models.sharing.has_hub_login", lambda: True)
     page = _open_tab(_run("friend"), "Publish")
     page.text_input(key="models-hub-repo").set_value("thing").run()
     assert hub.asked == []

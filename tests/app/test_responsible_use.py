@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.ui import responsible
+from app.responsible_use import sections as responsible
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.errors import FerError
 from fer_core.workspace import PROJECT_ROOT

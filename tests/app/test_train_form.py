@@ -9,8 +9,7 @@ import tyro
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.ui.train_command import build_train_command, list_changes
-from app.ui.train_fields import (
+from app.shared.settings_fields import (
     build_config,
     flatten_config,
     humanize,
@@ -18,6 +17,7 @@ from app.ui.train_fields import (
     list_sections,
     read_field_docs,
 )
+from app.train.command import build_train_command, list_changes
 from fer_core.cli.base_config import read_base_config
 from fer_core.cli.train import TrainCommand
 from fer_core.config import TrainConfig, list_augment_policies, list_presets, load_preset

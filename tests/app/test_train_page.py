@@ -9,11 +9,12 @@ import sys
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.ui import run_actions, train_launch
-from app.ui.run_data import compute_stamp, load_metrics
-from app.ui.state import Key
-from app.ui.train_draft import widget_key
-from app.ui.train_rate import build_rate_chart
+from app.shared.run_data import compute_stamp, load_metrics
+from app.train import launch as train_launch
+from app.train import run_actions
+from app.train.draft import widget_key
+from app.train.lr_finder import build_rate_chart
+from app.train.state import Key
 from fer_core.config import ModelConfig, config_from_dict, load_preset
 from fer_core.errors import RunError
 from fer_core.jobs import load_notes

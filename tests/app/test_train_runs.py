@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.ui.run_charts import (
+from app.shared.run_charts import (
     BEST_COLOR,
     TRAIN_COLOR,
     VALID_COLOR,
@@ -13,7 +13,7 @@ from app.ui.run_charts import (
     build_gradient_map,
     smooth,
 )
-from app.ui.run_format import (
+from app.shared.run_format import (
     describe_duration,
     describe_memory,
     describe_percent,
@@ -22,7 +22,7 @@ from app.ui.run_format import (
     get_started,
     order_by_interest,
 )
-from app.ui.run_list import build_table, matches
+from app.train.run_table import build_table, matches
 from fer_core.runs.reader import Run
 
 RECORDS = [

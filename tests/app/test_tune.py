@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.ui.sweep_form import build_space
+from app.tune.form import build_space
 from fer_core import jobs
 from fer_core.config import load_preset
 from fer_core.errors import ConfigError
@@ -31,7 +31,7 @@ def test_before_the_first_search(app_workspace):
 def test_a_new_search_starts_a_worker(app_workspace, monkeypatch):
     started = []
     monkeypatch.setattr(
-        "app.ui.sweep_form.launch_worker",
+        "app.tune.form.launch_worker",
         lambda sweep, workspace, num_trials: started.append((sweep, num_trials)),
     )
     page = open_page()

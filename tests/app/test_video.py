@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.ui import session_end, video_job, video_view
-from app.ui.state import Key
-from app.ui.video_charts import build_timeline_chart, chosen_moment
-from app.ui.video_job import JobStatus, UploadedVideo, VideoJob
-from app.ui.video_view import describe_progress, describe_video
+from app.analyze_media import video_job, video_view
+from app.analyze_media.state import Key
+from app.analyze_media.video_charts import build_timeline_chart, chosen_moment
+from app.analyze_media.video_job import JobStatus, UploadedVideo, VideoJob
+from app.analyze_media.video_view import describe_progress, describe_video
+from app.shared import session_end
+from app.shared.state import SharedKey
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import CheckpointError, MediaError
 from fer_core.inference.overlay import OverlayStyle
@@ -235,7 +237,7 @@ def test_a_video_without_a_face_says_so(save_model):
     page = _analyze(_open_page(clip=buffer.getvalue(), detector="haar"))
     assert not page.exception
     assert "No face was found in this video" in _texts(page)
-    assert not page.slider(key=Key.TOP_K).disabled
+    assert not page.slider(key=SharedKey.TOP_K).disabled
     assert Key.VIDEO_MOMENT not in page.session_state
 
 

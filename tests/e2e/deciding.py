@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from app.ui import audit_view, import_view
-from app.ui.layout import apply_style
+from app.explore_data import cleanup as audit_view
+from app.explore_data import import_dataset as import_view
+from app.shared.page_header import apply_style
 
 st.set_page_config(layout="wide")
 apply_style()

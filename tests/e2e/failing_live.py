@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass, field
 
-from app.ui import live
+from app.live_webcam import camera as live
 from pages import live_webcam
 
 

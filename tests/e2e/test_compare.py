@@ -11,8 +11,8 @@ from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
 from fer_core.evaluation.bootstrap import NUM_RESAMPLES
-from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
-from fer_core.evaluation.stored import load_report
+from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
+from fer_core.evaluation.stored_reports import load_report
 from tests.e2e.waiting import pick, settle, wait_until_still
 from tests.small_models import save_small_model
 

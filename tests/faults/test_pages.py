@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.ui.messages import UNEXPECTED
+from app.shared.messages import UNEXPECTED
 from fer_core.workspace import PROJECT_ROOT, Workspace
 from tests.faults.world import GOOD, KINDS, empty, make_world, truncate, zero
 
@@ -58,7 +58,7 @@ def open_page(name, **query):
     path = PROJECT_ROOT / PAGES[name]
     script = (
         "import runpy\n"
-        "from app.ui.messages import error_boundary\n"
+        "from app.shared.messages import error_boundary\n"
         f"with error_boundary():\n    runpy.run_path({str(path)!r}, run_name='__main__')\n"
     )
     page = AppTest.from_string(script, default_timeout=120)

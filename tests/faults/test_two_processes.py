@@ -10,8 +10,8 @@ from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.decisions import Decision, decide, load_decisions
 from fer_core.data.store import list_datasets, load_dataset, verify_dataset
 from fer_core.errors import FerError, RunError
-from fer_core.evaluation.measure import build_report
-from fer_core.evaluation.stored import load_evaluation, save_report
+from fer_core.evaluation.report import build_report
+from fer_core.evaluation.stored_reports import load_evaluation, save_report
 from fer_core.exported import list_exports
 from fer_core.jobs import delete_run
 from fer_core.runs.reader import list_runs, load_run

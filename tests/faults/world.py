@@ -12,8 +12,8 @@ from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.decisions import Decision, decide, decisions_path, load_decisions
 from fer_core.data.store import Dataset, load_dataset, verify_dataset
 from fer_core.data.suspects import Suspect, load_suspects, note_suspects, suspects_path
-from fer_core.evaluation.measure import build_report
-from fer_core.evaluation.stored import load_evaluation, save_report
+from fer_core.evaluation.report import build_report
+from fer_core.evaluation.stored_reports import load_evaluation, save_report
 from fer_core.exported import list_exports
 from fer_core.jobs import save_notes
 from fer_core.runs.reader import load_run

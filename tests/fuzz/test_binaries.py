@@ -20,9 +20,9 @@ from fer_core.data.decisions import decisions_path, load_decisions
 from fer_core.data.store import load_dataset, write_dataset
 from fer_core.data.suspects import load_suspects, suspects_path
 from fer_core.evaluation.embedding_map import load_map
-from fer_core.evaluation.measure import Subject, build_report
 from fer_core.evaluation.predictions import Predictions
-from fer_core.evaluation.stored import load_evaluation
+from fer_core.evaluation.report import Subject, build_report
+from fer_core.evaluation.stored_reports import load_evaluation
 from fer_core.exchange.checking import check_weights, read_header
 from fer_core.images import load_image
 from fer_core.inference.video_reader import VideoLimits, open_video

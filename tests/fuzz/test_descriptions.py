@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fer_core.checkpoint import load_checkpoint_info
 from fer_core.errors import FerError
-from fer_core.evaluation.stored import load_report
+from fer_core.evaluation.stored_reports import load_report
 from fer_core.exchange.card import decode_card
 from fer_core.exchange.checking import read_foreign_info
 from fer_core.exported import list_exports
@@ -122,8 +122,8 @@ def report() -> dict:
     """A true report of made-up predictions."""
     import numpy as np
 
-    from fer_core.evaluation.measure import Subject, build_report
     from fer_core.evaluation.predictions import Predictions
+    from fer_core.evaluation.report import Subject, build_report
 
     rng = np.random.default_rng(0)
     chances = rng.dirichlet(np.ones(3), 40)

@@ -9,7 +9,8 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ui import run_format, run_view
+from app.shared import run_format
+from app.train import run_view
 from fer_core.checkpoint import find_checkpoint
 from fer_core.config import config_from_dict, config_to_dict, dump_config, load_config, load_preset
 from fer_core.data.builtin import open_dataset

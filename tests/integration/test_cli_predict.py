@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from fer_core.cli import main
+from fer_core.inference.downloads import YUNET
 from fer_core.inference.sample import sample_path
-from fer_core.inference.weights import YUNET
 from fer_core.models import build_model, save_checkpoint
 from tests.unit.inference.test_predictor import make_info
 

@@ -3,8 +3,8 @@
 import pytest
 
 from fer_core.checkpoint import CARD_FILE, load_checkpoint_info
+from fer_core.evaluation.evaluator import evaluate_checkpoint
 from fer_core.evaluation.publish import publish_checkpoint
-from fer_core.evaluation.report import evaluate_checkpoint
 from fer_core.labels import EMOTIONS
 from fer_core.models import load_checkpoint
 from fer_core.workspace import PROJECT_ROOT

@@ -23,8 +23,8 @@ from fer_core.config import (
 )
 from fer_core.data.builtin import open_dataset, write_schematic_faces
 from fer_core.errors import ConfigError, DataError, RunError
-from fer_core.evaluation.measure import build_report
-from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
+from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
+from fer_core.evaluation.report import build_report
 from fer_core.io import to_json_line
 from fer_core.models import load_checkpoint
 from fer_core.runs.reader import load_run

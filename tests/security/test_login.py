@@ -7,8 +7,8 @@ import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from app.ui import login
-from app.ui.login import Access, is_login_on, read_access
+from app.home import login
+from app.home.login import Access, is_login_on, read_access
 from fer_core.errors import ConfigError
 from fer_core.workspace import PROJECT_ROOT
 

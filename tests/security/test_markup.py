@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from fer_core.checkpoint import CARD_FILE, load_checkpoint_info, save_checkpoint_info
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import INFO_FILE, load_dataset
-from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
+from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
 from fer_core.runs.notes import write_notes
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from app.ui import navigation
+from app.shared import navigation
 from fer_core.workspace import PROJECT_ROOT
 from tests.security.visits import visit
 
@@ -77,7 +77,7 @@ def test_building_a_backbone_asks_no_hub(outbound):
 
 def test_the_live_page_names_no_server_of_its_own(monkeypatch):
     """An empty list, rather than none, keeps streamlit-webrtc from asking services on the internet."""
-    from app.ui.live import ICE_VARIABLE, build_rtc_configuration
+    from app.live_webcam.camera import ICE_VARIABLE, build_rtc_configuration
 
     monkeypatch.delenv(ICE_VARIABLE, raising=False)
     monkeypatch.setenv("HF_TOKEN", "hf_canary4QpZxTdVbN")

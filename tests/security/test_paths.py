@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.ui.state import Key
+from app.shared.state import SharedKey
 from fer_core.checkpoint import CARD_FILE, find_listed_checkpoint
 from fer_core.errors import CheckpointError, FerError
 from fer_core.workspace import PROJECT_ROOT, Workspace, validate_name
@@ -82,10 +82,10 @@ def test_a_models_key_is_one_of_the_list(outside, app_workspace):
 
 def test_a_sessions_model_is_one_of_the_list(outside, app_workspace):
     test = AppTest.from_file(str(PROJECT_ROOT / "pages" / "analyze_media.py"), default_timeout=60)
-    test.session_state[Key.MODEL] = str(outside)
+    test.session_state[SharedKey.MODEL] = str(outside)
     test.run()
     assert not test.exception
-    assert test.session_state[Key.MODEL] == "run-2/best"
+    assert test.session_state[SharedKey.MODEL] == "run-2/best"
 
 
 @pytest.mark.parametrize(

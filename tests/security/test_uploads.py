@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.ui import video_job
-from app.ui.import_job import keep_upload
+from app.analyze_media import video_job
+from app.explore_data.import_job import keep_upload
 from fer_core.data import archive
 from fer_core.data.importers.fer2013 import import_fer2013
 from fer_core.data.tree import open_tree

@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from fer_core.evaluation.measure import Subject
 from fer_core.evaluation.predictions import Predictions
+from fer_core.evaluation.report import Subject
 
 NAMES = ("anger", "fear", "neutral")
 

@@ -14,7 +14,7 @@ from sklearn import metrics as reference
 
 from fer_core.evaluation.bootstrap import Terms, compute_point, compute_samples, iterate_resamples
 from fer_core.evaluation.calibration import compute_ece
-from fer_core.evaluation.measure import build_report
+from fer_core.evaluation.report import build_report
 from tests.unit.evaluation.makers import NAMES, draw_predictions, make_predictions, make_random, make_subject
 
 LABELS = [0, 1, 2]

@@ -7,7 +7,7 @@ import pytest
 
 from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
 from fer_core.errors import DataError, RunError
-from fer_core.evaluation import stored
+from fer_core.evaluation import stored_reports as stored
 from fer_core.evaluation.comparison import (
     align,
     compare,
@@ -17,9 +17,9 @@ from fer_core.evaluation.comparison import (
     group_seeds,
     list_varied_settings,
 )
-from fer_core.evaluation.measure import build_report
 from fer_core.evaluation.paired import adjust_holm, compare_with_baseline, compute_mcnemar
-from fer_core.evaluation.stored import StoredEvaluation, load_evaluation, save_report
+from fer_core.evaluation.report import build_report
+from fer_core.evaluation.stored_reports import StoredEvaluation, load_evaluation, save_report
 from tests.small_models import save_small_model
 from tests.unit.evaluation.makers import make_predictions, make_random, make_subject
 

@@ -10,8 +10,8 @@ from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
 from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import load_dataset, write_dataset
 from fer_core.errors import DataError
+from fer_core.evaluation.evaluator import evaluate_checkpoint
 from fer_core.evaluation.publish import publish_checkpoint
-from fer_core.evaluation.report import evaluate_checkpoint
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import Workspace
 from tests.small_models import save_small_model

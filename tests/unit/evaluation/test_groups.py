@@ -15,7 +15,7 @@ from fer_core.evaluation.groups import (
     list_group_columns,
     read_groups,
 )
-from fer_core.evaluation.measure import build_report
+from fer_core.evaluation.report import build_report
 from tests.unit.evaluation.makers import make_predictions, make_random, make_subject
 
 

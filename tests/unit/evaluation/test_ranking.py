@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from sklearn import metrics as reference
 
-from fer_core.evaluation.measure import build_report
 from fer_core.evaluation.ranking import compute_pr_curve, compute_roc_curve
+from fer_core.evaluation.report import build_report
 from tests.unit.evaluation.makers import NAMES, draw_predictions, make_predictions, make_random, make_subject
 
 ALL_POINTS = 10**6

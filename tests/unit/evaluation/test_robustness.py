@@ -21,7 +21,7 @@ from fer_core.evaluation.robustness_report import (
     load_robustness,
     save_robustness,
 )
-from fer_core.evaluation.stored import locate_report
+from fer_core.evaluation.stored_reports import locate_report
 from tests.small_models import save_small_model
 
 BY_NAME = {item.name: item for item in CORRUPTIONS}

@@ -7,7 +7,7 @@ from scipy.special import softmax
 
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
-from fer_core.evaluation.report import evaluate_checkpoint
+from fer_core.evaluation.evaluator import evaluate_checkpoint
 from fer_core.evaluation.scoring import FlipAveraged, compute_logits
 from fer_core.models import load_checkpoint
 from tests.small_models import save_small_model

@@ -7,7 +7,7 @@ from fer_core.checkpoint import CARD_FILE, find_checkpoint, load_checkpoint_info
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
 from fer_core.errors import CheckpointError
-from fer_core.evaluation.report import evaluate_checkpoint, save_evaluation
+from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
 from fer_core.exchange.facts import ModelKind, build_facts, list_models
 from fer_core.exchange.removal import delete_model, explain_protection
 from fer_core.workspace import Workspace

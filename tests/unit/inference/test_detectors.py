@@ -16,8 +16,8 @@ from fer_core.inference.detectors import (
     default_detector,
     merge_boxes,
 )
+from fer_core.inference.downloads import YUNET, weights_path
 from fer_core.inference.sample import load_sample
-from fer_core.inference.weights import YUNET, weights_path
 from fer_core.types import FaceBox
 
 SAMPLE_FACE = (224, 115)

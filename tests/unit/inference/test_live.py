@@ -12,7 +12,7 @@ import pytest
 from fer_core.errors import ConfigError
 from fer_core.inference.live import LiveSession, LiveSettings
 from fer_core.inference.overlay import OverlayStyle
-from fer_core.inference.tracking import TemporalConfig
+from fer_core.inference.tracker import TemporalConfig
 from tests.unit.inference.fakes import FakeDetector, FakePredictor, box, frame
 
 RAW = LiveSettings(temporal=TemporalConfig(detect_every=1, smoothing_s=0), mirror=False)

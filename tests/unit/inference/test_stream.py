@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fer_core.inference.stream import FaceStream
-from fer_core.inference.tracking import TemporalConfig
+from fer_core.inference.tracker import TemporalConfig
 from fer_core.types import FaceBox, UInt8Array
 from tests.unit.inference.fakes import FakeDetector, FakePredictor, box, frame
 

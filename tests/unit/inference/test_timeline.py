@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fer_core.errors import ConfigError, MediaError
-from fer_core.inference.rows import FIXED_COLUMNS, Totals, create_table
+from fer_core.inference.face_table import FIXED_COLUMNS, Totals, create_table
 from fer_core.inference.stream import FrameResult, StageTimes
 from fer_core.inference.timeline import (
     class_columns,

@@ -14,7 +14,7 @@ import pytest
 from fer_core.errors import ConfigError, MediaError
 from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.stream import FaceStream
-from fer_core.inference.tracking import TemporalConfig
+from fer_core.inference.tracker import TemporalConfig
 from fer_core.inference.video import (
     EncoderSettings,
     Progress,

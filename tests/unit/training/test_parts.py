@@ -28,7 +28,7 @@ from fer_core.training.losses import DistributionLoss, compute_class_weights, dr
 from fer_core.training.mixing import is_epoch_mixed, mix_batch
 from fer_core.training.optim import ascend, build_optimizer, set_learning_rate
 from fer_core.training.schedule import PlateauState, compute_lr_factor, locate_in_cycle
-from fer_core.training.tracking import Sample, draw_samples, select_scores
+from fer_core.training.trackers import Sample, draw_samples, select_scores
 
 LOG_PROBABILITIES = torch.log(torch.tensor([[0.5, 0.3, 0.2]]))
 

@@ -1,0 +1,1 @@
+"""The Analyze media page: pictures and videos."""

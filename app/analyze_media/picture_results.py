@@ -1,0 +1,202 @@
+"""How the Analyze media page shows what was found on pictures."""
+
+import io
+import json
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from app.analyze_media.pictures import Picture, PictureResult
+from app.analyze_media.state import Key
+from app.shared.charts import STATIC_CONFIG, build_probability_bars, describe_prediction
+from app.shared.messages import empty_state, escape_markdown
+from app.shared.model_picker import detector_title
+from fer_core.images import load_image
+from fer_core.inference.overlay import UNCERTAIN, OverlayStyle, draw_overlay, shown_label
+from fer_core.inference.pipeline import compute_rows, export_json
+from fer_core.types import FaceResult, UInt8Array
+
+FACES_PER_PAGE: Final[int] = 4
+_MAX_SHOWN_HEIGHT_PX: Final[int] = 720
+_NO_FACE_HINTS: Final[dict[str, str]] = {
+    "yunet": "Try a picture in which a face is larger and better lit. If the picture is one face, cropped "
+    "closely, choose **Whole picture** as the face detector.",
+    "haar": "Haar sees only upright faces that look at the camera: get **YuNet** above for the others. If "
+    "the picture is one face, cropped closely, choose **Whole picture**.",
+}
+
+Results = Sequence[tuple[Picture, PictureResult]]
+
+
+def render_results(results: Results, style: OverlayStyle) -> None:
+    """Show one of the pictures, a choice where there are several, and the downloads of all."""
+    index = _choose_picture(results)
+    picture, result = results[index]
+    shown, faces = st.columns([3, 2], gap="large")
+    with shown:
+        _render_picture(picture, result, style)
+    with faces:
+        _render_faces(result, style)
+    if any(item.analysis.faces for _, item in results):
+        _render_table(results)
+
+
+def _choose_picture(results: Results) -> int:
+    if len(results) == 1:
+        return 0
+    if st.session_state.get(Key.PICTURE, 0) >= len(results):
+        del st.session_state[Key.PICTURE]
+
+    def describe(index: int) -> str:
+        picture, result = results[index]
+        return f"{index + 1} · {picture.name} ({_count_faces(result)})"
+
+    chosen: int = st.selectbox(
+        f"Picture ({len(results)})", range(len(results)), format_func=describe, key=Key.PICTURE
+    )
+    return chosen
+
+
+def _count_faces(result: PictureResult) -> str:
+    num_faces = len(result.analysis.faces)
+    return f"{num_faces or 'no'} face{'' if num_faces == 1 else 's'}"
+
+
+def _render_picture(picture: Picture, result: PictureResult, style: OverlayStyle) -> None:
+    analysis = result.analysis
+    preview = draw_overlay(
+        result.preview_rgb,
+        [_scaled(face, result.scale) for face in analysis.faces],
+        style,
+    )
+    height, width = preview.shape[:2]
+    is_tall = height > width
+    st.image(
+        preview,
+        width=round(_MAX_SHOWN_HEIGHT_PX * width / height) if is_tall else "stretch",
+        output_format="JPEG",
+        alt=f"{picture.name} with {_count_faces(result)} marked",
+    )
+    times = analysis.timings_ms
+    st.caption(
+        f"{escape_markdown(picture.name)} · {analysis.width_px:,} × {analysis.height_px:,} px · "
+        f"{_count_faces(result)} · {detector_title(analysis.detector)} {times['detect']:.0f} ms · "
+        f"classification {times['classify']:.0f} ms"
+    )
+    if analysis.faces:
+        st.download_button(
+            "Annotated picture (PNG)",
+            partial(_encode_annotated, picture, result, style),
+            file_name=f"{_stem(picture.name)}-annotated.png",
+            mime="image/png",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+
+def _scaled(face: FaceResult, factor: float) -> FaceResult:
+    return FaceResult(box=face.box.scaled(factor), prediction=face.prediction)
+
+
+def _encode_annotated(picture: Picture, result: PictureResult, style: OverlayStyle) -> bytes:
+    """The annotated picture in its own size; a small one in the preview's, where the writing can be read."""
+    if result.scale > 1:
+        image_rgb, scale = result.preview_rgb, result.scale
+    else:
+        image_rgb, scale = load_image(picture.data), 1.0
+    return _encode_png(
+        draw_overlay(image_rgb, [_scaled(face, scale) for face in result.analysis.faces], style)
+    )
+
+
+def _encode_png(image_rgb: UInt8Array) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image_rgb).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _render_faces(result: PictureResult, style: OverlayStyle) -> None:
+    faces = result.analysis.faces
+    st.subheader(_count_faces(result).capitalize(), anchor=False)
+    if not faces:
+        empty_state(
+            "No face was found",
+            _NO_FACE_HINTS.get(result.analysis.detector, "Try another picture."),
+            icon=":material/face_retouching_off:",
+        )
+        return
+    num_pages = math.ceil(len(faces) / FACES_PER_PAGE)
+    first = 0
+    if num_pages > 1:
+        if st.session_state.get(Key.FACE_PAGE, 1) > num_pages:
+            del st.session_state[Key.FACE_PAGE]
+        first = (st.pagination(num_pages, key=Key.FACE_PAGE) - 1) * FACES_PER_PAGE
+    for index in range(first, min(first + FACES_PER_PAGE, len(faces))):
+        _render_face(index + 1, faces[index], result.thumbnails[index], style)
+
+
+def _render_face(number: int, face: FaceResult, thumbnail: UInt8Array, style: OverlayStyle) -> None:
+    prediction = face.prediction
+    label = shown_label(face, style.uncertain_below)
+    with st.container(border=True, gap="small"):
+        crop, bars = st.columns([1, 3], gap="small", vertical_alignment="center")
+        with crop:
+            st.image(thumbnail, width=112, output_format="JPEG", alt=f"Face {number}")
+        with bars:
+            st.markdown(f"**#{number} {label}** · {100 * prediction.confidence:.0f} %")
+            st.plotly_chart(
+                build_probability_bars(prediction, uncertain=label == UNCERTAIN),
+                config=STATIC_CONFIG,
+                key=f"bars-{number}",
+                alt=describe_prediction(prediction),
+            )
+
+
+def _render_table(results: Results) -> None:
+    import pandas as pd
+
+    rows = [
+        {"picture": picture.name, **row}
+        for picture, result in results
+        for row in compute_rows(result.analysis.faces)
+    ]
+    table = pd.DataFrame(rows)
+    classes = results[0][1].analysis.classes
+    st.subheader("All faces", anchor=False)
+    percent = {
+        name: st.column_config.NumberColumn(name, format="percent") for name in ("confidence", *classes)
+    }
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_order=[*(["picture"] if len(results) > 1 else []), "face", "label", "confidence", *classes],
+        column_config=percent,
+        alt="Every face with its apparent expression and the probability of each class",
+    )
+    with st.container(horizontal=True):
+        st.download_button(
+            "Table (CSV)",
+            table.to_csv(index=False).encode(),
+            file_name="faces.csv",
+            mime="text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        document = export_json([(picture.name, result.analysis) for picture, result in results])
+        st.download_button(
+            "Everything (JSON)",
+            json.dumps(document, indent=2),
+            file_name="faces.json",
+            mime="application/json",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+
+def _stem(name: str) -> str:
+    return name.rsplit(".", 1)[0] or "picture"

@@ -1,0 +1,199 @@
+"""The way into the errors: the faces of a cell, a class, a confidence band, or "only one is right"."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import streamlit as st
+
+from app.compare_runs.confusion_matrices import ANY, render_matrices
+from app.compare_runs.heat_maps import blend, load_maps
+from app.compare_runs.state import Key
+from app.shared.messages import error_boundary, escape_markdown
+from fer_core.checkpoint import find_checkpoint
+from fer_core.data.store import Dataset, load_dataset
+from fer_core.errors import DataError, FerError
+from fer_core.evaluation.comparison import Comparison
+from fer_core.evaluation.stored_reports import StoredEvaluation
+from fer_core.evaluation.suspects import Selection, add_suspects
+from fer_core.labels import FERPLUS_COLUMNS
+from fer_core.workspace import Workspace
+
+_FACES_SHOWN: Final[int] = 12
+_FACE_PX: Final[int] = 84
+_SMALL_FACE_PX: Final[int] = 72
+_OUTCOMES: Final[tuple[str, ...]] = ("all", "wrong", "right")
+_PAIRED: Final[tuple[str, ...]] = ("only first right", "only second right", "both wrong")
+
+
+@st.fragment
+def render_explorer(comparison: Comparison, workspace: Workspace) -> None:
+    """Matrices, and the faces that are chosen in them or beneath them."""
+    with error_boundary():
+        st.subheader("Where they err", anchor=False)
+        first, second = _prepare(comparison)
+        render_matrices(comparison)
+        selection = _choose(comparison, first, second)
+        _render_selection(selection, first, second, workspace)
+
+
+def _prepare(comparison: Comparison) -> tuple[StoredEvaluation, StoredEvaluation | None]:
+    """The model whose faces are shown and the one beside it; choices that are gone begin anew."""
+    by_key = {item.key: item for item in comparison.evaluations}
+    state = st.session_state
+    if state.get(Key.COMPARE_FIRST) not in by_key:
+        state[Key.COMPARE_FIRST] = comparison.baseline
+    others = [key for key in by_key if key != state[Key.COMPARE_FIRST]]
+    if state.get(Key.COMPARE_SECOND) not in others:
+        state[Key.COMPARE_SECOND] = others[0] if others else None
+    classes = comparison.evaluations[0].report.classes
+    for key in (Key.COMPARE_TRUTH, Key.COMPARE_PREDICTION):
+        if state.get(key) not in (ANY, *classes):
+            state[key] = ANY
+    outcomes = (*_PAIRED, *_OUTCOMES) if others else _OUTCOMES
+    if state.get(Key.COMPARE_OUTCOME) not in outcomes:
+        state[Key.COMPARE_OUTCOME] = "only first right" if others else "wrong"
+    state.setdefault(Key.COMPARE_CONFIDENCE, (0.0, 1.0))
+    return by_key[state[Key.COMPARE_FIRST]], by_key.get(state[Key.COMPARE_SECOND])
+
+
+def _choose(comparison: Comparison, first: StoredEvaluation, second: StoredEvaluation | None) -> Selection:
+    st.caption("Click a cell of a matrix to see its faces, or choose them here.")
+    keys = [item.key for item in comparison.evaluations]
+    names = [ANY, *first.report.classes]
+    if second is not None:
+        left, right = st.columns(2, gap="medium")
+        left.selectbox("Faces of", keys, key=Key.COMPARE_FIRST)
+        right.selectbox("beside", [key for key in keys if key != first.key], key=Key.COMPARE_SECOND)
+    truth, prediction, outcome, band = st.columns(4, gap="medium")
+    wanted = truth.selectbox("Truth", names, key=Key.COMPARE_TRUTH)
+    said = prediction.selectbox("Predicted", names, key=Key.COMPARE_PREDICTION)
+    titles = {
+        "only first right": f"only {first.key}",
+        "only second right": f"only {second.key}" if second else "",
+        "both wrong": "neither",
+        "all": "does not matter",
+        "wrong": f"not {first.key}",
+        "right": first.key,
+    }
+    chosen = outcome.selectbox(
+        "Who is right",
+        (*_PAIRED, *_OUTCOMES) if second else _OUTCOMES,
+        format_func=titles.__getitem__,
+        key=Key.COMPARE_OUTCOME,
+    )
+    # The range comes from the session's state; a default beside it would be warned of.
+    confidence: Any = band.slider("Its confidence", 0.0, 1.0, step=0.05, key=Key.COMPARE_CONFIDENCE)
+    return Selection(
+        truth="" if wanted == ANY else wanted,
+        prediction="" if said == ANY else said,
+        outcome=chosen,
+        confidence=confidence,
+    )
+
+
+def _render_selection(
+    selection: Selection, first: StoredEvaluation, second: StoredEvaluation | None, workspace: Workspace
+) -> None:
+    positions = selection.find(first.predictions, second.predictions if second else None)
+    words = selection.describe(first.key, second.key if second else "")
+    st.markdown(f"**{len(positions):,} faces** of {escape_markdown(f'{first.key}: {words}')}")
+    if len(positions) == 0:
+        st.caption("No face matches; choose another cell or widen the choice.")
+        return
+    subject = first.report.subject
+    chosen = first.predictions.to_frame().iloc[positions]
+    with st.container(horizontal=True):
+        st.download_button(
+            "Selection (CSV)",
+            lambda: chosen.to_csv(index=False),
+            "selection.csv",
+            "text/csv",
+            key="compare-csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        if st.button(
+            "Send to the data page as suspects",
+            key="compare_suspects",
+            icon=":material/flag:",
+            help="Notes these faces as ones whose label may be wrong.",
+        ):
+            source = f"{first.key}: {words}"
+            rows = chosen["row"].tolist()
+            count = add_suspects(workspace, subject.dataset, subject.data_fingerprint, rows, source)
+            st.toast(f"{count:,} suspects of {subject.dataset} now wait on the data page.")
+    try:
+        dataset = _open(workspace, first)
+    except FerError as error:
+        st.warning(f"The faces can't be shown: {escape_markdown(str(error))}")
+        return
+    shown = [item for item in (first, second) if item is not None]
+    _render_faces(dataset, shown, positions.tolist()[:_FACES_SHOWN], workspace)
+    if len(positions) > _FACES_SHOWN:
+        st.caption(
+            f"The {_FACES_SHOWN} of which {escape_markdown(first.key)} is most sure; the CSV holds all."
+        )
+
+
+def _open(workspace: Workspace, item: StoredEvaluation) -> Dataset:
+    subject = item.report.subject
+    dataset = load_dataset(workspace.dataset(subject.dataset))
+    if dataset.info.fingerprint != subject.data_fingerprint:
+        raise DataError(f"data set {subject.dataset!r} has changed since the evaluation; evaluate again")
+    return dataset
+
+
+def _render_faces(
+    dataset: Dataset, shown: Sequence[StoredEvaluation], positions: Sequence[int], workspace: Workspace
+) -> None:
+    rows = tuple(int(shown[0].predictions.rows[place]) for place in positions)
+    maps: dict[str, tuple[Any, str]] = {}
+    if st.toggle(
+        "Show where each model looked",
+        key=Key.COMPARE_MAPS,
+        help="Orange: what spoke for the class that the model predicted (Grad-CAM).",
+    ):
+        maps = _load_maps(dataset, shown, rows, workspace)
+    columns = st.columns(4, gap="small")
+    for index, (place, row) in enumerate(zip(positions, rows, strict=True)):
+        with columns[index % 4], st.container(border=True, gap="xsmall"):
+            pictures = [
+                dataset.images[row],
+                *(blend(dataset.images[row], maps[key][0][index]) for key in maps),
+            ]
+            width = (
+                _FACE_PX if len(pictures) == 1 else _SMALL_FACE_PX
+            )  # so that three stand beside each other
+            st.image(pictures, width=width, alt=[f"face of row {row}", *(f"map of {key}" for key in maps)])
+            st.caption(_describe(dataset, row, place, shown))
+    if maps:
+        order = ", then ".join(f"{escape_markdown(key)} ({method})" for key, (_, method) in maps.items())
+        st.caption(f"Beside each face: {order}, for the class that the model predicted.")
+
+
+def _load_maps(
+    dataset: Dataset, shown: Sequence[StoredEvaluation], rows: tuple[int, ...], workspace: Workspace
+) -> dict[str, tuple[Any, str]]:
+    maps = {}
+    bar = st.progress(0.0)
+    for index, item in enumerate(shown):
+        bar.progress(index / len(shown), f"Where {escape_markdown(item.key)} looked…")
+        weights = find_checkpoint(item.key, workspace).info.weights_sha256
+        maps[item.key] = load_maps(item.key, weights, dataset.name, rows, str(workspace.root))
+    bar.empty()
+    return maps
+
+
+def _describe(dataset: Dataset, row: int, place: int, shown: Sequence[StoredEvaluation]) -> str:
+    data = shown[0].predictions
+    lines = [f"row {row}, truth **{data.classes[data.labels[place]]}**"]
+    if dataset.info.has_votes:
+        votes = dataset.samples.iloc[row][[f"votes_{name}" for name in FERPLUS_COLUMNS]]
+        counts = [f"{name} {int(count)}" for name, count in zip(FERPLUS_COLUMNS, votes, strict=True) if count]
+        lines.append("votes: " + ", ".join(counts))
+    for item in shown:
+        chances = item.predictions.probabilities[place]
+        best = sorted(zip(chances, data.classes, strict=True), reverse=True)[:3]
+        text = ", ".join(f"{name} {100 * chance:.0f}\u00a0%" for chance, name in best)
+        lines.append(f"{escape_markdown(item.key)}: {text}")
+    return "  \n".join(lines)

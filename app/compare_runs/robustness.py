@@ -1,0 +1,105 @@
+"""What the compared models keep of their accuracy when pictures are blurred, dark, covered or badly cut."""
+
+from typing import Final
+
+import streamlit as st
+
+from app.compare_runs.state import Key
+from app.shared.charts import STATIC_CONFIG
+from app.shared.evaluation_job import ROBUSTNESS, EvaluationJob, render_job, start_job
+from app.shared.messages import empty_state, escape_markdown
+from app.shared.reports import Conditions, list_models
+from app.shared.state import SharedKey
+from fer_core.errors import RunError
+from fer_core.evaluation.comparison import Comparison
+from fer_core.evaluation.robustness_chart import build_robustness_chart
+from fer_core.evaluation.robustness_report import RobustnessReport, compute_mean_accuracy, load_robustness
+from fer_core.evaluation.stored_reports import locate_report
+from fer_core.workspace import Workspace
+
+_NUM_FACES: Final[dict[int, str]] = {500: "500", 1000: "1,000", 0: "all"}
+
+
+def render_robustness(comparison: Comparison, workspace: Workspace) -> None:
+    """The stored measurements, and a way to make those that are missing."""
+    subject = comparison.evaluations[0].report.subject
+    # Measured without test-time augmentation, which would double 34 passes.
+    conditions = Conditions(subject.dataset, subject.split, "none")
+    reports, missing = _load(comparison, conditions, workspace)
+    if reports:
+        _render_reports(reports)
+    elif not st.session_state.get(SharedKey.COMPARE_ROBUSTNESS):
+        empty_state(
+            "Not measured yet",
+            "Webcam pictures are blurred, dark, covered and badly cut; data sets are not. Measure what these "
+            "models keep of their accuracy on the same faces, spoilt in 11 ways at three strengths.",
+            icon=":material/blur_on:",
+        )
+    if render_job(ROBUSTNESS, conditions) or not missing:
+        return
+    _offer(missing, conditions, workspace)
+
+
+def _load(
+    comparison: Comparison, conditions: Conditions, workspace: Workspace
+) -> tuple[dict[str, RobustnessReport], list[str]]:
+    entries = list_models(workspace)
+    reports, missing = {}, []
+    for item in comparison.evaluations:
+        entry = entries[item.key]
+        folder = locate_report(entry, workspace, dataset=conditions.dataset, split=conditions.split)
+        try:
+            report = load_robustness(folder, item.key, weights_sha256=entry.info.weights_sha256)
+        except RunError as error:
+            st.warning(escape_markdown(str(error)), icon=":material/assignment_late:")
+            report = None
+        if report is not None and report.data_fingerprint == item.report.subject.data_fingerprint:
+            reports[item.key] = report
+        else:
+            missing.append(item.key)
+    return reports, missing
+
+
+def _render_reports(reports: dict[str, RobustnessReport]) -> None:
+    st.plotly_chart(
+        build_robustness_chart(reports),
+        config=STATIC_CONFIG,
+        key="compare-robustness-chart",
+        alt="Accuracy of each model on pictures that are spoilt in 11 ways",
+    )
+    st.markdown(
+        "\n".join(
+            f"- **{escape_markdown(key)}**: {100 * report.clean.accuracy:.1f} % accuracy as they are, "
+            f"{100 * compute_mean_accuracy(report.rows):.1f} % on average over all that is drawn here "
+            f"(n = {report.clean.n:,} faces)"
+            for key, report in reports.items()
+        )
+    )
+    st.caption("Dotted: the pictures as they are. Point at a mark for the corruption's strength.")
+
+
+def _offer(missing: list[str], conditions: Conditions, workspace: Workspace) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        count = st.segmented_control(
+            "Faces",
+            list(_NUM_FACES),
+            default=500,
+            required=True,
+            format_func=_NUM_FACES.__getitem__,
+            key=Key.COMPARE_NUM_FACES,
+            help="Spread evenly over the split. 34 passes over 500 faces take a small model about a minute.",
+        )
+        names = ", ".join(missing)
+        if st.button(
+            f"Measure {len(missing)} models" if len(missing) > 1 else "Measure it",
+            type="primary",
+            icon=":material/blur_on:",
+            key="compare-measure-robustness",
+            help=f"{names}: in a process of its own, stored with the report, like `fer robustness --save`.",
+        ):
+            options = [
+                f"--dataset={conditions.dataset}",
+                f"--split={conditions.split}",
+                f"--num-faces={500 if count is None else count}",
+            ]
+            start_job(EvaluationJob(missing, conditions, workspace, work=ROBUSTNESS, options=options))

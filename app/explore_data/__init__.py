@@ -1,0 +1,1 @@
+"""The Explore data page: browse a data set, clean it up, import one."""

@@ -1,0 +1,89 @@
+"""What training would make of a face: the same one many times under a policy."""
+
+from typing import TYPE_CHECKING, Final
+
+import streamlit as st
+
+from app.explore_data.cleanup_data import open_audited
+from app.explore_data.state import Key
+from app.shared.messages import error_boundary
+from fer_core.config import AugmentConfig, list_augment_policies, load_augment_policy
+from fer_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from fer_core.types import UInt8Array
+
+_NUM_COPIES: Final[int] = 23
+"""With the image itself three full rows on a usual screen."""
+_FACE_PX: Final[int] = 112
+_MAX_SEED: Final[int] = 2**31 - 1
+
+
+@st.fragment
+def render_augmentation(name: str, workspace: Workspace) -> None:
+    """Show the face with copies of it, changed by the very code that training uses."""
+    with error_boundary():
+        dataset = open_audited(name, workspace).dataset
+        policies = list_augment_policies()
+        first = st.columns([2, 2, 2], gap="small", vertical_alignment="bottom")
+        policy = first[0].selectbox(
+            "Policy",
+            policies,
+            index=policies.index("webcam") if "webcam" in policies else 0,
+            key="explore_policy",
+            help="As in `fer train --augment-policy`, and on the Train page.",
+        )
+        chosen = st.session_state.get(Key.EXPLORE_ROW)
+        row = first[1].number_input(
+            "Image", 0, len(dataset.images) - 1, int(chosen or 0), key=f"explore_augment_row_{chosen}"
+        )
+        if first[2].button("Draw again", icon=":material/casino:", key="explore_augment_again"):
+            st.session_state["explore_augment_seed"] = st.session_state.get("explore_augment_seed", 0) + 1
+        config = load_augment_policy(policy)
+        seed = int(st.session_state.get("explore_augment_seed", 0)) % _MAX_SEED
+        with st.spinner("Augmenting…"):
+            copies = augment_copies(dataset.images[row], config, seed=seed)
+        with st.container(horizontal=True, gap="small"):
+            for index, picture in enumerate([dataset.images[row], *copies]):
+                with st.container(width=_FACE_PX + 4, gap="xsmall"):
+                    st.image(picture, width=_FACE_PX, alt="as it is" if index == 0 else f"copy {index}")
+                    st.markdown(":small[**as it is**]" if index == 0 else f":small[{index}]")
+        st.caption(describe_policy(config))
+
+
+def augment_copies(image: "UInt8Array", config: AugmentConfig, *, seed: int) -> "UInt8Array":
+    """Copies of an image, each augmented in its own way; mixing with other images is left out.
+
+    Args:
+        image: H x W or H x W x 3.
+        config: the policy.
+        seed: of what is random.
+
+    Returns:
+        Copies in the image's own shape.
+    """
+    import numpy as np
+    import torch
+
+    from fer_core.data.augment import BatchAugmenter
+
+    pixels = torch.from_numpy(np.array(image))
+    batch = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+    batch = batch[None].expand(_NUM_COPIES, -1, -1, -1).float() / 255
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        changed = BatchAugmenter(config)(batch.contiguous())
+    result = (changed * 255).round().to(torch.uint8)
+    copies: UInt8Array = (result[:, 0] if pixels.ndim == 2 else result.permute(0, 2, 3, 1)).numpy()
+    return copies
+
+
+def describe_policy(config: AugmentConfig) -> str:
+    """The settings of a policy that do something, as Markdown."""
+    default = load_augment_policy("none")
+    changed = {name: value for name, value in vars(config).items() if value != getattr(default, name)}
+    text = ", ".join(f"`{name} = {value}`" for name, value in changed.items()) or "nothing is changed"
+    mixing = (
+        " Training also mixes pictures with each other, which is not shown." if config.mixup_alpha else ""
+    )
+    return f"{text}.{mixing}"

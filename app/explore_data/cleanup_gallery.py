@@ -1,0 +1,197 @@
+"""A paged gallery of images with a decision on each, kept on disk as it is made."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import streamlit as st
+
+from app.explore_data.cleanup_cases import REASONS, Case, Kind
+from app.explore_data.cleanup_data import Audited
+from app.shared.messages import escape_markdown, show_error
+from fer_core.data.decisions import Action, Decision, decide
+from fer_core.errors import FerError
+from fer_core.labels import FERPLUS_COLUMNS
+from fer_core.workspace import Workspace
+
+FACE_PX: Final[int] = 150
+FACES_A_PAGE: Final[int] = 24
+_MOST_FACES_A_CASE: Final[int] = 6
+_ERROR: Final[str] = "audit_error"
+_ICONS: Final[dict[Action, str]] = {
+    "keep": ":material/check:",
+    "exclude": ":material/block:",
+    "relabel": ":material/edit:",
+}
+LEGEND: Final[str] = (
+    ":material/check: keep · :material/block: exclude · :material/edit: relabel. Decisions are kept on disk "
+    "at once; the data set itself changes only when you save a derived one below."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where decisions are made: the data set, the workspace, and what is decided so far."""
+
+    audited: Audited
+    workspace: Workspace
+    decisions: Mapping[int, Decision]
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """Rows that the person wants to keep, whatever a button for many says."""
+        return frozenset(row for row, item in self.decisions.items() if item.action == "keep")
+
+
+def act(desk: Desk, changes: Mapping[int, Decision | None]) -> None:
+    """Write decisions; what goes wrong is shown by the next run. For callbacks of widgets."""
+    try:
+        decide(desk.audited.dataset, desk.workspace, changes)
+    except FerError as error:
+        st.session_state[_ERROR] = error
+
+
+def show_last_error() -> None:
+    """Show what the last decision failed of, once."""
+    error: FerError | None = st.session_state.pop(_ERROR, None)
+    if error is not None:
+        show_error(error)
+
+
+def exclude_rows(desk: Desk, rows: Iterable[int], kind: Kind) -> None:
+    """Exclude these for one reason, in place of what was excluded for it before; kept images stay."""
+    reason = REASONS[kind]
+    before = [
+        row for row, item in desk.decisions.items() if item.action == "exclude" and item.reason == reason
+    ]
+    changes: dict[int, Decision | None] = dict.fromkeys(before)
+    changes |= {row: Decision(action="exclude", reason=reason) for row in rows if row not in desk.kept}
+    act(desk, changes)
+
+
+def bulk_button(desk: Desk, label: str, rows: Sequence[int], kind: Kind, key: str, help_text: str) -> None:
+    """A button that excludes many images at once."""
+    st.button(
+        label,
+        key=f"audit_bulk_{key}",
+        icon=":material/block:",
+        help=help_text,
+        disabled=not rows,
+        on_click=exclude_rows,
+        args=(desk, rows, kind),
+    )
+
+
+def undo_button(desk: Desk, kind: Kind) -> None:
+    """A button that takes back what was decided for this reason."""
+    mine = [row for row, item in desk.decisions.items() if item.reason == REASONS[kind]]
+    st.button(
+        f"Take back {len(mine):,}",
+        key=f"audit_undo_{kind}",
+        icon=":material/undo:",
+        help=f"Forget every decision made for the reason “{REASONS[kind]}”.",
+        disabled=not mine,
+        on_click=act,
+        args=(desk, dict.fromkeys(mine)),
+    )
+
+
+def render_gallery(desk: Desk, cases: Sequence[Case], kind: Kind) -> list[Case]:
+    """Show one page of cases, with a decision on every face; returns the cases of the page."""
+    faces_a_case = max((len(case.rows) for case in cases), default=1)
+    per_page = FACES_A_PAGE if faces_a_case == 1 else FACES_A_PAGE // 2
+    num_pages = max(1, -(-len(cases) // per_page))
+    page = _choose_page(kind, num_pages, desk.audited.key)
+    shown = list(cases[(page - 1) * per_page : page * per_page])
+    with st.container(horizontal=True, gap="small"):
+        for case in shown:
+            _render_case(desk, case, kind)
+    st.caption(LEGEND)
+    return shown
+
+
+def _choose_page(kind: Kind, num_pages: int, dataset_key: str) -> int:
+    if num_pages == 1:
+        return 1
+    key = f"audit_page_{kind}_{dataset_key}"
+    if st.session_state.get(key, 1) > num_pages:
+        st.session_state[key] = num_pages
+    page: int = st.number_input(f"Page, of {num_pages:,}", 1, num_pages, key=key, width=180)
+    return page
+
+
+def _render_case(desk: Desk, case: Case, kind: Kind) -> None:
+    rows = case.rows[:_MOST_FACES_A_CASE]
+    width = len(rows) * (FACE_PX + 24) + 18
+    with st.container(border=True, width=width, gap="xsmall"):
+        more = f", {len(case.rows) - len(rows)} more not shown" if len(case.rows) > len(rows) else ""
+        st.caption(escape_markdown(case.note + more))
+        with st.container(horizontal=True, gap="small"):
+            for row in rows:
+                with st.container(width=FACE_PX + 8, gap="xsmall"):
+                    _render_face(desk, row, case, kind)
+
+
+def _render_face(desk: Desk, row: int, case: Case, kind: Kind) -> None:
+    audited = desk.audited
+    dataset = audited.dataset
+    label = str(audited.classes[row]) or "no majority"
+    st.image(dataset.images[row], width=FACE_PX, alt=f"Image {row}: {label}")
+    own = str(dataset.samples["label"].iat[row])
+    facts = [f"**{escape_markdown(label)}** · {audited.splits[row]} · {row}"]
+    if dataset.info.has_votes:
+        facts.append(_describe_votes(audited, row) + (f" · label {own}" if own and own != label else ""))
+    st.markdown("  \n".join(f":small[{fact}]" for fact in facts))
+    _render_decision(desk, row, case, kind)
+
+
+def _describe_votes(audited: Audited, row: int) -> str:
+    values = audited.dataset.samples.iloc[row]
+    votes = [(int(values[f"votes_{name}"]), name) for name in FERPLUS_COLUMNS]
+    return ", ".join(f"{name} {count}" for count, name in sorted(votes, key=lambda item: -item[0]) if count)
+
+
+def _render_decision(desk: Desk, row: int, case: Case, kind: Kind) -> None:
+    decision = desk.decisions.get(row)
+    key = f"audit_{kind}_{desk.audited.key}_{row}"
+    # The file decides what is shown: a button for many, or another tab, may have changed it.
+    st.session_state[key] = decision.action if decision else None
+    st.segmented_control(
+        f"Decision on image {row}",
+        list(_ICONS),
+        format_func=_ICONS.__getitem__,
+        key=key,
+        label_visibility="collapsed",
+        on_change=_on_action,
+        args=(desk, row, case, kind, key),
+    )
+    if decision is not None and decision.action == "relabel":
+        label_key = f"{key}_label"
+        st.session_state[label_key] = decision.label
+        st.selectbox(
+            f"New label of image {row}",
+            desk.audited.dataset.info.classes,
+            key=label_key,
+            label_visibility="collapsed",
+            on_change=_on_label,
+            args=(desk, row, kind, label_key),
+        )
+
+
+def _on_action(desk: Desk, row: int, case: Case, kind: Kind, key: str) -> None:
+    action: Action | None = st.session_state[key]
+    label = suggest_label(desk.audited, row, case) if action == "relabel" else ""
+    act(desk, {row: Decision(action=action, label=label, reason=REASONS[kind]) if action else None})
+
+
+def _on_label(desk: Desk, row: int, kind: Kind, key: str) -> None:
+    decision = Decision(action="relabel", label=st.session_state[key], reason=REASONS[kind])
+    act(desk, {row: decision})
+
+
+def suggest_label(audited: Audited, row: int, case: Case) -> str:
+    """What a relabelled image is called first: what was suggested, its twin's class, or any other class."""
+    own = str(audited.classes[row])
+    others = [case.suggestion, *(str(audited.classes[other]) for other in case.rows)]
+    known = audited.dataset.info.classes
+    return next((name for name in [*others, *known] if name in known and name != own), own)

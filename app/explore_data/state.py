@@ -1,0 +1,18 @@
+"""Keys of this page in the session state."""
+
+from enum import StrEnum
+
+
+class Key(StrEnum):
+    """Keys of widgets and values that live as long as a browser session."""
+
+    EXPLORE_DATASET = "explore_dataset"
+    """Name of the data set that is explored."""
+    EXPLORE_PART = "explore_part"
+    """Open part of the Explore data page."""
+    EXPLORE_PAGE = "explore_page"
+    """Which images of those found are shown, from 1."""
+    EXPLORE_ROW = "explore_row"
+    """Row number of the image whose details are shown."""
+    EXPLORE_FACES = "explore_faces"
+    """How the face of each class is shown."""

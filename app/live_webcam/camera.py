@@ -1,0 +1,247 @@
+"""The live page's camera: session, choices, and the WebRTC link. No `st.*` runs on the frames' thread."""
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from app.shared.model_picker import choose_detector, choose_model
+from app.shared.overlay_options import choose_prior, choose_style
+from app.shared.session_cache import load_shared_predictor
+from fer_core.checkpoint import CheckpointEntry, list_checkpoints
+from fer_core.inference.ice import parse_ice_servers
+from fer_core.inference.live import LiveSession, LiveSettings
+from fer_core.inference.tracker import TemporalConfig
+from fer_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    import av
+    from streamlit_webrtc import Translations
+
+ICE_VARIABLE: Final[str] = "FER_ICE_SERVERS"
+"""Environment variable with ICE servers as JSON; goes before the secrets file."""
+_ICE_SECRET: Final[tuple[str, str]] = ("webrtc", "ice_servers")
+"""Section and name in .streamlit/secrets.toml."""
+
+_CONSTRAINTS: Final[dict[str, Any]] = {
+    "video": {
+        "width": {"ideal": 640},
+        "height": {"ideal": 480},
+        "frameRate": {"ideal": 30, "max": 30},
+    },
+    "audio": False,
+}
+_BUTTONS: Final["Translations"] = {
+    "start": "Start the camera",
+    "stop": "Stop",
+    "select_device": "Choose camera",
+    "device_ask_permission": "Your browser asks whether this page may use the camera: allow it there.",
+    "device_access_denied": "The browser refused the camera. Allow it in the address bar, then start again.",
+    "device_not_available": "No camera was found. Connect one, then start again.",
+    "media_api_not_available": "The browser gives a camera only to pages from localhost or https://.",
+}
+
+
+class LiveKey(StrEnum):
+    """Keys of the session state that only the live page uses."""
+
+    SESSION = "live_session"
+    CAMERA = "live_camera"
+    COMPARE = "live_compare"
+    SECOND_MODEL = "live_second_model"
+    SMOOTHING = "live_smoothing_s"
+    DETECT_EVERY = "live_detect_every"
+    MIRROR = "live_mirror"
+    RECORD = "live_record"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveChoice:
+    """What the person has chosen on the page."""
+
+    models: tuple[CheckpointEntry, ...]
+    """One, or two to be compared."""
+    detector: str
+    prior: str
+    """How often each class is expected."""
+    settings: LiveSettings
+
+
+def live_session() -> LiveSession:
+    """The live session of this browser tab."""
+    session: LiveSession = st.session_state.setdefault(LiveKey.SESSION, LiveSession())
+    return session
+
+
+def choose_live_setup(workspace: Workspace) -> LiveChoice | None:
+    """Let the person choose models, detector and settings; None if there is no model yet."""
+    with st.container(border=True):
+        first = choose_model(workspace)
+        if first is None:
+            return None
+        models = (first, *_choose_second(first, workspace))
+        detector = choose_detector(workspace)
+        prior = choose_prior(models)
+    with st.container(border=True):
+        settings = _choose_settings()
+    return LiveChoice(models=models, detector=detector, prior=prior, settings=settings)
+
+
+def _choose_second(first: CheckpointEntry, workspace: Workspace) -> tuple[CheckpointEntry, ...]:
+    num_models = len(list_checkpoints(workspace))
+    compare = st.toggle(
+        "Compare with a second model",
+        key=LiveKey.COMPARE,
+        persist_state="session",
+        disabled=num_models < 2,
+        help="Both see the same faces at the same time, side by side."
+        if num_models > 1
+        else "There is only one model on this machine.",
+    )
+    if not compare or num_models < 2:
+        return ()
+    second = choose_model(workspace, key=LiveKey.SECOND_MODEL, label="Second model")
+    if second is None or second.key == first.key:
+        st.caption(":material/info: Choose another model to see two side by side.")
+        return ()
+    return (second,)
+
+
+def _choose_settings() -> LiveSettings:
+    style = choose_style()
+    smoothing_s = st.slider(
+        "Smoothing",
+        0.0,
+        2.0,
+        TemporalConfig().smoothing_s,
+        step=0.1,
+        format="%.1f s",
+        key=LiveKey.SMOOTHING,
+        persist_state="session",
+        help="How long a change takes to show: longer is calmer. 0 shows each frame as it is.",
+    )
+    detect_every = st.slider(
+        "Look for faces every",
+        1,
+        10,
+        TemporalConfig().detect_every,
+        format="%d frames",
+        key=LiveKey.DETECT_EVERY,
+        persist_state="session",
+        help="In between, faces are followed. Rarely costs less; often keeps up with quick movements.",
+    )
+    mirror = st.toggle(
+        "Mirror the picture", value=LiveSettings().mirror, key=LiveKey.MIRROR, persist_state="session"
+    )
+    return LiveSettings(
+        temporal=TemporalConfig(smoothing_s=smoothing_s, detect_every=detect_every),
+        style=style,
+        mirror=mirror,
+    )
+
+
+def configure_session(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> None:
+    """Bring the session to what was chosen; models come from the cache that all sessions share.
+
+    Raises:
+        FerError: a model is damaged, or the detector is not installed.
+    """
+    from fer_core.inference.detectors import WholeImageDetector
+    from fer_core.inference.pipeline import build_pipeline
+    from fer_core.inference.threads import limit_threads
+
+    limit_threads()  # before the frames' thread starts, which takes the number over
+    predictors = [load_shared_predictor(entry, choice.prior) for entry in choice.models]
+    detector = session.detector
+    if isinstance(detector, WholeImageDetector) and detector.framing != predictors[0].info.input.framing:
+        detector = None  # this one depends on the model
+    if detector is None or detector.name != choice.detector:
+        detector = build_pipeline(choice.detector, predictors[0], workspace).detector
+    session.configure(detector, predictors, choice.settings)
+
+
+def load_ice_servers() -> list[dict[str, Any]]:
+    """The STUN and TURN servers that a person configured; none by default, and then nobody is contacted.
+
+    Raises:
+        ConfigError: what was configured can't be used.
+    """
+    if configured := os.environ.get(ICE_VARIABLE, "").strip():
+        return parse_ice_servers(configured, source=ICE_VARIABLE)
+    section, name = _ICE_SECRET
+    if st.secrets.load_if_toml_exists() and section in st.secrets and name in st.secrets[section]:
+        value = [_plain(item) for item in st.secrets[section][name]]
+        return parse_ice_servers(value, source=f"{name} in [{section}] of secrets.toml")
+    return []
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if hasattr(value, "to_dict") else value
+
+
+def build_rtc_configuration() -> dict[str, Any]:
+    """What the browser and the server are told about ICE servers.
+
+    `iceServers` is always there, even if empty: left out, streamlit-webrtc asks services on the internet for
+    servers, and sends them the `HF_TOKEN` of the environment.
+
+    Raises:
+        ConfigError: the configured servers can't be used.
+    """
+    return {"iceServers": load_ice_servers()}
+
+
+FramesCallback = Callable[["list[av.VideoFrame]"], Awaitable["list[av.VideoFrame]"]]
+
+
+def build_frames_callback(session: LiveSession) -> FramesCallback:
+    """Make the function that the frames' thread calls with all frames since its last call."""
+
+    async def on_frames(frames: "list[av.VideoFrame]") -> "list[av.VideoFrame]":
+        # The queue's older frames are left out on purpose: a slow model then shows now, not a while ago.
+        return [session.process_video_frames(frames)]
+
+    return on_frames
+
+
+def render_camera(session: LiveSession, choice: LiveChoice, rtc_configuration: dict[str, Any]) -> bool:
+    """Show the camera with its start and stop buttons; returns whether it plays."""
+    from streamlit_webrtc import webrtc_streamer
+
+    context = webrtc_streamer(
+        key=LiveKey.CAMERA,
+        queued_video_frames_callback=build_frames_callback(session),
+        on_video_ended=session.release,
+        rtc_configuration=rtc_configuration,
+        media_stream_constraints=_CONSTRAINTS,
+        video_html_attrs=_video_attributes(len(choice.models)),
+        translations=_BUTTONS,
+        media_toggle_controls=False,
+        async_processing=True,
+    )
+    return bool(context.state.playing)
+
+
+def _video_attributes(num_models: int) -> dict[str, Any]:
+    # A fixed shape: WebRTC changes the picture's size as the link allows, and the page must not jump with it.
+    style = {
+        "width": "100%",
+        "aspectRatio": f"{4 * num_models} / 3",
+        "objectFit": "contain",
+        "borderRadius": "0.6rem",
+        "backgroundColor": "#101318",
+    }
+    return {"autoPlay": True, "controls": False, "muted": True, "playsInline": True, "style": style}
+
+
+def lacks_secure_origin(url: str | None) -> bool:
+    """Whether browsers will refuse the camera to a page at `url`: plain http, from another computer."""
+    parts = urlsplit(url or "")
+    is_local = parts.hostname in (None, "localhost", "127.0.0.1", "::1") or str(parts.hostname).endswith(
+        ".localhost"
+    )
+    return parts.scheme == "http" and not is_local

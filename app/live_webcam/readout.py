@@ -1,0 +1,254 @@
+"""What the live page shows beside the camera: pace, label, chart, warnings, snapshot and recording."""
+
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import streamlit as st
+
+from app.live_webcam.camera import LiveKey
+from app.shared.charts import STATIC_CONFIG
+from app.shared.messages import error_boundary, escape_markdown
+from fer_core.inference.live import FaceReading, LiveSession
+from fer_core.inference.live_stats import HistoryCurve, LiveReport
+from fer_core.inference.overlay import shown_label
+from fer_core.palette import emotion_color
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+RECORDING_NOTICE: Final[str] = (
+    "The drawn picture, without sound, goes into a temporary file on the computer that runs this page. It is "
+    "deleted a few minutes after you close the page. Tell everyone in view."
+)
+REMOTE: Final[str] = """
+- **HTTPS.** Browsers give the camera only to pages from `localhost` or `https://`. Put a reverse proxy with a
+  certificate in front of the dashboard, or use an SSH tunnel: `ssh -L 8501:localhost:8501 computer`.
+- **TURN.** Within one computer or network nothing else is needed, and no server is contacted. Through
+  firewalls, the picture needs a TURN server of yours, in `.streamlit/secrets.toml`:
+
+```toml
+[webrtc]
+ice_servers = [{ urls = "turn:turn.example.org:3478", username = "me", credential = "secret" }]
+```
+
+  or as JSON in the environment variable `FER_ICE_SERVERS`.
+"""
+_SLOW_FROM: Final[float] = 0.1
+"""Share of dropped frames from which the page speaks of it."""
+_QUICK_ENOUGH: Final[float] = 0.7
+"""Share of the time between two frames that a step may take without being the reason for slowness."""
+_CHART_PX: Final[int] = 240
+_SIDES: Final[tuple[str, str]] = ("Left", "Right")
+_HISTORY_S: Final[int] = 30
+_REFRESH_S: Final[float] = 1.0
+
+
+def render_pace(session: LiveSession, *, playing: bool) -> None:
+    """Show how fast the stream is and what went wrong, anew every second while it plays."""
+
+    @st.fragment(run_every=_REFRESH_S if playing else None)
+    def refresh() -> None:
+        with error_boundary():
+            report = session.report()
+            if report.num_received:
+                st.markdown(describe_pace(report))
+                st.caption(describe_counts(report))
+            _render_problems(report, session)
+
+    refresh()
+
+
+def render_reading(session: LiveSession, *, uncertain_below: float) -> None:
+    """Show the main face's label and its last 30 seconds, one a model, anew every second."""
+
+    @st.fragment(run_every=_REFRESH_S)
+    def refresh() -> None:
+        with error_boundary():
+            readings, curves = session.readings(), session.history()
+            if len(readings) != len(curves):  # models were exchanged a moment ago
+                st.caption(":material/hourglass_empty: Waiting for the first frame…")
+                return
+            titles = ["Apparent expression"]
+            if len(readings) > 1:
+                titles = [
+                    f"{side}: {escape_markdown(item.model)}"
+                    for side, item in zip(_SIDES, readings, strict=True)
+                ]
+            for index, title in enumerate(titles):
+                value, note = describe_reading(readings[index], uncertain_below)
+                st.metric(title, value, note, delta_color="off", delta_arrow="off")
+                st.plotly_chart(
+                    build_history_chart(curves[index]),
+                    key=f"live_history_{index}",
+                    config=STATIC_CONFIG,
+                    width="stretch",
+                )
+
+    refresh()
+
+
+def describe_reading(reading: FaceReading, uncertain_below: float) -> tuple[str, str]:
+    """What a model says of the main face, and how sure it is."""
+    if reading.face is None:
+        return "–", "no face in view"
+    label = shown_label(reading.face, uncertain_below)
+    return label, f"{100 * reading.face.prediction.confidence:.0f} % probable"
+
+
+def describe_pace(report: LiveReport) -> str:
+    """Frame rate and time a frame, as Markdown."""
+    return (
+        f":material/speed: **{report.processed_fps:.0f}** of {report.received_fps:.0f} frames a second · "
+        f"**{_milliseconds(report.latency_p50_ms)}** a frame, 95 % within "
+        f"{_milliseconds(report.latency_p95_ms)}"
+    )
+
+
+def _milliseconds(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.0f} ms"
+
+
+def describe_counts(report: LiveReport) -> str:
+    """One line on frames and stages, as Markdown."""
+    parts = [
+        f"{report.num_processed:,} of {report.num_received:,} frames analyzed",
+        f"{report.num_dropped:,} dropped",
+        f"{report.num_failed:,} failed",
+    ]
+    stages = " · ".join(f"{name} {stage.p50_ms:.1f} ms" for name, stage in sorted(report.stages.items()))
+    return " · ".join(parts) + (f"  \n{stages} (median)" if stages else "")
+
+
+def describe_slowness(report: LiveReport) -> str | None:
+    """What to tell of a model that can't keep up; None if it can."""
+    if report.dropped_share < _SLOW_FROM:
+        return None
+    rhythm_ms = 1000 / max(1.0, report.received_fps)
+    advice = (
+        "The model is quick enough, but this computer is busy with other work."
+        if report.latency_p50_ms < _QUICK_ENOUGH * rhythm_ms
+        else "Look for faces less often, or take a smaller model."
+    )
+    return (
+        f"**Slow: {report.processed_fps:.0f} of {report.received_fps:.0f} frames a second, "
+        f"{100 * report.dropped_share:.0f} % of frames dropped.** The picture stays current, but it jumps. "
+        + advice
+    )
+
+
+def _render_problems(report: LiveReport, session: LiveSession) -> None:
+    if slowness := describe_slowness(report):
+        st.warning(slowness, icon=":material/speed:")
+    if report.errors:
+        worst = report.errors[0]
+        st.error(
+            f"{report.num_failed:,} of {report.num_received:,} frames could not be analyzed and are shown as "
+            f"they came. Most often ({worst.count:,}×): `{worst.kind}` — {escape_markdown(worst.message)}",
+            icon=":material/error:",
+        )
+    state = session.recording()
+    if state.is_recording:
+        st.markdown(
+            f":red-badge[:material/fiber_manual_record: Recording] {_clock(state.seconds)} "
+            f"of at most {_clock(state.max_seconds)}"
+        )
+    if state.note:
+        st.warning(escape_markdown(state.note), icon=":material/videocam_off:")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def build_history_chart(curve: HistoryCurve) -> "go.Figure":
+    """Stacked areas of all classes over the last 30 seconds: the wider a band, the more probable."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for index, name in enumerate(curve.classes):
+        figure.add_trace(
+            go.Scatter(
+                x=curve.times_s.round(2),
+                y=(100 * curve.probabilities[:, index]).round(1),
+                name=name,
+                mode="lines",
+                line={"width": 0.5, "color": emotion_color(name)},
+                fillcolor=emotion_color(name),
+                stackgroup="all",
+                hovertemplate=f"{name}: %{{y:.0f}} %<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        height=_CHART_PX,
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        hovermode="x",
+        legend={"orientation": "h", "y": -0.2, "x": 0, "itemclick": False, "itemdoubleclick": False},
+        xaxis={"range": [-_HISTORY_S, 0], "ticksuffix": " s", "fixedrange": True, "showgrid": False},
+        yaxis={"range": [0, 100], "ticksuffix": " %", "fixedrange": True, "nticks": 3},
+        uirevision="live",
+    )
+    return figure
+
+
+def render_actions(session: LiveSession, *, playing: bool) -> None:
+    """Snapshot and recording."""
+    state = session.recording()
+    # The recording can end by itself (too long, stream stopped): the switch shows what is.
+    st.session_state[LiveKey.RECORD] = state.is_recording
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.download_button(
+            "Snapshot",
+            data=lambda: encode_snapshot(session),
+            file_name=f"snapshot-{_now()}.png",
+            mime="image/png",
+            icon=":material/photo_camera:",
+            on_click="ignore",
+            disabled=not playing,
+            help="Downloads the picture as it is drawn at this moment.",
+        )
+        st.toggle(
+            "Record",
+            key=LiveKey.RECORD,
+            on_change=_toggle_recording,
+            args=(session,),
+            disabled=not playing,
+            help=RECORDING_NOTICE,
+        )
+        if (path := session.recorded_file()) is not None:
+            st.download_button(
+                "Recording (MP4)",
+                data=path.read_bytes,
+                file_name=f"recording-{_now()}.mp4",
+                mime="video/mp4",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+    if state.is_recording:
+        st.caption(f":material/info: {RECORDING_NOTICE}")
+
+
+def _now() -> str:
+    return datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+def _toggle_recording(session: LiveSession) -> None:
+    if st.session_state[LiveKey.RECORD]:
+        session.start_recording()
+    else:
+        session.stop_recording()
+
+
+def encode_snapshot(session: LiveSession) -> bytes:
+    """The last drawn frame as PNG; empty before the first."""
+    import io
+
+    from PIL import Image
+
+    frame_rgb = session.last_frame()
+    if frame_rgb is None:
+        return b""
+    buffer = io.BytesIO()
+    Image.fromarray(frame_rgb).save(buffer, format="PNG")
+    return buffer.getvalue()

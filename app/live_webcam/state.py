@@ -1,0 +1,10 @@
+"""Keys of this page in the session state."""
+
+from enum import StrEnum
+
+
+class Key(StrEnum):
+    """Keys of widgets and values that live as long as a browser session."""
+
+    CAMERA_CONSENT = "camera_consent"
+    """Whether the person said that everyone in view agreed."""

@@ -1,0 +1,76 @@
+"""Bringing in a model that somebody else made."""
+
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+
+from app.models.state import Key
+from app.models.wording import open_model
+from app.shared.messages import escape_markdown, show_error
+from fer_core.errors import FerError
+from fer_core.exchange.incoming import ImportedModel, import_model
+from fer_core.workspace import Workspace
+
+_TYPES: Final[list[str]] = ["zip", "json", "safetensors", "onnx", "data", "md"]
+_HELP: Final[str] = (
+    "Take the **zip** that somebody's Models page or `fer models zip` made; or **model.json** and its "
+    "**.safetensors** together; or one **.onnx** that `fer export` wrote, which describes itself.\n\n"
+    "Everything is checked before anything is kept: checksum, description, and that the weights are those of "
+    "the architecture. Pickled files (.pt, .pth, .bin) can run code when opened, so they are not read. "
+    "Other people's plain ONNX files say neither their classes nor how a face must be prepared, and guessing "
+    "either gives wrong labels, so they are refused."
+)
+
+
+def render_import(workspace: Workspace) -> None:
+    """A folded form; a model that came in is opened."""
+    with st.expander("Bring in a model", icon=":material/upload:"):
+        st.markdown(_HELP)
+        uploads = st.file_uploader(
+            "Files of one model", type=_TYPES, accept_multiple_files=True, key="models-upload"
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.text_input(
+                "Name", placeholder="what it calls itself", key="models-import-name", max_chars=100
+            ).strip()
+            wanted = st.button(
+                "Check and bring in",
+                type="primary",
+                icon=":material/verified_user:",
+                disabled=not uploads,
+                key="models-import",
+            )
+        st.caption("Larger than 500 MB? `fer models import FILE` takes it in a terminal.")
+        if wanted:
+            _bring_in(uploads, name, workspace)
+
+
+def _bring_in(uploads: list[Any], name: str, workspace: Workspace) -> None:
+    done: ImportedModel | None = None
+    with st.status("Checking the model…", expanded=True) as status:
+        try:
+            done = _import_uploads(uploads, name, workspace, status)
+        except FerError as error:
+            status.update(label="It was not taken", state="error")
+            show_error(error)
+    if done is None:
+        return
+    left = f" Left out: {', '.join(done.ignored)}." if done.ignored else ""
+    st.session_state[Key.MODELS_MESSAGE] = escape_markdown(f"{done.entry.key} is here.{left}")
+    open_model(done.entry.key)
+    st.rerun()
+
+
+def _import_uploads(uploads: list[Any], name: str, workspace: Workspace, status: Any) -> ImportedModel:
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for index, upload in enumerate(uploads):
+            # A folder each: two uploads of one name must be told apart, not written over each other.
+            place = Path(folder) / str(index)
+            place.mkdir()
+            path = place / (Path(upload.name).name or "file")
+            path.write_bytes(upload.getbuffer())
+            paths.append(path)
+        return import_model(paths, workspace, name=name, on_step=lambda text: status.update(label=f"{text}…"))

@@ -1,0 +1,134 @@
+"""A model as ONNX: what was exported and how it was checked, and exporting it. Torch only when asked."""
+
+import streamlit as st
+
+from app.models.benchmark import render_benchmark
+from app.models.state import Key
+from app.models.wording import describe_size
+from app.shared.messages import empty_state, error_boundary, escape_markdown, show_error
+from fer_core.errors import FerError
+from fer_core.exchange.facts import ModelFacts
+from fer_core.exported import ExportRecord, list_exports
+from fer_core.workspace import Workspace
+
+_PRECISIONS = {
+    "fp32": "exactly what torch computes",
+    "fp16": "half the size, for GPUs",
+    "int8": "a quarter of the size, faster on CPUs",
+}
+
+
+def render_export(facts: ModelFacts, workspace: Workspace) -> None:
+    """The files with their checks, then the form that makes another."""
+    with error_boundary():
+        records = list_exports(facts.entry.folder, weights_sha256=facts.entry.info.weights_sha256)
+        for record in records:
+            _render_record(record)
+        if not facts.has_weights:
+            st.caption("This model came as an ONNX file alone; other precisions need its weights.")
+        else:
+            if not records:
+                _explain()
+            _render_form(facts, workspace)
+        st.divider()
+        render_benchmark(facts, workspace)
+
+
+def _explain() -> None:
+    empty_state(
+        "Not exported yet",
+        "An ONNX file runs anywhere onnxruntime does, without torch or this program, and carries its "
+        "classes, preprocessing and calibration inside. Each is compared with torch on real faces before it "
+        "is kept.",
+        icon=":material/deployed_code:",
+    )
+
+
+def _render_record(record: ExportRecord) -> None:
+    parity = record.parity
+    difference = f"{parity.max_probability_difference:.2g}"
+    extras = [
+        text
+        for flag, text in ((record.embedding, "embedding"), (record.uint8_input, "raw pixels in"))
+        if flag
+    ]
+    with st.container(border=True, gap="small"):
+        st.markdown(
+            f"**`{record.path.name}`** · {describe_size(record.num_bytes)} · {record.precision}"
+            + "".join(f" · {text}" for text in extras)
+        )
+        if parity.num_images:
+            st.markdown(
+                f":green-badge[:material/verified: checked] on {parity.num_images:,} faces of "
+                f"{escape_markdown(f'{parity.dataset} {parity.split}')}: **{parity.label_agreement:.1%}** of "
+                f"the labels are torch's, probabilities differ by up to {difference}, "
+                f"accuracy {parity.accuracy:.2%} (torch {parity.accuracy_torch:.2%}, "
+                f"{escape_markdown(parity.protocol)})"
+            )
+        else:
+            st.markdown(
+                ":orange-badge[:material/help: not compared] It came without the weights that it could be "
+                "compared with; it was tried on one picture only."
+            )
+        st.download_button(
+            "Download",
+            record.path.read_bytes,
+            file_name=f"{record.path.parent.name}-{record.path.name}",
+            mime="application/octet-stream",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"models-onnx-{record.path.name}",
+        )
+
+
+def _render_form(facts: ModelFacts, workspace: Workspace) -> None:
+    st.markdown("##### Export to ONNX")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        precision = st.segmented_control(
+            "Precision", list(_PRECISIONS), default="fp32", required=True, key="models-onnx-precision"
+        )
+        embedding = st.toggle(
+            "Also the embedding",
+            key="models-onnx-embedding",
+            help="A second output: what the classifier sees.",
+        )
+        uint8_input = st.toggle(
+            "Preprocessing inside",
+            key="models-onnx-uint8",
+            help="The file takes raw pixels (uint8) and normalises them itself.",
+        )
+    st.caption(f"{precision}: {_PRECISIONS[precision or 'fp32']}.")
+    flags = f" --precision {precision}" + " --embedding" * embedding + " --uint8-input" * uint8_input
+    st.code(f"fer export {facts.name}{flags}", language="bash")
+    if st.button(
+        "Export and check", type="primary", icon=":material/deployed_code:", key="models-onnx-export"
+    ):
+        _export(facts, precision or "fp32", workspace, embedding=embedding, uint8_input=uint8_input)
+
+
+def _export(
+    facts: ModelFacts, precision: str, workspace: Workspace, *, embedding: bool, uint8_input: bool
+) -> None:
+    from fer_core.export import ExportOptions, export_checkpoint
+
+    options = ExportOptions(
+        precision=precision,  # type: ignore[arg-type]  # one of the control's options
+        embedding=embedding,
+        uint8_input=uint8_input,
+    )
+    with st.status("Loading torch…") as status:
+        try:
+            record = export_checkpoint(
+                facts.entry.key,
+                workspace,
+                options,
+                progress=lambda text: status.update(label=f"{text[:1].upper()}{text[1:]}…"),
+            )
+        except FerError as error:
+            status.update(label="It was not exported", state="error")
+            show_error(error)
+            return
+    st.session_state[Key.MODELS_MESSAGE] = (
+        f"`{record.path.name}` is written: {record.parity.label_agreement:.1%} of the labels are torch's."
+    )
+    st.rerun()

@@ -1,0 +1,129 @@
+"""Giving a model to others: into checkpoints/, or to the Hugging Face Hub. Nothing leaves without a click."""
+
+import streamlit as st
+
+from app.models.state import Key
+from app.models.wording import open_model
+from app.shared.messages import escape_markdown, show_error
+from fer_core.errors import FerError
+from fer_core.exchange.facts import ModelFacts, ModelKind
+from fer_core.exchange.hub import has_hub_login, is_hub_offline, push_to_hub
+from fer_core.exchange.incoming import require_free_name
+from fer_core.exchange.outgoing import get_short_name
+from fer_core.workspace import Workspace
+
+
+def render_share(facts: ModelFacts, workspace: Workspace) -> None:
+    """Two ways, side by side."""
+    publish, hub = st.columns(2, gap="large")
+    with publish, st.container(border=True, height="stretch"):
+        _render_publish(facts, workspace)
+    with hub, st.container(border=True, height="stretch"):
+        _render_hub(facts)
+
+
+def _render_publish(facts: ModelFacts, workspace: Workspace) -> None:
+    st.markdown("##### :material/inventory_2: Ship it with the project")
+    st.markdown(
+        "Copies it into `checkpoints/` under a name of its own: calibrated and scored on the validation "
+        "images of its data set, with a model card made from those figures."
+    )
+    if facts.kind is ModelKind.SHIPPED:
+        st.caption("It ships already.")
+        return
+    if not facts.has_weights:
+        st.caption("Only models with weights can be scored and published; this one is an ONNX file alone.")
+        return
+    name = st.text_input("Name", key="models-publish-name", placeholder="fer-medium", max_chars=100).strip()
+    st.caption(f"In a terminal: `fer publish {facts.name} --name {escape_markdown(name) or 'NAME'}`")
+    if st.button(
+        "Publish", icon=":material/publish:", type="primary", disabled=not name, key="models-publish"
+    ):
+        try:
+            _publish(facts, name, workspace)
+        except FerError as error:
+            show_error(error)
+            return
+        st.session_state[Key.MODELS_MESSAGE] = f"{escape_markdown(name)} ships with the project now."
+        open_model(name)
+        st.rerun()
+
+
+def _publish(facts: ModelFacts, name: str, workspace: Workspace) -> None:
+    require_free_name(name, workspace)
+    bar = st.progress(0.0, text="Loading torch and the data set…")
+    from fer_core.data.builtin import open_dataset
+    from fer_core.evaluation.publish import publish_checkpoint
+
+    def show_progress(done: int, total: int) -> None:
+        bar.progress(done / total, text=f"Scoring: {done:,} of {total:,}")
+
+    dataset = open_dataset(str(facts.entry.info.data.get("name", "")), workspace)
+    publish_checkpoint(
+        facts.entry.folder,
+        workspace.checkpoints / name,
+        dataset,
+        on_progress=show_progress,
+    )
+    bar.empty()
+
+
+def _render_hub(facts: ModelFacts) -> None:
+    st.markdown("##### :material/cloud_upload: Push to the Hugging Face Hub")
+    st.markdown(
+        "Uploads description, weights, ONNX files and the card as the front page. The repository is "
+        "**private** unless you switch that off."
+    )
+    obstacle = _explain_obstacle()
+    repo = st.text_input(
+        "Repository",
+        key="models-hub-repo",
+        placeholder=f"your-name/{get_short_name(facts.entry)}",
+        max_chars=200,
+        disabled=bool(obstacle),
+    ).strip()
+    private = st.toggle("Private", value=True, key="models-hub-private", disabled=bool(obstacle))
+    if obstacle:
+        st.info(obstacle, icon=":material/login:")
+    if not private:
+        st.warning(
+            "Everybody will be able to see and download it. May the data's terms be passed on that way?",
+            icon=":material/public:",
+        )
+    if st.button(
+        "Push", icon=":material/cloud_upload:", disabled=bool(obstacle) or not repo, key="models-hub-push"
+    ):
+        _push(facts, repo, private=private)
+
+
+def _explain_obstacle() -> str:
+    if is_hub_offline():
+        return (
+            "`HF_HUB_OFFLINE` is set for this dashboard, so the Hub is never asked. Start it without to push."
+        )
+    if not has_hub_login():
+        return (
+            "Nobody is logged in to the Hub on this machine. Run `hf auth login` in a terminal (or set "
+            "`HF_TOKEN` before the start), then reload this page. **Download zip** works without."
+        )
+    return ""
+
+
+def _push(facts: ModelFacts, repo: str, *, private: bool) -> None:
+    address = ""
+    with st.status("Checking the model…") as status:
+        try:
+            address = push_to_hub(
+                facts.entry,
+                repo,
+                private=private,
+                on_step=lambda text: status.update(label=f"{text}…"),
+            )
+            status.update(label="It is on the Hub", state="complete")
+        except FerError as error:
+            status.update(label="It was not pushed", state="error")
+            failure = error
+    if address:
+        st.success(f"It is at [{address}]({address}).", icon=":material/check_circle:")
+    else:
+        show_error(failure)

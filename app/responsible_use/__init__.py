@@ -1,0 +1,1 @@
+"""The Responsible use page."""

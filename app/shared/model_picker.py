@@ -1,0 +1,135 @@
+"""Choosing a model and a face detector, with the facts that the choice needs. Never loads torch."""
+
+from typing import Final
+
+import streamlit as st
+
+from app.shared.messages import empty_state, escape_markdown, show_error
+from app.shared.state import SharedKey
+from fer_core.checkpoint import CheckpointEntry, CheckpointInfo, list_checkpoints
+from fer_core.errors import FerError
+from fer_core.inference.detectors import DETECTORS, default_detector
+from fer_core.inference.downloads import YUNET, fetch_file, is_installed
+from fer_core.workspace import Workspace
+
+_DETECTOR_TITLES: Final[dict[str, str]] = {
+    "yunet": "YuNet",
+    "haar": "Haar",
+    "whole-image": "Whole picture",
+}
+_DETECTOR_HINTS: Final[dict[str, str]] = {
+    "yunet": "Finds small, turned and partly hidden faces.",
+    "haar": "Built in; finds upright frontal faces only.",
+    "whole-image": "Takes the whole picture for one face: for faces that are cropped already.",
+}
+
+
+def describe_accuracy(info: CheckpointInfo) -> str:
+    """The first measured accuracy with its protocol and n, as Markdown; says so if nothing was measured."""
+    for metric in info.metrics:
+        if isinstance(accuracy := metric.get("accuracy"), int | float):
+            facts = [str(metric[key]) for key in ("protocol", "split") if metric.get(key)]
+            if isinstance(num_images := metric.get("n"), int):
+                facts.append(f"n = {num_images:,}")
+            return f"{100 * accuracy:.1f} % accuracy ({escape_markdown(', '.join(facts))})"
+    return "accuracy not measured"
+
+
+def describe_model(info: CheckpointInfo) -> str:
+    """One line of facts on a model, as Markdown."""
+    color = "grey" if info.input.color == "gray" else "RGB"
+    size = f"{info.input.width} × {info.input.height} px {color}"
+    return f"{len(info.classes)} classes · {size} · {info.num_parameters / 1e6:.2f} M parameters · " + (
+        describe_accuracy(info)
+    )
+
+
+def choose_model(
+    workspace: Workspace, *, key: str = SharedKey.MODEL, label: str = "Model"
+) -> CheckpointEntry | None:
+    """Let the person choose a checkpoint; without one, say how to get one and return None.
+
+    Args:
+        workspace: where to look.
+        key: of the widget; pages that share it share the choice.
+        label: of the widget.
+    """
+    entries = {entry.key: entry for entry in list_checkpoints(workspace)}
+    if not entries:
+        empty_state(
+            "No model on this machine yet",
+            "Train one in a terminal, then reload this page:\n\n"
+            "```text\nfer train --preset quick\n```\n\n"
+            "or bring one in on the **Models** page.",
+            icon=":material/neurology:",
+        )
+        return None
+    _forget_unless(key, entries)
+    chosen = st.selectbox(
+        label,
+        list(entries),
+        key=key,
+        persist_state="session",
+        help="Shipped models first, then the best checkpoint of each training run, newest first.",
+    )
+    entry = entries[chosen]
+    st.caption(describe_model(entry.info))
+    return entry
+
+
+def choose_detector(workspace: Workspace, *, key: str = SharedKey.DETECTOR) -> str:
+    """Let the person choose a face detector; offers to fetch YuNet where it is absent.
+
+    Returns:
+        A name in the detector registry that can be built here.
+    """
+    picker, note = st.container(), st.container()
+    has_yunet = is_installed(YUNET, workspace)
+    with note:
+        if not has_yunet:
+            render_fetch_button(workspace)
+    names = [name for name in DETECTORS if has_yunet or name != YUNET.name]
+    _forget_unless(key, names)
+    with picker:
+        name: str = st.selectbox(
+            "Face detector",
+            names,
+            index=names.index(default_detector(workspace)),
+            format_func=detector_title,
+            key=key,
+            persist_state="session",
+        )
+        st.caption(_DETECTOR_HINTS.get(name, ""))
+    return name
+
+
+def detector_title(name: str) -> str:
+    """What a detector is called on pages."""
+    return _DETECTOR_TITLES.get(name, name)
+
+
+def render_fetch_button(workspace: Workspace) -> None:
+    """Offer to download YuNet; reruns the page when it is there, says what to do when it can't be had."""
+    size_kb = YUNET.num_bytes / 1000
+    if not st.button(
+        f"Get YuNet ({size_kb:.0f} KB)",
+        icon=":material/download:",
+        help=f"Downloads the better face detector once, and checks it. It finds small and turned faces.\n\n"
+        f"Source: {YUNET.source} ({YUNET.license})",
+    ):
+        return
+    try:
+        with st.spinner("Downloading YuNet…"):
+            fetch_file(YUNET, workspace)
+    except FerError as error:  # shown here, so that the rest of the page stays usable without it
+        show_error(error)
+        return
+    st.session_state.pop(SharedKey.DETECTOR, None)  # YuNet is the default where it is installed
+    st.rerun()
+
+
+def _forget_unless(key: str, options: object) -> None:
+    """Drop a remembered choice that is gone, for example the model of a run that was removed."""
+    assert hasattr(options, "__contains__")
+    if key in st.session_state and st.session_state[key] not in options:
+        del st.session_state[key]

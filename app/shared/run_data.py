@@ -1,0 +1,97 @@
+"""What pages read of a run: once, and again only when the file has changed. Never loads torch."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from fer_core.runs.cache import read_cached
+from fer_core.runs.reader import Run
+from fer_core.runs.run_files import (
+    GRADIENTS_FILE,
+    LOG_FILE,
+    META_FILE,
+    METRICS_FILE,
+    NOTES_FILE,
+    REPORT_FILE,
+    VALIDATION_FILE,
+)
+
+Record = Mapping[str, Any]
+
+_SHOWN_FILES: Final[tuple[str, ...]] = (
+    METRICS_FILE,
+    GRADIENTS_FILE,
+    VALIDATION_FILE,
+    LOG_FILE,
+    NOTES_FILE,
+    REPORT_FILE,
+)
+LOG_LINES: Final[int] = 200
+
+
+def load_metrics(run: Run) -> Sequence[Record]:
+    """One record a finished epoch."""
+
+    def read(_path: Path) -> Sequence[Record]:
+        return _with_epoch(run.load_metrics())
+
+    return read_cached(run.folder / METRICS_FILE, read) or ()
+
+
+def load_gradients(run: Run) -> Sequence[Record]:
+    """One record a finished epoch; empty where they were not logged."""
+
+    def read(_path: Path) -> Sequence[Record]:
+        return _with_epoch(run.load_gradients())
+
+    return read_cached(run.folder / GRADIENTS_FILE, read) or ()
+
+
+def _with_epoch(records: Sequence[Record]) -> Sequence[Record]:
+    """Without lines that another program or a broken disk left behind."""
+    return [record for record in records if isinstance(record.get("epoch"), int)]
+
+
+def load_validation(run: Run) -> Record | None:
+    """What the best epoch gave; None before the first."""
+
+    def read(_path: Path) -> Record | None:
+        return run.load_validation()
+
+    return read_cached(run.folder / VALIDATION_FILE, read)
+
+
+def load_meta(run: Run) -> Record:
+    """Versions, machine and data of the run; empty while they are not written."""
+
+    def read(_path: Path) -> Record:
+        return run.meta
+
+    return read_cached(run.folder / META_FILE, read) or {}
+
+
+def load_log_tail(run: Run) -> Sequence[str]:
+    """The last lines of the log."""
+    from fer_core.jobs import read_log_tail
+
+    def read(_path: Path) -> Sequence[str]:
+        return read_log_tail(run, LOG_LINES)
+
+    return read_cached(run.folder / LOG_FILE, read) or ()
+
+
+def find_best(records: Sequence[Record]) -> Record | None:
+    """The record of the best epoch so far."""
+    return next((record for record in reversed(records) if record.get("is_best")), None)
+
+
+def compute_stamp(run: Run) -> tuple[object, ...]:
+    """Equal as long as there is nothing new to show but the time: state, queue, and when files changed."""
+    changes = []
+    for name in _SHOWN_FILES:
+        try:
+            stat = (run.folder / name).stat()
+            changes.append((stat.st_mtime_ns, stat.st_size))
+        except OSError:
+            changes.append((0, 0))
+    return (run.name, run.state, run.queue_position, run.status.get("message"), *changes)

@@ -1,0 +1,22 @@
+"""Keys of the session state that two or more pages use. Each page has its own beside its modules."""
+
+from enum import StrEnum
+
+
+class SharedKey(StrEnum):
+    """Keys of widgets and values that live as long as a browser session."""
+
+    MODEL = "model"
+    """Key of the chosen checkpoint; shared by all pages."""
+    DETECTOR = "detector"
+    """Name of the chosen face detector; shared by all pages."""
+    TOP_K = "top_k"
+    """Probability bars drawn beside a face."""
+    UNCERTAIN_BELOW = "uncertain_below_pct"
+    """Threshold, in per cent, below which a label is called uncertain."""
+    PRIOR = "class_prior"
+    """How often each class is expected; shared by all pages."""
+    COMPARE_JOB = "compare_job"
+    """The evaluation that runs, or ran."""
+    COMPARE_ROBUSTNESS = "compare_robustness"
+    """The measurement on spoilt pictures that runs, or ran."""

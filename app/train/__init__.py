@@ -1,0 +1,1 @@
+"""The Train page: the form of a new run, and the runs."""

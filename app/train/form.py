@@ -1,0 +1,229 @@
+"""The form of a new run, made from the configuration's dataclasses."""
+
+from typing import Final
+
+import streamlit as st
+
+from app.shared.messages import escape_markdown, show_error
+from app.shared.settings_fields import FieldSpec, Section, flatten_config, list_fields, list_sections
+from app.train.architectures import count_model_parameters, list_architectures
+from app.train.draft import (
+    Draft,
+    begin_again,
+    begin_with_preset,
+    choose_policy,
+    describe_preset,
+    get_draft,
+)
+from app.train.state import Key
+from app.train.widgets import (
+    ARGUMENTS,
+    TIMM_PREFIX,
+    choose_architecture,
+    choose_dataset,
+    render_arguments,
+    render_field,
+)
+from fer_core.config import TrainConfig, list_augment_policies, list_presets
+from fer_core.data.store import SCHEMATIC_FACES, DatasetInfo, list_datasets
+from fer_core.errors import ConfigError, FerError
+from fer_core.labels import EMOTIONS
+from fer_core.workspace import Workspace
+
+_UP_FRONT: Final[tuple[str, ...]] = (
+    "data.dataset",
+    "model.name",
+    "data.label_mode",
+    "epochs",
+    "batch_size",
+    "optimizer.learning_rate",
+)
+"""What people change most; everything else is folded."""
+_COLUMNS: Final[int] = 3
+
+
+def render_form(workspace: Workspace) -> TrainConfig | None:
+    """Show the form; returns the configuration, or None, with the reason on the page, if it does not work."""
+    draft = get_draft()
+    _choose_source(draft)
+    problems: list[FerError] = []
+    datasets = list_datasets(workspace)
+    _render_up_front(draft, datasets)
+    facts = st.container()
+    with st.expander("Model arguments", icon=":material/neurology:"):
+        _collect(problems, lambda: render_arguments(draft))
+    with st.expander("Advanced: every other setting", icon=":material/tune:"):
+        _render_sections(draft, problems)
+    with facts:
+        config = None if problems else _check(draft, datasets, problems)
+    for problem in problems:
+        show_error(problem)
+    return config
+
+
+def _choose_source(draft: Draft) -> None:
+    presets = list_presets()
+
+    def choose() -> None:
+        name = st.session_state[Key.TRAIN_PRESET]
+        if name is not None:
+            begin_with_preset(name)
+
+    st.session_state[Key.TRAIN_PRESET] = draft.name if draft.origin == "preset" else None
+    st.pills("Begin with a preset", presets, key=Key.TRAIN_PRESET, on_change=choose)
+    if draft.origin == "run":
+        text = f"Begins with the settings of run **{escape_markdown(draft.name)}**."
+    else:
+        text = escape_markdown(describe_preset(draft.name))
+    st.caption(text)
+
+
+def _render_up_front(draft: Draft, datasets: list[DatasetInfo]) -> None:
+    fields = list_fields()
+    for first in range(0, len(_UP_FRONT), _COLUMNS):  # row by row, so that a phone shows them in order
+        # Not columns: on a screen of middle width they would cut names off instead of wrapping.
+        with st.container(horizontal=True, gap="medium"):
+            for path in _UP_FRONT[first : first + _COLUMNS]:
+                with st.container():
+                    _render_one(fields[path], draft, datasets)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        with st.container(width=240):
+            _choose_policy(draft)
+        with st.container():
+            _render_changes(draft)
+
+
+def _render_one(spec: FieldSpec, draft: Draft, datasets: list[DatasetInfo]) -> None:
+    if spec.path == "data.dataset":
+        choose_dataset(spec, draft, datasets)
+    elif spec.path == "model.name":
+        choose_architecture(spec, draft)
+    else:
+        render_field(spec, draft)
+
+
+def _choose_policy(draft: Draft) -> None:
+    def choose() -> None:
+        choose_policy(st.session_state[Key.TRAIN_POLICY])
+
+    st.session_state[Key.TRAIN_POLICY] = draft.policy
+    st.selectbox(
+        "Augmentation",
+        ["", *list_augment_policies()],
+        key=Key.TRAIN_POLICY,
+        format_func=lambda name: name or f"as in {draft.origin} {draft.name}",
+        on_change=choose,
+        help="Random changes made to every training batch. Each of them is a setting under Advanced.",
+    )
+
+
+def _render_changes(draft: Draft) -> None:
+    """What the person changed, and a way back."""
+    before = flatten_config(draft.base)
+    changed = [path for path, value in draft.values.items() if value != before[path]]
+    if draft.policy:
+        changed.append("augmentation")
+    if not changed:
+        st.caption("Nothing changed yet.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        names = ", ".join(f"`{path}`" for path in changed)
+        st.caption(f"Changed: {names}", width="content")
+        if st.button("Undo all", icon=":material/undo:", type="tertiary", on_click=begin_again):
+            st.rerun()
+
+
+def _render_sections(draft: Draft, problems: list[FerError]) -> None:
+    sections = [section for section in list_sections() if _folded(section)]
+    for tab, section in zip(st.tabs([item.title for item in sections]), sections, strict=True):
+        with tab:
+            columns = st.columns(2, gap="medium")
+            for index, spec in enumerate(_folded(section)):
+                with columns[index % 2]:
+                    _collect(problems, lambda spec=spec: render_field(spec, draft))
+
+
+def _folded(section: Section) -> list[FieldSpec]:
+    return [spec for spec in section.fields if spec.path not in _UP_FRONT and spec.path != ARGUMENTS]
+
+
+def _collect(problems: list[FerError], render: object) -> None:
+    assert callable(render)
+    try:
+        render()
+    except FerError as error:
+        problems.append(error)
+
+
+def _check(draft: Draft, datasets: list[DatasetInfo], problems: list[FerError]) -> TrainConfig | None:
+    """The checked configuration; None if something was added to the problems."""
+    try:
+        config = draft.build()
+        info = _find_dataset(config, datasets)
+        num_parameters = _check_model(config, info)
+    except FerError as error:
+        problems.append(error)
+        return None
+    _render_facts(config, info, num_parameters)
+    return config
+
+
+def _find_dataset(config: TrainConfig, datasets: list[DatasetInfo]) -> DatasetInfo | None:
+    """The data set that is to be learned from; None for the built-in one while it is not drawn."""
+    info = next((item for item in datasets if item.name == config.data.dataset), None)
+    if info is None:
+        if config.data.dataset == SCHEMATIC_FACES:
+            return None
+        known = ", ".join(sorted({item.name for item in datasets} | {SCHEMATIC_FACES}))
+        raise ConfigError(
+            f"data set {config.data.dataset!r} is not on this machine; it has {known}. Import it with "
+            "`fer import`, or choose another"
+        )
+    for name in ("train_split", "valid_split"):
+        split = getattr(config.data, name)
+        if split not in info.split_counts:
+            has = ", ".join(f"{key} ({count:,})" for key, count in info.split_counts.items())
+            raise ConfigError(f"data.{name} is {split!r}; data set {info.name!r} has {has}")
+    num_images = info.split_counts[config.data.train_split]
+    if config.batch_size > num_images:
+        raise ConfigError(
+            f"batch_size is {config.batch_size}, but split {config.data.train_split!r} of {info.name!r} has "
+            f"only {num_images:,} images; take a smaller batch"
+        )
+    return info
+
+
+def _check_model(config: TrainConfig, info: DatasetInfo | None) -> int | None:
+    """Build the network, which shows a wrong argument, and count its parameters; None for one of timm.
+
+    Raises:
+        ConfigError: the architecture does not take these arguments.
+    """
+    if config.model.name.startswith(TIMM_PREFIX):
+        return None  # building a large backbone at every change takes too long; the estimate does
+    color = config.model.color if config.model.color != "auto" else (info.color if info else "gray")
+    return count_model_parameters(
+        config.model.name,
+        config.model.arguments,
+        num_classes=len(info.classes) if info else len(EMOTIONS),
+        in_channels=3 if color == "rgb" else 1,
+        input_size=(config.model.height, config.model.width),
+    )
+
+
+def _render_facts(config: TrainConfig, info: DatasetInfo | None, num_parameters: int | None) -> None:
+    """A line on the data and one on the network."""
+    if info is None:
+        data = "drawn when first used"
+    else:
+        sizes = [
+            f"{info.split_counts[name]:,} {name}"
+            for name in (config.data.train_split, config.data.valid_split)
+        ]
+        data = f"{' and '.join(sizes)} images, {len(info.classes)} classes"
+    summary = list_architectures().get(config.model.name, "a backbone of timm")
+    size = "" if num_parameters is None else f", **{num_parameters:,} parameters**"
+    st.caption(
+        f":material/dataset: **{escape_markdown(config.data.dataset)}**: {data}  \n"
+        f":material/neurology: **{escape_markdown(config.model.name)}**: {escape_markdown(summary)}{size}"
+    )

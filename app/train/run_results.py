@@ -1,0 +1,179 @@
+"""The charts and tables of a run: how it learned, what its gradients do, where its best epoch errs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.shared.charts import STATIC_CONFIG
+from app.shared.messages import error_boundary, escape_markdown
+from app.shared.run_charts import (
+    OTHER_COLOR,
+    TRAIN_COLOR,
+    VALID_COLOR,
+    build_confusion,
+    build_curves,
+    build_gradient_map,
+    build_small_curve,
+)
+from app.shared.run_data import Record, load_gradients, load_metrics, load_validation
+from app.train.run_samples import render_samples
+from app.train.state import Key
+from fer_core.runs.reader import Run
+from fer_core.workspace import Workspace
+
+
+@st.fragment
+def render_curves(run: Run) -> None:
+    """Loss, accuracy and the rest over the epochs. Reruns by itself when the smoothing changes."""
+    with error_boundary():
+        records = load_metrics(run)
+        num_epochs = run.status.get("num_epochs")
+        smoothing = st.slider(
+            "Smoothing",
+            0.0,
+            0.95,
+            0.0,
+            step=0.05,
+            key=Key.RUN_SMOOTHING,
+            persist_state="session",
+            help="Weight of the epochs before; the raw values stay behind the curve, faintly.",
+            width=320,
+        )
+        shared: dict[str, Any] = {"smoothing": smoothing, "num_epochs": num_epochs}
+        loss, accuracy = st.columns(2, gap="medium")
+        both = ("train", TRAIN_COLOR), ("validation", VALID_COLOR)
+        with loss:
+            names = dict(zip(("train_loss", "valid_loss"), both, strict=True))
+            _chart(build_curves(records, names, title="Loss", **shared), "loss", records)
+        with accuracy:
+            names = dict(zip(("train_accuracy", "valid_accuracy"), both, strict=True))
+            figure = build_curves(records, names, title="Accuracy", as_percent=True, **shared)
+            _chart(figure, "accuracy", records)
+        _render_small(records, shared)
+
+
+def _render_small(records: Sequence[Record], shared: dict[str, Any]) -> None:
+    first, second = st.columns(2, gap="medium")
+    with first:
+        names = {
+            "valid_macro_f1": ("macro-F1", VALID_COLOR),
+            "valid_balanced_accuracy": ("balanced accuracy", OTHER_COLOR),
+        }
+        figure = build_curves(
+            records, names, title="All classes alike", as_percent=True, height_px=220, **shared
+        )
+        _chart(figure, "macro-f1", records)
+    plain = {"num_epochs": shared["num_epochs"]}
+    with second:
+        _chart(build_small_curve(records, "learning_rate", "Learning rate", **plain), "rate", records)
+    has_memory = any(record.get("device_memory_mb") is not None for record in records)
+    first, second = st.columns(2, gap="medium")
+    with first:
+        _chart(build_small_curve(records, "images_per_s", "Images a second", **plain), "speed", records)
+    with second:
+        if has_memory:
+            figure = build_small_curve(records, "device_memory_mb", "Device memory (MB)", **plain)
+            _chart(figure, "memory", records)
+        else:
+            _chart(build_small_curve(records, "seconds", "Seconds an epoch", **plain), "seconds", records)
+
+
+def _chart(figure: Any, name: str, records: Sequence[Record]) -> None:
+    title = figure.layout.title.text
+    st.plotly_chart(
+        figure, config=STATIC_CONFIG, key=f"run-{name}", alt=f"{title} over {len(records)} epochs"
+    )
+
+
+def render_gradients(run: Run) -> None:
+    """The heat map of gradient norms, and what it warns of."""
+    records = load_gradients(run)
+    if not records:
+        is_on = run.config.get("log", {}).get("gradients", True)
+        st.caption(
+            "Gradient norms come with the first epoch."
+            if is_on and run.is_active
+            else "This run has no gradient norms: it was made without `log.gradients`, or ended before its "
+            "first epoch."
+        )
+        return
+    st.plotly_chart(
+        build_gradient_map(records),
+        config=STATIC_CONFIG,
+        key="run-gradients",
+        alt=f"Gradient norm of every layer over {len(records)} epochs",
+    )
+    st.caption(
+        "Mean norm of each layer's gradient over an epoch, before clipping. Empty: the layer was frozen."
+    )
+
+
+def list_warnings(run: Run) -> list[str]:
+    """What the gradients of the last epoch warn of."""
+    records = load_gradients(run)
+    return [str(text) for text in records[-1].get("warnings", ())] if records else []
+
+
+def render_best_epoch(run: Run, workspace: Workspace) -> None:
+    """Confusion matrix and sample predictions of the best epoch so far."""
+    validation = load_validation(run)
+    if validation is None:
+        st.caption("Comes with the first epoch that is the best so far.")
+        return
+    confusion = validation["confusion"]
+    total = sum(map(sum, confusion))
+    right = sum(row[index] for index, row in enumerate(confusion))
+    protocol = next((str(item.get("protocol")) for item in load_metrics(run)), "")
+    st.markdown(
+        f"Epoch **{validation['epoch']}**: {right:,} of {total:,} validation images right, "
+        f"**{100 * right / total:.1f} %** ({escape_markdown(protocol)})."
+        if total
+        else "No validation image."
+    )
+    matrix, samples = st.columns([5, 6], gap="large")
+    with matrix:
+        st.plotly_chart(
+            build_confusion(confusion, validation["classes"], is_dark=st.context.theme.type == "dark"),
+            config=STATIC_CONFIG,
+            key="run-confusion",
+            alt=f"Confusion matrix: {right} of {total} right",
+        )
+    with samples:
+        render_samples(run, validation, workspace)
+
+
+def render_epochs(run: Run) -> None:
+    """Every epoch's numbers, the last on top."""
+    records = load_metrics(run)
+    if not records:
+        st.caption("No epoch is finished yet.")
+        return
+    import pandas as pd
+
+    table = pd.DataFrame(list(reversed(records))).drop(columns=["protocol"], errors="ignore")
+    names = [str(name) for name in table]
+    percent = [name for name in names if "accuracy" in name or "f1" in name]
+    columns: dict[str, Any] = {
+        name: st.column_config.NumberColumn(_title(name), format="percent") for name in percent
+    }
+    columns |= {
+        name: st.column_config.NumberColumn(_title(name), format="%.4g")
+        for name in names
+        if name not in percent and name not in ("epoch", "is_best", "valid_n")
+    }
+    columns["is_best"] = st.column_config.CheckboxColumn("best so far")
+    columns["epoch"] = st.column_config.NumberColumn("epoch", pinned=True)
+    columns["valid_n"] = st.column_config.NumberColumn("validation n", format="localized")
+    st.dataframe(table, column_config=columns, hide_index=True, height=min(420, 38 + 35 * len(table)))
+    st.download_button(
+        "Download as CSV",
+        table.iloc[::-1].to_csv(index=False),
+        file_name=f"{run.name}-metrics.csv",
+        mime="text/csv",
+        icon=":material/download:",
+    )
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").replace("f1", "F1").replace("valid ", "validation ")

@@ -1,0 +1,169 @@
+"""One run, live: it is watched by a small fragment, and the rest is drawn anew only when files change."""
+
+from typing import Final
+
+import streamlit as st
+
+from app.shared.messages import empty_state, error_boundary, escape_markdown
+from app.shared.run_data import compute_stamp, find_best, load_log_tail, load_metrics
+from app.shared.run_format import (
+    describe_duration,
+    describe_number,
+    describe_percent,
+    describe_state,
+    get_progress,
+    get_started,
+)
+from app.train.run_actions import close_run, render_actions, render_notes
+from app.train.run_results import (
+    list_warnings,
+    render_best_epoch,
+    render_curves,
+    render_epochs,
+    render_gradients,
+)
+from fer_core.errors import FerError
+from fer_core.runs.reader import Run, list_runs, load_run
+from fer_core.workspace import Workspace
+
+REFRESH_S: Final[float] = 0.5
+_FAILED_LINES: Final[int] = 15
+
+
+def render_run(name: str, workspace: Workspace) -> None:
+    """Show the run called `name`, or say that there is none."""
+    st.button("All runs", icon=":material/arrow_back:", type="tertiary", on_click=close_run)
+    try:
+        run = find_run(name, workspace)
+    except FerError as error:
+        empty_state("There is no such run", escape_markdown(str(error)), icon=":material/search_off:")
+        return
+    st.subheader(escape_markdown(run.name), anchor=False)
+    stamp = compute_stamp(run)
+    # Only a run that goes on is looked at again; the timer of one that ended would never find anything.
+    watch = st.fragment(_watch, run_every=REFRESH_S if run.is_active else None)
+    watch(name, workspace, stamp)
+    render_actions(run, workspace)
+    _render_trouble(run)
+    _render_numbers(run)
+    _render_results(run, workspace)
+
+
+def find_run(name: str, workspace: Workspace) -> Run:
+    """Read a run, with its place in the queue if it waits.
+
+    Raises:
+        FerError: there is none, it is damaged, or that is no name.
+    """
+    run = load_run(workspace.run(name))
+    if run.state != "queued":
+        return run
+    return next((item for item in list_runs(workspace) if item.name == name), run)
+
+
+def _watch(name: str, workspace: Workspace, stamp: tuple[object, ...]) -> None:
+    """State, progress and time left. Draws the whole page anew when there is more to show than that."""
+    with error_boundary():
+        run = find_run(name, workspace)
+        if compute_stamp(run) != stamp:
+            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(describe_state(run), width="content")
+            st.caption(_describe_where(run), width="content")
+        if run.state != "finished":
+            st.progress(get_progress(run), _describe_progress(run))
+
+
+def _describe_where(run: Run) -> str:
+    facts = [escape_markdown(str(run.config.get("model", {}).get("name", "")))]
+    facts.append(escape_markdown(str(run.config.get("data", {}).get("dataset", ""))))
+    if run.status.get("device"):
+        facts.append(escape_markdown(str(run.status["device"])))
+    started = get_started(run)
+    if started is not None:
+        facts.append(f"{started:%Y-%m-%d %H:%M} UTC")
+    facts += [f"#{escape_markdown(tag)}" for tag in run.tags]
+    return " · ".join(facts)
+
+
+def _describe_progress(run: Run) -> str:
+    status = run.status
+    epoch, num_epochs = status.get("epoch") or 0, status.get("num_epochs") or "?"
+    if run.state == "queued":
+        place = f"number {run.queue_position} in the queue" if run.queue_position else "in the queue"
+        return f"Waiting for its device, {place}"
+    text = f"Epoch {epoch} of {num_epochs}"
+    if run.is_active and status.get("num_steps"):
+        text += f" · step {status.get('step', 0)} of {status['num_steps']}"
+    if run.is_active and isinstance(status.get("eta_s"), int | float):
+        text += f" · {describe_duration(status['eta_s'])} left"
+    if run.state == "stopping":
+        text += " · finishing the step"
+    return text
+
+
+def _render_trouble(run: Run) -> None:
+    """Why it failed, and what its gradients warn of."""
+    message = run.status.get("message")
+    if run.state == "failed":
+        cause = escape_markdown(str(message or "it gave no cause"))
+        st.error(f"**The run failed.** {cause}", icon=":material/error:")
+    elif run.state == "interrupted":
+        st.error(
+            "**The run was interrupted:** its process is gone. Resume goes on from the last saved epoch.",
+            icon=":material/power_off:",
+        )
+    if run.state in ("failed", "interrupted"):
+        lines = load_log_tail(run)[-_FAILED_LINES:]
+        if lines:
+            st.code("\n".join(lines), language=None, wrap_lines=True)
+    if run.state == "queued" and message:
+        st.info(escape_markdown(str(message)), icon=":material/hourglass_top:")
+    for warning in list_warnings(run):
+        st.warning(escape_markdown(warning), icon=":material/warning:")
+
+
+def _render_numbers(run: Run) -> None:
+    records = load_metrics(run)
+    best = find_best(records)
+    if best is None:
+        return
+    last = records[-1]
+    with st.container(horizontal=True, gap="small"):
+        for label, value in {
+            "Best accuracy": describe_percent(best.get("valid_accuracy")),
+            "Its macro-F1": describe_percent(best.get("valid_macro_f1")),
+            "Best epoch": f"{best['epoch']}",
+            "Images a second": describe_number(last.get("images_per_s")),
+            "An epoch takes": describe_duration(last.get("seconds", 0.0)),
+        }.items():
+            st.metric(label, value, border=True, width="content")
+    st.caption(
+        f"On {describe_number(last.get('valid_n'))} validation images, "
+        f"{escape_markdown(str(last.get('protocol', '')))}. "
+        f"The best epoch is that with the best {escape_markdown(str(run.config.get('monitor', '')))}."
+    )
+
+
+def _render_results(run: Run, workspace: Workspace) -> None:
+    if load_metrics(run):
+        render_curves(run)
+        # A boundary each: a damaged file must not hide the others.
+        with st.expander("Best epoch so far", icon=":material/grid_on:", expanded=True), error_boundary():
+            render_best_epoch(run, workspace)
+        with st.expander("Gradients by layer", icon=":material/gradient:", expanded=True), error_boundary():
+            render_gradients(run)
+        with st.expander("Every epoch", icon=":material/table_rows:"), error_boundary():
+            render_epochs(run)
+    elif run.is_active:
+        empty_state(
+            "The first epoch is under way" if run.state != "queued" else "Not begun yet",
+            "Curves appear after its first epoch; this page follows by itself. You can close it, too.",
+            icon=":material/show_chart:",
+        )
+    with st.expander("Log", icon=":material/article:"), error_boundary():
+        lines = load_log_tail(run)
+        st.code("\n".join(lines) or "Nothing yet.", language=None, wrap_lines=True, height=320)
+        st.caption(f"The last lines of `{escape_markdown(str(run.folder / 'log.txt'))}`")
+    with st.expander("Tags and notes", icon=":material/sell:", expanded=bool(run.tags)), error_boundary():
+        render_notes(run)

@@ -1,1 +1,0 @@
-"""What pages share: charts, pickers, session-state keys, messages."""

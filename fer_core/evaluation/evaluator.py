@@ -1,0 +1,192 @@
+"""Scoring a checkpoint on a split of a data set."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fer_core.checkpoint import CheckpointInfo, InputSpec
+from fer_core.data.quality import mark_training_copies
+from fer_core.data.store import Dataset
+from fer_core.data.targets import Targets, compute_targets
+from fer_core.errors import DataError
+from fer_core.evaluation.bootstrap import NUM_RESAMPLES
+from fer_core.evaluation.metrics import Scores, compute_scores
+from fer_core.evaluation.predictions import Float64Array, Predictions
+from fer_core.evaluation.report import Report, Subject, build_report
+from fer_core.evaluation.scoring import FlipAveraged, compute_logits, compute_probabilities
+from fer_core.evaluation.stored_reports import save_report
+from fer_core.labels import EMOTIONS, FERPLUS_COLUMNS
+from fer_core.models import load_checkpoint, resolve_device
+
+TestTimeAugmentation = Literal["none", "flip"]
+_LATENCY_PASSES: Final[int] = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a checkpoint says about a split, and how often it is right."""
+
+    info: CheckpointInfo
+    subject: Subject
+    scores: Scores
+    data: Predictions
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return self.subject.dataset
+
+    @property
+    def split(self) -> str:
+        """The split that was scored."""
+        return self.subject.split
+
+    @property
+    def protocol(self) -> str:
+        """The rule that chose images and labels."""
+        return self.subject.protocol
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """One row a scored image: `row` in the data set, `truth`, `prediction`, one `p_<class>` a class."""
+        return self.data.to_frame()
+
+
+def evaluate_checkpoint(
+    folder: Path,
+    dataset: Dataset,
+    split: str,
+    *,
+    device: str = "auto",
+    tta: TestTimeAugmentation = "none",
+    exclude_copies: bool = False,
+    measure_latency: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Score the checkpoint in `folder` on a split, in majority mode, in fp32.
+
+    Args:
+        folder: of the checkpoint.
+        dataset: with the same classes; their order may differ, they are matched by name.
+        split: which split.
+        device: auto, cpu or cuda.
+        tta: `flip` averages the logits of each image and its mirror image.
+        exclude_copies: leave out images that have exactly the pixels of a training image.
+        measure_latency: also time single faces.
+        on_progress: called with images done and images in all.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged.
+        DataError: the split is missing, or data set and checkpoint have other classes.
+    """
+    model, info = load_checkpoint(folder)
+    if set(info.classes) != set(dataset.info.classes):
+        raise DataError(
+            f"{info.name} predicts {', '.join(info.classes)}, but data set {dataset.name!r} has "
+            f"{', '.join(dataset.info.classes)}; they can't be compared"
+        )
+    targets = compute_targets(dataset, split, "majority")
+    if exclude_copies:
+        targets = _drop_copies(targets, dataset, split)
+    target_device = resolve_device(device)
+    model = model.to(target_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    logits = compute_logits(
+        FlipAveraged(model) if tta == "flip" else model,
+        dataset.images,
+        targets.indices,
+        info.input,
+        device=target_device,
+        on_progress=on_progress,
+    )
+    probabilities = compute_probabilities(logits, info.temperature)
+    places = np.array([info.classes.index(name) for name in dataset.info.classes])
+    labels = places[targets.labels]
+    annotators, agreement = _describe_annotators(dataset, targets.indices, info.classes)
+    latency_ms = _measure_latency(model, info.input, target_device) if measure_latency else None
+    return Evaluation(
+        info=info,
+        subject=Subject(
+            model=info.name,
+            weights_sha256=info.weights_sha256,
+            architecture=info.architecture,
+            num_parameters=info.num_parameters,
+            weights_bytes=(folder / info.weights_file).stat().st_size,
+            dataset=dataset.name,
+            data_fingerprint=dataset.info.fingerprint,
+            split=split,
+            protocol=targets.protocol,
+            temperature=info.temperature,
+            tta=tta,
+            latency_ms=latency_ms,
+            latency_device=_describe_device(target_device) if latency_ms else "",
+        ),
+        scores=compute_scores(labels, probabilities, info.classes),
+        data=Predictions(
+            classes=info.classes,
+            rows=targets.indices,
+            labels=labels,
+            probabilities=probabilities,
+            annotators=annotators,
+            agreement=agreement,
+        ),
+    )
+
+
+def _drop_copies(targets: Targets, dataset: Dataset, split: str) -> Targets:
+    kept = ~mark_training_copies(dataset, targets.indices)
+    if not kept.any():
+        raise DataError(
+            f"every image of split {split!r} of {dataset.name!r} is a copy of a training image; "
+            "nothing is left to score"
+        )
+    return Targets(
+        targets.indices[kept],
+        targets.distributions[kept],
+        f"{targets.protocol}, without copies of training images",
+    )
+
+
+def _describe_annotators(
+    dataset: Dataset, rows: "np.ndarray[Any, np.dtype[np.int64]]", classes: tuple[str, ...]
+) -> tuple[Float64Array | None, Float64Array | None]:
+    """Shares of the classes among all votes for a class, and how far the annotators agree."""
+    if not dataset.info.has_votes or not set(classes) <= set(EMOTIONS):
+        return None, None
+    votes = dataset.votes[rows]
+    chosen = votes[:, [FERPLUS_COLUMNS.index(name) for name in classes]]
+    with np.errstate(invalid="ignore"):
+        shares = chosen / chosen.sum(axis=1, keepdims=True)
+        agreement = votes.max(axis=1) / votes.sum(axis=1)
+    return shares, agreement
+
+
+def _describe_device(device: torch.device) -> str:
+    if device.type != "cpu":
+        return device.type
+    count = torch.get_num_threads()
+    return f"cpu, {count} thread{'' if count == 1 else 's'}"
+
+
+@torch.inference_mode()
+def _measure_latency(model: torch.nn.Module, spec: InputSpec, device: torch.device) -> float:
+    """Median time for one face in milliseconds."""
+    face = torch.zeros(1, spec.channels, spec.height, spec.width, device=device)
+    times_ms = []
+    for _ in range(_LATENCY_PASSES + 5):
+        started = time.perf_counter()
+        model(face).cpu()
+        times_ms.append(1000 * (time.perf_counter() - started))
+    return statistics.median(times_ms[5:])
+
+
+def save_evaluation(evaluation: Evaluation, folder: Path, *, num_resamples: int = NUM_RESAMPLES) -> Report:
+    """Write report.json and predictions.parquet into a folder, replacing those there."""
+    report = build_report(evaluation.data, evaluation.subject, num_resamples=num_resamples)
+    return save_report(report, evaluation.data, folder)
