@@ -6,9 +6,11 @@ import streamlit as st
 from app.home import landing
 from app.home.login import require_login
 from app.home.quiet import stay_quiet
+from app.shared.background import render_at_work
 from app.shared.messages import error_boundary
 from app.shared.navigation import build_pages
 from app.shared.page_header import ICON_SVG, LOGO_SVG, apply_style
+from fer_core.workspace import Workspace
 
 st.set_page_config(
     page_title="FER workbench",
@@ -21,5 +23,8 @@ st.logo(LOGO_SVG, size="large")
 stay_quiet()
 require_login()
 page = st.navigation(build_pages(landing.render), position="top")
+at_work = st.container()
 with error_boundary():
     page.run()
+with at_work, error_boundary():  # last, for the page may have shown what came of a task
+    render_at_work(Workspace.default())

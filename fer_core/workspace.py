@@ -10,6 +10,8 @@ from fer_core.errors import ConfigError
 
 PROJECT_ROOT: Final[Path] = Path(__file__).resolve().parent.parent
 WORKSPACE_VARIABLE: Final[str] = "FER_WORKSPACE"
+TASK_VARIABLE: Final[str] = "FER_TASK"
+"""Environment variable by which a `fer` command learns which task it works on: the task's folder."""
 _NAME: Final[re.Pattern[str]] = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -58,6 +60,11 @@ class Workspace:
     def runs(self) -> Path:
         """Training runs, one folder each."""
         return self.root / "runs"
+
+    @property
+    def tasks(self) -> Path:
+        """What works in the background, or did lately, one folder each."""
+        return self.root / "tasks"
 
     @property
     def weights(self) -> Path:

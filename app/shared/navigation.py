@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.navigation.page import Page
@@ -26,9 +27,18 @@ class PageSpec:
     """What the navigation calls it, where the title is too long: all pages then fit into 1280 px."""
 
     @property
+    def name(self) -> str:
+        """Its file's name without the ending."""
+        return self.file.removesuffix(".py")
+
+    @property
     def url_path(self) -> str:
         """Where Streamlit serves it, as in a link."""
-        return f"/{self.file.removesuffix('.py')}"
+        return f"/{self.name}"
+
+    def address(self, **query: str) -> str:
+        """The page with query parameters, as a background task keeps it."""
+        return f"{self.name}?{urlencode(query)}" if query else self.name
 
     def build(self) -> Page:
         """Make Streamlit's page, for the router and for links to it."""
@@ -93,16 +103,23 @@ RESPONSIBLE_USE: Final[PageSpec] = PageSpec(
 )
 
 
+PAGES: Final[dict[str, PageSpec]] = {
+    page.name: page
+    for page in (
+        EXPLORE_DATA,
+        TRAIN,
+        TUNE,
+        COMPARE_RUNS,
+        MODELS,
+        ANALYZE_MEDIA,
+        LIVE_WEBCAM,
+        RESPONSIBLE_USE,
+    )
+}
+"""Every page that is a file, by name, in the order of the navigation."""
+
+
 def build_pages(home: Callable[[], None]) -> list[Page]:
     """Every page, in the order of the navigation; `home` renders the first."""
-    return [
-        st.Page(home, title="Home", icon=":material/home:", url_path="home", default=True),
-        EXPLORE_DATA.build(),
-        TRAIN.build(),
-        TUNE.build(),
-        COMPARE_RUNS.build(),
-        MODELS.build(),
-        ANALYZE_MEDIA.build(),
-        LIVE_WEBCAM.build(),
-        RESPONSIBLE_USE.build(),
-    ]
+    first = st.Page(home, title="Home", icon=":material/home:", url_path="home", default=True)
+    return [first, *(page.build() for page in PAGES.values())]

@@ -6,14 +6,17 @@ the command that was asked for is imported, so `fer --help` answers at once.
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Final
 
 from fer_core import __version__
 from fer_core.errors import FerError
 from fer_core.redact import RedactingFormatter, redact
+from fer_core.workspace import TASK_VARIABLE
 
 COMMANDS: Final[dict[str, str]] = {
     "import": "import a data set, or draw the built-in one",
@@ -31,6 +34,7 @@ COMMANDS: Final[dict[str, str]] = {
     "annotate": "draw apparent expressions into a video",
     "camera": "read a local camera and print what it shows",
     "runs": "list, show, stop, resume, delete and tag training runs",
+    "tasks": "list, show, cancel and delete what works in the background",
     "models": "list, show, bring in, take away, delete and push models",
     "export": "write a model as an ONNX file that describes itself, checked against torch",
     "benchmark": "time models: torch and ONNX, by batch size, threads and precision",
@@ -77,17 +81,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     handler.setLevel(logging.WARNING)
     handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler])
-    return _run(name, rest)
+    task = os.environ.pop(TASK_VARIABLE, "")  # popped: what the command starts is no task
+    if task:
+        from fer_core.jobs.task_process import work_on_task
+
+        return work_on_task(Path(task), lambda: _run(name, rest))
+    return _run_for_terminal(name, rest)
 
 
 def _run(name: str, arguments: list[str]) -> int:
     import tyro
 
     module = importlib.import_module(f"fer_core.cli.{_RENAMED.get(name, name)}")
+    if hasattr(module, "parse"):  # a command whose defaults depend on its other arguments
+        return int(module.parse(arguments) or 0)
+    return int(tyro.cli(module.main, prog=f"fer {name}", args=arguments) or 0)
+
+
+def _run_for_terminal(name: str, arguments: list[str]) -> int:
     try:
-        if hasattr(module, "parse"):  # a command whose defaults depend on its other arguments
-            return int(module.parse(arguments) or 0)
-        return int(tyro.cli(module.main, prog=f"fer {name}", args=arguments) or 0)
+        return _run(name, arguments)
     except FerError as error:
         print(redact(f"fer {name}: {error}"), file=sys.stderr)
         return 1

@@ -1,10 +1,13 @@
-"""What several commands do with the person at the terminal: ask, and write a table to a file."""
+"""What several commands do at the terminal: ask, tell how far they are, write a table to a file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_core.errors import ConfigError
 from fer_core.io import write_text
+from fer_core.progress import Progress, Report, get_audience
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +23,37 @@ def is_confirmed(question: str) -> bool:
         return input(question).strip().lower() in ("y", "yes")
     except EOFError as cause:
         raise ConfigError("nobody answered; give --yes to delete without being asked") from cause
+
+
+@contextmanager
+def show_progress(title: str) -> Iterator[Report]:
+    """Yield what takes a command's reports: for a bar on stderr, or for the page that waits for it.
+
+    Args:
+        title: what is done, until a report says it in words of its own.
+    """
+    audience = get_audience()
+    last = title
+    if audience is not None:
+
+        def tell(done: float, total: float, text: str = "") -> None:
+            nonlocal last
+            last = text or last
+            audience.tell(Progress(done, total, last))
+
+        tell(0, 0)
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def draw(done: float, total: float, text: str = "") -> None:
+            bar.update(task, completed=done, total=total or None, description=text or None)
+
+        yield draw
 
 
 def write_output(out: Path, text: str) -> None:

@@ -49,13 +49,20 @@ def launch_run(folder: Path, workspace: Workspace) -> bool:
     return _wait_for_report(folder, process)
 
 
-def start_detached(command: Sequence[str], log_path: Path, workspace: Workspace) -> subprocess.Popen[bytes]:
+def start_detached(
+    command: Sequence[str],
+    log_path: Path,
+    workspace: Workspace,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
     """Start a process that outlives this one; it has a session of its own and no terminal.
 
     Args:
         command: program and arguments.
         log_path: gets what it prints, behind what is there.
         workspace: the one that it works on.
+        environment: variables beside those of `build_environment`.
 
     Raises:
         RunError: the system can't start it.
@@ -68,7 +75,7 @@ def start_detached(command: Sequence[str], log_path: Path, workspace: Workspace)
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=PROJECT_ROOT,
-                env=build_environment(workspace),
+                env=build_environment(workspace) | dict(environment or {}),
                 start_new_session=True,
             )
     except OSError as cause:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from fer_core.runs.heartbeat import is_fresh
+from fer_core.runs.run_files import HEARTBEAT_TIMEOUT_S, LAUNCH_TIMEOUT_S
+
 _START_TOLERANCE_S: Final[float] = 2.0
 """Start times are derived from boot time and clock; both may shift a little."""
 _PROC: Final[Path] = Path("/proc")
@@ -82,6 +85,18 @@ class ProcessIdentity:
             return same and bool(process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
+
+
+def is_at_work(folder: Path, status: Mapping[str, Any]) -> bool:
+    """Whether the process that the status of a run or task names lives, or was launched a moment ago.
+
+    One of another machine can't be seen from here and lives by its heartbeat.
+    """
+    process, heartbeat = ProcessIdentity.from_status(status), status.get("heartbeat")
+    if process is None:  # launched, but not yet up
+        return status.get("pid", 0) is None and is_fresh(folder, heartbeat, LAUNCH_TIMEOUT_S)
+    alive = process.is_alive()
+    return is_fresh(folder, heartbeat, HEARTBEAT_TIMEOUT_S) if alive is None else alive
 
 
 @functools.cache

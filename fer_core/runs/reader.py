@@ -12,15 +12,12 @@ from fer_core.errors import RunError
 from fer_core.io import read_json
 from fer_core.plain import parse_json, parse_toml
 from fer_core.runs.cache import read_cached
-from fer_core.runs.heartbeat import is_fresh
 from fer_core.runs.notes import Notes, read_notes
-from fer_core.runs.process import ProcessIdentity
+from fer_core.runs.process import is_at_work
 from fer_core.runs.run_files import (
     ACTIVE_STATES,
     CONFIG_FILE,
     GRADIENTS_FILE,
-    HEARTBEAT_TIMEOUT_S,
-    LAUNCH_TIMEOUT_S,
     META_FILE,
     METRICS_FILE,
     NOTES_FILE,
@@ -182,17 +179,9 @@ def _effective_state(folder: Path, status: Mapping[str, Any]) -> str:
     state = str(status.get("state", "interrupted"))
     if state not in ACTIVE_STATES:
         return state
-    if not _is_alive(folder, status):
+    if not is_at_work(folder, status):
         return "interrupted"
     return "stopping" if (folder / STOP_FILE).exists() else state
-
-
-def _is_alive(folder: Path, status: Mapping[str, Any]) -> bool:
-    process, heartbeat = ProcessIdentity.from_status(status), status.get("heartbeat")
-    if process is None:  # launched, but not yet up
-        return status.get("pid", 0) is None and is_fresh(folder, heartbeat, LAUNCH_TIMEOUT_S)
-    alive = process.is_alive()
-    return is_fresh(folder, heartbeat, HEARTBEAT_TIMEOUT_S) if alive is None else alive
 
 
 def list_runs(workspace: Workspace) -> list[Run]:

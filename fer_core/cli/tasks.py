@@ -1,0 +1,93 @@
+"""`fer tasks`: what works in the background, or did lately."""
+
+import json
+from typing import Annotated, Any, Final
+
+from tyro.conf import Positional, arg
+from tyro.extras import SubcommandApp
+
+from fer_core.jobs.background import BackgroundTask, cancel_task, delete_task, list_tasks, load_task
+from fer_core.workspace import Workspace
+
+_APP: Final = SubcommandApp()
+
+
+def parse(arguments: list[str]) -> int:
+    """Run one of the subcommands; without one the tasks are listed."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments = ["list", *arguments]
+    description = "What pages of the dashboard have started in the background, and what came of it."
+    return int(_APP.cli(prog="fer tasks", description=description, args=arguments) or 0)
+
+
+@_APP.command(name="list")
+def list_all(json_output: Annotated[bool, arg(name="json")] = False) -> int:
+    """List the tasks, newest first. This is what `fer tasks` does without a subcommand.
+
+    Args:
+        json_output: Print JSON instead of a table.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    tasks = list_tasks(Workspace.default())
+    if json_output:
+        print(json.dumps([_describe(task) for task in tasks], indent=2))
+        return 0
+    table = Table("task", "state", "done", "what", box=None, header_style="bold")
+    for task in tasks:
+        table.add_row(task.name, task.state, f"{task.progress.share:.0%}", task.title)
+    Console().print(table)
+    return 0
+
+
+@_APP.command(name="show")
+def show(name: Positional[str]) -> int:
+    """Print all that is known of a task, and the end of its log.
+
+    Args:
+        name: The task.
+    """
+    task = load_task(Workspace.default(), name)
+    print(json.dumps({**_describe(task), "result": task.result()}, indent=2))
+    print(task.read_log(), end="")
+    return 0
+
+
+@_APP.command(name="cancel")
+def cancel(name: Positional[str]) -> int:
+    """Ask a task to end.
+
+    Args:
+        name: The task.
+    """
+    cancel_task(Workspace.default(), name)
+    return 0
+
+
+@_APP.command(name="delete")
+def delete(name: Positional[str]) -> int:
+    """Remove a task that has ended, with the files that it made.
+
+    Args:
+        name: The task.
+    """
+    delete_task(Workspace.default(), name)
+    print(f"deleted {name}")
+    return 0
+
+
+def _describe(task: BackgroundTask) -> dict[str, Any]:
+    progress = task.progress
+    return {
+        "name": task.name,
+        "state": task.state,
+        "title": task.title,
+        "command": ["fer", *task.command],
+        "created": task.created,
+        "ended": task.ended,
+        "done": progress.share,
+        "doing": progress.text,
+        "error": task.error,
+        "folder": str(task.folder),
+    }

@@ -1,0 +1,344 @@
+"""Work in the background: a `fer` command in a process of its own that outlives page, browser and server.
+
+A task is a folder `workspace/tasks/<utc>-<kind>-<id>/`: `task.json` says what was asked, `status.json` which
+process works on it, `progress.jsonl` how far it is, `result.json` what it found, `log.txt` what it printed;
+`inputs/` is what it was given and `files/` what it made. This module starts, finds, cancels and removes
+tasks; `fer_core.jobs.task_process` is the other side.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Final, Literal, get_args
+
+from fer_core.errors import RunError
+from fer_core.io import atomic_directory, read_json, remove_directory, storage_errors, write_json
+from fer_core.jobs.launch import start_detached
+from fer_core.progress import Progress, read_progress
+from fer_core.runs.cache import read_cached
+from fer_core.runs.process import ProcessIdentity, get_host, is_at_work
+from fer_core.workspace import TASK_VARIABLE, Workspace, validate_name
+
+TASK_FILE: Final[str] = "task.json"
+STATUS_FILE: Final[str] = "status.json"
+PROGRESS_FILE: Final[str] = "progress.jsonl"
+RESULT_FILE: Final[str] = "result.json"
+LOG_FILE: Final[str] = "log.txt"
+CANCEL_FILE: Final[str] = "cancel-requested"
+"""Empty; there from the moment a task is to be cancelled."""
+INPUTS_FOLDER: Final[str] = "inputs"
+FILES_FOLDER: Final[str] = "files"
+SCHEMA_VERSION: Final[int] = 1
+
+TaskState = Literal["queued", "running", "finished", "failed", "cancelled", "interrupted"]
+"""`interrupted` is never written: it is what a reader calls a task whose process is gone."""
+ACTIVE_STATES: Final[frozenset[str]] = frozenset({"queued", "running"})
+
+KEPT_S: Final[float] = 7 * 24 * 3600.0
+"""Ended tasks are removed after a week."""
+SAFE_S: Final[float] = 24 * 3600.0
+"""Of those that ended longer ago than this, only the newest `KEPT_COUNT` are kept."""
+KEPT_COUNT: Final[int] = 50
+_LOG_TAIL: Final[int] = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundTask:
+    """A task as its folder tells it, at the moment it was read."""
+
+    folder: Path
+    state: TaskState
+    kind: str
+    """What sort of work it is: "export"."""
+    title: str
+    """What it does, in the words of the navigation."""
+    command: tuple[str, ...]
+    """Arguments of `fer`."""
+    page: str
+    """The page it belongs to, as in a link: `models?model=fer-small`."""
+    facts: Mapping[str, Any]
+    """What the page wants to know again when it returns."""
+    created: float
+    """Unix time in seconds."""
+    status: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name of the task: that of its folder."""
+        return self.folder.name
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it waits or works."""
+        return self.state in ACTIVE_STATES
+
+    @property
+    def is_cancelling(self) -> bool:
+        """Whether it was asked to end, and has not yet."""
+        return self.is_active and (self.folder / CANCEL_FILE).exists()
+
+    @property
+    def files(self) -> Path:
+        """Folder of what it makes."""
+        return self.folder / FILES_FOLDER
+
+    @property
+    def inputs(self) -> Path:
+        """Folder of what it was given."""
+        return self.folder / INPUTS_FOLDER
+
+    @property
+    def ended(self) -> float | None:
+        """Unix time in seconds when it ended, as far as that is known; None while it is active."""
+        if self.is_active:
+            return None
+        value = self.status.get("ended") or self.status.get("heartbeat")
+        return float(value) if isinstance(value, int | float) else self.created
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return read_progress(self.folder / PROGRESS_FILE)
+
+    def result(self) -> dict[str, Any] | None:
+        """What the command found (`keep_result`); None if it kept nothing, or has not yet.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        return read_cached(self.folder / RESULT_FILE, _read_object)
+
+    @property
+    def error(self) -> str:
+        """Why it failed, in words; empty while it is active, and if it finished or was cancelled."""
+        if self.state == "failed":
+            return str(self.status.get("message") or "it ended without saying why")
+        if self.state == "interrupted":
+            last = (self.read_log().strip().splitlines() or [""])[-1][-300:]
+            return (
+                "its process was ended from outside before it was done (killed, out of memory, or the "
+                "machine was restarted); start it again" + (f". The last it said: {last}" if last else "")
+            )
+        return ""
+
+    def read_log(self) -> str:
+        """The end of what it printed."""
+        try:
+            with (self.folder / LOG_FILE).open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _LOG_TAIL))
+                return file.read().decode(errors="replace")
+        except OSError:
+            return ""
+
+
+def start_task(
+    workspace: Workspace,
+    *,
+    kind: str,
+    title: str,
+    command: Sequence[str],
+    page: str,
+    facts: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, bytes | Path | IO[bytes]] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> BackgroundTask:
+    """Start a `fer` command in the background and return at once.
+
+    Args:
+        workspace: where it works.
+        kind: what sort of work it is, a word or two of letters, digits and hyphens.
+        title: what it does, for a person.
+        command: arguments of `fer`. `{inputs}` and `{files}` at the beginning of one, or after the `=` of an
+            option, stand for the task's folders.
+        page: the page it belongs to: its file's name without `.py`, and with `?` the query parameters with
+            which it shows the task: `models?model=fer-small`.
+        facts: what the page wants to know again when it returns; plain values that JSON can hold.
+        inputs: files for the command by name: their bytes, a path to copy, or an open file to read.
+        environment: variables beside the usual ones.
+
+    Raises:
+        ConfigError: a name can't be used.
+        RunError: the system can't start it.
+        StorageError: the workspace can't be written.
+    """
+    prune_tasks(workspace)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
+    name = validate_name(f"{stamp}-{kind}-{secrets.token_hex(3)}", "task")
+    folder = workspace.tasks / name
+    arguments = [_fill_in(part, folder) for part in command]
+    described = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": kind,
+        "title": title,
+        "command": arguments,
+        "page": page,
+        "facts": dict(facts or {}),
+        "created": time.time(),
+    }
+    with atomic_directory(folder) as temporary:
+        (temporary / FILES_FOLDER).mkdir()
+        (temporary / INPUTS_FOLDER).mkdir()
+        for file_name, content in (inputs or {}).items():
+            _write_input(temporary / INPUTS_FOLDER / validate_name(file_name, "file"), content)
+        write_json(temporary / TASK_FILE, described)
+        status = {"schema_version": SCHEMA_VERSION, "state": "queued", "host": get_host(), "pid": None}
+        write_json(temporary / STATUS_FILE, {**status, "heartbeat": time.time()})
+    program = [sys.executable, "-m", "fer_core", *arguments]
+    mark = {**(environment or {}), TASK_VARIABLE: str(folder)}
+    try:
+        start_detached(program, folder / LOG_FILE, workspace, environment=mark)
+    except RunError:
+        remove_directory(folder, f"task {name!r}", RunError)
+        raise
+    return load_task(workspace, name)
+
+
+def _fill_in(part: str, folder: Path) -> str:
+    option, sign, value = part.partition("=") if part.startswith("--") else ("", "", part)
+    for mark, inside in (("{inputs}", INPUTS_FOLDER), ("{files}", FILES_FOLDER)):
+        if value.startswith(mark):
+            value = f"{folder / inside}{value.removeprefix(mark)}"
+    return f"{option}{sign}{value}"
+
+
+def _write_input(path: Path, content: "bytes | Path | IO[bytes]") -> None:
+    if isinstance(content, Path):
+        shutil.copyfile(content, path)
+        return
+    with path.open("wb") as file:
+        if isinstance(content, bytes):
+            file.write(content)
+        else:
+            shutil.copyfileobj(content, file)
+
+
+def load_task(workspace: Workspace, name: str) -> BackgroundTask:
+    """Read one task.
+
+    Raises:
+        ConfigError: nothing can have that name.
+        RunError: there is no such task, or its files are damaged.
+    """
+    folder = workspace.tasks / validate_name(name, "task")
+    described = read_cached(folder / TASK_FILE, _read_task)
+    if described is None:
+        raise RunError(f"there is no task {name!r}; `fer tasks` lists them")
+    status = read_cached(folder / STATUS_FILE, _read_status) or {"state": "interrupted"}
+    state = status["state"]
+    if state in ACTIVE_STATES and not is_at_work(folder, status):
+        state = "cancelled" if (folder / CANCEL_FILE).exists() else "interrupted"
+    return BackgroundTask(folder, state, **described, status=status)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    return read_json(path, RunError)
+
+
+def _read_task(path: Path) -> dict[str, Any]:
+    value = read_json(path, RunError)
+    try:
+        command, facts = value["command"], value["facts"]
+        texts = {key: value[key] for key in ("kind", "title", "page")}
+        if not (isinstance(command, list) and isinstance(facts, dict)):
+            raise TypeError
+        if not all(isinstance(text, str) for text in (*texts.values(), *command)):
+            raise TypeError
+        return {**texts, "command": tuple(command), "facts": facts, "created": float(value["created"])}
+    except (KeyError, TypeError, ValueError) as cause:
+        raise RunError(f"{path} does not describe a task; delete its folder") from cause
+
+
+def _read_status(path: Path) -> dict[str, Any]:
+    status = read_json(path, RunError)
+    if status.get("state") not in get_args(TaskState):
+        raise RunError(
+            f"{path}: the state is {status.get('state')!r}; expected one of {', '.join(get_args(TaskState))}"
+        )
+    return status
+
+
+def list_tasks(workspace: Workspace) -> list[BackgroundTask]:
+    """Every readable task of the workspace, newest first; damaged folders are left out."""
+    return list(_iterate_tasks(workspace))
+
+
+def _iterate_tasks(workspace: Workspace) -> Iterator[BackgroundTask]:
+    try:
+        names = sorted((entry.name for entry in os.scandir(workspace.tasks)), reverse=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        if not name.startswith("."):  # being made or removed
+            with contextlib.suppress(RunError, ValueError):
+                yield load_task(workspace, name)
+
+
+def find_task(
+    workspace: Workspace, kind: str, facts: Mapping[str, Any] | None = None
+) -> BackgroundTask | None:
+    """The newest task of a kind whose facts hold these."""
+    wanted = json.loads(json.dumps(dict(facts or {})))  # as they are read: lists for tuples
+    for task in _iterate_tasks(workspace):
+        if task.kind == kind and {key: task.facts.get(key) for key in wanted} == wanted:
+            return task
+    return None
+
+
+def cancel_task(workspace: Workspace, name: str) -> None:
+    """Ask a task to end; it cleans up and does. One that has ended already stays as it is.
+
+    Raises:
+        RunError: there is no such task, or it works on another machine.
+    """
+    task = load_task(workspace, name)
+    if not task.is_active:
+        return
+    process = ProcessIdentity.from_status(task.status)
+    if process is not None and not process.is_local:
+        raise RunError(f"task {name!r} works on {process.host}; cancel it there")
+    with storage_errors(task.folder / CANCEL_FILE):
+        (task.folder / CANCEL_FILE).touch()
+    # The identity holds the tick of its start: another process that got the number since is not ours.
+    # One that is not up yet looks for the file.
+    if process is not None and process.is_alive():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)
+
+
+def delete_task(workspace: Workspace, name: str) -> None:
+    """Remove a task that has ended, with all it made.
+
+    Raises:
+        RunError: there is no such task, it is active, or it can't be removed.
+    """
+    folder = workspace.tasks / validate_name(name, "task")
+    if not folder.is_dir():
+        raise RunError(f"there is no task {name!r}; `fer tasks` lists them")
+    try:
+        is_active = load_task(workspace, name).is_active
+    except RunError:  # damaged ones can be removed too
+        is_active = False
+    if is_active:
+        raise RunError(f"task {name!r} is at work; cancel it first")
+    remove_directory(folder, f"task {name!r}", RunError)
+
+
+def prune_tasks(workspace: Workspace) -> None:
+    """Remove what ended over a week ago, and of what ended over a day ago all but the newest 50."""
+    now = time.time()
+    ended = [task for task in list_tasks(workspace) if task.ended is not None]
+    for place, task in enumerate(ended):
+        age_s = now - (task.ended or now)
+        if age_s > KEPT_S or (age_s > SAFE_S and place >= KEPT_COUNT):
+            with contextlib.suppress(RunError):
+                delete_task(workspace, task.name)

@@ -1,0 +1,133 @@
+"""Being the process of a background task: telling how far it is, what it found, and how it ended."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from fer_core.errors import FerError
+from fer_core.io import write_json
+from fer_core.jobs.background import (
+    CANCEL_FILE,
+    LOG_FILE,
+    PROGRESS_FILE,
+    RESULT_FILE,
+    SCHEMA_VERSION,
+    STATUS_FILE,
+    TaskState,
+)
+from fer_core.progress import Audience, ProgressFile, perform_for
+from fer_core.redact import redact
+from fer_core.runs.process import ProcessIdentity
+
+_LOG: Final = logging.getLogger(__name__)
+_HEARTBEAT_S: Final[float] = 30.0
+_PATIENCE_S: Final[float] = 10.0
+"""What a cancelled command gets to put its things away; one inside a long computation never hears of it."""
+
+
+class _CancelledError(BaseException):
+    """Raised in the main thread by the signal; no `except Exception` holds it up."""
+
+
+class _Status:
+    """Writes status.json, from the main thread and from the one that keeps it fresh."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / STATUS_FILE
+        self._process = ProcessIdentity.current().to_status()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+
+    def begin(self) -> None:
+        self._write("running")
+        threading.Thread(target=self._beat, name="fer-task-heartbeat", daemon=True).start()
+
+    def end(self, state: TaskState, **facts: Any) -> None:
+        self._ended.set()
+        self._write(state, ended=time.time(), **facts)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(_HEARTBEAT_S):
+            with self._lock:
+                if not self._ended.is_set():
+                    self._write_unlocked("running")
+
+    def _write(self, state: TaskState, **facts: Any) -> None:
+        with self._lock:
+            self._write_unlocked(state, **facts)
+
+    def _write_unlocked(self, state: TaskState, **facts: Any) -> None:
+        status = {"schema_version": SCHEMA_VERSION, "state": state, **self._process, "heartbeat": time.time()}
+        write_json(self._path, {**status, **facts})
+
+
+def work_on_task(folder: Path, run: Callable[[], int]) -> int:
+    """Run a command as a task: what it reports, finds and dies of goes into the task's folder.
+
+    Args:
+        folder: of the task.
+        run: the command; returns its exit status, or raises.
+
+    Returns:
+        The exit status.
+    """
+    status = _Status(folder)
+    status.begin()
+    try:
+        code, message = _run(folder, run)
+    except _CancelledError:
+        _ignore_signals()
+        status.end("cancelled")
+        return 130
+    _ignore_signals()
+    if code:
+        status.end("failed", message=redact(message or _read_last_words(folder, code)))
+    else:
+        status.end("finished")
+    return code
+
+
+def _run(folder: Path, run: Callable[[], int]) -> tuple[int, str]:
+    """The exit status of the command, and its error in words."""
+    signal.signal(signal.SIGTERM, _cancel)
+    if (folder / CANCEL_FILE).exists():
+        raise _CancelledError
+
+    def keep(values: Mapping[str, Any]) -> None:
+        write_json(folder / RESULT_FILE, values)
+
+    try:
+        with perform_for(Audience(ProgressFile(folder / PROGRESS_FILE).write, keep)):
+            return run(), ""
+    except FerError as error:
+        _LOG.warning("%s", error)
+        return 1, str(error)
+    except SystemExit as end:  # wrong usage, which tyro has explained in the log
+        return (end.code if isinstance(end.code, int) else 1), ""
+    except Exception as error:  # noqa: BLE001 - logged; the page that waits must learn of it
+        _LOG.exception("the command failed unexpectedly")
+        return 1, f"{type(error).__name__}: {error}"
+
+
+def _cancel(number: int, frame: FrameType | None) -> None:
+    _ignore_signals()
+    timer = threading.Timer(_PATIENCE_S, os.killpg, (os.getpgrp(), signal.SIGKILL))
+    timer.daemon = True
+    timer.start()
+    raise _CancelledError
+
+
+def _ignore_signals() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _read_last_words(folder: Path, code: int) -> str:
+    text = (folder / LOG_FILE).read_text(encoding="utf-8", errors="replace").strip()
+    last = (text.splitlines() or ["it printed nothing"])[-1][-300:]
+    return f"the command ended with status {code}: {last}"
