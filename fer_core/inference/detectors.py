@@ -24,7 +24,7 @@ from fer_core.workspace import Workspace
 DetectorBuilder = Callable[..., FaceDetector]
 """Called with the workspace and the detector's own keyword options."""
 
-DETECTORS: Final[Registry[DetectorBuilder]] = Registry("face detector")
+DETECTORS: Final[Registry[DetectorBuilder]] = Registry("face detector", "fer_workbench.detectors")
 
 MIN_SIDE_PX: Final[int] = 192
 """Smaller pictures are enlarged to this: of 300 FER2013 faces YuNet finds 222 at their 48 px, 290 at 192."""

@@ -29,7 +29,7 @@ class Architecture:
     """Size of the embedding layer when none is asked for; 0 has none."""
 
 
-ARCHITECTURES: Final[Registry[Architecture]] = Registry("architecture")
+ARCHITECTURES: Final[Registry[Architecture]] = Registry("architecture", "fer_workbench.models")
 
 TIMM_PREFIX: Final[str] = "timm/"
 """What follows it is the name of a timm backbone."""

@@ -82,7 +82,7 @@ class Importer(Protocol):
         """Scan a tree; None if it is not of this kind."""
 
 
-IMPORTERS: Final[Registry[Importer]] = Registry("importer")
+IMPORTERS: Final[Registry[Importer]] = Registry("importer", "fer_workbench.importers")
 """Tried in this order; the first that recognises its kind is taken."""
 
 
