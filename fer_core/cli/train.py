@@ -74,9 +74,9 @@ def _submit(command: TrainCommand) -> int:
 def _train(command: TrainCommand) -> int:
     """Train while the command runs, with progress bars; Ctrl-C or SIGTERM stops it resumably."""
     from fer_core import jobs
-    from fer_core.cli.job import work
     from fer_core.cli.train_bars import TrainBars
     from fer_core.jobs.stopping import StopSignal
+    from fer_core.jobs.worker import execute_run
     from fer_core.runs.reader import load_run
 
     workspace = Workspace.default()
@@ -94,7 +94,7 @@ def _train(command: TrainCommand) -> int:
     with StopSignal((signal.SIGINT, signal.SIGTERM)) as stop, TrainBars(writer) as bars:
         stop.tell(lambda: bars.print("stopping after this step; resume with the command printed at the end"))
         try:
-            state = work(
+            state = execute_run(
                 writer,
                 workspace,
                 stop=stop,
@@ -123,11 +123,11 @@ def _train_under_launcher(command: TrainCommand) -> int:
 
     The first holds the devices of its machine. It can't wait for them, for the others would give up on it.
     """
-    from fer_core.cli.job import work_under_launcher
+    from fer_core.jobs.worker import train_under_launcher
 
     if command.detach or command.num_processes > 1:
         raise ConfigError("--detach and --num-processes start processes themselves; use `fer train` for that")
-    state = work_under_launcher(
+    state = train_under_launcher(
         command.config,
         Workspace.default(),
         name=command.name,

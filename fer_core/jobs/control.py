@@ -3,23 +3,30 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fer_core.config import TrainConfig, config_from_dict, dump_config
 from fer_core.errors import ConfigError, DataError, RunError
-from fer_core.io import remove_directory
+from fer_core.io import read_json, remove_directory
 from fer_core.jobs.devices import DeviceRequest, resolve_request
-from fer_core.jobs.launch import launch_run
+from fer_core.jobs.launch import start_detached
 from fer_core.jobs.queue import queue_mutex
 from fer_core.jobs.records import read_log_tail
 from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import Run, load_run
-from fer_core.runs.run_files import FINGERPRINT_KEY, RESUMABLE_STATES, STOP_FILE
+from fer_core.runs.run_files import FINGERPRINT_KEY, LOG_FILE, RESUMABLE_STATES, STATUS_FILE, STOP_FILE
 from fer_core.runs.writer import RunWriter, new_run_name
 from fer_core.workspace import Workspace
+
+WORKER_MODULE: Final[str] = "fer_core.jobs.worker"
+"""What the process of a run executes; named and not imported, for it loads torch."""
+_LAUNCH_POLL_S: Final[float] = 0.02
+_LAUNCH_TIMEOUT_S: Final[float] = 60.0
 
 
 def submit_run(
@@ -216,11 +223,26 @@ def clone_config(run: Run) -> TrainConfig:
 
 
 def _launch(folder: Path, workspace: Workspace) -> Run:
-    if not launch_run(folder, workspace):
+    """Start the process of a queued run and return when it has reported itself in the run's status."""
+    command = [sys.executable, "-m", WORKER_MODULE, folder.name]
+    process = start_detached(command, folder / LOG_FILE, workspace)
+    if not _wait_for_report(folder, process):
         lines = read_log_tail(load_run(folder), 20)
         message = "its process ended before it began: " + (lines[-1] if lines else "see the log")
         RunWriter.attach(folder).set_state("failed", message=message)
     return load_run(folder)
+
+
+def _wait_for_report(folder: Path, process: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + _LAUNCH_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if read_json(folder / STATUS_FILE, RunError).get("pid") is not None:
+            return True
+        if process.poll() is not None:
+            # It may have reported and ended between the two looks.
+            return read_json(folder / STATUS_FILE, RunError).get("pid") is not None
+        time.sleep(_LAUNCH_POLL_S)
+    return process.poll() is None
 
 
 def _describe_queued(request: DeviceRequest) -> dict[str, Any]:

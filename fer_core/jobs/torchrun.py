@@ -28,18 +28,13 @@ def build_torchrun_command(num_processes: int, module: str, *arguments: str) -> 
     return [*launcher, "--nproc_per_node", str(num_processes), "-m", module, *arguments]
 
 
-def is_first_process() -> bool:
-    """Whether the calling process is the only one of its training, or the first of several."""
-    return int(os.environ.get("RANK", "0")) == 0
-
-
 def follow_parent() -> None:
     """Get SIGTERM when the parent dies, even by SIGKILL (Linux; elsewhere nothing happens)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def run_shared(
+def run_processes(
     writer: RunWriter,
     command: list[str],
     environment: Mapping[str, str],

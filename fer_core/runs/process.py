@@ -21,6 +21,11 @@ def get_host() -> str:
     return socket.gethostname()
 
 
+def is_first_process() -> bool:
+    """Whether the calling process is the only one of its training, or the first of several."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
     """A process of some machine: a pid alone is reused, a pid with its birth is not."""

@@ -9,8 +9,8 @@ from accelerate.utils import parse_flag_from_env
 from fer_core.config import TrainConfig, config_from_dict, dump_config
 from fer_core.data.builtin import open_dataset
 from fer_core.errors import RunError
-from fer_core.jobs.torchrun import is_first_process
 from fer_core.models import count_parameters
+from fer_core.runs.process import is_first_process
 from fer_core.runs.reader import load_run
 from fer_core.runs.run_files import FINGERPRINT_KEY, LAST_FOLDER, RESUMABLE_STATES, STATE_FILE, STOP_FILE
 from fer_core.runs.writer import RunWriter, new_run_name

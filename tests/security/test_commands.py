@@ -82,7 +82,7 @@ def test_no_secret_is_written_or_printed(day):
 
 def test_no_secret_is_on_a_command_line(day, outbound):
     children = outbound.read_children()
-    assert "fer_core.cli.job" in children, "the detached run was one"
+    assert "fer_core.jobs.worker" in children, "the detached run was one"
     assert CANARY not in children
 
 

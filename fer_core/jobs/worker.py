@@ -1,7 +1,7 @@
-"""Working on one run: waiting for its device, then training.
+"""The process of a run: it waits for its device, then trains.
 
-`python -m fer_core.cli.job RUN` is what the detached process of a submitted run executes; `fer train` does
-the same in the foreground.
+`python -m fer_core.jobs.worker RUN` is what the detached process of a submitted run executes; `fer train`
+does the same in the foreground. Of this package, this module alone loads torch.
 """
 
 import logging
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from fer_core.config import TrainConfig
 from fer_core.errors import FerError
-from fer_core.jobs.control import get_request
+from fer_core.jobs.control import WORKER_MODULE, get_request
 from fer_core.jobs.devices import build_device_environment, resolve_request
 from fer_core.jobs.launch import build_environment
 from fer_core.jobs.queue import WaitObserver, WhenBusy, hold_devices
 from fer_core.jobs.stopping import StopRequestedError, StopSignal
-from fer_core.jobs.torchrun import build_torchrun_command, follow_parent, is_first_process, run_shared
+from fer_core.jobs.torchrun import build_torchrun_command, follow_parent, run_processes
 from fer_core.redact import redact
+from fer_core.runs.process import is_first_process
 from fer_core.runs.reader import load_run
 from fer_core.runs.run_files import STOP_FILE
 from fer_core.runs.writer import RunWriter
@@ -30,13 +31,12 @@ if TYPE_CHECKING:
     from fer_core.training.trainer import Observer
 
 _LOG: Final = logging.getLogger(__name__)
-_MODULE: Final[str] = "fer_core.cli.job"
 NICE: Final[int] = 10
 """How far training steps back for other programs by default, 0 to 19."""
 
 
 def main(name: str) -> int:
-    """Work on a submitted run to its end; everything worth telling goes into its folder."""
+    """Execute a submitted run to its end; log and status in its folder tell the rest."""
     workspace = Workspace.default()
     folder = workspace.run(name)
     with StopSignal(marker=folder / STOP_FILE) as stop:
@@ -44,18 +44,18 @@ def main(name: str) -> int:
             if "RANK" in os.environ:
                 follow_parent()
                 with suppress(StopRequestedError):
-                    train_here(RunWriter.attach(folder), workspace, stop=stop)
+                    train_run(RunWriter.attach(folder), workspace, stop=stop)
             else:
                 writer = RunWriter.attach(folder)
                 writer.set_state("queued")  # with the identity of this process
-                work(writer, workspace, stop=stop)
+                execute_run(writer, workspace, stop=stop)
         except FerError as error:
-            print(f"run {name}: {error}", file=sys.stderr)
+            sys.stderr.write(f"run {name}: {error}\n")
             return 1
     return 0
 
 
-def work(
+def execute_run(
     writer: RunWriter,
     workspace: Workspace,
     *,
@@ -73,9 +73,9 @@ def work(
     Raises:
         FerError: the run failed; its message is in the status too.
     """
-    with _telling(writer), ExitStack() as held:
+    with _failure_in_status(writer), ExitStack() as held:
         try:
-            with _logging(writer):
+            with _run_log(writer):
                 request = get_request(load_run(writer.folder))
                 holding = hold_devices(
                     writer, workspace, request, stop=stop, when_busy=when_busy, on_wait=on_wait
@@ -87,15 +87,15 @@ def work(
             environment = build_device_environment(locks)
             if request.num_processes > 1:
                 return _train_shared(writer, workspace, request.num_processes, environment, stop, on_poll)
-            held.enter_context(_environment(environment))
-            return train_here(writer, workspace, stop=stop, observer=observer)
+            held.enter_context(_environment_variables(environment))
+            return train_run(writer, workspace, stop=stop, observer=observer)
         except StopRequestedError as stopped:
             _LOG.info("%s", stopped)
             writer.set_state("stopped", eta_s=None)
             return "stopped"
 
 
-def train_here(
+def train_run(
     writer: RunWriter, workspace: Workspace, *, stop: StopSignal, observer: "Observer | None" = None
 ) -> str:
     """Train a run whose devices are held, as the only process or as one of several.
@@ -103,8 +103,8 @@ def train_here(
     Raises:
         FerError: the run failed.
     """
-    with _telling(writer):
-        with _logging(writer):
+    with _failure_in_status(writer):
+        with _run_log(writer):
             stop.check()
             from fer_core.training.start import open_run
 
@@ -123,17 +123,17 @@ def _train_shared(
 ) -> str:
     from fer_core.data.builtin import open_dataset
 
-    with _logging(writer):
+    with _run_log(writer):
         # The built-in set is drawn on first use: by one process, not by all at once.
         open_dataset(load_run(writer.folder).config["data"]["dataset"], workspace)
         stop.check()
-    command = build_torchrun_command(num_processes, _MODULE, writer.name)
-    return run_shared(
+    command = build_torchrun_command(num_processes, WORKER_MODULE, writer.name)
+    return run_processes(
         writer, command, build_environment(workspace) | dict(environment), stop=stop, on_poll=on_poll
     )
 
 
-def work_under_launcher(
+def train_under_launcher(
     config: TrainConfig,
     workspace: Workspace,
     *,
@@ -157,7 +157,7 @@ def work_under_launcher(
             return trainer.run()
         request = resolve_request("cpu" if trainer.device.type == "cpu" else "", _count_local_processes())
         with (
-            _telling(trainer.writer),
+            _failure_in_status(trainer.writer),
             hold_devices(trainer.writer, workspace, request, stop=stop, when_busy=when_busy),
         ):
             return trainer.run()
@@ -168,7 +168,7 @@ def _count_local_processes() -> int:
 
 
 @contextmanager
-def _telling(writer: RunWriter) -> Iterator[None]:
+def _failure_in_status(writer: RunWriter) -> Iterator[None]:
     """Write the cause of a failure into the status, unless that is told already."""
     try:
         yield
@@ -177,7 +177,7 @@ def _telling(writer: RunWriter) -> Iterator[None]:
     except BaseException as error:
         if is_first_process() and load_run(writer.folder).state != "failed":
             message = str(error) if isinstance(error, FerError) else f"{type(error).__name__}: {error}"
-            with _logging(writer):
+            with _run_log(writer):
                 # Whoever runs it in the foreground reads the message from the command itself.
                 level = logging.INFO if isinstance(error, FerError) else logging.ERROR
                 _LOG.log(level, "run %s failed: %s", writer.name, message, exc_info=level == logging.ERROR)
@@ -186,7 +186,7 @@ def _telling(writer: RunWriter) -> Iterator[None]:
 
 
 @contextmanager
-def _logging(writer: RunWriter) -> Iterator[None]:
+def _run_log(writer: RunWriter) -> Iterator[None]:
     """Write records into the run's log; while the training loop runs, it does that itself."""
     logger = logging.getLogger("fer_core")
     handler = writer.open_log() if is_first_process() else logging.NullHandler()
@@ -200,7 +200,7 @@ def _logging(writer: RunWriter) -> Iterator[None]:
 
 
 @contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def _environment_variables(values: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for a while: torch reads them when it first looks for devices."""
     before = {key: os.environ.get(key) for key in values}
     os.environ.update(values)
