@@ -53,26 +53,23 @@ def test_what_is_built_in_is_had_without_any_package(registry: Registry[str], in
 
 
 @pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("1 / 0", "ZeroDivisionError: division by zero"),
-        ("import a_library_that_is_not_there", "ModuleNotFoundError"),
-        ("x = 1", "registers no greeting 'broken'"),
-        ("greetings.register('broken')('x')\n1 / 0", "ZeroDivisionError"),
-        (
-            "greetings.register('broken')('x')\ngreetings.register('english')('x')",
-            "'english'; choose another",
-        ),
+    ("package", "source", "reason"),
+    [  # modules stay imported: each has a name of its own
+        ("broken0", "1 / 0", "ZeroDivisionError: division by zero"),
+        ("broken1", "import a_library_that_is_not_there", "ModuleNotFoundError"),
+        ("broken2", "x = 1", "registers no greeting 'broken'"),
+        ("broken3", "greetings.register('broken')('x')\n1 / 0", "ZeroDivisionError"),
+        ("broken4", "greetings.register('english')('x')", "'english'; choose another name"),
     ],
 )
 def test_a_broken_package_is_named_and_the_others_work(
     registry: Registry[str],
     install: Install,
     caplog: pytest.LogCaptureFixture,
+    package: str,
     source: str,
     reason: str,
 ) -> None:
-    package = f"broken_{len(source)}"  # modules stay imported: a name of its own for each
     install(package, source, "broken")
     install(f"sound_{package}", "greetings.register('sound')('moin')", "sound")
     assert set(registry) == {"english", "sound"}
