@@ -1,4 +1,4 @@
-"""Bringing in a model that somebody else made."""
+"""Importing a model that somebody else made."""
 
 import tempfile
 from pathlib import Path
@@ -25,18 +25,18 @@ _HELP: Final[str] = (
 
 
 def render_import(workspace: Workspace) -> None:
-    """A folded form; a model that came in is opened."""
-    with st.expander("Bring in a model", icon=":material/upload:"):
+    """Show the import form in an expander; an imported model is opened."""
+    with st.expander("Import a model", icon=":material/upload:"):
         st.markdown(_HELP)
         uploads = st.file_uploader(
             "Files of one model", type=_TYPES, accept_multiple_files=True, key="models-upload"
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input(
-                "Name", placeholder="what it calls itself", key="models-import-name", max_chars=100
+                "Name", placeholder="the model's own name", key="models-import-name", max_chars=100
             ).strip()
             wanted = st.button(
-                "Check and bring in",
+                "Check and import",
                 type="primary",
                 icon=":material/verified_user:",
                 disabled=not uploads,
@@ -53,12 +53,12 @@ def _bring_in(uploads: list[Any], name: str, workspace: Workspace) -> None:
         try:
             done = _import_uploads(uploads, name, workspace, status)
         except FerError as error:
-            status.update(label="It was not taken", state="error")
+            status.update(label="Not imported", state="error")
             show_error(error)
     if done is None:
         return
     left = f" Left out: {', '.join(done.ignored)}." if done.ignored else ""
-    st.session_state[Key.MODELS_MESSAGE] = escape_markdown(f"{done.entry.key} is here.{left}")
+    st.session_state[Key.MODELS_MESSAGE] = escape_markdown(f"{done.entry.key} is imported.{left}")
     open_model(done.entry.key)
     st.rerun()
 
@@ -67,7 +67,7 @@ def _import_uploads(uploads: list[Any], name: str, workspace: Workspace, status:
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for index, upload in enumerate(uploads):
-            # A folder each: two uploads of one name must be told apart, not written over each other.
+            # One folder per upload: two uploads of one name must be told apart, not written over each other.
             place = Path(folder) / str(index)
             place.mkdir()
             path = place / (Path(upload.name).name or "file")

@@ -58,7 +58,7 @@ def render_list(workspace: Workspace) -> None:
         empty_state(
             "No model on this machine yet",
             "Train one on the **Train** page or with `fer train --preset quick`, or bring one in: "
-            "**Bring in a model** above takes a zip.",
+            "**Import a model** above takes a zip.",
             icon=":material/neurology:",
         )
         return

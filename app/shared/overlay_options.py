@@ -1,4 +1,4 @@
-"""What is expected of the classes, and how faces are drawn."""
+"""Options for the class prior and for drawing faces."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,25 +11,25 @@ from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.prior import HALFWAY_PRIOR, TRAINING_PRIOR, UNIFORM_PRIOR
 
 _PRIOR_TITLES: Final[dict[str, str]] = {
-    TRAINING_PRIOR: "As in the training data",
-    HALFWAY_PRIOR: "Halfway to equally often",
-    UNIFORM_PRIOR: "All equally often",
+    TRAINING_PRIOR: "As common as in the training data",
+    HALFWAY_PRIOR: "Halfway between",
+    UNIFORM_PRIOR: "Equally common",
 }
 
 
 def choose_prior(entries: Sequence[CheckpointEntry]) -> str:
-    """Let the person choose how often each class is expected; only where all models say what they learnt."""
+    """Let the user choose the class prior; disabled unless all models record their training frequencies."""
     knows = all(entry.info.class_prior is not None for entry in entries)
     chosen: str = st.selectbox(
-        "Expect the classes",
+        "Assume expressions are",
         list(_PRIOR_TITLES),
         format_func=_PRIOR_TITLES.__getitem__,
         key=SharedKey.PRIOR,
         persist_state="session",
         disabled=not knows,
-        help="Training data are mostly neutral and happy faces, and a model leans towards these where a face "
-        "is unclear. *All equally often* takes that leaning out: rare expressions are found more often, at "
-        "the price of more false ones. *Halfway* brings much of it for less."
+        help="Most training faces are neutral or happy, so a model leans towards these when a face is "
+        "unclear. *Equally common* removes this bias: rare expressions are found more often, at the price "
+        "of more false alarms. *Halfway between* gives most of the gain at a lower price."
         if knows
         else "This model does not say how often it saw each class; publish it again to record that.",
     )
@@ -37,7 +37,7 @@ def choose_prior(entries: Sequence[CheckpointEntry]) -> str:
 
 
 def choose_style() -> OverlayStyle:
-    """Let the person choose how many bars are drawn, and from when on a face counts as uncertain."""
+    """Let the user choose the number of bars and the threshold of an uncertain face."""
     top_k = st.slider("Bars drawn beside a face", 0, 8, 3, key=SharedKey.TOP_K, persist_state="session")
     below_pct = st.slider(
         "Uncertain below",

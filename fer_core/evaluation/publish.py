@@ -132,7 +132,7 @@ def _describe_copies(metrics: Mapping[str, Any]) -> str:
         return ""
     rest = metrics.get("accuracy_without_copies")
     without = "" if rest is None else f" Without them: accuracy {rest:.2%}, n = {metrics['n'] - count:,}."
-    return f"\n{count:,} of these images have the very pixels of a training image.{without}\n"
+    return f"\n{count:,} of these images are exact copies of training images.{without}\n"
 
 
 def _interval(report: Report, name: str, *, percent: bool = False) -> str:
@@ -164,10 +164,10 @@ Accuracy by the share of annotators who gave the most frequent answer:
 
 
 def _describe_start(info: CheckpointInfo) -> str:
-    """What the training began with and learnt from besides the labels."""
+    """The initial weights and the teachers."""
     weights, teachers = info.origin.get("started_from"), info.origin.get("teachers")
     start = f"from the weights of `{weights}`" if weights else "from random weights"
-    return f"{start}, taught by {teachers}" if teachers else start
+    return f"{start}, distilled from {teachers}" if teachers else start
 
 
 def build_model_card(info: CheckpointInfo, data: DatasetInfo, evaluation: Evaluation) -> str:
@@ -210,7 +210,7 @@ face shows and what a person feels are different things, and people disagree on 
 
 ## Figures
 Data set `{evaluation.dataset}`, split `{evaluation.split}`, {evaluation.protocol}, **n = {scores.n:,}**,
-fp32, no test-time augmentation. Printed again by
+fp32, no test-time augmentation. Reproduce with
 `fer evaluate {info.name} --dataset {evaluation.dataset} --split {evaluation.split}`.
 
 | figure | value | bootstrap 95 % interval |

@@ -55,7 +55,7 @@ def test_an_empty_machine_says_how_to_fill_it(app_workspace):
     page = _run()
     assert not page.exception and not page.error
     assert "fer train --preset quick" in _texts(page)
-    assert [item.label for item in page.expander] == ["Bring in a model"]
+    assert [item.label for item in page.expander] == ["Import a model"]
     assert page.button(key="models-import").disabled
 
 

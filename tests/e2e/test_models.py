@@ -39,7 +39,7 @@ def test_a_model_is_looked_at_taken_away_brought_in_tried_and_deleted(
         assert f"{name}/model.json" in opened.namelist()
 
     page.get_by_role("button", name="All models").click()
-    page.get_by_text("Bring in a model").click()
+    page.get_by_text("Import a model").click()
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(archive)
     page.get_by_role("textbox", name="Name").fill("borrowed")
     page.get_by_role("textbox", name="Name").press("Enter")
@@ -65,7 +65,7 @@ def test_what_is_no_model_is_refused_in_a_sentence(open_page, dashboard_workspac
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("../model.json", "{}")
     page = open_page("models")
-    page.get_by_text("Bring in a model").click()
+    page.get_by_text("Import a model").click()
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(archive)
     page.get_by_role("button", name="Check and bring in").click()
     expect(page.get_by_test_id("stAlert")).to_contain_text(re.compile("unsafe path.*refused"))

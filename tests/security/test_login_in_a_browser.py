@@ -48,7 +48,7 @@ def test_a_stranger_gets_no_page_whatever_the_address(address):
     for page in ("", "train", "models", "explore_data"):
         sent = b"".join(answer.SerializeToString() for answer in visit(address, page=page))
         assert b"Log in" in sent
-        for words in (b"Bring in a model", b"New run", b"Explore data", b"canary"):
+        for words in (b"Import a model", b"New run", b"Explore data", b"canary"):
             assert words not in sent
 
 
