@@ -1,7 +1,7 @@
 """Pace of drawing schematic faces, against writing the same pictures as PNG.
 
 `python benchmarks/drawing.py` takes turns: draw so many faces, encode them. Reports the ratio of the medians
-of processor time, which a busy machine disturbs less than the clock, and faces a second.
+of processor time, which a busy machine disturbs less than the clock, and faces per second.
 """
 
 import io

@@ -180,7 +180,7 @@ def print_pace(name: str, num_received: int, num_processed: int, latencies: list
 
 @contextmanager
 def training_beside(nice: int):
-    """Run `fer train` on drawn faces in a folder of its own; yields a function that says whether it runs."""
+    """Run `fer train` on drawn faces in a separate folder; yields a function that says whether it runs."""
     with tempfile.TemporaryDirectory(prefix="fer-bench-") as folder:
         environment = os.environ | {"FER_WORKSPACE": folder}
         command = [sys.executable, "-m", "fer_core"]

@@ -31,7 +31,7 @@ VARIANTS: Final[dict[str, str]] = {
     "no-erasing": "--augment.erasing-probability 0",
     "no-augmentation": "--augment.apply-probability 0 --augment.mixup-alpha 0",
     "randaugment": "--augment.randaugment-ops 1",
-    "spoilt": "--augment.degrade-probability 0.15",
+    "corrupted": "--augment.degrade-probability 0.15",
     "majority": "--data.label-mode majority",
     "probability": "--data.label-mode probability",
     "balanced": "--data.sampling balanced",
@@ -68,7 +68,7 @@ def find_finished(name: str, workspace: Workspace) -> Run | None:
 
 
 def train(name: str, options: Sequence[str], workspace: Workspace) -> None:
-    """Train a run, or go on with it."""
+    """Train a run, or continue it."""
     what = ("--resume", name) if workspace.run(name).is_dir() else ("--name", name, *options)
     command = [sys.executable, "-m", "fer_core", "train", *what, "--no-wait", "--nice", "0"]
     subprocess.run(command, check=True)

@@ -50,7 +50,7 @@ def main(
     Args:
         dataset: An imported data set, or the drawn one.
         model: Architecture.
-        batch_size: Images a step.
+        batch_size: Images per step.
         steps: Steps of each way in a round.
         rounds: How often the ways take turns; the first is not counted.
         threads: CPU threads; 0 takes all physical cores.

@@ -107,7 +107,7 @@ def print_speed(
             1000 * statistics.median(pair[side][index] for pair in pairs) / num_frames for side in (0, 1)
         ]
         print(
-            f"  {name:9} time a frame: transcode {per_frame[0]:5.2f} ms, annotate {per_frame[1]:5.2f} ms, "
+            f"  {name:9} time per frame: transcode {per_frame[0]:5.2f} ms, annotate {per_frame[1]:5.2f} ms, "
             f"ratio {ratio:.2f}"
         )
     best = min(pair[1].wall_s for pair in pairs) / min(pair[0].wall_s for pair in pairs)

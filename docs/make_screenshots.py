@@ -100,7 +100,7 @@ def fill(workspace: Workspace, folder: Path) -> None:
     space = folder / "space.toml"
     space.write_text(SPACE)
     scores = [workspace.run(name) / "report.json" for name in (FIRST, SECOND)]
-    spoilt = [path.with_name("robustness.json") for path in scores]
+    corrupted = [path.with_name("robustness.json") for path in scores]
     for product, arguments in (
         ([workspace.dataset("schematic-faces")], ["import", "schematic-faces"]),
         ([workspace.run(FIRST)], ["train", "--preset", "quick", "--name", FIRST, *ONE_THREAD]),
@@ -109,7 +109,7 @@ def fill(workspace: Workspace, folder: Path) -> None:
             ["train", "--preset", "quick", "--name", SECOND, "--epochs", "4", *ONE_THREAD],
         ),
         (scores, ["evaluate", FIRST, SECOND, "--save", *ONE_THREAD]),
-        (spoilt, ["robustness", FIRST, SECOND, "--num-faces", "200", "--save"]),
+        (corrupted, ["robustness", FIRST, SECOND, "--num-faces", "200", "--save"]),
         (
             [workspace.root / "sweeps" / SEARCH],
             [
@@ -239,7 +239,7 @@ def take_groups(place: Studio) -> None:
 
 
 def take_robustness(place: Studio) -> None:
-    """Compare runs: accuracy on spoilt pictures."""
+    """Compare runs: accuracy on corrupted images."""
     page = open_comparison(place)
     page.get_by_role("tab", name="Robustness").click()
     end = page.get_by_text("Dotted: the pictures as they are")

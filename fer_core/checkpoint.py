@@ -63,7 +63,7 @@ class FramingSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpec:
-    """The pixels a model takes: `(value / 255 - mean) / std`, one mean and std a channel."""
+    """The pixels a model takes: `(value / 255 - mean) / std`, one mean and std per channel."""
 
     height: int
     """Rows in pixels."""
@@ -268,7 +268,7 @@ DEFAULT_CHECKPOINT: Final[str] = "fer-small"
 
 
 def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
-    """Every readable checkpoint: the default, the other shipped ones, those brought in, then those of runs.
+    """Every readable checkpoint: the default, the other shipped ones, imported ones, then those of runs.
 
     Named ones are in the order of their names, those of runs newest first.
 

@@ -28,7 +28,7 @@ _EXCHANGE: Final[int] = 2
 
 @contextmanager
 def storage_errors(target: Path, *, is_ours: bool = True) -> Iterator[None]:
-    """Turn the system's refusal to write into a message that a person can act on.
+    """Turn the system's refusal to write into a message that the user can act on.
 
     Args:
         target: what is being written.
@@ -98,12 +98,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
             yield temporary
         with storage_errors(target):
             sync_file(temporary)
-            # mkstemp makes private files; what we write is meant to be read by the person's other tools.
+            # mkstemp makes private files; what we write is meant to be read by the user's other tools.
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(target)
             _sync_directory(target.parent)
     finally:
-        with contextlib.suppress(OSError):  # what is left has a name that every reader passes over
+        with contextlib.suppress(OSError):  # what is left has a name that every reader skips
             temporary.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""One fixed colour an emotion, on every page, chart and overlay.
+"""One fixed colour per emotion, on every page, chart and overlay.
 
 Based on the Okabe-Ito palette (https://jfly.uni-koeln.de/color/), which stays distinguishable under the
 common colour-vision deficiencies; black and yellow are replaced by a grey and a darker olive so that every

@@ -73,12 +73,12 @@ class Workspace:
 
     @property
     def models(self) -> Path:
-        """Models of others that were brought in, one folder each."""
+        """Models of others that were imported, one folder each."""
         return self.root / "models"
 
     @property
     def engines(self) -> Path:
-        """Engines that TensorRT built, one folder a model file."""
+        """Engines that TensorRT built, one folder per model file."""
         return self.root / "engines"
 
     @property

@@ -1,4 +1,4 @@
-"""What the Analyze media page computes once a picture, and keeps for the session."""
+"""What the Analyze media page computes once per picture, and keeps for the session."""
 
 import hashlib
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class PictureResult:
 
     @property
     def scale(self) -> float:
-        """Preview pixels a picture pixel."""
+        """Preview pixels per picture pixel."""
         return float(self.preview_rgb.shape[1] / self.analysis.width_px)
 
 

@@ -17,7 +17,7 @@ _MARKER_PX: Final[int] = 5
 
 
 def build_timeline_chart(timeline: "pd.DataFrame", classes: list[str], *, moment_s: float) -> "go.Figure":
-    """One curve an emotion, in per cent over seconds, with a line at the chosen moment.
+    """One curve per emotion, in per cent over seconds, with a line at the chosen moment.
 
     Args:
         timeline: one face's lines of `fer_core.inference.timeline.compute_timeline`.

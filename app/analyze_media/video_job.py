@@ -40,7 +40,7 @@ LIMITS: Final[VideoLimits] = VideoLimits(max_side_px=4096, max_duration_s=60 * M
 _FOLDER_PREFIX: Final[str] = "fer-video-"
 _JOIN_S: Final[float] = 5.0
 _INTERNAL_ERROR: Final[str] = (
-    "The video could not be annotated, and it is the program's fault. What happened stands in the log of the "
+    "The video could not be annotated, and it is the program's fault. What happened is in the log of the "
     "terminal that runs the dashboard."
 )
 
@@ -78,7 +78,7 @@ class JobStatus:
     summary: VideoSummary | None = None
     """Set when it ended well, or was cancelled after some frames."""
     error: str | None = None
-    """Why it ended without a result, for the person to read."""
+    """Why it ended without a result, for the user to read."""
 
     @property
     def is_running(self) -> bool:
@@ -153,7 +153,7 @@ class VideoJob:
         return self.status
 
     def load_rows(self) -> "pd.DataFrame":
-        """The table of a job with a result: one row a face a frame, read once."""
+        """The table of a job with a result: one row per face and frame, read once."""
         if self._rows is None:
             import pandas as pd
 

@@ -54,7 +54,7 @@ def _render_video(job: VideoJob, summary: VideoSummary) -> None:
             mime="text/csv",
             on_click="ignore",
             icon=":material/download:",
-            help="One row a face a frame: time, box, label, and the probability of each class.",
+            help="One row per face and frame: time, box, label, and the probability of each class.",
         )
         _download("Table (Parquet)", job.table, f"{stem}-faces.parquet", "application/vnd.apache.parquet")
 

@@ -42,7 +42,7 @@ def render_video_part(
         prior: how often each class is expected.
         style: what is drawn.
         workspace: where downloaded weights are.
-        is_open: whether the person sees this part; what costs time is left out if not.
+        is_open: whether the user sees this part; what costs time is left out if not.
     """
     video = _choose_video()
     job: VideoJob | None = st.session_state.get(Key.VIDEO_JOB)
@@ -80,7 +80,7 @@ def _choose_video() -> UploadedVideo | None:
         empty_state(
             "No video yet",
             "Upload one above. You get it back with the faces marked, a timeline of every apparent "
-            "expression, and a table with one row a face a frame.",
+            "expression, and a table with one row per face and frame.",
             icon=":material/movie:",
         )
         return None

@@ -1,4 +1,4 @@
-"""The charts of a comparison, a tab a question."""
+"""The charts of a comparison, a tab per question."""
 
 from collections.abc import Callable
 from functools import partial
@@ -33,7 +33,7 @@ _MAX_SETTINGS: Final[int] = 7
 
 @st.fragment
 def render_charts(comparison: Comparison, workspace: Workspace) -> None:
-    """A tab a question; only the open one is drawn."""
+    """A tab per question; only the open one is drawn."""
     draw: dict[str, Callable[[], None]] = {
         "By class": lambda: _render_classes(comparison),
         "By group": lambda: render_groups(comparison, workspace),
@@ -147,7 +147,7 @@ def _render_parallel(comparison: Comparison, configs: dict[str, Any], varied: li
         "Settings against accuracy", varied, default=varied[:_MAX_SETTINGS], key=Key.COMPARE_SETTINGS
     )
     if not shown:
-        st.caption("Choose settings to see them against the accuracy, a line a run.")
+        st.caption("Choose settings to see them against the accuracy, a line per run.")
         return
     accuracy = {key: item.figures["accuracy"].value for key, item in _reports(comparison).items()}
     st.plotly_chart(build_parallel(configs, accuracy, shown), config=STATIC_CONFIG, key="compare-parallel")

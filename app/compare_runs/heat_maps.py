@@ -1,4 +1,4 @@
-"""Grad-CAM maps for the comparison page, made in a process of its own. Never loads torch."""
+"""Grad-CAM maps for the comparison page, made in a separate process. Never loads torch."""
 
 import subprocess
 import sys

@@ -1,6 +1,6 @@
 """The table of models under one set of conditions: search it, sort it, choose from it.
 
-What is compared stands in the address, so a comparison can be bookmarked and sent to a colleague.
+What is compared is in the URL, so a comparison can be bookmarked and sent to a colleague.
 """
 
 import math
@@ -28,7 +28,7 @@ _MAX_ROWS_SHOWN: Final[int] = 10
 
 
 def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspace) -> Conditions:
-    """Let the person choose data set, split and test-time augmentation.
+    """Let the user choose data set, split and test-time augmentation.
 
     First comes the data set that most models learnt from, of those that are here: shipped models learnt from
     sets that a newcomer does not have.

@@ -31,8 +31,8 @@ def render_robustness(comparison: Comparison, workspace: Workspace) -> None:
     elif not st.session_state.get(SharedKey.COMPARE_ROBUSTNESS):
         empty_state(
             "Not measured yet",
-            "Webcam pictures are blurred, dark, covered and badly cut; data sets are not. Measure what these "
-            "models keep of their accuracy on the same faces, spoilt in 11 ways at three strengths.",
+            "Webcam images are often blurred, dark, occluded or poorly cropped; data sets are not. Measure how "
+            "accurate these models stay on the same faces with 11 corruptions at three severities.",
             icon=":material/blur_on:",
         )
     if render_job(ROBUSTNESS, conditions) or not missing:
@@ -65,17 +65,17 @@ def _render_reports(reports: dict[str, RobustnessReport]) -> None:
         build_robustness_chart(reports),
         config=STATIC_CONFIG,
         key="compare-robustness-chart",
-        alt="Accuracy of each model on pictures that are spoilt in 11 ways",
+        alt="Accuracy of each model on images with 11 corruptions",
     )
     st.markdown(
         "\n".join(
-            f"- **{escape_markdown(key)}**: {100 * report.clean.accuracy:.1f} % accuracy as they are, "
-            f"{100 * compute_mean_accuracy(report.rows):.1f} % on average over all that is drawn here "
+            f"- **{escape_markdown(key)}**: {100 * report.clean.accuracy:.1f} % accuracy on clean images,  "
+            f"{100 * compute_mean_accuracy(report.rows):.1f} % on average over all corruptions "
             f"(n = {report.clean.n:,} faces)"
             for key, report in reports.items()
         )
     )
-    st.caption("Dotted: the pictures as they are. Point at a mark for the corruption's strength.")
+    st.caption("Dotted: accuracy on clean images. Point at a mark for the corruption's severity.")
 
 
 def _offer(missing: list[str], conditions: Conditions, workspace: Workspace) -> None:
@@ -95,7 +95,7 @@ def _offer(missing: list[str], conditions: Conditions, workspace: Workspace) -> 
             type="primary",
             icon=":material/blur_on:",
             key="compare-measure-robustness",
-            help=f"{names}: in a process of its own, stored with the report, like `fer robustness --save`.",
+            help=f"{names}: in a separate process, stored with the report, like `fer robustness --save`.",
         ):
             options = [
                 f"--dataset={conditions.dataset}",

@@ -69,7 +69,7 @@ def build_near(
 
 
 def build_blank(flaws: Flaws) -> list[Case]:
-    """Images that show nothing, one a case."""
+    """Images that show nothing, one per case."""
     constant = set(flaws.constant.tolist())
     return [
         Case((row,), "one value throughout" if row in constant else "nothing but shading")

@@ -39,7 +39,7 @@ class Desk:
 
     @property
     def kept(self) -> frozenset[int]:
-        """Rows that the person wants to keep, whatever a button for many says."""
+        """Rows that the user wants to keep, whatever a button for many says."""
         return frozenset(row for row, item in self.decisions.items() if item.action == "keep")
 
 

@@ -50,7 +50,7 @@ def render_save(desk: Desk) -> None:
 
 
 def _choose_changes(desk: Desk) -> dict[str, object]:
-    """Further fields of the derivation that the person asks for."""
+    """Further fields of the derivation that the user asks for."""
     info = desk.audited.dataset.info
     changes: dict[str, object] = {}
     with st.expander("Also change classes, balance or splits"):

@@ -15,7 +15,7 @@ _PARAMETER: Final[str] = "dataset"
 
 
 def choose_dataset(workspace: Workspace) -> str | None:
-    """Let the person choose a data set, or `ADD`; None if there is none yet. The choice is in the URL."""
+    """Let the user choose a data set, or `ADD`; None if there is none yet. The choice is in the URL."""
     infos = {info.name: info for info in list_datasets(workspace)}
     if not infos:
         return None
@@ -47,7 +47,7 @@ def offer_first_set(workspace: Workspace) -> None:
     empty_state(
         "No data set yet",
         "Draw the built-in set of schematic faces to look around and to train a first model, "
-        "or bring in your own below: FER2013 with FER+ votes, folders of pictures, tables, archives.",
+        "or import your own below: FER2013 with FER+ votes, folders of pictures, tables, archives.",
         icon=":material/dataset:",
     )
     if st.button("Draw the built-in data set", type="primary", icon=":material/draw:"):

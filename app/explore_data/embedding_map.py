@@ -136,7 +136,7 @@ def _render_points(audited: Audited, laid_out: "EmbeddingMap", coloring: str, ke
 
 
 def build_map_figure(audited: Audited, laid_out: "EmbeddingMap", coloring: str) -> "go.Figure":
-    """Points, a trace a group, with row, class and prediction on hover."""
+    """Points, a trace per group, with row, class and prediction on hover."""
     import numpy as np
     import plotly.graph_objects as go
 

@@ -67,7 +67,7 @@ def _choose(audited: Audited, *, has_votes: bool) -> "tuple[ImageFilter, int]":
         "Order", ORDERS if has_votes else ("file", "shuffled"), key="explore_order", on_change=_to_first_page
     )
     num_columns = second[2].select_slider(
-        "Images a row", _COLUMNS, 6 if is_phone() else 12, key="explore_columns"
+        "Images per row", _COLUMNS, 6 if is_phone() else 12, key="explore_columns"
     )
     wanted = ImageFilter(
         splits=tuple(splits),

@@ -33,7 +33,7 @@ _COLORS: Final[dict[str, ColorMode]] = {"grey": "gray", "RGB": "rgb"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that an import needs, as the person set it."""
+    """All that an import needs, as the user set it."""
 
     name: str
     replace: bool

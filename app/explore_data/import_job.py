@@ -23,13 +23,13 @@ Report = Callable[[int, int], None]
 """Called by the work with (done, total); raises when it is to stop."""
 
 _INTERNAL_ERROR: Final[str] = (
-    "This failed, and it is the program's fault. What happened stands in the log of the terminal that runs "
+    "This failed, and it is the program's fault. What happened is in the log of the terminal that runs "
     "the dashboard."
 )
 
 
 class StoppedError(FerError):
-    """The person cancelled."""
+    """The user cancelled."""
 
 
 class _State(Generic[T]):
@@ -51,7 +51,7 @@ class _State(Generic[T]):
 
 
 class Job(Generic[T]):
-    """One function in a thread of its own."""
+    """One function in a separate thread."""
 
     def __init__(self, work: Callable[[Report], T], *, title: str) -> None:
         """Start at once.

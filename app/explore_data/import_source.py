@@ -43,7 +43,7 @@ class Found:
 
 
 def choose_source() -> Found | None:
-    """Let the person say where it comes from; returns what is there, or None."""
+    """Let the user say where it comes from; returns what is there, or None."""
     origins: list[Origin] = ["upload", "path", "hub"] if may_name_paths() else ["upload", "hub"]
     origin: Origin = st.segmented_control(
         "From",
@@ -61,7 +61,7 @@ def choose_source() -> Found | None:
 
 
 def may_name_paths() -> bool:
-    """Whether the person sits at this machine: only then a path of it may be named.
+    """Whether the user sits at this machine: only then a path of it may be named.
 
     The server must listen on this machine alone, and the request must not have come through a proxy.
     """
@@ -173,7 +173,7 @@ def _look(key: str, path: Path) -> Found | None:
 
 
 def hide_folder(error: FerError, path: Path) -> FerError:
-    """The same error without the temporary folder of an upload, which would mean nothing to the person."""
+    """The same error without the temporary folder of an upload, which would mean nothing to the user."""
     return type(error)(str(error).replace(str(path), path.name))
 
 

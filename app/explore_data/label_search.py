@@ -1,4 +1,4 @@
-"""A search for label errors in a process of its own: models need torch, which pages do not load.
+"""A search for label errors in a separate process: models need torch, which pages do not load.
 
 No Streamlit in here.
 """

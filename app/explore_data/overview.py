@@ -118,7 +118,7 @@ def _render_faces(audited: Audited, fingerprint: str) -> None:
 
 
 def build_balance_chart(counts: "pd.DataFrame") -> "go.Figure":
-    """Bars of each class, a group a split, in per cent of the split; the counts on hover and above."""
+    """Bars of each class, a group per split, in per cent of the split; the counts on hover and above."""
     import plotly.graph_objects as go
 
     figure = go.Figure()

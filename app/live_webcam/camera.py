@@ -61,7 +61,7 @@ class LiveKey(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveChoice:
-    """What the person has chosen on the page."""
+    """What the user has chosen on the page."""
 
     models: tuple[CheckpointEntry, ...]
     """One, or two to be compared."""
@@ -78,7 +78,7 @@ def live_session() -> LiveSession:
 
 
 def choose_live_setup(workspace: Workspace) -> LiveChoice | None:
-    """Let the person choose models, detector and settings; None if there is no model yet."""
+    """Let the user choose models, detector and settings; None if there is no model yet."""
     with st.container(border=True):
         first = choose_model(workspace)
         if first is None:

@@ -1,4 +1,4 @@
-"""The question that comes before the camera: asked once a session, and again when asked for."""
+"""The question that comes before the camera: asked once per session, and again when asked for."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ AGREE: Final[str] = "Everyone in view agreed"
 
 
 def has_consent() -> bool:
-    """Whether the person said in this session that everyone in view agreed."""
+    """Whether the user said in this session that everyone in view agreed."""
     return bool(st.session_state.get(Key.CAMERA_CONSENT, False))
 
 

@@ -60,7 +60,7 @@ def render_pace(session: LiveSession, *, playing: bool) -> None:
 
 
 def render_reading(session: LiveSession, *, uncertain_below: float) -> None:
-    """Show the main face's label and its last 30 seconds, one a model, anew every second."""
+    """Show the main face's label and its last 30 seconds, one per model, anew every second."""
 
     @st.fragment(run_every=_REFRESH_S)
     def refresh() -> None:
@@ -97,7 +97,7 @@ def describe_reading(reading: FaceReading, uncertain_below: float) -> tuple[str,
 
 
 def describe_pace(report: LiveReport) -> str:
-    """Frame rate and time a frame, as Markdown."""
+    """Frame rate and time per frame, as Markdown."""
     return (
         f":material/speed: **{report.processed_fps:.0f}** of {report.received_fps:.0f} frames a second · "
         f"**{_milliseconds(report.latency_p50_ms)}** a frame, 95 % within "

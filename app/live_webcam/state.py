@@ -7,4 +7,4 @@ class Key(StrEnum):
     """Keys of widgets and values that live as long as a browser session."""
 
     CAMERA_CONSENT = "camera_consent"
-    """Whether the person said that everyone in view agreed."""
+    """Whether the user said that everyone in view agreed."""

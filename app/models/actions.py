@@ -1,4 +1,4 @@
-"""What a person can do with a model at once: try it, download it, delete it."""
+"""What the user can do with a model at once: try it, download it, delete it."""
 
 import streamlit as st
 

@@ -100,14 +100,14 @@ def _render_rows(rows: "list[BenchmarkRow]") -> None:
 
     best = max(rows, key=lambda row: row.faces_per_s)
     st.markdown(
-        f"At best **{best.faces_per_s:,.0f} faces a second**: {escape_markdown(best.runtime)} "
+        f"At best **{best.faces_per_s:,.0f} faces per second**: {escape_markdown(best.runtime)} "
         f"{best.precision}, {best.threads} thread{'s' * (best.threads > 1)}, {best.batch_size} at once."
     )
     st.plotly_chart(
         build_benchmark_figure(rows),
         config=STATIC_CONFIG,
         key="models-speed-chart",
-        alt="Milliseconds a face by number of faces at once",
+        alt="Milliseconds per face by number of faces at once",
     )
     first = f"{rows[0].runtime} {rows[0].precision}"
     st.dataframe(

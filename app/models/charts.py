@@ -32,7 +32,7 @@ def build_size_scatter(models: Sequence[ModelFacts]) -> "go.Figure":
             mode="markers+text" if len(models) <= _MAX_LABELS else "markers",
             textposition="top center",
             marker={"size": 11, "color": color},
-            name={"imported": "brought in", "trained": "trained here"}.get(kind, str(kind)),
+            name={"trained": "trained here"}.get(kind, str(kind)),
             hovertemplate="%{text}<br>%{x:,} parameters<br>%{y:.2f} %<extra></extra>",
             cliponaxis=False,
         )

@@ -70,7 +70,7 @@ def _describe_origin(facts: ModelFacts) -> dict[str, str]:
         "terms of the data": facts.licence or "not stated",
         "run": facts.run,
         "epoch": str(origin.get("epoch") or ""),
-        "brought in": f"{origin['imported']} from {origin.get('imported_from', '')}"
+        "imported": f"{origin['imported']} from {origin.get('imported_from', '')}"
         if origin.get("imported")
         else "",
     }
@@ -79,7 +79,7 @@ def _describe_origin(facts: ModelFacts) -> dict[str, str]:
 def _render_run_link(facts: ModelFacts, workspace: Workspace) -> None:
     try:
         is_here = bool(facts.run) and workspace.run(facts.run).is_dir()
-    except ConfigError:  # a stranger's model may name anything
+    except ConfigError:  # a third party's model may name anything
         is_here = False
     if is_here:
         st.page_link(

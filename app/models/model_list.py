@@ -137,7 +137,7 @@ def _render_card(facts: ModelFacts) -> None:
         else:
             st.caption(describe_protocol(facts))
         costs = [f"{describe_parameters(info.num_parameters)} parameters", describe_size(facts.num_bytes)]
-        costs += [f"{facts.latency_ms:.1f} ms a face"] if facts.latency_ms is not None else []
+        costs += [f"{facts.latency_ms:.1f} ms per face"] if facts.latency_ms is not None else []
         st.markdown(f"{len(info.classes)} classes · {describe_input(facts)}  \n{' · '.join(costs)}")
         st.caption(describe_lineage(facts))
         if facts.licence:

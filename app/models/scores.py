@@ -101,5 +101,5 @@ def _offer_evaluation(facts: ModelFacts, workspace: Workspace) -> None:
 def _is_here(name: str, workspace: Workspace) -> bool:
     try:
         return bool(name) and (name == SCHEMATIC_FACES or workspace.dataset(name).is_dir())
-    except ConfigError:  # a stranger's model may name anything
+    except ConfigError:  # a third party's model may name anything
         return False

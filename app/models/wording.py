@@ -11,7 +11,7 @@ from fer_core.exchange.facts import ModelFacts, ModelKind
 
 _KIND_BADGES: Final[dict[ModelKind, tuple[str, str]]] = {
     ModelKind.SHIPPED: ("blue", ":material/inventory_2: shipped"),
-    ModelKind.IMPORTED: ("violet", ":material/download: brought in"),
+    ModelKind.IMPORTED: ("violet", ":material/download: imported"),
     ModelKind.TRAINED: ("green", ":material/model_training: trained here"),
 }
 KIND_TITLES: Final[dict[ModelKind, str]] = {

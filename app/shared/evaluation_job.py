@@ -1,4 +1,4 @@
-"""Evaluating models from the comparison page, in a process of its own. Never loads torch."""
+"""Evaluating models from the comparison page, in a separate process. Never loads torch."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ _REFRESH_S: Final[float] = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A command that scores models in a process of its own, and what the page calls it."""
+    """A command that scores models in a separate process, and what the page calls it."""
 
     command: str
     """Of `fer`; it takes models, `--save` and `--json`."""
@@ -43,9 +43,9 @@ EVALUATION: Final[Work] = Work(
 )
 ROBUSTNESS: Final[Work] = Work(
     "robustness",
-    "ways to spoil them",
+    "corruptions",
     "writing it down…",
-    "measured on spoilt pictures",
+    "measured on corrupted images",
     SharedKey.COMPARE_ROBUSTNESS,
 )
 
@@ -167,7 +167,7 @@ def render_evaluation(missing: Sequence[str], conditions: Conditions, workspace:
         type="primary",
         icon=":material/calculate:",
         key="compare_evaluate",
-        help="Scores every face in a process of its own and stores the report, like `fer evaluate --save`.",
+        help="Scores every face in a separate process and stores the report, like `fer evaluate --save`.",
     ):
         start_job(EvaluationJob(missing, conditions, workspace))
 

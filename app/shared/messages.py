@@ -18,7 +18,7 @@ RESPONSIBLE_USE: Final[str] = (
     "and base no decision about a person on it."
 )
 UNEXPECTED: Final[str] = (
-    "Something unexpected went wrong, and it is the program's fault. What happened stands in the log of the "
+    "Something unexpected went wrong, and it is the program's fault. What happened is in the log of the "
     "terminal that runs the dashboard. Reload the page to try again."
 )
 
@@ -38,7 +38,7 @@ def escape_markdown(text: str) -> str:
 
 
 def show_error(error: FerError, *, about: str = "") -> None:
-    """Show an error that the person can do something about.
+    """Show an error that the user can do something about.
 
     Args:
         error: its message says what was seen, what was expected and what to do next.

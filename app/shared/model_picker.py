@@ -47,7 +47,7 @@ def describe_model(info: CheckpointInfo) -> str:
 def choose_model(
     workspace: Workspace, *, key: str = SharedKey.MODEL, label: str = "Model"
 ) -> CheckpointEntry | None:
-    """Let the person choose a checkpoint; without one, say how to get one and return None.
+    """Let the user choose a checkpoint; without one, say how to get one and return None.
 
     Args:
         workspace: where to look.
@@ -78,7 +78,7 @@ def choose_model(
 
 
 def choose_detector(workspace: Workspace, *, key: str = SharedKey.DETECTOR) -> str:
-    """Let the person choose a face detector; offers to fetch YuNet where it is absent.
+    """Let the user choose a face detector; offers to fetch YuNet where it is absent.
 
     Returns:
         A name in the detector registry that can be built here.

@@ -52,7 +52,7 @@ EXPLORE_DATA: Final[PageSpec] = PageSpec(
     "explore_data.py",
     "Explore data",
     ":material/grid_view:",
-    "See what a data set is made of, find its flaws, and bring in your own.",
+    "See what a data set is made of, find its flaws, and import your own.",
     label="Explore",
 )
 TRAIN: Final[PageSpec] = PageSpec(

@@ -36,12 +36,12 @@ Streamlit shows none.
 
 
 def apply_style() -> None:
-    """Bring the look of every page in; the router does it once a run."""
+    """Bring the look of every page in; the router does it once per run."""
     st.html(_STYLE)
 
 
 def is_phone() -> bool:
-    """Whether the browser calls itself one of a phone; only for defaults, which a person can change."""
+    """Whether the browser calls itself one of a phone; only for defaults, which the user can change."""
     return "Mobi" in st.context.headers.get("User-Agent", "")
 
 

@@ -24,7 +24,7 @@ def smooth(values: Sequence[float | None], weight: float) -> list[float | None]:
     """Exponential moving average without the pull towards zero at the start (as in TensorBoard).
 
     Args:
-        values: one an epoch; None where there is none.
+        values: one per epoch; None where there is none.
         weight: of what came before, 0 to less than 1.
 
     Examples:
@@ -57,7 +57,7 @@ def build_curves(
     """Curves over the epochs; with smoothing the raw values stay behind them, faintly.
 
     Args:
-        records: one an epoch.
+        records: one per epoch.
         curves: key of the record to (name, colour).
         title: above the chart.
         smoothing: weight of `smooth`.

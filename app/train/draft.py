@@ -1,4 +1,4 @@
-"""The settings in the form: what they began with, and what the person made of them."""
+"""The settings in the form: what they began with, and what the user made of them."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Draft:
     policy: str = ""
     """Named augmentation that takes the place of the source's; empty for none."""
     values: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Every setting as it stands in the form, by dotted name; may be wrong."""
+    """Every setting as the form shows it, by dotted name; may be wrong."""
 
     @property
     def base(self) -> TrainConfig:

@@ -1,4 +1,4 @@
-"""Estimating a training from the page: a process of its own, so that the server holds no training memory."""
+"""Estimating a training from the page: a separate process, so that the server holds no training memory."""
 
 import json
 import subprocess
@@ -107,7 +107,7 @@ def render_estimate(config: TrainConfig | None, workspace: Workspace, *, device:
         "Estimate time and memory",
         icon=":material/timer:",
         disabled=config is None or is_running,
-        help="Takes a few real steps in a process of its own; nothing is trained.",
+        help="Takes a few real steps in a separate process; nothing is trained.",
         width="stretch",
     ):
         assert config is not None
@@ -158,7 +158,7 @@ def _render_result(result: dict[str, Any], *, is_current: bool) -> None:
             help=f"Of {result['device']}: the device's own memory, or that of the process on a CPU.",
             width="content",
         )
-        st.metric("Images a second", f"{result['images_per_s']:,.0f}", width="content")
+        st.metric("Images per second", f"{result['images_per_s']:,.0f}", width="content")
     where = f"{result['num_parameters']:,} parameters · {result['device']}, {result['precision']} · "
     st.caption(
         where

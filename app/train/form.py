@@ -118,7 +118,7 @@ def _choose_policy(draft: Draft) -> None:
 
 
 def _render_changes(draft: Draft) -> None:
-    """What the person changed, and a way back."""
+    """What the user changed, and a way back."""
     before = flatten_config(draft.base)
     changed = [path for path, value in draft.values.items() if value != before[path]]
     if draft.policy:

@@ -23,7 +23,7 @@ _ANY_GPU: Final[str] = "cuda"
 
 
 def render_launch(config: TrainConfig | None, workspace: Workspace) -> Run | None:
-    """Show the panel; returns the run once the person has started one.
+    """Show the panel; returns the run once the user has started one.
 
     Args:
         config: what to train; None while the form does not work.

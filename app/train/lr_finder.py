@@ -29,7 +29,7 @@ def render_rate_test(config: TrainConfig | None, workspace: Workspace, *, device
         "Find a learning rate",
         icon=":material/trending_down:",
         disabled=config is None or is_running,
-        help="Trains up to 100 steps at rising rates in a process of its own and shows where the loss falls "
+        help="Trains up to 100 steps at rising rates in a separate process and shows where the loss falls "
         "fastest (Smith, 2017). Nothing is kept.",
         width="stretch",
     ):

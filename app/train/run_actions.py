@@ -1,4 +1,4 @@
-"""What a person can do with a run: stop, resume, clone, delete, tag and annotate it."""
+"""What the user can do with a run: stop, resume, clone, delete, tag and annotate it."""
 
 from collections.abc import Callable
 

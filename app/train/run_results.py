@@ -70,13 +70,13 @@ def _render_small(records: Sequence[Record], shared: dict[str, Any]) -> None:
     has_memory = any(record.get("device_memory_mb") is not None for record in records)
     first, second = st.columns(2, gap="medium")
     with first:
-        _chart(build_small_curve(records, "images_per_s", "Images a second", **plain), "speed", records)
+        _chart(build_small_curve(records, "images_per_s", "Images per second", **plain), "speed", records)
     with second:
         if has_memory:
             figure = build_small_curve(records, "device_memory_mb", "Device memory (MB)", **plain)
             _chart(figure, "memory", records)
         else:
-            _chart(build_small_curve(records, "seconds", "Seconds an epoch", **plain), "seconds", records)
+            _chart(build_small_curve(records, "seconds", "Seconds per epoch", **plain), "seconds", records)
 
 
 def _chart(figure: Any, name: str, records: Sequence[Record]) -> None:

@@ -113,7 +113,7 @@ def _columns() -> dict[str, Any]:
 
 
 def build_table(runs: Sequence[Run]) -> Any:
-    """One row a run, as a pandas frame."""
+    """One row per run, as a pandas frame."""
     import pandas as pd
 
     return pd.DataFrame([_describe(run) for run in runs])

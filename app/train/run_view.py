@@ -1,4 +1,4 @@
-"""One run, live: it is watched by a small fragment, and the rest is drawn anew only when files change."""
+"""One run, live: it is watched by a small fragment, and the rest is redrawn only when files change."""
 
 from typing import Final
 
@@ -62,7 +62,7 @@ def find_run(name: str, workspace: Workspace) -> Run:
 
 
 def _watch(name: str, workspace: Workspace, stamp: tuple[object, ...]) -> None:
-    """State, progress and time left. Draws the whole page anew when there is more to show than that."""
+    """State, progress and time left. Redraws the whole page when there is more to show than that."""
     with error_boundary():
         run = find_run(name, workspace)
         if compute_stamp(run) != stamp:
@@ -134,7 +134,7 @@ def _render_numbers(run: Run) -> None:
             "Best accuracy": describe_percent(best.get("valid_accuracy")),
             "Its macro-F1": describe_percent(best.get("valid_macro_f1")),
             "Best epoch": f"{best['epoch']}",
-            "Images a second": describe_number(last.get("images_per_s")),
+            "Images per second": describe_number(last.get("images_per_s")),
             "An epoch takes": describe_duration(last.get("seconds", 0.0)),
         }.items():
             st.metric(label, value, border=True, width="content")

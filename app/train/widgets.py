@@ -20,7 +20,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = flatten_config(TrainConfig())
 
 
 def render_field(spec: FieldSpec, draft: Draft, *, label: str = "") -> None:
-    """Show a setting and write what the person makes of it into the draft.
+    """Show a setting and write what the user makes of it into the draft.
 
     Args:
         spec: which one.
@@ -58,7 +58,7 @@ def _step_for(default: float) -> float:
 
 
 def choose_dataset(spec: FieldSpec, draft: Draft, datasets: Sequence[DatasetInfo]) -> None:
-    """Let the person choose among the data sets of the workspace."""
+    """Let the user choose among the data sets of the workspace."""
     known = {info.name for info in datasets} | {SCHEMATIC_FACES}
     chosen = draft.values[spec.path]
     options = sorted(known | {chosen})
@@ -72,7 +72,7 @@ def choose_dataset(spec: FieldSpec, draft: Draft, datasets: Sequence[DatasetInfo
 
 
 def choose_architecture(spec: FieldSpec, draft: Draft) -> None:
-    """Let the person choose an architecture, or name a timm backbone."""
+    """Let the user choose an architecture, or name a timm backbone."""
     known = list_architectures()
     chosen = draft.values[spec.path]
     options = [*known, *({chosen} - known.keys())]

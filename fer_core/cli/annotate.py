@@ -45,7 +45,7 @@ def main(  # noqa: PLR0913 - the command's options
         model: A shipped checkpoint's name, a run's name, a folder, or an exported .onnx file; the shipped
             default, if not given.
         detector: yunet, haar or whole-image; the best that is installed, if not given.
-        table: Also write one row a face a frame, to a .csv or .parquet file.
+        table: Also write one row per face and frame, to a .csv or .parquet file.
         overwrite: Replace files that exist.
         top_k: Probability bars a face.
         uncertain_below: Grey out faces whose best probability is lower.

@@ -100,7 +100,7 @@ def main(  # noqa: PLR0913 - the command's options
 
 
 class _ReadOut:
-    """The faces of the newest frame as bars in the terminal, a few times a second."""
+    """The faces of the newest frame as bars in the terminal, a few times per second."""
 
     def __init__(self, style: "OverlayStyle") -> None:
         from rich.live import Live

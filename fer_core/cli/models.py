@@ -1,4 +1,4 @@
-"""`fer models`: list, show, bring in, take away, delete and push models, and their cards."""
+"""`fer models`: list, show, import, export, delete and push models, and their cards."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def _load(reference: str) -> "ModelFacts":
 
 @_APP.command(name="list")
 def list_all(*, json_output: Annotated[bool, arg(name="json")] = False) -> int:
-    """List the models: shipped, brought in and trained. This is what `fer models` does by itself.
+    """List the models: shipped, imported and trained. This is what `fer models` does by itself.
 
     Args:
         json_output: Print JSON instead of a table.
@@ -130,7 +130,7 @@ def _summarise(facts: "ModelFacts") -> dict[str, str]:
         "size": f"{info.num_parameters:,} parameters, {facts.num_bytes / 1e6:.1f} MB",
         "temperature": f"{info.temperature:.4f}",
         "figures": f"{figures}\n{measured}" if figures else "",
-        "latency": f"{facts.latency_ms:.2f} ms a face ({facts.latency_device})" if facts.latency_ms else "",
+        "latency": f"{facts.latency_ms:.2f} ms per face ({facts.latency_device})" if facts.latency_ms else "",
         "trained on": f"{data['name']}, fingerprint {str(data.get('fingerprint', ''))[:12]}"
         if data.get("name")
         else "",
@@ -141,7 +141,7 @@ def _summarise(facts: "ModelFacts") -> dict[str, str]:
 
 @_APP.command(name="import")
 def import_files(files: Positional[tuple[Path, ...]], *, name: str = "") -> int:
-    """Bring in a model of someone else. Everything is checked first, and nothing is ever unpickled.
+    """Import a model of someone else. Everything is checked first, and nothing is ever unpickled.
 
     Args:
         files: A zip, a folder, or model.json and the .safetensors that belongs to it.

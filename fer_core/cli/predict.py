@@ -36,7 +36,7 @@ def main(  # noqa: PLR0913 - the command's options
 ) -> int:
     """Find the faces on pictures and print the probabilities of their apparent expressions, sorted.
 
-    A picture that can't be read is reported and passed over; the exit status is 1 then.
+    A picture that can't be read is reported and skipped; the exit status is 1 then.
 
     Args:
         pictures: Picture files, or folders of them.
@@ -45,7 +45,7 @@ def main(  # noqa: PLR0913 - the command's options
         detector: yunet, haar, or whole-image for pictures that are cropped to one face already; the best that
             is installed, if not given.
         json_output: Print one JSON document instead of tables.
-        table: Also write one row a face to this .csv file.
+        table: Also write one row per face to this .csv file.
         save: Also write the pictures with boxes and bars as PNG files into this folder.
         top_k: Probability bars a face in saved pictures.
         uncertain_below: Grey out faces whose best probability is lower in saved pictures.

@@ -1,4 +1,4 @@
-"""`fer robustness`: accuracy on spoilt pictures."""
+"""`fer robustness`: accuracy on corrupted images."""
 
 import dataclasses
 import json
@@ -142,7 +142,9 @@ def _print_table(found: "dict[str, RobustnessReport]") -> None:
         strength = f"{row.strength:g}" if row.severity else ""
         table.add_row(title, strength, *(f"{report.rows[index].accuracy:.2%}" for report in found.values()))
     table.add_row(
-        "mean of the spoilt", "", *(f"{compute_mean_accuracy(report.rows):.2%}" for report in found.values())
+        "mean of all corruptions",
+        "",
+        *(f"{compute_mean_accuracy(report.rows):.2%}" for report in found.values()),
     )
     Console(width=None if Console().is_terminal else 120).print(table)
 

@@ -184,7 +184,7 @@ def stop(names: Positional[tuple[str, ...]]) -> int:
 
 @_APP.command
 def resume(name: Positional[str], *, detach: bool = True) -> int:
-    """Go on with a stopped, failed or interrupted run.
+    """Continue a stopped, failed or interrupted run.
 
     Args:
         name: The run.

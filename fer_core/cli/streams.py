@@ -26,7 +26,7 @@ def build_stream(
     device: str,
     prior: str,
 ) -> FaceStream:
-    """Load what the person chose, or the defaults, and say on stderr which these are.
+    """Load what the user chose, or the defaults, and say on stderr which these are.
 
     Raises:
         FerError: there is no such model or detector, or a setting is out of range.

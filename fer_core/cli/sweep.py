@@ -17,7 +17,7 @@ from fer_core.workspace import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class SweepCommand(BaseOptions):
-    """Make a sweep, or go on with one. Started several times, on one machine or many, it shares the work."""
+    """Make a sweep, or continue one. Started several times, on one machine or many, it shares the work."""
 
     name: Annotated[Positional[str], arg(metavar="NAME")] = ""
     """Name of the sweep."""

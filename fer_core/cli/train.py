@@ -21,7 +21,7 @@ class TrainCommand(BaseOptions):
     name: str | None = None
     """Name of the run; made from time, model and data set if not given."""
     resume: str | None = None
-    """Go on with a stopped, failed or interrupted run; all other settings come from that run."""
+    """Continue a stopped, failed or interrupted run; all other settings come from that run."""
     device: str = ""
     """Where to train: `cuda:0`, `cuda` (any GPU), `mps` or `cpu`; the fastest kind there is if not given."""
     num_processes: int = 1
@@ -114,7 +114,7 @@ def _train(command: TrainCommand) -> int:
         score = f"{run.config['monitor']} {run.status['best_score']:.4f}"
         print(f"best epoch {run.status['best_epoch']}, validation {score}")
     if state == "stopped":
-        print(f"go on with: fer train --resume {run.name}")
+        print(f"continue with: fer train --resume {run.name}")
     return 0
 
 

@@ -11,7 +11,7 @@ from fer_core.runs.writer import RunWriter
 
 
 class TrainBars:
-    """A bar for the epochs, one for the steps, a line an epoch."""
+    """A bar for the epochs, one for the steps, a line per epoch."""
 
     def __init__(self, writer: RunWriter) -> None:
         """Nothing is drawn yet.

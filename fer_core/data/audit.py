@@ -51,7 +51,7 @@ def load_flaws(dataset: Dataset, workspace: Workspace) -> Flaws | None:
             duplicates = Duplicates(groups, file["near_pairs"], file["near_correlation"])
             return Flaws(duplicates, file["blank"], file["constant"])
     except ARRAY_DAMAGE:
-        return None  # a cache: it is made anew
+        return None  # a cache: it is rebuilt
 
 
 def find_flaws(dataset: Dataset, workspace: Workspace, on_progress: Progress | None = None) -> Flaws:

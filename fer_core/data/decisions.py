@@ -129,7 +129,7 @@ def build_derivation(decisions: Decisions, *, reason: str = "", **changes: Any) 
 
     Args:
         decisions: by row.
-        reason: the person's own words; a summary of the decisions follows them.
+        reason: the user's own words; a summary of the decisions follows them.
         changes: further fields of `Derivation`, such as `classes` or `balance`.
     """
     summary = summarise_decisions(decisions)

@@ -1,6 +1,6 @@
-"""Pictures spoilt as webcams spoil them, for training: blur, noise, few pixels, little light. On the device.
+"""Images corrupted as by a webcam, for training: blur, noise, low resolution, darkness. On the device.
 
-The strengths are drawn anew for every picture and reach about the middle of those by which
+The strengths are drawn afresh for every picture and reach about the middle of those by which
 `fer_core.evaluation.corruptions` measures what it is good for.
 """
 
@@ -25,7 +25,7 @@ class Degrade(nn.Module):
     """Spoil some pictures of a batch, each in one way."""
 
     def __init__(self, probability: float) -> None:
-        """Make it; `probability` is the chance of a picture to be spoilt."""
+        """Make it; `probability` is the chance of a picture to be corrupted."""
         super().__init__()
         self.probability = probability
         self.ways: tuple[Callable[[Tensor], Tensor], ...] = (
@@ -38,14 +38,14 @@ class Degrade(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """N x C x H x W in [0, 1] to the same."""
-        spoilt = images.clone()
+        corrupted = images.clone()
         draw = torch.rand(len(images), device=images.device) / max(self.probability, 1e-9)
         way = (draw * len(self.ways)).long()  # len(ways) and more: the picture stays as it is
         for number, change in enumerate(self.ways):
             chosen = (way == number).nonzero().flatten()
             if len(chosen):
-                spoilt[chosen] = change(images[chosen]).clamp(0, 1)
-        return spoilt
+                corrupted[chosen] = change(images[chosen]).clamp(0, 1)
+        return corrupted
 
 
 def _draw(images: Tensor, low: float, high: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""Fetching a source from Kaggle or the Hugging Face hub, where the person has access."""
+"""Fetching a source from Kaggle or the Hugging Face hub, where the user has access."""
 
 import importlib
 from pathlib import Path

@@ -1,6 +1,6 @@
 """The on-disk data set: import once, train many times.
 
-A folder with `images.npy` (uint8, opened as a memory map), `samples.parquet` (one row an image) and
+A folder with `images.npy` (uint8, opened as a memory map), `samples.parquet` (one row per image) and
 `dataset.json`. Columns of the samples: `split`, `label` (canonical name, empty where the source has none),
 `source` (where the row comes from), `image_name`, and `votes_<column>` where annotators' votes are known.
 """
@@ -57,7 +57,7 @@ class DatasetInfo:
     num_images: int
     """Number of rows."""
     split_counts: Mapping[str, int]
-    """Images a split."""
+    """Images per split."""
     has_votes: bool
     """Whether annotators' votes are stored."""
     importer: str
@@ -181,7 +181,7 @@ def finish_dataset(  # noqa: PLR0913 - the facts of dataset.json, each by name
     Args:
         folder: where the images are, usually a temporary folder.
         name: what the data set will be called.
-        samples: a row an image.
+        samples: a row per image.
         classes: class names in the order a model will use.
         importer: name of what makes it.
         source: where the data comes from.

@@ -60,7 +60,7 @@ def full_disk_as_error() -> Iterator[None]:
     """Turn "no space left" into a message.
 
     Raises:
-        DataError: the disk, or the person's share of it, is full.
+        DataError: the disk, or the user's share of it, is full.
     """
     try:
         yield

@@ -52,11 +52,11 @@ class SchematicFaces:
     images: UInt8Array
     """N x H x W (grey) or N x H x W x 3 (RGB)."""
     labels: tuple[str, ...]
-    """The emotion that was drawn, one an image, in `fer_core.labels.EMOTIONS` spelling."""
+    """The emotion that was drawn, one per image, in `fer_core.labels.EMOTIONS` spelling."""
     votes: npt.NDArray[np.int64]
     """N x 10 counts, columns as `fer_core.labels.FERPLUS_COLUMNS`; every row sums to NUM_ANNOTATORS."""
     split: tuple[str, ...]
-    """"train", "valid" or "test", one an image: 70, 15 and 15 % of every class."""
+    """"train", "valid" or "test", one per image: 70, 15 and 15 % of every class."""
 
 
 def generate_schematic_faces(

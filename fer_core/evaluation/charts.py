@@ -69,7 +69,7 @@ def build_agreement_bars(reports: Mapping[str, Report]) -> "go.Figure":
 def build_group_bars(
     models: Mapping[str, Mapping[str, Figure]], figure_name: str, *, title: str, small_below: int = 0
 ) -> "go.Figure":
-    """A figure of every group of images, a bar a group and model, with intervals and numbers of images.
+    """A figure of every group of images, a bar per group and model, with intervals and numbers of images.
 
     Args:
         models: by model, its figures by group; every model has the same groups.
@@ -112,7 +112,7 @@ def build_group_bars(
 
 
 def build_differences(results: Sequence[PairedResult]) -> "go.Figure":
-    """Difference in accuracy to the baseline in points, with its interval, a row a model."""
+    """Difference in accuracy to the baseline in points, with its interval, a row per model."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -164,7 +164,7 @@ def _error_bars(figures: Sequence[Figure], *, scale: float = 1.0) -> dict[str, A
 
 
 def build_overlay(reports: Mapping[str, Report], kind: str, class_name: str) -> "go.Figure":
-    """The ROC (`roc`) or precision-recall (`pr`) curves of one class, a model a line."""
+    """The ROC (`roc`) or precision-recall (`pr`) curves of one class, one line per model."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -191,7 +191,7 @@ _CHANCE: Final[dict[str, Any]] = {"color": "#999", "dash": "dot", "width": 1}
 
 
 def build_reliability(reports: Mapping[str, Report], variant: str = "as predicted") -> "go.Figure":
-    """Confidence against accuracy, a model a line; the diagonal is perfect calibration."""
+    """Confidence against accuracy, one line per model; the diagonal is perfect calibration."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -253,7 +253,7 @@ def build_cost_scatter(reports: Mapping[str, Report], cost: str = "latency_ms") 
             error_y=_error_bars([accuracy]),
             hovertemplate=f"%{{x:,.3g}}, %{{y:.2%}}<br>{megabytes:.1f} MB<extra>{key}</extra>",
         )
-    titles = {"latency_ms": "ms a face", "num_parameters": "parameters"}
+    titles = {"latency_ms": "ms per face", "num_parameters": "parameters"}
     figure.update_layout(
         title={"text": f"Accuracy against {titles[cost]}", "font": {"size": 14}},
         height=380,
@@ -318,7 +318,7 @@ def build_parallel(
     *,
     title: str = "accuracy",
 ) -> "go.Figure":
-    """Parallel coordinates: some settings of runs, and their result; a line a run.
+    """Parallel coordinates: some settings of runs, and their result; a line per run.
 
     Args:
         configs: flat settings by run.

@@ -68,7 +68,7 @@ def write_csv(comparison: Comparison) -> str:
 
 
 def write_latex(comparison: Comparison) -> str:
-    """A booktabs table: a figure a row, a model a column, and p-values against the baseline beneath."""
+    """Booktabs: one row per figure, one column per model; p-values against the baseline beneath."""
     keys = [item.key for item in comparison.evaluations]
     lines = [
         r"% needs \usepackage{booktabs}",

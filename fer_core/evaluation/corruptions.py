@@ -1,4 +1,4 @@
-"""Faces as webcams and crops spoil them: blur, noise, JPEG, darkness, occlusion, turning, few pixels.
+"""Corruptions by webcams and crops: blur, noise, JPEG, darkness, occlusion, rotation, low resolution.
 
 After Hendrycks and Dietterich (2019), with strengths chosen for small faces: sizes are fractions of the
 picture's side, so that they mean the same at 48 and at 224 px. Everything works on whole batches of uint8
@@ -110,15 +110,15 @@ def _flatten(images: UInt8Array, strength: float, _rng: np.random.Generator) -> 
 
 def _occlude(images: UInt8Array, strength: float, rng: np.random.Generator) -> UInt8Array:
     """A grey rectangle over `strength` of the area, anywhere inside."""
-    spoilt = images.copy()
+    corrupted = images.copy()
     rows, columns = images.shape[1:3]
-    for image in spoilt:
+    for image in corrupted:
         ratio = rng.uniform(0.5, 2)
         height = min(rows, max(1, round(np.sqrt(strength * ratio) * rows)))
         width = min(columns, max(1, round(strength * rows * columns / height)))
         top, left = rng.integers(0, rows - height + 1), rng.integers(0, columns - width + 1)
         image[top : top + height, left : left + width] = 128
-    return spoilt
+    return corrupted
 
 
 def _turn(images: UInt8Array, strength: float, rng: np.random.Generator) -> UInt8Array:

@@ -59,7 +59,7 @@ def choose_rows(candidates: Int64Array, count: int) -> Int64Array:
 
 
 def load_map(path: Path) -> EmbeddingMap | None:
-    """Read a map; None if it is not there or can't be read, for then it is made anew."""
+    """Read a map; None if it is not there or can't be read, for then it is rebuilt."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             return EmbeddingMap(

@@ -55,7 +55,7 @@ class Evaluation:
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """One row a scored image: `row` in the data set, `truth`, `prediction`, one `p_<class>` a class."""
+        """One row per scored image: `row`, `truth`, `prediction`, one `p_<class>` per class."""
         return self.data.to_frame()
 
 

@@ -69,7 +69,7 @@ def compute_all_groups(
 
 
 def build_group_table(reports: Sequence[GroupReport]) -> pd.DataFrame:
-    """One row a model and group: `model`, `group`, `n`, `classes`, and value, low and high of each figure."""
+    """One row per model and group: `model`, `group`, `n`, `classes` and value, low, high of each figure."""
     rows = []
     for report in reports:
         for group in report.groups:

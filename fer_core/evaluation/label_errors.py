@@ -278,7 +278,7 @@ def _cross_validate(
 
 
 def _group_copies(dataset: Dataset, rows: Int64Array) -> Int64Array:
-    """A number an image, the same for exact copies: they must not lie in two folds."""
+    """A number per image, the same for exact copies: they must not lie in two folds."""
     groups = np.arange(len(rows))
     duplicates = find_duplicates(dataset.images[rows], max_bits=-1)
     for group in duplicates.groups:

@@ -10,7 +10,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 class Areas(NamedTuple):
-    """Areas under both curves, one a weighting; NaN where a weighting has no positive (or no negative)."""
+    """Areas under both curves, one per weighting; NaN where a weighting has no positive (or no negative)."""
 
     roc_auc: FloatArray
     average_precision: FloatArray

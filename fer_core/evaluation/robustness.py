@@ -1,4 +1,4 @@
-"""How much of its accuracy a model keeps when pictures are spoilt."""
+"""How much of its accuracy a model keeps when pictures are corrupted."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ def measure_robustness(
     num_faces: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> RobustnessReport:
-    """Score the checkpoint in `folder` on a split, as it is and spoilt in every way, in majority mode.
+    """Score the checkpoint in `folder` on a split, as it is and corrupted in every way, in majority mode.
 
     Args:
         folder: of the checkpoint.
@@ -64,8 +64,8 @@ def measure_robustness(
     for done, (name, severity, strength, ready) in enumerate(plan):
         if on_progress is not None:
             on_progress(done, len(plan))
-        spoilt = by_name[name].apply(images, severity) if ready is None else ready
-        logits = compute_logits(model, spoilt, np.arange(count), info.input, device=where)
+        corrupted = by_name[name].apply(images, severity) if ready is None else ready
+        logits = compute_logits(model, corrupted, np.arange(count), info.input, device=where)
         scores = compute_scores(labels, compute_probabilities(logits, info.temperature), info.classes)
         rows.append(
             RobustnessRow(

@@ -1,4 +1,4 @@
-"""Accuracy by corruption and strength as a chart: a line a corruption and model, readable on a phone."""
+"""Accuracy by corruption and strength as a chart: a line per corruption and model, readable on a phone."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
@@ -58,7 +58,7 @@ def build_robustness_chart(reports: Mapping[str, RobustnessReport]) -> "go.Figur
         )
         figure.add_vline(report.clean.accuracy, line={"color": color, "dash": "dot", "width": 1})
     figure.update_layout(
-        title={"text": "Accuracy on spoilt pictures; larger marks are stronger", "font": {"size": 14}},
+        title={"text": "Accuracy on corrupted images; larger marks are stronger", "font": {"size": 14}},
         height=90 + len(order) * (24 + 12 * len(reports)),
         margin={"l": 0, "r": 8, "t": 36, "b": 60},
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},

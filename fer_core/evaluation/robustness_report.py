@@ -1,4 +1,4 @@
-"""What a model keeps of its accuracy on spoilt pictures: on disk, beside its evaluation report. No torch."""
+"""What a model keeps of its accuracy on corrupted images: on disk, beside its evaluation report. No torch."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ CLEAN: Final[str] = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RobustnessRow:
-    """Scores of a model on a split whose pictures were all spoilt in one way."""
+    """Scores of a model on a split whose pictures were all corrupted in one way."""
 
     corruption: str
     """Name of the corruption; `none` for the pictures as they are."""

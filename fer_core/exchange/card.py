@@ -1,4 +1,4 @@
-"""Model cards: reading, safe showing and saving of `MODEL_CARD.md`, which may be a stranger's text."""
+"""Model cards: reading, safe showing and saving of `MODEL_CARD.md`, which may be a third party's text."""
 
 from pathlib import Path
 from typing import Final
@@ -53,7 +53,7 @@ def save_card(folder: Path, text: str, *, based_on: str) -> None:
     Args:
         folder: of the checkpoint.
         text: the new card, Markdown.
-        based_on: the card that the person began with; if the one on disk is another by now, theirs is kept.
+        based_on: the card that the user began with; if the one on disk is another by now, theirs is kept.
 
     Raises:
         CheckpointError: too large, control characters, or somebody changed the card meanwhile.
@@ -88,7 +88,7 @@ def disarm_markdown(text: str) -> str:
     """Return Markdown that loads nothing from elsewhere when it is shown.
 
     Raw HTML is the renderer's business (Streamlit shows it as text). What is left is images: their address
-    would tell a stranger's server who reads the card, so they become links.
+    would tell a third party's server who reads the card, so they become links.
 
     Examples:
         >>> disarm_markdown("![a](http://b/c.png)").replace(chr(0x200b), "·")

@@ -1,4 +1,4 @@
-"""Whether a stranger's model is what it says: its description, its weights, and that both fit together."""
+"""Whether a third party's model is what it says: its description, its weights, and that both fit together."""
 
 import json
 import math

@@ -89,7 +89,7 @@ class ModelFacts:
 
 
 def get_kind(folder: Path, workspace: Workspace) -> ModelKind:
-    """Where the checkpoint in `folder` comes from; a folder outside the workspace counts as brought in."""
+    """Where the checkpoint in `folder` comes from; a folder outside the workspace counts as imported."""
     parent = folder.resolve().parent
     if parent == workspace.checkpoints.resolve():
         return ModelKind.SHIPPED

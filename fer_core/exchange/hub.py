@@ -33,7 +33,7 @@ class HubApi(Protocol):
 
 
 def get_hub_user(api: HubApi | None = None) -> str:
-    """Name of the person who is logged in to the Hub. Asks the Hub.
+    """Name of the user who is logged in to the Hub. Asks the Hub.
 
     Raises:
         CheckpointError: nobody is logged in, or the Hub can't be reached; says what to do.

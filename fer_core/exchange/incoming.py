@@ -45,7 +45,7 @@ UNCHECKED: Final[Parity] = Parity(
 
 @dataclass(frozen=True, slots=True)
 class ImportedModel:
-    """A model that was brought in."""
+    """A model that was imported."""
 
     entry: CheckpointEntry
     ignored: tuple[str, ...]
@@ -64,7 +64,7 @@ def import_model(
     Args:
         sources: a zip, a folder, or the files: model.json and its .safetensors, or an .onnx that describes
             itself, as `fer export` writes it; perhaps MODEL_CARD.md. Beside weights, ONNX files are left out:
-            whether they compute the same would be a stranger's word, and exporting again is quick.
+            whether they compute the same would be a third party's word, and exporting again is quick.
         workspace: where it goes.
         name: what to call it; what it calls itself, if not given.
         on_step: told in words what is done next.
@@ -210,7 +210,7 @@ def _prepare_onnx(
 
 
 def _write_info(folder: Path, info: CheckpointInfo, source: str, **changes: Any) -> None:
-    """Write the description anew: nothing of a stranger's file is kept unread."""
+    """Write the description anew: nothing of a third party's file is kept unread."""
     origin = {**info.origin, "imported_from": source, "imported": _now()}
     save_checkpoint_info(folder, dataclasses.replace(info, origin=origin, **changes))
 

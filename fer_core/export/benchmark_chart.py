@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def build_benchmark_frame(rows: Sequence[BenchmarkRow]) -> "pd.DataFrame":
-    """One row a measurement, columns as in `BenchmarkRow`."""
+    """One row per measurement, columns as in `BenchmarkRow`."""
     import pandas as pd
 
     return pd.DataFrame([dataclasses.asdict(row) for row in rows])
 
 
 def build_benchmark_figure(rows: Sequence[BenchmarkRow]) -> "Figure":
-    """Milliseconds a face by batch size, a line a contestant and thread count, with the quartiles."""
+    """Milliseconds per face by batch size, a line per contestant and thread count, with the quartiles."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -38,11 +38,11 @@ def build_benchmark_figure(rows: Sequence[BenchmarkRow]) -> "Figure":
                 "arrayminus": [(row.median_ms - row.low_ms) / row.batch_size for row in own],
             },
             customdata=[[row.faces_per_s, row.speed_ratio] for row in own],
-            hovertemplate="%{y:.3f} ms a face<br>%{customdata[0]:,.0f} faces/s<br>"
+            hovertemplate="%{y:.3f} ms per face<br>%{customdata[0]:,.0f} faces/s<br>"
             "%{customdata[1]:.2f} x the first<extra>%{fullData.name}, batch %{x}</extra>",
         )
     figure.update_xaxes(title="Faces at once", type="log", tickvals=sorted({row.batch_size for row in rows}))
-    figure.update_yaxes(title="Milliseconds a face", type="log")
+    figure.update_yaxes(title="Milliseconds per face", type="log")
     figure.update_layout(legend={"orientation": "h", "y": -0.25}, margin={"t": 20})
     return figure
 

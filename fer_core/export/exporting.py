@@ -167,7 +167,7 @@ def _scratch_folder(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporters print their steps and deprecations of their own code; neither concerns the person."""
+    """The exporters print their steps and deprecations of their own code; neither concerns the user."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

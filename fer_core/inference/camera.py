@@ -63,7 +63,7 @@ class FrameSource(Protocol):
 
 
 class LiveSource:
-    """A camera or network stream, read by a thread of its own that keeps only the newest frame.
+    """A camera or network stream, read by a separate thread that keeps only the newest frame.
 
     So a slow model sees the present, not a queue of the past.
     """

@@ -232,7 +232,7 @@ class DetectorChoice:
 
     name: str
     note: str | None
-    """What the person should know about it; None if it is the best there is."""
+    """What the user should know about it; None if it is the best there is."""
 
 
 def choose_detector(workspace: Workspace) -> DetectorChoice:

@@ -1,4 +1,4 @@
-"""One row a face a frame: as a table on disk, written as it grows, and as running totals."""
+"""One row per face and frame: as a table on disk, written as it grows, and as running totals."""
 
 import errno
 from collections.abc import Iterator, Sequence

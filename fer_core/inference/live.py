@@ -102,7 +102,7 @@ class _Engine:
         return parts == list(map(id, (detector, *predictors)))
 
     def follow(self, before: "_Engine | None") -> None:
-        """Go on with the faces of the engine that this one replaces, where they can be kept."""
+        """Continue with the faces of the engine that this one replaces, where they can be kept."""
         if before is not None and before.detector is self.detector:
             self._stream = before._stream
             self._stream.swap(predictor=self.predictors[0])
@@ -253,7 +253,7 @@ class LiveSession:
             return self._stats.report(self._clock())
 
     def history(self) -> list[HistoryCurve]:
-        """The main face's probabilities of the last 30 seconds, one curve a model."""
+        """The main face's probabilities of the last 30 seconds, one curve per model."""
         with self._lock:
             now = self._clock()
             return [history.curve(now) for history in self._histories]

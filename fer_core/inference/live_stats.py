@@ -1,4 +1,4 @@
-"""What a live stream tells of itself: counts, pace, time a stage, errors, the last seconds' probabilities.
+"""What a live stream tells of itself: counts, pace, time per stage, errors, the last seconds' probabilities.
 
 Nothing here is locked; the owner does that.
 """

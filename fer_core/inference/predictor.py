@@ -58,7 +58,7 @@ def find_export(entry: CheckpointEntry) -> ExportRecord:
     records = list_exports(entry.folder, weights_sha256=entry.info.weights_sha256)
     fitting = [record for record in records if record.precision == "fp32" and not record.uint8_input]
     if not (entry.folder / entry.info.weights_file).is_file():
-        fitting = fitting or records  # brought in as a single ONNX file: that is the model
+        fitting = fitting or records  # imported as a single ONNX file: that is the model
     if not fitting:
         raise CheckpointError(f"{entry.key} has no ONNX file of these weights; run: fer export {entry.key}")
     record = min(fitting, key=lambda item: item.embedding)

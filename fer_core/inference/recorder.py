@@ -1,4 +1,4 @@
-"""Records a live stream to an MP4 file on a thread of its own, so that encoding never holds the stream up."""
+"""Records a live stream to an MP4 file on a separate thread, so that encoding never holds the stream up."""
 
 import queue
 import tempfile

@@ -60,7 +60,7 @@ class FaceStream:
 
     `step` belongs to one thread at a time; `swap` and `reset` may be called from any other meanwhile and take
     effect at the next step. Whatever a detector or predictor raises comes out of `step`, and the stream can
-    go on with the next frame.
+    continue with the next frame.
     """
 
     def __init__(

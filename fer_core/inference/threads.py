@@ -1,7 +1,7 @@
 """How many threads the arithmetic of inference takes, set on purpose.
 
 torch, OpenCV and the video encoder each start a pool as wide as the machine. Together they make each other
-crawl: on two busy cores one small network took 298 ms a face with two threads and 4.9 ms with one.
+crawl: on two busy cores one small network took 298 ms per face with two threads and 4.9 ms with one.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""From rows (one a face a frame) to what is plotted and summed up: pure pandas.
+"""From rows (one per face and frame) to what is plotted and summed up: pure pandas.
 
 Rows are the table of `rows.create_table`, as `pandas.read_csv` or `read_parquet` returns it.
 """
@@ -23,7 +23,7 @@ def class_columns(rows: "pd.DataFrame") -> list[str]:
 def compute_timeline(
     rows: "pd.DataFrame", *, classes: Sequence[str] | None = None, max_points: int = MAX_POINTS
 ) -> "pd.DataFrame":
-    """Probabilities over time, one line a face a moment, thinned out for plotting.
+    """Probabilities over time, one line per face and moment, thinned out for plotting.
 
     A face with more than `max_points` rows is averaged over that many equal stretches of the video's time, so
     that short peaks still show in the mean instead of being left out by chance.
@@ -34,7 +34,7 @@ def compute_timeline(
         max_points: most points a face.
 
     Returns:
-        Columns `track_id`, `time_s`, `frame` (the first of its stretch) and one a class, by face and time.
+        Columns `track_id`, `time_s`, `frame` (the first of its stretch) and one per class, by face and time.
     """
     names = list(classes or class_columns(rows))
     columns = ["track_id", "time_s", "frame", *names]
@@ -50,7 +50,7 @@ def compute_timeline(
 
 
 def compute_shares(rows: "pd.DataFrame", *, classes: Sequence[str] | None = None) -> "pd.DataFrame":
-    """Mean probability of each class: one line a face, indexed by track id, and `all` for all rows together.
+    """Mean probability of each class: one line per face (its track id), and `all` for all rows together.
 
     Fractions that sum to 1 in every line; no lines without rows. Faces that are longer in the picture count
     for more in `all`.
@@ -66,7 +66,7 @@ def compute_shares(rows: "pd.DataFrame", *, classes: Sequence[str] | None = None
 
 
 def compute_presence(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """When each face is in the picture, one line a face, indexed by track id.
+    """When each face is in the picture, one line per face, indexed by track id.
 
     Columns: `first_s` and `last_s` (seconds), `num_frames`, `label` (of the highest mean probability).
     """

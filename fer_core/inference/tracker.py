@@ -64,7 +64,7 @@ class _Track:
     seen_s: float
     """When a detection last agreed."""
     velocity: tuple[float, float] = (0.0, 0.0)
-    """Of the centre, in pixels a second."""
+    """Of the centre, in pixels per second."""
     num_missed: int = 0
     """Detections since then that did not."""
     before: tuple[FaceBox, float] | None = None

@@ -97,7 +97,7 @@ class VideoSummary:
     was_cancelled: bool
     """Whether it was stopped before the end; what was written up to there is whole."""
     notes: tuple[str, ...]
-    """What the person should know: no face found, the file ends early ..."""
+    """What the user should know: no face found, the file ends early ..."""
 
 
 def annotate_video(  # noqa: PLR0913 - each is a choice of its own
@@ -113,7 +113,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
     on_frame: Callable[[int, FrameResult], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> VideoSummary:
-    """Draw the apparent expressions into a video, and write a table with one row a face a frame.
+    """Draw the apparent expressions into a video, and write a table with one row per face and frame.
 
     Works frame by frame: memory does not grow with the video's length. Times, sound, pixel shape and rotation
     are the source's; the result is MP4 (H.264, yuv420p, even sides, index in front). `target` and `table`
@@ -128,7 +128,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         table: `.csv` or `.parquet` file to write; see `rows.FIXED_COLUMNS`.
         limits: what is refused.
         encoder: compression.
-        on_progress: told how far it is, a few times a second and at the end.
+        on_progress: told how far it is, a few times per second and at the end.
         on_frame: given every frame's number, from 0, and result.
         cancelled: asked before every frame whether to stop.
 
@@ -231,7 +231,7 @@ class _Job:
 
 
 class _Reporter:
-    """Passes progress on, a few times a second: a page needs milliseconds to show it."""
+    """Passes progress on, a few times per second: a page needs milliseconds to show it."""
 
     def __init__(self, on_progress: Callable[[Progress], None] | None, num_total: int | None) -> None:
         self._on_progress = on_progress

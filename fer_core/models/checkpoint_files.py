@@ -47,7 +47,7 @@ def save_checkpoint(folder: Path, model: nn.Module, info: CheckpointInfo) -> Che
             )
             temporary.replace(folder / info.weights_file)
     finally:
-        with contextlib.suppress(OSError):  # readers pass over what is left
+        with contextlib.suppress(OSError):  # readers skip what is left
             temporary.unlink(missing_ok=True)
     save_checkpoint_info(folder, info)
     for other in folder.glob("model-*.safetensors"):

@@ -172,7 +172,7 @@ def _load_through_timm(
             f"the weights of timm/{model.name} can't be downloaded ({reason}). On a machine with network "
             f"fetch {place} and give it with {_FLAG} /path/to/{place.rpartition('/')[2]}"
         ) from cause
-    # timm passes over what a file lacks: what is as the same seed draws it was not in there.
+    # timm skips what a file lacks: what is as the same seed draws it was not in there.
     drawn = dict(_draw(model.name, pretrained=False, **options).named_parameters())
     fresh = {
         key

@@ -255,7 +255,7 @@ def test_groups_of_images_are_scored_and_small_ones_warned_about(two_models):
     assert not page.exception
     assert any("Fewer than 100 images" in item.value and "anger" in item.value for item in page.warning)
     words = next(item.value for item in page.markdown if "fewer than two groups of label" in item.value)
-    assert words.count("- ") == 2, "one line a model"
+    assert words.count("- ") == 2, "one line per model"
     table = page.dataframe[-1].value
     total = load_report(two_models.run("first")).n
     assert table[table["model"] == "first"]["n"].sum() == total

@@ -43,7 +43,7 @@ def _open_tab(page: AppTest, word: str) -> AppTest:
 
 @pytest.fixture
 def models(app_workspace, save_model):
-    """`mine` ships, `friend` was brought in, `run-a` was trained."""
+    """`mine` ships, `friend` was imported, `run-a` was trained."""
     folder = save_model("run-a")
     for target in (app_workspace.checkpoints / "mine", app_workspace.model("friend")):
         shutil.copytree(folder, target)
@@ -170,7 +170,7 @@ def test_a_model_is_exported_timed_and_its_check_shown(models):
     page.button_group(key="models-speed-kinds").set_value(["fp32"]).run()
     page.button(key="models-speed").click().run()
     assert not page.exception and not page.error
-    assert "faces a second" in _texts(page)
+    assert "faces per second" in _texts(page)
 
 
 def test_a_run_is_published_with_a_card(models):

@@ -11,7 +11,7 @@ from fer_core.checkpoint import CARD_FILE, list_checkpoints
 
 pytestmark = pytest.mark.e2e
 
-HOSTILE_CARD = """# A stranger's card
+HOSTILE_CARD = """# A third party's card
 ![pixel](http://tracker.invalid/a.png) [![b](http://tracker.invalid/b.png)](http://tracker.invalid)
 <img src="http://tracker.invalid/c.png"><script>document.title = "taken over"</script>
 <iframe src="http://tracker.invalid/d"></iframe> [click](javascript:alert(1))
@@ -80,7 +80,7 @@ def test_a_strangers_card_loads_nothing_and_runs_nothing(open_page, dashboard_wo
     addresses: list[str] = []
     page.on("request", lambda request: addresses.append(request.url))
     page.get_by_role("tab", name="Model card").click()
-    expect(page.get_by_role("heading", name="A stranger's card")).to_be_visible()
+    expect(page.get_by_role("heading", name="A third party's card")).to_be_visible()
     page.wait_for_load_state("networkidle")
     assert [url for url in addresses if not url.startswith((dashboard_url, "data:", "blob:"))] == []
     assert page.locator('img[src*="tracker"], iframe[src*="tracker"], a[href^="javascript"]').count() == 0

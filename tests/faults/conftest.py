@@ -45,7 +45,7 @@ class Subject:
         return possible[-1]
 
     def finish(self, workspace: Workspace, start: int) -> None:
-        """The person tries again: nothing that was left stands in the way."""
+        """The user tries again: nothing that was left is in the way."""
         for step in self.bind(workspace, start):
             step()
         assert self.operation.read(workspace) == self.states[-1]

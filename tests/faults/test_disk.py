@@ -86,7 +86,7 @@ def _work_on_tiny(subject, place, num_pages):
             num_done += 1
     except FerError as error:
         state = subject.find_state(Workspace(workspace.root), num_done)
-        resize_tiny(place, 512 << 20)  # the person makes room
+        resize_tiny(place, 512 << 20)  # the user makes room
         subject.finish(workspace, state)
         raise FerError(f"told: {error}") from error
 

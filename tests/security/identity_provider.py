@@ -20,7 +20,7 @@ class Provider(ThreadingHTTPServer):
         super().__init__(("localhost", 0), _Handler)
         self.client_id = client_id
         self.claims: Mapping[str, Any] = {}
-        """What the next identity token says of the person."""
+        """What the next identity token says of the user."""
         self.key = RSAKey.generate_key(2048, parameters={"kid": "test", "use": "sig"}, private=True)
         self.nonce = ""
 

@@ -63,7 +63,7 @@ def test_our_own_page_may_connect(served):
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost.evil.example:8501", "null"])
 def test_a_page_of_another_site_may_not_connect(served, outbound, origin):
-    # A first visit of the person's own has been before: it is what keeps Streamlit from looking up names.
+    # A first visit of the user's own has been before: it is what keeps Streamlit from looking up names.
     visit(served)
     assert not _connect(served, origin=origin)
     assert not outbound.read()

@@ -53,7 +53,7 @@ def open_home(app_workspace, monkeypatch):
 
 
 def _is_open(page: AppTest) -> bool:
-    """Whether the person sees the dashboard; whoever does not sees nothing of it."""
+    """Whether the user sees the dashboard; whoever does not sees nothing of it."""
     titles = [item.value for item in page.title]
     seen = any(title.startswith("Facial expression") for title in titles)
     if not seen:

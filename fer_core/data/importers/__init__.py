@@ -1,1 +1,1 @@
-"""One module a source format."""
+"""One module per source format."""

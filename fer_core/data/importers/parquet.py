@@ -1,6 +1,6 @@
 """Parquet with the pictures inside, as most data sets of the Hugging Face hub are kept.
 
-One row a picture: a column of encoded pictures (`{bytes, path}`, or plain bytes) and one of labels. Names of
+One row per image: a column of encoded images (`{bytes, path}`, or plain bytes) and one of labels. Names of
 numeric labels stand in the file's own metadata.
 """
 

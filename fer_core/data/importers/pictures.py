@@ -122,7 +122,7 @@ def import_pictures(
         options: size, colour, mapping, splits, crop.
         importer: a name in `IMPORTERS`; found out if empty.
         replace: exchange an existing data set.
-        num_threads: that decode; 0 for one a core, at most four.
+        num_threads: that decode; 0 for one per core, at most four.
         on_progress: called as pictures are read.
 
     Raises:

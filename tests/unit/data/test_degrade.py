@@ -1,4 +1,4 @@
-"""Pictures spoilt as webcams spoil them."""
+"""Images corrupted as by a webcam."""
 
 import pytest
 import torch
@@ -49,7 +49,7 @@ def test_even_pictures_stay_as_they_are_where_only_detail_is_lost():
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.4, 1.0])
-def test_as_many_are_spoilt_as_were_asked_for(probability):
+def test_as_many_are_corrupted_as_were_asked_for(probability):
     images = torch.rand(1000, 1, 32, 32)
     changed = (Degrade(probability)(images) != images).flatten(1).any(dim=1).float().mean()
     assert changed.item() == pytest.approx(probability, abs=0.05)

@@ -67,7 +67,6 @@ def test_the_card_tells_of_copies_and_of_where_the_weights_came_from(leaking, tm
     assert published.metrics[0]["accuracy_without_copies"] == 0.25
     card = (tmp_path / "published" / "MODEL_CARD.md").read_text()
     assert (
-        "2 of these images are exact copies of training images. Without them: accuracy 25.00%, n = 4."
-        in card
+        "2 of these images are exact copies of training images. Without them: accuracy 25.00%, n = 4." in card
     )
     assert "from the weights of `elder`, distilled from one, two" in card

@@ -1,4 +1,4 @@
-"""Spoilt pictures, and what models make of them."""
+"""Corrupted images, and what models make of them."""
 
 import dataclasses
 import json
@@ -42,10 +42,10 @@ def test_every_corruption_keeps_shape_repeats_and_grows(name, shape):
     before = images.copy()
     differences = []
     for severity in (1, 2, 3):
-        spoilt = BY_NAME[name].apply(images, severity)
-        assert (spoilt.shape, spoilt.dtype) == (images.shape, np.uint8)
-        np.testing.assert_array_equal(spoilt, BY_NAME[name].apply(images, severity))
-        differences.append(np.abs(spoilt.astype(int) - images).mean())
+        corrupted = BY_NAME[name].apply(images, severity)
+        assert (corrupted.shape, corrupted.dtype) == (images.shape, np.uint8)
+        np.testing.assert_array_equal(corrupted, BY_NAME[name].apply(images, severity))
+        differences.append(np.abs(corrupted.astype(int) - images).mean())
     assert 0 < differences[0] < differences[2]
     np.testing.assert_array_equal(images, before)
 

@@ -15,7 +15,7 @@ from fer_core.workspace import Workspace
 
 @pytest.fixture
 def models(workspace, made_once, monkeypatch, tmp_path):
-    """One of each kind: `fer-small` and `mine` that ship, `friend` brought in, `run-a` trained."""
+    """One of each kind: `fer-small` and `mine` that ship, `friend` imported, `run-a` trained."""
     monkeypatch.setattr(Workspace, "checkpoints", property(lambda self: tmp_path / "shipped"))
     for folder in (
         workspace.checkpoints / "fer-small",

@@ -111,7 +111,7 @@ def test_looking_back_a_face_is_not_put_where_it_was_not_seen() -> None:
 
 
 def test_looking_back_follows_a_face_more_closely_than_looking_ahead() -> None:
-    """A head that swings to and fro once a second, looked for five times a second."""
+    """A head that swings to and fro once per second, looked for five times per second."""
 
     def true_x(time_s: float) -> float:
         return 200 + 60 * math.sin(2 * math.pi * time_s)

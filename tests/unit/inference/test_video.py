@@ -48,7 +48,7 @@ def test_the_result_plays_in_a_browser(tmp_path: Path) -> None:
         assert (video.codec_context.name, video.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert (video.width, video.height) == (64, 48)
     boxes = top_level_boxes(tmp_path / "out.mp4")
-    assert boxes.index("moov") < boxes.index("mdat"), "faststart: the index stands in front"
+    assert boxes.index("moov") < boxes.index("mdat"), "faststart: the index is in front"
     assert summary.num_frames == 12 and summary.num_rows == 12 and summary.num_faces == 1
     assert summary.notes == () and not summary.was_cancelled
     assert summary.mean_shares["happiness"] + summary.mean_shares["sadness"] == pytest.approx(1)
