@@ -31,8 +31,8 @@ def render_robustness(comparison: Comparison, workspace: Workspace) -> None:
     elif not st.session_state.get(SharedKey.COMPARE_ROBUSTNESS):
         empty_state(
             "Not measured yet",
-            "Webcam images are often blurred, dark, occluded or poorly cropped; data sets are not. Measure how "
-            "accurate these models stay on the same faces with 11 corruptions at three severities.",
+            "Webcam images are often blurred, dark, occluded or poorly cropped; data sets are not. Measure "
+            "how accurate these models stay on the same faces with 11 corruptions at three severities.",
             icon=":material/blur_on:",
         )
     if render_job(ROBUSTNESS, conditions) or not missing:
@@ -69,7 +69,7 @@ def _render_reports(reports: dict[str, RobustnessReport]) -> None:
     )
     st.markdown(
         "\n".join(
-            f"- **{escape_markdown(key)}**: {100 * report.clean.accuracy:.1f} % accuracy on clean images,  "
+            f"- **{escape_markdown(key)}**: {100 * report.clean.accuracy:.1f} % accuracy on clean images, "
             f"{100 * compute_mean_accuracy(report.rows):.1f} % on average over all corruptions "
             f"(n = {report.clean.n:,} faces)"
             for key, report in reports.items()
