@@ -1,4 +1,4 @@
-"""The errors a person can do something about.
+"""Errors that the user can do something about.
 
 Every message says what was seen, what was expected and what to do next. Pages show these messages as they
 are; any other exception is a bug and is allowed to surface as one.
@@ -6,7 +6,7 @@ are; any other exception is a bug and is allowed to surface as one.
 
 
 class FerError(Exception):
-    """Base of all errors that are meant to be read by the person at the keyboard."""
+    """Base of all errors that are meant to be read by the user."""
 
 
 class ConfigError(FerError, ValueError):

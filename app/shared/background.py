@@ -33,7 +33,7 @@ def render_task(
 ) -> BackgroundTask | None:
     """Show the newest task of a kind with these facts: how far it is, what came of it, or why it failed.
 
-    While it is at work a fragment looks at its files every second; once it ended the page is drawn anew.
+    While it is at work a fragment looks at its files every second; once it ended the page is redrawn.
 
     Args:
         workspace: where it works.

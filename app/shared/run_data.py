@@ -30,7 +30,7 @@ LOG_LINES: Final[int] = 200
 
 
 def load_metrics(run: Run) -> Sequence[Record]:
-    """One record a finished epoch."""
+    """One record per finished epoch."""
 
     def read(_path: Path) -> Sequence[Record]:
         return _with_epoch(run.load_metrics())
@@ -39,7 +39,7 @@ def load_metrics(run: Run) -> Sequence[Record]:
 
 
 def load_gradients(run: Run) -> Sequence[Record]:
-    """One record a finished epoch; empty where they were not logged."""
+    """One record per finished epoch; empty where they were not logged."""
 
     def read(_path: Path) -> Sequence[Record]:
         return _with_epoch(run.load_gradients())

@@ -19,6 +19,6 @@ class SharedKey(StrEnum):
     COMPARE_JOB = "compare_job"
     """The evaluation that runs, or ran."""
     COMPARE_ROBUSTNESS = "compare_robustness"
-    """The measurement on spoilt pictures that runs, or ran."""
+    """The measurement on corrupted images that runs, or ran."""
     FOLLOWED_TASKS = "followed_tasks"
     """Background tasks that this session saw at work, until it sees what came of them."""

@@ -35,7 +35,7 @@ COMMANDS: Final[dict[str, str]] = {
     "camera": "read a local camera and print what it shows",
     "runs": "list, show, stop, resume, delete and tag training runs",
     "tasks": "list, show, cancel and delete what works in the background",
-    "models": "list, show, bring in, take away, delete and push models",
+    "models": "list, show, import, export, delete and push models",
     "export": "write a model as an ONNX file that describes itself, checked against torch",
     "benchmark": "time models: torch and ONNX, by batch size, threads and precision",
     "publish": "make a run one of the shipped checkpoints",

@@ -57,7 +57,7 @@ def show_progress(title: str) -> Iterator[Report]:
 
 
 def write_output(out: Path, text: str) -> None:
-    """Write a text where the person asked for it, and print where.
+    """Write a text where the user asked for it, and print where.
 
     Raises:
         ConfigError: it can't be written there.

@@ -53,7 +53,7 @@ class DataConfig:
     valid_split: str = "valid"
     """Split to validate on after every epoch."""
     sampling: Sampling = "shuffled"
-    """`shuffled` shows every image once an epoch; `balanced` draws each class equally often, so images of
+    """`shuffled` shows every image once per epoch; `balanced` draws each class equally often, so images of
     rare classes are repeated and some of frequent classes are left out."""
 
     def __post_init__(self) -> None:
@@ -187,7 +187,7 @@ class AugmentConfig:
     randaugment_magnitude: int = 9
     """Strength of those operations, 1 to 29."""
     degrade_probability: float = 0.0
-    """Chance of being spoilt as webcams spoil faces: blur, noise, few pixels, little light or contrast."""
+    """Chance of a webcam-like corruption: blur, noise, low resolution, darkness or low contrast."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -326,7 +326,7 @@ class LogConfig:
     tensorboard: bool = True
     """Write TensorBoard events: scores, weights and gradients as histograms, sample predictions."""
     gradients: bool = True
-    """Write the norm of every layer's gradient and weights once an epoch, with warnings."""
+    """Write the norm of every layer's gradient and weights once per epoch, with warnings."""
     tracker: Tracker = "none"
     """Also report to `mlflow` or `wandb`, where that package is installed; both may send data elsewhere."""
 
@@ -381,7 +381,7 @@ class TrainConfig:
     epochs: int = 24
     """Passes over the training split."""
     batch_size: int = 128
-    """Images a step, over all devices together."""
+    """Images per step, over all devices together."""
     ema_decay: float = 0.999
     """Keep an exponential moving average of the weights and validate with it; 0 is off."""
     swa_fraction: float = 0.0

@@ -1,6 +1,6 @@
 """Training runs as detached processes: start, queue, stop, resume, delete. No torch in here.
 
-A run belongs to a process of its own session, so it outlives the page, the browser and the server that
+A run belongs to its own process session, so it outlives the page, the browser and the server that
 started it. Pages and commands only ever read its folder and send it signals.
 """
 

@@ -1,4 +1,4 @@
-"""Work in the background: a `fer` command in a process of its own that outlives page, browser and server.
+"""Work in the background: a `fer` command in a separate process that outlives page, browser and server.
 
 A task is a folder `workspace/tasks/<utc>-<kind>-<id>/`: `task.json` says what was asked, `status.json` which
 process works on it, `progress.jsonl` how far it is, `result.json` what it found, `log.txt` what it printed;

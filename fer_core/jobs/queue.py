@@ -1,7 +1,7 @@
 """One device runs one job; the others wait in the order of their submission.
 
 A device is held by a file lock that the kernel frees when the process ends, however it ends: there is no
-stale lock. Whose turn it is stands in the status files of the runs: who is gone, is passed over.
+stale lock. The status files of the runs say whose turn it is; whoever is gone is skipped.
 """
 
 import logging

@@ -82,7 +82,7 @@ class StopSignal:
             time.sleep(min(_SLICE_S, seconds))
 
     def tell(self, on_request: Callable[[], None]) -> None:
-        """Call this too at every signal from now on, for a word to the person."""
+        """Call this too at every signal from now on, for a word to the user."""
         self._on_signal = on_request
 
     def hand_over(self, on_request: Callable[[], None]) -> None:

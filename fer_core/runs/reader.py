@@ -71,11 +71,11 @@ class Run:
         return read_json(self.folder / META_FILE, RunError)
 
     def load_metrics(self) -> list[dict[str, Any]]:
-        """One record a finished epoch; a line cut short by a crash is passed over."""
+        """One record per finished epoch; a line cut short by a crash is skipped."""
         return _read_lines(self.folder / METRICS_FILE)
 
     def load_gradients(self) -> list[dict[str, Any]]:
-        """One record a finished epoch: `epoch`, `layers` (norms of gradient and weights) and `warnings`."""
+        """One record per finished epoch: `epoch`, `layers` (norms of gradient and weights) and `warnings`."""
         return _read_lines(self.folder / GRADIENTS_FILE)
 
     def load_validation(self) -> dict[str, Any] | None:

@@ -78,7 +78,7 @@ def create_sweep(name: str, settings: SweepSettings, workspace: Workspace) -> Sw
     folder = sweeps_folder(workspace) / validate_name(name, "sweep")
     if (folder / SWEEP_FILE).exists():
         raise RunError(
-            f"sweep {name!r} exists already; choose another name, or go on with it: fer sweep {name}"
+            f"sweep {name!r} exists already; choose another name, or continue with it: fer sweep {name}"
         )
     import tomli_w
 

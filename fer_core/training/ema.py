@@ -15,7 +15,7 @@ def build_average(model: nn.Module, config: TrainConfig, num_steps: int) -> Aver
 
     The decay starts low, at (1 + n) / (10 + n) after n updates, so that short runs are not held back by
     their random beginning (as in TensorFlow's ExponentialMovingAverage). Over the last `swa_fraction` of
-    the run every step counts the same (Izmailov et al., 2018, average once an epoch).
+    the run every step counts the same (Izmailov et al., 2018, average once per epoch).
 
     Args:
         model: what is averaged.

@@ -48,7 +48,7 @@ class Estimate:
     total_seconds: float
     """All epochs, without an early stop."""
     images_per_s: float
-    """Training images a second."""
+    """Training images per second."""
     peak_memory_mb: float
     """Most memory (10^6 bytes) that was in use: of the device, or of the process where that is the CPU."""
     num_parameters: int

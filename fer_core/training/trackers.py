@@ -26,7 +26,7 @@ class Sample:
     """H x W or H x W x 3."""
     truth: str
     probabilities: npt.NDArray[np.float64]
-    """One a class, sum 1."""
+    """One per class, sum 1."""
 
 
 def select_scores(record: Mapping[str, Any]) -> dict[str, float]:

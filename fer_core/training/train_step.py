@@ -109,7 +109,7 @@ class StepTaker:
         rows = torch.arange(total, device=self.device).chunk(self.num_parts)
         for number, part in enumerate(rows, 1):
             is_last = number == len(rows)
-            # Gradients travel between processes once a batch, with the last part.
+            # Gradients travel between processes once per batch, with the last part.
             with nullcontext() if is_last else self.accelerator.no_sync(model):
                 logits = model(normalise(mix.images[part], self.task.spec))
                 loss = self.loss(logits, targets[part])
