@@ -8,8 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from fer_core.errors import FerError
 from fer_core.inference.video_writer import EncoderSettings, create_video
 from fer_core.types import UInt8Array
@@ -161,7 +159,7 @@ class _Recording:
                 if time_s - start_s > self._max_seconds:
                     self._note = f"The recording ended after {self._max_seconds / 60:.0f} minutes, the most."
                     return
-                writer.write_at(_resized(frame_rgb, width, height), time_s - start_s)
+                writer.write_at(frame_rgb, time_s - start_s)
                 self._seconds = time_s - start_s
                 self._num_frames += 1
                 item = self._next()
@@ -177,12 +175,3 @@ class _Recording:
                     return None
                 waited_s += _POLL_S
         return None
-
-
-def _resized(frame_rgb: UInt8Array, width: int, height: int) -> UInt8Array:
-    """WebRTC changes the size of the picture as the link allows; a file has one size."""
-    import cv2
-
-    if frame_rgb.shape[:2] == (height, width):
-        return frame_rgb
-    return np.asarray(cv2.resize(frame_rgb, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)

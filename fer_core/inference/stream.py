@@ -1,5 +1,6 @@
 """The pipeline over time: detect now and then, follow, classify, smooth. A still image is one frame of it."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -81,6 +82,7 @@ class FaceStream:
         self._smoother = ProbabilitySmoother(self._parts.temporal.smoothing_s)
         self._frames_to_detection = 0
         self._searched_s = 0.0
+        self._size: tuple[int, ...] | None = None
 
     @property
     def detector(self) -> FaceDetector:
@@ -139,6 +141,16 @@ class FaceStream:
         return [self._collect(view, predictions, classify_ms) for view in views]
 
     def _follow(self, frames: Sequence[tuple[UInt8Array, float]]) -> "list[_View]":
+        views: list[_View] = []
+        for size, group in itertools.groupby(frames, key=lambda frame: frame[0].shape[:2]):
+            if size != self._size:  # a turned phone, a changed link: boxes of before say nothing any more
+                self._tracker.forget()
+                self._frames_to_detection = 0
+                self._size = size
+            views += self._follow_one_size(list(group))
+        return views
+
+    def _follow_one_size(self, frames: Sequence[tuple[UInt8Array, float]]) -> "list[_View]":
         views: list[_View] = []
         while len(views) < len(frames):
             waiting = frames[len(views) :]

@@ -126,8 +126,12 @@ class FaceTracker:
 
     def reset(self) -> None:
         """Forget all faces; ids begin at 1 again."""
-        self._tracks.clear()
+        self.forget()
         self._num_ids = 0
+
+    def forget(self) -> None:
+        """Forget where faces are: whoever comes next gets an id that nobody had."""
+        self._tracks.clear()
 
     def update(self, boxes: Sequence[FaceBox], time_s: float) -> None:
         """Take in everything that a detection found at `time_s`.

@@ -115,9 +115,10 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
 ) -> VideoSummary:
     """Draw the apparent expressions into a video, and write a table with one row per face and frame.
 
-    Works frame by frame: memory does not grow with the video's length. Times, sound, pixel shape and rotation
-    are the source's; the result is MP4 (H.264, yuv420p, even sides, index in front). `target` and `table`
-    appear when they are whole: after an error nothing is left of them, and older files are as they were.
+    Works frame by frame: memory does not grow with the video's length. Times and sound are the source's,
+    frames are upright with square pixels; the result is MP4 (H.264, yuv420p, even sides, index in front).
+    `target` and `table` appear when they are whole: after an error nothing is left of them, and older files
+    are as they were.
     Cancelling ends the work early but well: what was done up to there is kept.
 
     Args:
@@ -265,14 +266,13 @@ def _create_like(
         rate=reader.rate,
         time_base=reader.time_base,
         settings=encoder,
-        pixel_aspect=reader.pixel_aspect,
         color=reader.color,
         audio=reader.audio,
     )
 
 
 def _notes(reader: VideoReader, job: _Job) -> tuple[str, ...]:
-    notes = []
+    notes = [*reader.notes, *job.writer.notes]
     num_frames, expected = job.writer.num_frames, reader.info.num_frames
     if job.was_cancelled:
         notes.append(f"Stopped early, after {num_frames} frames; the files hold what was done up to there.")

@@ -46,6 +46,8 @@ _FALLBACK_TIME_BASE: Final[Fraction] = Fraction(1, 90_000)
 _DECODER_THREADS: Final[int] = 2
 _MAX_EVENTS_BEFORE_FRAME: Final[int] = 2000
 """Packets of sound that are kept while the first frame is looked for."""
+_MAX_PIXEL_ASPECT: Final[int] = 4
+"""Pixels wider or taller than this are a damaged header: real ones stay within 1:2 and 2:1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ class VideoInfo:
     """What a video file says of itself."""
 
     width_px: int
-    """Of the upright picture: rotation is applied."""
+    """Of the upright picture in square pixels: the display matrix and the pixels' shape are applied."""
     height_px: int
     fps: float
     """Mean frames a second; frames need not be equally far apart."""
@@ -85,7 +87,7 @@ class VideoFrame(NamedTuple):
     """One frame, upright."""
 
     image_rgb: UInt8Array
-    """H x W x 3; sides as the file has them, odd ones too."""
+    """H x W x 3, in square pixels; odd sides stay. Sides may change in mid-file: a phone that is turned."""
     pts: int
     """Presentation time in units of the reader's `time_base`, from 0 at the file's beginning; increasing."""
     time_s: float
@@ -100,6 +102,34 @@ class VideoColor(NamedTuple):
     transfer: int
 
 
+class Orientation(NamedTuple):
+    """How a display matrix brings stored pixels upright: transpose first, then mirror."""
+
+    is_transposed: bool = False
+    mirrors_x: bool = False
+    mirrors_y: bool = False
+
+    @classmethod
+    def of_frame(cls, frame: "av.VideoFrame") -> "Orientation":
+        """Read the whole matrix: `frame.rotation` tells a mirrored clip as turned by 180 degrees (PyAV 18.1).
+
+        A point (x, y) is shown at (a x + c y, b x + d y), where the matrix begins with the rows (a, b) and
+        (c, d) (ISO/IEC 14496-12, 6.2.2). Turns between right angles go to the nearest.
+        """
+        data = frame.side_data.get("DISPLAYMATRIX")
+        if data is None:
+            return cls()
+        (a, b), (c, d) = np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2].tolist()
+        if abs(b) + abs(c) > abs(a) + abs(d):
+            return cls(True, c < 0, b < 0)
+        return cls(False, a < 0, d < 0)
+
+    def apply(self, image: UInt8Array) -> UInt8Array:
+        """Bring an H x W x 3 picture upright."""
+        image = image.swapaxes(0, 1) if self.is_transposed else image
+        return np.ascontiguousarray(image[:: -1 if self.mirrors_y else 1, :: -1 if self.mirrors_x else 1])
+
+
 class VideoReader:
     """An open video file, its first frame decoded already. Use `open_video`."""
 
@@ -111,7 +141,7 @@ class VideoReader:
         self._path = path
         self._limits = limits
         self._video = _find_video_stream(container, path)
-        self._audio = container.streams.audio[0] if container.streams.audio else None
+        self._audio = _find_audio_stream(container)
         self.time_base: Fraction = self._video.time_base or _FALLBACK_TIME_BASE
         self.rate: Fraction = self._video.average_rate or self._video.guessed_rate or _FALLBACK_RATE
         self.num_damaged = 0
@@ -124,13 +154,15 @@ class VideoReader:
         self._events = self._decode()
         self._first_events = self._read_up_to_first_frame()
         self._first_frame: av.VideoFrame = self._first_events[-1]
-        self._rotation_deg = round(self._first_frame.rotation / 90) * 90
+        self._orientation = Orientation.of_frame(self._first_frame)
+        self.sizes: dict[tuple[int, int], None] = {}
+        """Sizes (width, height) of the upright frames so far, in the order in which they came."""
 
     @property
     def info(self) -> VideoInfo:
         """What the file says of itself, with the size that its first frame really has."""
-        width, height = self._first_frame.width, self._first_frame.height
-        if self._rotation_deg % 180:
+        width, height = self._find_square_size(self._first_frame)
+        if self._orientation.is_transposed:
             width, height = height, width
         duration_s = self._duration_s
         num_frames = self._video.frames or (round(duration_s * self.rate) if duration_s else None)
@@ -146,14 +178,21 @@ class VideoReader:
 
     @property
     def audio(self) -> "AudioStream | None":
-        """The first sound track."""
+        """The first sound track that can be decoded."""
         return self._audio
 
     @property
-    def pixel_aspect(self) -> Fraction:
-        """Width of a pixel over its height, of the upright picture."""
-        aspect = Fraction(self._video.sample_aspect_ratio or 1)
-        return 1 / aspect if self._rotation_deg % 180 else aspect
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the file, as far as it has been read."""
+        notes = []
+        if self._container.streams.audio and self._audio is None:
+            notes.append("The sound is compressed in a way that can't be decoded here; it was left out.")
+        if len(self.sizes) > 1:
+            sizes = ", ".join(f"{width} x {height}" for width, height in self.sizes)
+            notes.append(
+                f"The picture changes its size ({sizes} px); it was fitted into the first with bars."
+            )
+        return tuple(notes)
 
     @property
     def color(self) -> "VideoColor":
@@ -233,16 +272,23 @@ class VideoReader:
         return packet
 
     def _to_upright(self, frame: "av.VideoFrame") -> VideoFrame:
-        rgb = self._reformatter.reformat(
-            frame, width=self._first_frame.width, height=self._first_frame.height, format="rgb24", threads=1
-        ).to_ndarray()
-        # The matrix turns counter-clockwise, as rot90 does.
-        image = np.ascontiguousarray(np.rot90(rgb, self._rotation_deg // 90), dtype=np.uint8)
+        width, height = self._find_square_size(frame)
+        _check_size(self._path, width, height, self._limits)
+        rgb = self._reformatter.reformat(frame, width=width, height=height, format="rgb24", threads=1)
+        image = self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False))
+        self.sizes[image.shape[1], image.shape[0]] = None
         pts = self._next_pts(frame)
         time_s = float(pts * self.time_base)
         if time_s > self._limits.max_duration_s:
             raise MediaError(self._too_long(time_s))
         return VideoFrame(image, pts, time_s)
+
+    def _find_square_size(self, frame: "av.VideoFrame") -> tuple[int, int]:
+        """Width and height of a stored frame in square pixels: as players do it, the width gives way."""
+        aspect = Fraction(self._video.sample_aspect_ratio or 1)
+        if not Fraction(1, _MAX_PIXEL_ASPECT) <= aspect <= _MAX_PIXEL_ASPECT:
+            aspect = Fraction(1)
+        return max(1, round(frame.width * aspect)), frame.height
 
     def _next_pts(self, frame: "av.VideoFrame") -> int:
         """Time stamps as they are where they make sense, and rising where they do not."""
@@ -283,7 +329,7 @@ class VideoReader:
         for event in self._events:
             events.append(event)
             if isinstance(event, av.VideoFrame):
-                _check_size(self._path, event.width, event.height, self._limits)
+                _check_size(self._path, *self._find_square_size(event), self._limits)
                 return events
             if len(events) > _MAX_EVENTS_BEFORE_FRAME:
                 break
@@ -305,7 +351,10 @@ def open_video(path: Path, limits: VideoLimits | None = None) -> Iterator[VideoR
     if not path.is_file():
         raise MediaError(f"{path} is {'a folder' if path.is_dir() else 'missing'}; expected a video file")
     try:
-        container = av.open(str(path), metadata_errors="replace", options={"format_whitelist": _FORMATS})
+        # Absolute, for FFmpeg takes what stands before a colon in a relative name for a protocol.
+        container = av.open(
+            str(path.absolute()), metadata_errors="replace", options={"format_whitelist": _FORMATS}
+        )
     except (av.FFmpegError, OSError) as cause:
         raise MediaError(_explain(path, cause)) from cause
     with container:
@@ -332,6 +381,11 @@ def read_frame(path: Path, time_s: float) -> UInt8Array:
     """
     with open_video(path) as reader:
         return reader.seek(time_s).image_rgb
+
+
+def _find_audio_stream(container: "InputContainer") -> "AudioStream | None":
+    """The first sound track with a decoder: beside it phones record spatial sound, which few can read."""
+    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
 
 
 def _find_video_stream(container: "InputContainer", path: Path) -> "VideoStream":

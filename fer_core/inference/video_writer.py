@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -27,6 +27,14 @@ MILLISECONDS: Final[Fraction] = Fraction(1, 1000)
 
 _COPIED_SOUND: Final[frozenset[str]] = frozenset({"aac", "mp3", "mp3float", "opus", "libopus"})
 """Codecs that MP4 can hold and browsers play there. All others become AAC."""
+_AAC_RATES: Final[tuple[int, ...]] = (
+    7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000,
+)  # fmt: skip
+"""Samples a second that AAC has (ISO/IEC 14496-3, table 1.18); other rates are resampled."""
+_DISK_ERRORS: Final[frozenset[int]] = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+)
+"""What is wrong with the place that is written to, not with the sound."""
 _SECONDS_PER_KEYFRAME: Final[float] = 2.0
 _UNSPECIFIED: Final[VideoColor] = VideoColor(2, 2, 2)
 
@@ -50,7 +58,7 @@ class EncoderSettings:
 class VideoWriter:
     """An MP4 file that is being written. Use `create_video`."""
 
-    def __init__(  # noqa: PLR0913 - what a track of pictures is described by
+    def __init__(
         self,
         container: "OutputContainer",
         target: Path,
@@ -59,7 +67,6 @@ class VideoWriter:
         rate: Fraction,
         time_base: Fraction,
         settings: EncoderSettings,
-        pixel_aspect: Fraction = Fraction(1),
         color: VideoColor = _UNSPECIFIED,
         audio: "AudioStream | None" = None,
     ) -> None:
@@ -81,19 +88,19 @@ class VideoWriter:
         video.codec_context.time_base = time_base
         video.codec_context.gop_size = max(1, round(_SECONDS_PER_KEYFRAME * rate))
         video.codec_context.options = {"crf": str(settings.crf), "preset": settings.preset}
-        video.codec_context.sample_aspect_ratio = pixel_aspect
         video.codec_context.colorspace, video.codec_context.color_primaries = color.matrix, color.primaries
         video.codec_context.color_trc = color.transfer
         self._video = video
-        self._mux_sound = self._add_sound(audio) if audio is not None else None
+        self._sound_error: str | None = None
+        self._sound = self._open_sound(audio) if audio is not None else None
         self.num_frames = 0
 
     def write(self, image_rgb: UInt8Array, pts: int) -> None:
         """Append a frame.
 
         Args:
-            image_rgb: H x W x 3 of the size given at the beginning. Where a side is odd, the last row or
-                column is doubled.
+            image_rgb: H x W x 3. Of another size than the one given at the beginning, it is fitted into that
+                one with bars. Where a side is odd, the last row or column is doubled.
             pts: when it is shown, in units of the time base; a time not after the last frame's is moved up.
 
         Raises:
@@ -101,7 +108,7 @@ class VideoWriter:
         """
         import av
 
-        assert image_rgb.shape[1::-1] == self._size, (image_rgb.shape, self._size)
+        image_rgb = _fit(image_rgb, *self._size)
         height, width = image_rgb.shape[:2]
         if height % 2 or width % 2:
             image_rgb = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
@@ -122,46 +129,52 @@ class VideoWriter:
         self.write(image_rgb, round(time_s / self._time_base))
 
     def write_audio(self, packet: "Packet[Any]") -> None:
-        """Append a packet of the sound track that was announced at the beginning. Raises as `write`."""
-        if self._mux_sound is not None:
-            with self._explained():
-                self._mux_sound(packet)
+        """Append a packet of the sound track that was announced at the beginning.
+
+        Sound that can't be written never ends the video: it is left out from there on, and `notes` says so.
+
+        Raises:
+            MediaError: the disk is full, or the file can't be written for another reason outside the sound.
+        """
+        self._with_sound(lambda sound: sound.write(packet))
 
     def finish(self) -> None:
         """Write what the encoders still hold, and the index. Raises as `write`."""
         with self._explained():
             self._container.mux(self._video.encode(None))
-            if self._flush_sound is not None:
-                self._flush_sound()
+            self._with_sound(lambda sound: sound.finish())
             self._container.close()
 
-    _flush_sound: Callable[[], None] | None = None
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the file that was written."""
+        return () if self._sound_error is None else (f"The sound was left out: {self._sound_error}.",)
 
-    def _add_sound(self, source: "AudioStream") -> "Callable[[Packet[Any]], None]":
-        """Set up the sound track; return what takes its packets."""
+    def _open_sound(self, source: "AudioStream") -> "_Sound | None":
+        """Take the packets over as they are where MP4 holds them, else encode anew."""
         import av
 
-        if source.codec_context.name in _COPIED_SOUND:
-            copy = self._container.add_stream_from_template(source)
+        codec = source.codec_context
+        is_described = bool(codec.extradata) or "opus" not in codec.name  # MP4 describes Opus by its header
+        kind = _CopiedSound if codec.name in _COPIED_SOUND and is_described else _EncodedSound
+        try:
+            return kind(self._container, source)
+        except (av.FFmpegError, ValueError) as cause:
+            self._sound_error = str(cause)
+            return None
 
-            def pass_on(packet: "Packet[Any]") -> None:
-                packet.stream = copy
-                self._container.mux(packet)
+    def _with_sound(self, act: "Callable[[_Sound], None]") -> None:
+        import av
 
-            return pass_on
-
-        encoder = self._container.add_stream("aac", rate=source.codec_context.sample_rate)
-
-        def encode(packet: "Packet[Any]") -> None:
+        if self._sound is None:
+            return
+        with self._explained():
             try:
-                frames = source.decode(packet)
-            except av.FFmpegError:
-                return  # a damaged stretch of sound is silence
-            for frame in frames:
-                self._container.mux(encoder.encode(frame))
-
-        self._flush_sound = lambda: self._container.mux(encoder.encode(None))
-        return encode
+                act(self._sound)
+            except (av.FFmpegError, ValueError) as cause:
+                if getattr(cause, "errno", None) in _DISK_ERRORS:
+                    raise
+                self._sound, self._sound_error = None, str(cause)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -173,6 +186,58 @@ class VideoWriter:
             raise MediaError(_explain(self._target, cause)) from cause
 
 
+class _Sound(Protocol):
+    """A sound track that is being written."""
+
+    def write(self, packet: "Packet[Any]") -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class _CopiedSound:
+    """Packets as they are. Their times are made to rise: muxers ask for it, browsers' recordings lack it."""
+
+    def __init__(self, container: "OutputContainer", source: "AudioStream") -> None:
+        self._container, self._track = container, container.add_stream_from_template(source)
+        self._last_dts: int | None = None
+
+    def write(self, packet: "Packet[Any]") -> None:
+        dts = packet.dts if packet.dts is not None else packet.pts
+        if dts is not None:
+            if self._last_dts is not None and dts <= self._last_dts:
+                dts = self._last_dts + 1
+            self._last_dts = packet.dts = dts
+            packet.pts = dts if packet.pts is None else max(packet.pts, dts)
+        packet.stream = self._track
+        self._container.mux(packet)
+
+    def finish(self) -> None:
+        """Nothing is held back."""
+
+
+class _EncodedSound:
+    """Sound decoded and encoded as AAC, at a rate that AAC has."""
+
+    def __init__(self, container: "OutputContainer", source: "AudioStream") -> None:
+        rate = source.codec_context.sample_rate
+        nearest = min(_AAC_RATES, key=lambda item: (item < rate, abs(item - rate)))
+        self._container, self._source = container, source
+        self._encoder = container.add_stream("aac", rate=nearest)
+
+    def write(self, packet: "Packet[Any]") -> None:
+        import av
+
+        try:
+            frames = self._source.decode(packet)
+        except av.FFmpegError:
+            return  # a damaged stretch of sound is silence
+        for frame in frames:
+            self._container.mux(self._encoder.encode(frame))
+
+    def finish(self) -> None:
+        self._container.mux(self._encoder.encode(None))
+
+
 @contextmanager
 def create_video(
     target: Path,
@@ -181,7 +246,6 @@ def create_video(
     rate: Fraction,
     time_base: Fraction = MILLISECONDS,
     settings: EncoderSettings | None = None,
-    pixel_aspect: Fraction = Fraction(1),
     color: VideoColor = _UNSPECIFIED,
     audio: "AudioStream | None" = None,
 ) -> Iterator[VideoWriter]:
@@ -195,7 +259,6 @@ def create_video(
         rate: frames a second, about: frames may come at any times.
         time_base: seconds, the unit of the frames' times.
         settings: compression.
-        pixel_aspect: width of a pixel over its height.
         color: how the source's luma and chroma were to be read; the same is written.
         audio: a sound track to take over, whose packets are passed to `write_audio`.
 
@@ -216,7 +279,6 @@ def create_video(
                     rate=rate,
                     time_base=time_base,
                     settings=settings or EncoderSettings(),
-                    pixel_aspect=pixel_aspect,
                     color=color,
                     audio=audio,
                 )
@@ -233,6 +295,22 @@ def create_video(
         raise MediaError(_explain(target, cause)) from cause
 
 
+def _fit(image_rgb: UInt8Array, width: int, height: int) -> UInt8Array:
+    """Scale a picture into another size, undistorted, with black bars."""
+    import cv2
+
+    own_height, own_width = image_rgb.shape[:2]
+    if (own_width, own_height) == (width, height):
+        return image_rgb
+    scale = min(width / own_width, height / own_height)
+    inner = max(1, round(own_width * scale)), max(1, round(own_height * scale))
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    fitted = np.zeros((height, width, 3), np.uint8)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    fitted[top : top + inner[1], left : left + inner[0]] = cv2.resize(image_rgb, inner, interpolation=method)
+    return fitted
+
+
 def _software_matrix(matrix: int) -> int | None:
     """The matrix that brings colours back as they came; None is the converter's default (ITU-R BT.601)."""
     from av.video.reformatter import Colorspace
@@ -247,4 +325,6 @@ def _explain(target: Path, cause: Exception) -> str:
             "Free some space, or choose a place on another disk."
         )
     reason = getattr(cause, "strerror", None) or str(cause)
-    return f"{target} can't be written: {reason}. Choose a place that this user may write to."
+    if getattr(cause, "errno", None) in _DISK_ERRORS:
+        return f"{target} can't be written: {reason}. Choose a place that this user may write to."
+    return f"{target} can't be written: the encoder or the MP4 file refuses what it is given ({reason})."

@@ -11,6 +11,7 @@ import pytest
 from fer_core.errors import MediaError
 from fer_core.inference import recorder as recorder_module
 from fer_core.inference.recorder import Recorder
+from fer_core.inference.video_writer import VideoWriter
 
 
 def _frame(value, height=48, width=64):
@@ -57,9 +58,12 @@ def test_another_size_is_fitted_to_the_first():
     recorder = Recorder()
     recorder.start()
     recorder.add(_frame(10), 0.0)
-    recorder.add(_frame(200, height=96, width=128), 0.1)
+    recorder.add(_frame(200, height=96, width=64), 0.1)
     recorder.stop()
-    assert [image.shape for _, image in _pictures(recorder.finished_file())] == [(48, 64, 3)] * 2
+    first, second = (image for _, image in _pictures(recorder.finished_file()))
+    assert first.shape == second.shape == (48, 64, 3)
+    assert second[:, :14].max() < 30 and second[:, 50:].max() < 30, "bars: 64 x 96 in 64 x 48 is 32 wide"
+    assert second[24, 20:44].min() > 150
 
 
 def test_it_ends_by_itself_at_its_limit():
@@ -133,14 +137,14 @@ def test_the_file_goes_with_the_recorder():
 
 def test_a_slow_encoder_skips_frames_instead_of_waiting(monkeypatch):
     blocked, go_on = threading.Event(), threading.Event()
-    original = recorder_module._resized
+    original = VideoWriter.write_at
 
     def slow(*arguments):
         blocked.set()
         go_on.wait(10)
         return original(*arguments)
 
-    monkeypatch.setattr(recorder_module, "_resized", slow)
+    monkeypatch.setattr(VideoWriter, "write_at", slow)
     recorder = Recorder()
     recorder.start()
     recorder.add(_frame(0), 0.0)

@@ -4,6 +4,7 @@ import errno
 import subprocess
 import sys
 import threading
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -24,8 +25,15 @@ from fer_core.inference.video import (
     read_frame,
 )
 from fer_core.inference.video_reader import open_video
+from fer_core.inference.video_writer import create_video
 from tests.unit.inference.fakes import CLASSES, FakeDetector, FakePredictor, box
-from tests.unit.inference.videos import frame_times, make_video, top_level_boxes
+from tests.unit.inference.videos import (
+    frame_times,
+    make_turned_video,
+    make_video,
+    repeat_sound_times,
+    top_level_boxes,
+)
 
 
 def stream(num_faces: int = 1) -> FaceStream:
@@ -95,9 +103,24 @@ def test_sound_is_kept(tmp_path: Path, sound: str, container: str, expected: str
     assert pitch == pytest.approx(440, abs=5)
 
 
-@pytest.mark.parametrize("rotation", [90, 180, 270])
-def test_rotated_videos_come_out_upright(tmp_path: Path, rotation: int) -> None:
-    source = make_video(tmp_path / "in.mp4", rotation=rotation)
+# PyAV 18.1 tells a clip that is mirrored left-right as one turned by 180 degrees, and a turned and mirrored
+# one as turned alone: only the display matrix itself (ISO/IEC 14496-12, 6.2.2) says which.
+@pytest.mark.parametrize(
+    ("rotation", "mirrored", "dark"),
+    [
+        (90, False, "lower left"),
+        (180, False, "lower right"),
+        (270, False, "upper right"),
+        (0, True, "upper right"),
+        (180, True, "lower left"),
+        (90, True, "lower right"),
+        (270, True, "upper left"),
+    ],
+)
+def test_turned_and_mirrored_videos_come_out_upright(
+    tmp_path: Path, rotation: int, mirrored: bool, dark: str
+) -> None:
+    source = make_video(tmp_path / "in.mp4", rotation=rotation, mirrored=mirrored)
     sizes = []
 
     class Looking(FakeDetector):
@@ -110,7 +133,7 @@ def test_rotated_videos_come_out_upright(tmp_path: Path, rotation: int) -> None:
     info = probe_video(tmp_path / "out.mp4")
     assert (info.height_px, info.width_px) == upright
     assert {shape[:2] for shape in sizes} == {upright}
-    # The dark quarter, upper left before, turns counter-clockwise.
+    # The dark quarter, upper left before, turns counter-clockwise, and is mirrored after that.
     image = read_frame(tmp_path / "out.mp4", 1.0).mean(axis=2)
     height, width = image.shape
     quarters = {
@@ -119,8 +142,103 @@ def test_rotated_videos_come_out_upright(tmp_path: Path, rotation: int) -> None:
         "lower left": image[height // 2 :, : width // 2],
         "lower right": image[height // 2 :, width // 2 :],
     }
-    darkest = min(quarters, key=lambda name: quarters[name].mean())
-    assert darkest == {90: "lower left", 180: "lower right", 270: "upper right"}[rotation]
+    assert min(quarters, key=lambda name: quarters[name].mean()) == dark
+
+
+@pytest.mark.parametrize(
+    ("aspect", "width"), [(Fraction(4, 3), 128), (Fraction(1, 2), 48), (Fraction(1, 9999), 96)]
+)
+def test_pixels_that_are_not_square_are_read_in_their_true_shape(
+    tmp_path: Path, aspect: Fraction, width: int
+) -> None:
+    source = make_video(tmp_path / "in.mp4", size=(96, 48), pixel_aspect=aspect)
+    annotate_video(source, tmp_path / "out.mp4", stream())
+    assert read_frame(source, 0.5).shape == (48, width, 3), "an impossible shape is none"
+    info = probe_video(tmp_path / "out.mp4")
+    assert (info.width_px, info.height_px) == (width, 48)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].sample_aspect_ratio in (None, 0, 1)
+
+
+def test_a_picture_that_changes_its_size_is_read_in_its_own_shape(tmp_path: Path) -> None:
+    source = make_turned_video(tmp_path / "in.webm", [(128, 64), (64, 128)], num_frames=6)
+    seen = []
+
+    class Looking(FakeDetector):
+        def detect(self, image_rgb):  # type: ignore[no-untyped-def]
+            seen.append(image_rgb.shape[:2])
+            return super().detect(image_rgb)
+
+    faces = FaceStream(Looking([box(10, 8, 20, 24)]), FakePredictor(), TemporalConfig(detect_every=5))
+    summary = annotate_video(source, tmp_path / "out.mp4", faces, table=tmp_path / "rows.csv")
+    assert seen == [(64, 128), (64, 128), (128, 64), (128, 64)], "searched at once after the change"
+    rows = pd.read_csv(tmp_path / "rows.csv")
+    assert rows.groupby("track_id")["frame"].agg(["min", "max"]).to_numpy().tolist() == [[0, 5], [6, 11]]
+    (note,) = summary.notes
+    assert "128 x 64" in note and "64 x 128" in note
+    with open_video(tmp_path / "out.mp4") as reader:
+        last = list(reader.frames())[-1].image_rgb
+    assert last.shape == (64, 128, 3)
+    # 64 x 128 in 128 x 64 is 32 wide, in the middle
+    assert last[:, :44].max() < 30 and last[:, 84:].max() < 30 and last[32, 52:76].min() > 150
+
+
+def test_sound_whose_times_do_not_rise_is_kept(tmp_path: Path) -> None:
+    plain = make_video(tmp_path / "plain.webm", codec="libvpx", sound="libopus", sound_rate=48_000)
+    source = repeat_sound_times(plain, tmp_path / "in.webm")
+    summary = annotate_video(source, tmp_path / "out.mp4", stream())
+    assert summary.notes == () and summary.num_frames == 12
+    with av.open(str(tmp_path / "out.mp4")) as result:
+        times = [packet.dts for packet in result.demux(audio=0) if packet.dts is not None]
+    assert len(times) > 20 and times == sorted(set(times))
+
+
+def test_a_sound_rate_that_aac_does_not_have_is_resampled(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.avi", codec="mpeg4", sound="pcm_s16le", sound_rate=22_000, times=None)
+    summary = annotate_video(source, tmp_path / "out.mp4", stream())
+    assert summary.notes == ()
+    with av.open(str(tmp_path / "out.mp4")) as result:
+        (track,) = result.streams.audio
+        assert (track.codec_context.name, track.codec_context.sample_rate) == ("aac", 22_050)
+        assert sum(frame.samples for frame in result.decode(audio=0)) / 22_050 == pytest.approx(1.2, abs=0.1)
+
+
+def test_sound_that_nobody_can_decode_is_left_out_and_said(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mkv", sound="aac")
+    source.write_bytes(source.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    summary = annotate_video(source, tmp_path / "out.mp4", stream())
+    assert summary.num_frames == 12 and "audio" not in streams_of(tmp_path / "out.mp4")
+    assert any("sound" in note for note in summary.notes)
+
+
+def test_sound_that_the_muxer_refuses_ends_and_the_picture_goes_on(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", sound="aac")
+    with (
+        open_video(source) as reader,
+        create_video(
+            tmp_path / "out.mp4",
+            size=(64, 48),
+            rate=reader.rate,
+            time_base=reader.time_base,
+            audio=reader.audio,
+        ) as writer,
+    ):
+        writer._sound.write = _refuse  # what a muxer says of packets that it can't take
+        for frame in reader.frames(writer.write_audio):
+            writer.write(frame.image_rgb, frame.pts)
+    assert writer.num_frames == len(frame_times(tmp_path / "out.mp4")) == 12
+    assert any("sound" in note for note in writer.notes)
+
+
+def _refuse(packet: object) -> None:
+    raise av.error.ArgumentError(errno.EINVAL, "Invalid argument")
+
+
+def test_a_name_with_a_colon_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_video(tmp_path / "in.mp4").rename(tmp_path / "2024-01-01T10:30:12.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert annotate_video(Path("2024-01-01T10:30:12.mp4"), Path("10:31.mp4"), stream()).num_frames == 12
+    assert len(frame_times(tmp_path / "10:31.mp4")) == 12
 
 
 def test_the_table_has_one_row_a_face_a_frame(tmp_path: Path) -> None:
