@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from fer_core.inference.cuts import CutDetector
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.smoothing import ProbabilitySmoother
 from fer_core.inference.tracker import FaceTracker, TemporalConfig, TrackedFace
@@ -83,6 +84,7 @@ class FaceStream:
         self._frames_to_detection = 0
         self._searched_s = 0.0
         self._size: tuple[int, ...] | None = None
+        self._cuts = CutDetector()
 
     @property
     def detector(self) -> FaceDetector:
@@ -144,13 +146,32 @@ class FaceStream:
         views: list[_View] = []
         for size, group in itertools.groupby(frames, key=lambda frame: frame[0].shape[:2]):
             if size != self._size:  # a turned phone, a changed link: boxes of before say nothing any more
-                self._tracker.forget()
-                self._frames_to_detection = 0
+                self._begin_scene()
+                self._cuts.reset()
                 self._size = size
             views += self._follow_one_size(list(group))
         return views
 
     def _follow_one_size(self, frames: Sequence[tuple[UInt8Array, float]]) -> "list[_View]":
+        views: list[_View] = []
+        scene: list[tuple[UInt8Array, float]] = []
+        places: list[FaceBox] = []
+        for frame_rgb, time_s in frames:
+            # Between a cut and the search that follows, the faces' old places are all that is known.
+            places = [face.box for face in self._tracker.faces(time_s)] or places
+            if self._cuts.is_cut(frame_rgb, places):
+                views += self._follow_scene(scene)
+                self._begin_scene()
+                scene = []
+            scene.append((frame_rgb, time_s))
+        return views + self._follow_scene(scene)
+
+    def _begin_scene(self) -> None:
+        """Whoever is in the picture now is somebody else, and looked for at once."""
+        self._tracker.forget()
+        self._frames_to_detection = 0
+
+    def _follow_scene(self, frames: Sequence[tuple[UInt8Array, float]]) -> "list[_View]":
         views: list[_View] = []
         while len(views) < len(frames):
             waiting = frames[len(views) :]
@@ -229,6 +250,7 @@ class FaceStream:
             self._active, self._reset_wanted = parts, False
         if reset_wanted:
             self._tracker.reset()
+            self._cuts.reset()
             self._smoother.reset()
         if parts.predictor is not before.predictor:
             self._smoother.reset()

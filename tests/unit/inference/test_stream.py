@@ -4,10 +4,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
-from fer_core.inference.stream import FaceStream
+from fer_core.inference.stream import FaceStream, FrameResult
 from fer_core.inference.tracker import TemporalConfig
 from fer_core.types import FaceBox, UInt8Array
 from tests.unit.inference.fakes import FakeDetector, FakePredictor, box, frame
@@ -47,6 +48,42 @@ def test_a_recording_in_one_batch_has_the_predictions_of_single_steps() -> None:
         for a, b in zip(first.faces, second.faces, strict=True):
             assert a.box == b.box
             assert a.prediction.probabilities == pytest.approx(b.prediction.probabilities, abs=1e-6)
+
+
+def scene(seed: int, *, brightness: int = 0, shift: int = 0) -> UInt8Array:
+    """A smooth random picture, 240 x 320."""
+    coarse = np.random.default_rng(seed).integers(0, 200, (12, 16, 3), np.uint8)
+    picture = cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
+    return np.roll(picture, shift, axis=1) + np.uint8(brightness)
+
+
+@pytest.mark.parametrize("batch", [1, 5, 24])
+def test_after_a_cut_whoever_stands_at_the_same_place_is_somebody_else(batch: int) -> None:
+    frames = [(scene(index // 8), index / 25) for index in range(24)]
+
+    def run(smoothing_s: float) -> list[FrameResult]:
+        temporal = TemporalConfig(detect_every=5, smoothing_s=smoothing_s)
+        stream = FaceStream(FakeDetector([box(100)]), FakePredictor(), temporal)
+        results = [stream.step(*frames[0])]
+        for start in range(1, 24, batch):
+            results += stream.step_many(frames[start : start + batch])
+        return results
+
+    smooth, raw = run(1.0), run(0.0)
+    assert [face.track_id for result in smooth for face in result.faces] == [1] * 8 + [2] * 8 + [3] * 8
+    assert [smooth[first].was_searched for first in (0, 8, 16)] == [True] * 3
+    assert smooth[8].faces[0].prediction == raw[8].faces[0].prediction, "nothing is smoothed across"
+
+
+def test_a_pan_a_light_and_somebody_who_walks_in_are_no_cut() -> None:
+    stream = FaceStream(FakeDetector([box(100)]), FakePredictor(), TemporalConfig(detect_every=5))
+    frames = [scene(1, shift=4 * index) for index in range(12)]
+    frames += [scene(1, shift=44, brightness=40)] * 3
+    crowded = scene(1, shift=44, brightness=40)
+    crowded[:, 200:] = scene(2)[:, 200:]
+    for index, picture in enumerate([*frames, crowded, crowded]):
+        result = stream.step(picture, index / 25)
+        assert [face.track_id for face in result.faces] == [1], index
 
 
 def test_a_still_image_is_a_stream_of_one_frame() -> None:
