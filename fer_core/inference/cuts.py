@@ -82,5 +82,5 @@ def _is_another(before_rgb: UInt8Array, after_rgb: UInt8Array, box: FaceBox) -> 
             return True
         patches.append(np.asarray(cv2.resize(patch, _PATCH, interpolation=cv2.INTER_AREA), np.float64))
     first, second = (patch - patch.mean() for patch in patches)
-    contrast = first.std() * second.std()
+    contrast = float(first.std() * second.std())
     return contrast > _MIN_CONTRAST**2 and float((first * second).mean()) < _MAX_LIKENESS * contrast

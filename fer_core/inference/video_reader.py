@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
@@ -119,7 +119,7 @@ class Orientation(NamedTuple):
         data = frame.side_data.get("DISPLAYMATRIX")
         if data is None:
             return cls()
-        (a, b), (c, d) = np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2].tolist()
+        (a, b), (c, d) = np.frombuffer(cast(bytes, data), np.int32).reshape(3, 3)[:2, :2].tolist()
         if abs(b) + abs(c) > abs(a) + abs(d):
             return cls(True, c < 0, b < 0)
         return cls(False, a < 0, d < 0)
