@@ -66,7 +66,7 @@ def run_cycles(
         run = load_run(workspace.run(name))
         is_killed = draw.random() < 0.5
         if is_killed:
-            os.kill(int(run.status["pid"]), signal.SIGKILL)
+            os.kill(run.status.pid, signal.SIGKILL)
         else:
             stop_run(name, workspace)
         run = wait_until_it_rests(workspace, name)

@@ -144,7 +144,7 @@ def run_load(
         with serve_dashboard(workspace, log, script=script) as url:
             asyncio.run(_click_all(load, workspace, url, num_sessions, seconds, num_reruns, seed))
         run = load_run(workspace.run(RUN))
-        load.num_epochs, load.training_state = int(run.status.get("epoch", 0)), run.state
+        load.num_epochs, load.training_state = run.status.epoch, run.state
     finally:
         _stop_training(workspace)
     load.errors += [f"server log: {line}" for line in _find_trouble(log.read_text(errors="replace"))]

@@ -7,6 +7,7 @@ processes (`--threads 1` each); `--no-train` prints the table of what is there. 
 epoch, not of the best one: nothing is chosen on the split that is reported.
 """
 
+import dataclasses
 import itertools
 import statistics
 import subprocess
@@ -124,7 +125,7 @@ def main(
             run_options = f"{BASE} {VARIANTS[variant]} --epochs {epochs} --seed {seed} --threads {threads}"
             train(name, run_options.split(), workspace)
         if run := find_finished(name, workspace):
-            last.setdefault(variant, {})[seed] = run.load_metrics()[-1]
+            last.setdefault(variant, {})[seed] = dataclasses.asdict(run.load_metrics()[-1])
     print_table(last)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import dataclasses
 import errno
 import hashlib
 import json
@@ -13,10 +14,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import msgspec
 
 from fer_core.errors import FerError, StorageError
 from fer_core.plain import parse_json
+
+T = TypeVar("T")
 
 _FULL: Final[frozenset[int]] = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN: Final[frozenset[int]] = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -254,19 +259,21 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Replace the file at `path` by `value` as indented JSON, atomically. NaN is written as null."""
+def write_json(path: Path, value: object) -> None:
+    """Replace the file at `path` by a mapping or dataclass as indented JSON, atomically; NaN becomes null."""
     write_text(path, json.dumps(_without_nan(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def to_json_line(value: Mapping[str, Any]) -> str:
-    """One line of JSON without a line end. NaN is written as null."""
+def to_json_line(value: object) -> str:
+    """A mapping or dataclass as one line of JSON without a line end. NaN is written as null."""
     return json.dumps(_without_nan(value), ensure_ascii=False, allow_nan=False)
 
 
 def _without_nan(value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
     if isinstance(value, Mapping):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -289,6 +296,24 @@ def read_json(path: Path, error: type[FerError]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise error(f"{path} holds a JSON {type(value).__name__}; expected an object")
     return value
+
+
+def read_record(path: Path, kind: type[T], error: type[FerError], *, advice: str) -> T:
+    """Read a JSON object into a dataclass: fields are checked against their types, unknown ones passed over.
+
+    Args:
+        path: of the file.
+        kind: the dataclass.
+        error: what to raise.
+        advice: what a person can do about a file that does not fit.
+
+    Raises:
+        FerError: as `error`, if the file is missing, unreadable, or does not fit.
+    """
+    try:
+        return msgspec.convert(read_json(path, error), kind)
+    except ValueError as cause:
+        raise error(f"{path} does not hold what it should: {cause}; {advice}") from cause
 
 
 def sha256_file(path: Path) -> str:

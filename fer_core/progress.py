@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from fer_core.io import to_json_line
 from fer_core.plain import parse_json
 
@@ -117,7 +119,6 @@ def read_progress(path: Path) -> Progress:
     except OSError:
         return Progress()
     for line in reversed(tail.splitlines()):
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            value = parse_json(line.decode())
-            return Progress(float(value["done"]), float(value["total"]), str(value["text"]))
+        with contextlib.suppress(ValueError):
+            return msgspec.convert(parse_json(line.decode()), Progress)
     return Progress()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fer_core.config import TrainConfig, dump_config, load_preset
+from fer_core.runs.records import EpochRecord, GradientRecord, LayerNorms, SampleRecord, ValidationRecord
 from fer_core.runs.writer import RunWriter
 from fer_core.workspace import Workspace
 
@@ -32,32 +33,32 @@ def save_small_run(
 
 def append_epoch(writer: RunWriter, epoch: int, *, with_gradients: bool = True) -> None:
     """Write what a training writes at the end of an epoch: each is better than the one before."""
-    norms = {name: {"gradient_norm": 0.1 / epoch, "weight_norm": 3.0} for name in ("classifier", "layers.0")}
+    norms = {name: LayerNorms(0.1 / epoch, 3.0) for name in ("classifier", "layers.0")}
     if with_gradients:
-        writer.append_gradients({"epoch": epoch, "layers": norms, "warnings": []})
+        writer.append_gradients(GradientRecord(epoch, norms))
     writer.write_validation(
-        {
-            "epoch": epoch,
-            "classes": CLASSES,
-            "confusion": [[8, 1, 1], [0, 9, 1], [2, 0, 8 + epoch]],
-            "samples": [{"row": 0, "truth": "neutral", "probabilities": [0.7, 0.2, 0.1]}],
-        }
+        ValidationRecord(
+            epoch,
+            classes=tuple(CLASSES),
+            confusion=((8, 1, 1), (0, 9, 1), (2, 0, 8 + epoch)),
+            samples=(SampleRecord(0, "neutral", (0.7, 0.2, 0.1)),),
+        )
     )
     writer.append_metrics(
-        {
-            "epoch": epoch,
-            "train_loss": 2.0 / epoch,
-            "train_accuracy": 0.5 + 0.05 * epoch,
-            "valid_loss": 1.8 / epoch,
-            "valid_accuracy": 0.6 + 0.05 * epoch,
-            "valid_balanced_accuracy": 0.55 + 0.05 * epoch,
-            "valid_macro_f1": 0.5 + 0.05 * epoch,
-            "valid_n": 600,
-            "protocol": "FER+ majority",
-            "learning_rate": 0.01 / epoch,
-            "images_per_s": 700.0,
-            "seconds": 4.0,
-            "device_memory_mb": None,
-            "is_best": True,
-        }
+        EpochRecord(
+            epoch,
+            train_loss=2.0 / epoch,
+            train_accuracy=0.5 + 0.05 * epoch,
+            valid_loss=1.8 / epoch,
+            valid_accuracy=0.6 + 0.05 * epoch,
+            valid_balanced_accuracy=0.55 + 0.05 * epoch,
+            valid_macro_f1=0.5 + 0.05 * epoch,
+            valid_n=600,
+            protocol="FER+ majority",
+            learning_rate=0.01 / epoch,
+            images_per_s=700.0,
+            seconds=4.0,
+            device_memory_mb=None,
+            is_best=True,
+        )
     )

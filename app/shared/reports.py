@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from fer_core.evaluation.comparison import Comparison, compare, find_evaluation
 from fer_core.evaluation.report import Report
 from fer_core.evaluation.stored_reports import StoredEvaluation, check_conditions, load_report, locate_report
 from fer_core.runs.cache import read_cached
+from fer_core.runs.records import EpochRecord
 from fer_core.runs.run_files import PREDICTIONS_FILE, REPORT_FILE
 from fer_core.workspace import Workspace
 
@@ -107,9 +108,7 @@ def load_comparison(
     return compare([item for item in found if not isinstance(item, str)], Workspace(Path(root)))
 
 
-def load_learning_curves(
-    keys: Sequence[str], workspace: Workspace
-) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+def load_learning_curves(keys: Sequence[str], workspace: Workspace) -> Mapping[str, Sequence[EpochRecord]]:
     """Records of each run's epochs; shipped checkpoints have none."""
     from app.shared.run_data import load_metrics
     from fer_core.runs.reader import load_run

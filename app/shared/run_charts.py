@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from app.shared.run_data import Record
+from app.shared.run_data import find_best
+from fer_core.runs.records import EpochRecord, GradientRecord, LayerNorms
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -44,7 +45,7 @@ def smooth(values: Sequence[float | None], weight: float) -> list[float | None]:
 
 
 def build_curves(
-    records: Sequence[Record],
+    records: Sequence[EpochRecord],
     curves: Mapping[str, tuple[str, str]],
     *,
     title: str,
@@ -69,9 +70,9 @@ def build_curves(
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    epochs = [record["epoch"] for record in records]
+    epochs = [record.epoch for record in records]
     for key, (name, color) in curves.items():
-        raw = [_number(record.get(key), as_percent) for record in records]
+        raw = [_scale(getattr(record, key), as_percent) for record in records]
         if smoothing:
             figure.add_scatter(
                 x=epochs,
@@ -111,15 +112,15 @@ def build_curves(
 
 
 def _mark_best(
-    figure: "go.Figure", records: Sequence[Record], curves: Mapping[str, object], *, as_percent: bool
+    figure: "go.Figure", records: Sequence[EpochRecord], curves: Mapping[str, object], *, as_percent: bool
 ) -> None:
     """A star where the best epoch is, on curves of the validation."""
-    best = next((record for record in reversed(records) if record.get("is_best")), None)
+    best = find_best(records)
     for key in curves:
-        value = _number(best.get(key), as_percent) if best else None
+        value = _scale(getattr(best, key), as_percent) if best else None
         if best is not None and value is not None and key.startswith("valid_"):
             figure.add_scatter(
-                x=[best["epoch"]],
+                x=[best.epoch],
                 y=[value],
                 mode="markers",
                 marker={"symbol": "star", "size": 12, "color": BEST_COLOR},
@@ -129,18 +130,16 @@ def _mark_best(
             return
 
 
-def _number(value: object, as_percent: bool) -> float | None:
-    if not isinstance(value, int | float):
-        return None
-    return 100 * value if as_percent else float(value)
+def _scale(value: float | None, as_percent: bool) -> float | None:
+    return 100 * value if as_percent and value is not None else value
 
 
-def build_small_curve(records: Sequence[Record], key: str, title: str, **options: Any) -> "go.Figure":
+def build_small_curve(records: Sequence[EpochRecord], key: str, title: str, **options: Any) -> "go.Figure":
     """One curve of a side figure, such as the learning rate."""
     return build_curves(records, {key: (title, OTHER_COLOR)}, title=title, height_px=_SMALL_PX, **options)
 
 
-def build_gradient_map(records: Sequence[Record]) -> "go.Figure":
+def build_gradient_map(records: Sequence[GradientRecord]) -> "go.Figure":
     """Norm of every layer's gradient over the epochs, on a logarithmic scale; the input is on top.
 
     Args:
@@ -148,7 +147,7 @@ def build_gradient_map(records: Sequence[Record]) -> "go.Figure":
     """
     import plotly.graph_objects as go
 
-    layers = list(dict.fromkeys(name for record in records for name in record["layers"]))
+    layers = list(dict.fromkeys(name for record in records for name in record.layers))
     layers.sort(key=_is_head)  # the head is made first and works last
     norms = [[_gradient_norm(record, layer) for record in records] for layer in layers]
     exponents = [[math.log10(value) if value else None for value in row] for row in norms]
@@ -158,7 +157,7 @@ def build_gradient_map(records: Sequence[Record]) -> "go.Figure":
     ticks = list(range(low, high + 1, max(1, (high - low) // 6)))
     figure = go.Figure(
         go.Heatmap(
-            x=[record["epoch"] for record in records],
+            x=[record.epoch for record in records],
             y=layers,
             z=exponents,
             customdata=norms,
@@ -190,9 +189,8 @@ def _is_head(layer: str) -> bool:
     return layer.partition(".")[0] == "classifier"
 
 
-def _gradient_norm(record: Record, layer: str) -> float | None:
-    value = record["layers"].get(layer, {}).get("gradient_norm")
-    return float(value) if isinstance(value, int | float) and value > 0 else None
+def _gradient_norm(record: GradientRecord, layer: str) -> float | None:
+    return record.layers.get(layer, LayerNorms()).gradient_norm or None
 
 
 def build_confusion(

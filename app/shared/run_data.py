@@ -1,11 +1,12 @@
 """What pages read of a run: once, and again only when the file has changed. Never loads torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fer_core.runs.cache import read_cached
 from fer_core.runs.reader import Run
+from fer_core.runs.records import EpochRecord, GradientRecord, RunMeta, ValidationRecord
 from fer_core.runs.run_files import (
     GRADIENTS_FILE,
     LOG_FILE,
@@ -15,8 +16,6 @@ from fer_core.runs.run_files import (
     REPORT_FILE,
     VALIDATION_FILE,
 )
-
-Record = Mapping[str, Any]
 
 _SHOWN_FILES: Final[tuple[str, ...]] = (
     METRICS_FILE,
@@ -29,45 +28,40 @@ _SHOWN_FILES: Final[tuple[str, ...]] = (
 LOG_LINES: Final[int] = 200
 
 
-def load_metrics(run: Run) -> Sequence[Record]:
+def load_metrics(run: Run) -> Sequence[EpochRecord]:
     """One record per finished epoch."""
 
-    def read(_path: Path) -> Sequence[Record]:
-        return _with_epoch(run.load_metrics())
+    def read(_path: Path) -> Sequence[EpochRecord]:
+        return run.load_metrics()
 
     return read_cached(run.folder / METRICS_FILE, read) or ()
 
 
-def load_gradients(run: Run) -> Sequence[Record]:
+def load_gradients(run: Run) -> Sequence[GradientRecord]:
     """One record per finished epoch; empty where they were not logged."""
 
-    def read(_path: Path) -> Sequence[Record]:
-        return _with_epoch(run.load_gradients())
+    def read(_path: Path) -> Sequence[GradientRecord]:
+        return run.load_gradients()
 
     return read_cached(run.folder / GRADIENTS_FILE, read) or ()
 
 
-def _with_epoch(records: Sequence[Record]) -> Sequence[Record]:
-    """Without lines that another program or a broken disk left behind."""
-    return [record for record in records if isinstance(record.get("epoch"), int)]
-
-
-def load_validation(run: Run) -> Record | None:
+def load_validation(run: Run) -> ValidationRecord | None:
     """What the best epoch gave; None before the first."""
 
-    def read(_path: Path) -> Record | None:
+    def read(_path: Path) -> ValidationRecord | None:
         return run.load_validation()
 
     return read_cached(run.folder / VALIDATION_FILE, read)
 
 
-def load_meta(run: Run) -> Record:
+def load_meta(run: Run) -> RunMeta:
     """Versions, machine and data of the run; empty while they are not written."""
 
-    def read(_path: Path) -> Record:
+    def read(_path: Path) -> RunMeta:
         return run.meta
 
-    return read_cached(run.folder / META_FILE, read) or {}
+    return read_cached(run.folder / META_FILE, read) or RunMeta()
 
 
 def load_log_tail(run: Run) -> Sequence[str]:
@@ -80,9 +74,9 @@ def load_log_tail(run: Run) -> Sequence[str]:
     return read_cached(run.folder / LOG_FILE, read) or ()
 
 
-def find_best(records: Sequence[Record]) -> Record | None:
+def find_best(records: Sequence[EpochRecord]) -> EpochRecord | None:
     """The record of the best epoch so far."""
-    return next((record for record in reversed(records) if record.get("is_best")), None)
+    return next((record for record in reversed(records) if record.is_best), None)
 
 
 def compute_stamp(run: Run) -> tuple[object, ...]:
@@ -94,4 +88,4 @@ def compute_stamp(run: Run) -> tuple[object, ...]:
             changes.append((stat.st_mtime_ns, stat.st_size))
         except OSError:
             changes.append((0, 0))
-    return (run.name, run.state, run.queue_position, run.status.get("message"), *changes)
+    return (run.name, run.state, run.queue_position, run.status.message, *changes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from fer_core.runs.reader import Run
 
@@ -46,14 +46,14 @@ def describe_memory(megabytes: float) -> str:
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
 
 
-def describe_percent(fraction: object) -> str:
+def describe_percent(fraction: float | None) -> str:
     """A fraction in per cent; a dash where it is not defined."""
-    return f"{100 * fraction:.1f} %" if isinstance(fraction, int | float) else "–"
+    return "–" if fraction is None else f"{100 * fraction:.1f} %"
 
 
-def describe_number(value: object) -> str:
+def describe_number(value: float | None) -> str:
     """A whole number with separators; a dash where there is none."""
-    return f"{value:,.0f}" if isinstance(value, int | float) else "–"
+    return "–" if value is None else f"{value:,.0f}"
 
 
 def describe_state(run: Run) -> str:
@@ -69,10 +69,8 @@ def get_started(run: Run) -> datetime | None:
         return datetime.strptime(stamp, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         pass
-    queue = run.status.get("queue")
-    submitted = queue.get("submitted") if isinstance(queue, Mapping) else None
-    seconds = submitted or run.status.get("process_started")
-    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) else None
+    seconds = run.status.queue.submitted or run.status.process_started
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def order_by_interest(run: Run) -> tuple[bool, int, float]:
@@ -84,13 +82,7 @@ def order_by_interest(run: Run) -> tuple[bool, int, float]:
 def get_progress(run: Run) -> float:
     """Share of all steps that are done, 0 to 1."""
     status = run.status
-    epochs, steps = _number(status, "num_epochs"), _number(status, "num_steps")
-    if not epochs:
+    if not status.num_epochs:
         return 0.0
-    part = _number(status, "step") / steps if steps else 0.0
-    return min(1.0, (_number(status, "epoch") + part) / epochs)
-
-
-def _number(status: Mapping[str, Any], key: str) -> float:
-    value = status.get(key)
-    return float(value) if isinstance(value, int | float) else 0.0
+    part = status.step / status.num_steps if status.num_steps else 0.0
+    return min(1.0, (status.epoch + part) / status.num_epochs)

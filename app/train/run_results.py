@@ -1,6 +1,7 @@
 """The charts and tables of a run: how it learned, what its gradients do, where its best epoch errs."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
@@ -16,10 +17,11 @@ from app.shared.run_charts import (
     build_gradient_map,
     build_small_curve,
 )
-from app.shared.run_data import Record, load_gradients, load_metrics, load_validation
+from app.shared.run_data import load_gradients, load_metrics, load_validation
 from app.train.run_samples import render_samples
 from app.train.state import Key
 from fer_core.runs.reader import Run
+from fer_core.runs.records import EpochRecord
 from fer_core.workspace import Workspace
 
 
@@ -28,7 +30,7 @@ def render_curves(run: Run) -> None:
     """Loss, accuracy and the rest over the epochs. Reruns by itself when the smoothing changes."""
     with error_boundary():
         records = load_metrics(run)
-        num_epochs = run.status.get("num_epochs")
+        num_epochs = run.status.num_epochs
         smoothing = st.slider(
             "Smoothing",
             0.0,
@@ -53,7 +55,7 @@ def render_curves(run: Run) -> None:
         _render_small(records, shared)
 
 
-def _render_small(records: Sequence[Record], shared: dict[str, Any]) -> None:
+def _render_small(records: Sequence[EpochRecord], shared: dict[str, Any]) -> None:
     first, second = st.columns(2, gap="medium")
     with first:
         names = {
@@ -67,7 +69,7 @@ def _render_small(records: Sequence[Record], shared: dict[str, Any]) -> None:
     plain = {"num_epochs": shared["num_epochs"]}
     with second:
         _chart(build_small_curve(records, "learning_rate", "Learning rate", **plain), "rate", records)
-    has_memory = any(record.get("device_memory_mb") is not None for record in records)
+    has_memory = any(record.device_memory_mb is not None for record in records)
     first, second = st.columns(2, gap="medium")
     with first:
         _chart(build_small_curve(records, "images_per_s", "Images per second", **plain), "speed", records)
@@ -79,7 +81,7 @@ def _render_small(records: Sequence[Record], shared: dict[str, Any]) -> None:
             _chart(build_small_curve(records, "seconds", "Seconds per epoch", **plain), "seconds", records)
 
 
-def _chart(figure: Any, name: str, records: Sequence[Record]) -> None:
+def _chart(figure: Any, name: str, records: Sequence[EpochRecord]) -> None:
     title = figure.layout.title.text
     st.plotly_chart(
         figure, config=STATIC_CONFIG, key=f"run-{name}", alt=f"{title} over {len(records)} epochs"
@@ -109,10 +111,10 @@ def render_gradients(run: Run) -> None:
     )
 
 
-def list_warnings(run: Run) -> list[str]:
+def list_warnings(run: Run) -> tuple[str, ...]:
     """What the gradients of the last epoch warn of."""
     records = load_gradients(run)
-    return [str(text) for text in records[-1].get("warnings", ())] if records else []
+    return records[-1].warnings if records else ()
 
 
 def render_best_epoch(run: Run, workspace: Workspace) -> None:
@@ -121,12 +123,12 @@ def render_best_epoch(run: Run, workspace: Workspace) -> None:
     if validation is None:
         st.caption("Comes with the first epoch that is the best so far.")
         return
-    confusion = validation["confusion"]
+    confusion = validation.confusion
     total = sum(map(sum, confusion))
     right = sum(row[index] for index, row in enumerate(confusion))
-    protocol = next((str(item.get("protocol")) for item in load_metrics(run)), "")
+    protocol = next((item.protocol for item in load_metrics(run)), "")
     st.markdown(
-        f"Epoch **{validation['epoch']}**: {right:,} of {total:,} validation images right, "
+        f"Epoch **{validation.epoch}**: {right:,} of {total:,} validation images right, "
         f"**{100 * right / total:.1f} %** ({escape_markdown(protocol)})."
         if total
         else "No validation image."
@@ -134,7 +136,7 @@ def render_best_epoch(run: Run, workspace: Workspace) -> None:
     matrix, samples = st.columns([5, 6], gap="large")
     with matrix:
         st.plotly_chart(
-            build_confusion(confusion, validation["classes"], is_dark=st.context.theme.type == "dark"),
+            build_confusion(confusion, validation.classes, is_dark=st.context.theme.type == "dark"),
             config=STATIC_CONFIG,
             key="run-confusion",
             alt=f"Confusion matrix: {right} of {total} right",
@@ -151,7 +153,7 @@ def render_epochs(run: Run) -> None:
         return
     import pandas as pd
 
-    table = pd.DataFrame(list(reversed(records))).drop(columns=["protocol"], errors="ignore")
+    table = pd.DataFrame([asdict(record) for record in reversed(records)]).drop(columns="protocol")
     names = [str(name) for name in table]
     percent = [name for name in names if "accuracy" in name or "f1" in name]
     columns: dict[str, Any] = {

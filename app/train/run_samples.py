@@ -1,14 +1,16 @@
 """A few validation images of a run's data set, with what its best epoch says about them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from app.shared.messages import escape_markdown
-from app.shared.run_data import Record, load_meta
+from app.shared.run_data import load_meta
 from fer_core.errors import DataError
 from fer_core.runs.reader import Run
+from fer_core.runs.records import SampleRecord, ValidationRecord
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 _SIDE_PX = 84
 
 
-def render_samples(run: Run, validation: Record, workspace: Workspace) -> None:
+def render_samples(run: Run, validation: ValidationRecord, workspace: Workspace) -> None:
     """The sample images in a row that wraps, with truth and prediction beneath each.
 
     Args:
@@ -32,10 +34,9 @@ def render_samples(run: Run, validation: Record, workspace: Workspace) -> None:
     except DataError as error:
         st.caption(f"The sample images can't be shown: {escape_markdown(str(error))}")
         return
-    classes = validation["classes"]
     with st.container(horizontal=True, gap="small"):
-        for sample in validation["samples"]:
-            _render_sample(images, sample, classes)
+        for sample in validation.samples:
+            _render_sample(images, sample, validation.classes)
     st.caption("Always the same validation images: apparent expression, truth above and prediction below.")
 
 
@@ -49,7 +50,7 @@ def _open_images(workspace: Workspace, name: str, run: Run) -> "np.ndarray[Any, 
 
     folder = workspace.dataset(name)
     info = load_dataset_info(folder)
-    recorded = load_meta(run).get("data_fingerprint")
+    recorded = load_meta(run).data_fingerprint
     if recorded is not None and recorded != info.fingerprint:
         raise DataError(f"data set {name!r} has changed since this run began")
     return _map_images(folder, info.fingerprint)
@@ -69,12 +70,11 @@ def _map_images(folder: Path, fingerprint: str) -> "np.ndarray[Any, Any]":
     return images
 
 
-def _render_sample(images: UInt8Array, sample: Record, classes: list[str]) -> None:
-    row, truth = int(sample["row"]), str(sample["truth"])
-    probabilities = sample["probabilities"]
+def _render_sample(images: UInt8Array, sample: SampleRecord, classes: Sequence[str]) -> None:
+    row, truth, probabilities = sample.row, sample.truth, sample.probabilities
     best = max(range(len(classes)), key=probabilities.__getitem__)
     is_right = classes[best] == truth
-    if not 0 <= row < len(images):
+    if row >= len(images):
         return
     with st.container(width=_SIDE_PX + 24, gap=None):
         st.image(images[row], width=_SIDE_PX, alt=f"Validation image {row}, {truth}")

@@ -120,14 +120,14 @@ def build_table(runs: Sequence[Run]) -> Any:
 
 
 def _describe(run: Run) -> dict[str, Any]:
-    best = find_best(load_metrics(run)) or {}
+    best = find_best(load_metrics(run))
     return {
         "state": [run.state],
         "name": run.name,
         "progress": int(100 * get_progress(run)),
         "epoch": _describe_epoch(run),
-        "accuracy": best.get("valid_accuracy"),
-        "macro_f1": best.get("valid_macro_f1"),
+        "accuracy": best and best.valid_accuracy,
+        "macro_f1": best and best.valid_macro_f1,
         "model": _setting(run, "model", "name"),
         "dataset": _setting(run, "data", "dataset"),
         "started": get_started(run),
@@ -138,4 +138,4 @@ def _describe(run: Run) -> dict[str, Any]:
 def _describe_epoch(run: Run) -> str:
     if run.queue_position:
         return f"queue: {run.queue_position}"
-    return f"{run.status.get('epoch') or 0} / {run.status.get('num_epochs', '?')}"
+    return f"{run.status.epoch} / {run.status.num_epochs or '?'}"

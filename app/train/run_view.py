@@ -77,8 +77,8 @@ def _watch(name: str, workspace: Workspace, stamp: tuple[object, ...]) -> None:
 def _describe_where(run: Run) -> str:
     facts = [escape_markdown(str(run.config.get("model", {}).get("name", "")))]
     facts.append(escape_markdown(str(run.config.get("data", {}).get("dataset", ""))))
-    if run.status.get("device"):
-        facts.append(escape_markdown(str(run.status["device"])))
+    if run.status.device:
+        facts.append(escape_markdown(run.status.device))
     started = get_started(run)
     if started is not None:
         facts.append(f"{started:%Y-%m-%d %H:%M} UTC")
@@ -88,15 +88,14 @@ def _describe_where(run: Run) -> str:
 
 def _describe_progress(run: Run) -> str:
     status = run.status
-    epoch, num_epochs = status.get("epoch") or 0, status.get("num_epochs") or "?"
     if run.state == "queued":
         place = f"number {run.queue_position} in the queue" if run.queue_position else "in the queue"
         return f"Waiting for its device, {place}"
-    text = f"Epoch {epoch} of {num_epochs}"
-    if run.is_active and status.get("num_steps"):
-        text += f" · step {status.get('step', 0)} of {status['num_steps']}"
-    if run.is_active and isinstance(status.get("eta_s"), int | float):
-        text += f" · {describe_duration(status['eta_s'])} left"
+    text = f"Epoch {status.epoch} of {status.num_epochs or '?'}"
+    if run.is_active and status.num_steps:
+        text += f" · step {status.step} of {status.num_steps}"
+    if run.is_active and status.eta_s is not None:
+        text += f" · {describe_duration(status.eta_s)} left"
     if run.state == "stopping":
         text += " · finishing the step"
     return text
@@ -104,9 +103,9 @@ def _describe_progress(run: Run) -> str:
 
 def _render_trouble(run: Run) -> None:
     """Why it failed, and what its gradients warn of."""
-    message = run.status.get("message")
+    message = run.status.message
     if run.state == "failed":
-        cause = escape_markdown(str(message or "it gave no cause"))
+        cause = escape_markdown(message or "it gave no cause")
         st.error(f"**The run failed.** {cause}", icon=":material/error:")
     elif run.state == "interrupted":
         st.error(
@@ -118,7 +117,7 @@ def _render_trouble(run: Run) -> None:
         if lines:
             st.code("\n".join(lines), language=None, wrap_lines=True)
     if run.state == "queued" and message:
-        st.info(escape_markdown(str(message)), icon=":material/hourglass_top:")
+        st.info(escape_markdown(message), icon=":material/hourglass_top:")
     for warning in list_warnings(run):
         st.warning(escape_markdown(warning), icon=":material/warning:")
 
@@ -131,16 +130,16 @@ def _render_numbers(run: Run) -> None:
     last = records[-1]
     with st.container(horizontal=True, gap="small"):
         for label, value in {
-            "Best accuracy": describe_percent(best.get("valid_accuracy")),
-            "Its macro-F1": describe_percent(best.get("valid_macro_f1")),
-            "Best epoch": f"{best['epoch']}",
-            "Images per second": describe_number(last.get("images_per_s")),
-            "An epoch takes": describe_duration(last.get("seconds", 0.0)),
+            "Best accuracy": describe_percent(best.valid_accuracy),
+            "Its macro-F1": describe_percent(best.valid_macro_f1),
+            "Best epoch": f"{best.epoch}",
+            "Images per second": describe_number(last.images_per_s),
+            "An epoch takes": describe_duration(last.seconds or 0.0),
         }.items():
             st.metric(label, value, border=True, width="content")
     st.caption(
-        f"On {describe_number(last.get('valid_n'))} validation images, "
-        f"{escape_markdown(str(last.get('protocol', '')))}. "
+        f"On {describe_number(last.valid_n)} validation images, "
+        f"{escape_markdown(last.protocol)}. "
         f"The best epoch is that with the best {escape_markdown(str(run.config.get('monitor', '')))}."
     )
 

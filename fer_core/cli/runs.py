@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from tyro.conf import Positional, arg
@@ -62,14 +63,14 @@ def list_all(
     table = Table("run", "state", "epoch", "best", "in epoch", "time left", "tags")
     for run in runs:
         status = run.status
-        best = status.get("best_score")
+        best = status.best_score
         table.add_row(
             run.name,
             run.state if run.queue_position is None else f"{run.state} ({run.queue_position}.)",
-            f"{status.get('epoch', 0)}/{status.get('num_epochs', '?')}",
+            f"{status.epoch}/{status.num_epochs or '?'}",
             "" if best is None else f"{best:.4f}",
-            str(status.get("best_epoch") or ""),
-            format_duration(status.get("eta_s")) if run.is_active else "",
+            str(status.best_epoch or ""),
+            format_duration(status.eta_s) if run.is_active else "",
             ", ".join(run.tags),
         )
     Console().print(table)
@@ -79,7 +80,7 @@ def list_all(
 def _describe(run: "Run") -> dict[str, Any]:
     return {
         "name": run.name,
-        **run.status,
+        **asdict(run.status),
         "state": run.state,
         "queue_position": run.queue_position,
         "tags": list(run.tags),
@@ -116,7 +117,7 @@ def show(name: Positional[str], *, json_output: Annotated[bool, arg(name="json")
     run = _load(name)
     notes = load_notes(run)
     if json_output:
-        records = run.load_metrics()
+        records = [asdict(record) for record in run.load_metrics()]
         print(json.dumps(_describe(run) | {"notes": notes.notes, "config": run.config, "metrics": records}))
         return 0
     table = Table(show_header=False)
@@ -129,20 +130,20 @@ def show(name: Positional[str], *, json_output: Annotated[bool, arg(name="json")
 
 def _summarise(run: "Run", notes: str) -> dict[str, str]:
     status = run.status
-    best = status.get("best_score")
+    best = status.best_score
     records = run.load_metrics()
-    last = records[-1] if records else {}
+    last = asdict(records[-1]) if records else {}
     changed = [f"{key} = {value!r}" for key, value in _list_changes(run)]
     scores = ("train_loss", "valid_loss", "valid_accuracy", "valid_macro_f1")
     return {
         "run": run.name,
         "folder": str(run.folder),
         "state": run.state,
-        "cause": str(status.get("message") or "") if run.state == "failed" else "",
-        "device": str(status.get("device") or ""),
-        "epoch": f"{status.get('epoch', 0)}/{status.get('num_epochs', '?')}",
-        "time left": format_duration(status.get("eta_s")) if run.is_active else "",
-        "best": "" if best is None else f"{best:.4f} in epoch {status.get('best_epoch')}",
+        "cause": status.message or "" if run.state == "failed" else "",
+        "device": status.device or "",
+        "epoch": f"{status.epoch}/{status.num_epochs or '?'}",
+        "time left": format_duration(status.eta_s) if run.is_active else "",
+        "best": "" if best is None else f"{best:.4f} in epoch {status.best_epoch}",
         "last epoch": ", ".join(f"{key} {last[key]:.4f}" for key in scores if last.get(key) is not None),
         "tags": ", ".join(run.tags),
         "notes": notes,
@@ -227,7 +228,7 @@ def tag(name: Positional[str], tags: Positional[tuple[str, ...]] = (), *, remove
     from fer_core.jobs import load_notes, save_notes
 
     run = _load(name)
-    known, text = load_notes(run)
+    known, text = load_notes(run).tags, load_notes(run).notes
     if tags:
         wanted = [item for item in known if item not in tags] if remove else [*known, *tags]
         known = save_notes(run, wanted, text).tags

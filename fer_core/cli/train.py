@@ -110,9 +110,9 @@ def _train(command: TrainCommand) -> int:
             raise
     run = load_run(writer.folder)
     print(f"{state}: {run.folder}")
-    if run.status.get("best_epoch"):
-        score = f"{run.config['monitor']} {run.status['best_score']:.4f}"
-        print(f"best epoch {run.status['best_epoch']}, validation {score}")
+    if run.status.best_score is not None:
+        score = f"{run.config['monitor']} {run.status.best_score:.4f}"
+        print(f"best epoch {run.status.best_epoch}, validation {score}")
     if state == "stopped":
         print(f"continue with: fer train --resume {run.name}")
     return 0

@@ -1,12 +1,11 @@
 """Progress of a training on the terminal."""
 
-from typing import Any
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fer_core.errors import RunError
 from fer_core.runs.reader import load_run
+from fer_core.runs.records import EpochRecord
 from fer_core.runs.writer import RunWriter
 
 
@@ -28,8 +27,8 @@ class TrainBars:
         )
         status = load_run(writer.folder).status
         self._folder = writer.folder
-        self._num_epochs = int(status.get("num_epochs") or 0)
-        self._done = int(status.get("epoch") or 0)
+        self._num_epochs = status.num_epochs or 0
+        self._done = status.epoch
         self._epochs = self._progress.add_task(
             "epochs", start=False, total=self._num_epochs or None, completed=self._done
         )
@@ -56,14 +55,14 @@ class TrainBars:
         description = f"epoch {epoch}" if loss is None else f"epoch {epoch}, loss {loss:.3f}"
         self._progress.update(self._steps, total=num_steps, completed=step, description=description)
 
-    def on_epoch(self, record: dict[str, Any]) -> None:
+    def on_epoch(self, record: EpochRecord) -> None:
         """After each epoch, with its line of metrics.jsonl."""
-        self._done = record["epoch"]
+        self._done = record.epoch
         self._progress.update(self._epochs, completed=self._done)
         self.print(
-            f"epoch {record['epoch']:3d}/{self._num_epochs}  train loss {record['train_loss']:.4f}  "
-            f"valid accuracy {record['valid_accuracy']:.4f}  macro-F1 {record['valid_macro_f1']:.4f}  "
-            f"{record['images_per_s']:,.0f} images/s{'  best' if record['is_best'] else ''}"
+            f"epoch {record.epoch:3d}/{self._num_epochs}  train loss {_four(record.train_loss)}  "
+            f"valid accuracy {_four(record.valid_accuracy)}  macro-F1 {_four(record.valid_macro_f1)}  "
+            f"{record.images_per_s or 0:,.0f} images/s{'  best' if record.is_best else ''}"
         )
 
     def look(self) -> None:
@@ -72,10 +71,14 @@ class TrainBars:
             run = load_run(self._folder)
         except RunError:  # being replaced on a system without atomic renames; the next look will do
             return
-        if run.status.get("num_steps"):
-            epoch, step = int(run.status["epoch"]) + 1, int(run.status["step"])
-            self.on_step(min(epoch, self._num_epochs), step, int(run.status["num_steps"]), None)
-        if int(run.status.get("epoch") or 0) > self._done:
+        status = run.status
+        if status.num_steps:
+            self.on_step(min(status.epoch + 1, self._num_epochs), status.step, status.num_steps, None)
+        if status.epoch > self._done:
             for record in run.load_metrics():
-                if record["epoch"] > self._done:
+                if record.epoch > self._done:
                     self.on_epoch(record)
+
+
+def _four(score: float | None) -> str:
+    return "undefined" if score is None else f"{score:.4f}"

@@ -9,6 +9,7 @@ from fer_core.evaluation.comparison import find_pareto
 from fer_core.evaluation.figures import LOWER_IS_BETTER, PERCENT_FIGURES, Figure
 from fer_core.evaluation.paired import PairedResult, format_p
 from fer_core.evaluation.report import Report, list_class_figures
+from fer_core.runs.records import EpochRecord
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -266,7 +267,7 @@ def build_cost_scatter(reports: Mapping[str, Report], cost: str = "latency_ms") 
 
 
 def build_learning_curves(
-    metrics: Mapping[str, Sequence[Mapping[str, Any]]],
+    metrics: Mapping[str, Sequence[EpochRecord]],
     names: Mapping[str, str],
     *,
     smooth: Callable[[Sequence[float | None]], Sequence[float | None]] | None = None,
@@ -282,9 +283,9 @@ def build_learning_curves(
 
     figure = make_subplots(rows=1, cols=len(names), subplot_titles=list(names.values()), shared_xaxes="all")
     for key, color in zip(metrics, _cycle(len(metrics)), strict=True):
-        epochs = [record["epoch"] for record in metrics[key]]
+        epochs = [record.epoch for record in metrics[key]]
         for column, name in enumerate(names, start=1):
-            values = [record.get(name) for record in metrics[key]]
+            values = [getattr(record, name) for record in metrics[key]]
             shared: dict[str, Any] = {"x": epochs, "row": 1, "col": column, "legendgroup": key}
             if smooth is not None:
                 figure.add_scatter(

@@ -16,7 +16,7 @@ from fer_core.jobs.control import (
 )
 from fer_core.jobs.devices import DeviceRequest, list_devices, resolve_request
 from fer_core.jobs.records import load_notes, read_log_tail, save_notes
-from fer_core.runs.notes import Notes
+from fer_core.runs.records import Notes
 
 __all__ = [
     "DeviceRequest",

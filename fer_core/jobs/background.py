@@ -15,17 +15,17 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Final, Literal, get_args
+from typing import IO, Any, Final, Literal
 
 from fer_core.errors import RunError
-from fer_core.io import atomic_directory, read_json, remove_directory, storage_errors, write_json
+from fer_core.io import atomic_directory, read_json, read_record, remove_directory, storage_errors, write_json
 from fer_core.jobs.launch import start_detached
 from fer_core.progress import Progress, read_progress
 from fer_core.runs.cache import read_cached
-from fer_core.runs.process import ProcessIdentity, get_host, is_at_work
+from fer_core.runs.process import ProcessStatus, Seconds, get_host, is_at_work
 from fer_core.workspace import TASK_VARIABLE, Workspace, validate_name
 
 TASK_FILE: Final[str] = "task.json"
@@ -51,12 +51,24 @@ KEPT_COUNT: Final[int] = 50
 _LOG_TAIL: Final[int] = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class BackgroundTask:
-    """A task as its folder tells it, at the moment it was read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStatus(ProcessStatus):
+    """status.json: how far a task is, and who works on it."""
 
-    folder: Path
-    state: TaskState
+    schema_version: int = SCHEMA_VERSION
+    state: TaskState = "interrupted"
+    """As written; `BackgroundTask.state` also knows whether the process is still there."""
+    message: str | None = None
+    """Why it failed."""
+    ended: Seconds | None = None
+    """Unix time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDescription:
+    """task.json: what was asked."""
+
+    schema_version: int = SCHEMA_VERSION
     kind: str
     """What sort of work it is: "export"."""
     title: str
@@ -65,11 +77,19 @@ class BackgroundTask:
     """Arguments of `fer`."""
     page: str
     """The page it belongs to, as in a link: `models?model=fer-small`."""
-    facts: Mapping[str, Any]
+    facts: dict[str, Any]
     """What the page wants to know again when it returns."""
-    created: float
+    created: Seconds
     """Unix time in seconds."""
-    status: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundTask(TaskDescription):
+    """A task as its folder tells it, at the moment it was read."""
+
+    folder: Path
+    state: TaskState
+    status: TaskStatus
 
     @property
     def name(self) -> str:
@@ -101,8 +121,7 @@ class BackgroundTask:
         """Unix time in seconds when it ended, as far as that is known; None while it is active."""
         if self.is_active:
             return None
-        value = self.status.get("ended") or self.status.get("heartbeat")
-        return float(value) if isinstance(value, int | float) else self.created
+        return self.status.ended or self.status.heartbeat or self.created
 
     @property
     def progress(self) -> Progress:
@@ -121,7 +140,7 @@ class BackgroundTask:
     def error(self) -> str:
         """Why it failed, in words; empty while it is active, and if it finished or was cancelled."""
         if self.state == "failed":
-            return str(self.status.get("message") or "it ended without saying why")
+            return self.status.message or "it ended without saying why"
         if self.state == "interrupted":
             last = (self.read_log().strip().splitlines() or [""])[-1][-300:]
             return (
@@ -176,23 +195,22 @@ def start_task(
     name = validate_name(f"{stamp}-{kind}-{secrets.token_hex(3)}", "task")
     folder = workspace.tasks / name
     arguments = [_fill_in(part, folder) for part in command]
-    described = {
-        "schema_version": SCHEMA_VERSION,
-        "kind": kind,
-        "title": title,
-        "command": arguments,
-        "page": page,
-        "facts": dict(facts or {}),
-        "created": time.time(),
-    }
+    described = TaskDescription(
+        kind=kind,
+        title=title,
+        command=tuple(arguments),
+        page=page,
+        facts=dict(facts or {}),
+        created=time.time(),
+    )
     with atomic_directory(folder) as temporary:
         (temporary / FILES_FOLDER).mkdir()
         (temporary / INPUTS_FOLDER).mkdir()
         for file_name, content in (inputs or {}).items():
             _write_input(temporary / INPUTS_FOLDER / validate_name(file_name, "file"), content)
         write_json(temporary / TASK_FILE, described)
-        status = {"schema_version": SCHEMA_VERSION, "state": "queued", "host": get_host(), "pid": None}
-        write_json(temporary / STATUS_FILE, {**status, "heartbeat": time.time()})
+        status = TaskStatus(state="queued", host=get_host(), heartbeat=time.time())
+        write_json(temporary / STATUS_FILE, status)
     program = [sys.executable, "-m", "fer_core", *arguments]
     mark = {**(environment or {}), TASK_VARIABLE: str(folder)}
     try:
@@ -233,38 +251,23 @@ def load_task(workspace: Workspace, name: str) -> BackgroundTask:
     described = read_cached(folder / TASK_FILE, _read_task)
     if described is None:
         raise RunError(f"there is no task {name!r}; `fer tasks` lists them")
-    status = read_cached(folder / STATUS_FILE, _read_status) or {"state": "interrupted"}
-    state = status["state"]
+    status = read_cached(folder / STATUS_FILE, _read_status) or TaskStatus()
+    state = status.state
     if state in ACTIVE_STATES and not is_at_work(folder, status):
         state = "cancelled" if (folder / CANCEL_FILE).exists() else "interrupted"
-    return BackgroundTask(folder, state, **described, status=status)
+    return BackgroundTask(folder=folder, state=state, status=status, **asdict(described))
 
 
 def _read_object(path: Path) -> dict[str, Any]:
     return read_json(path, RunError)
 
 
-def _read_task(path: Path) -> dict[str, Any]:
-    value = read_json(path, RunError)
-    try:
-        command, facts = value["command"], value["facts"]
-        texts = {key: value[key] for key in ("kind", "title", "page")}
-        if not (isinstance(command, list) and isinstance(facts, dict)):
-            raise TypeError
-        if not all(isinstance(text, str) for text in (*texts.values(), *command)):
-            raise TypeError
-        return {**texts, "command": tuple(command), "facts": facts, "created": float(value["created"])}
-    except (KeyError, TypeError, ValueError) as cause:
-        raise RunError(f"{path} does not describe a task; delete its folder") from cause
+def _read_task(path: Path) -> TaskDescription:
+    return read_record(path, TaskDescription, RunError, advice="delete its folder")
 
 
-def _read_status(path: Path) -> dict[str, Any]:
-    status = read_json(path, RunError)
-    if status.get("state") not in get_args(TaskState):
-        raise RunError(
-            f"{path}: the state is {status.get('state')!r}; expected one of {', '.join(get_args(TaskState))}"
-        )
-    return status
+def _read_status(path: Path) -> TaskStatus:
+    return read_record(path, TaskStatus, RunError, advice="delete its folder")
 
 
 def list_tasks(workspace: Workspace) -> list[BackgroundTask]:
@@ -303,7 +306,7 @@ def cancel_task(workspace: Workspace, name: str) -> None:
     task = load_task(workspace, name)
     if not task.is_active:
         return
-    process = ProcessIdentity.from_status(task.status)
+    process = task.status.process
     if process is not None and not process.is_local:
         raise RunError(f"task {name!r} works on {process.host}; cancel it there")
     with storage_errors(task.folder / CANCEL_FILE):

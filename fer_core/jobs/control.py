@@ -6,20 +6,20 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fer_core.config import TrainConfig, config_from_dict, dump_config
 from fer_core.errors import ConfigError, DataError, RunError
-from fer_core.io import read_json, remove_directory
+from fer_core.io import remove_directory
 from fer_core.jobs.devices import DeviceRequest, resolve_request
 from fer_core.jobs.launch import start_detached
 from fer_core.jobs.queue import queue_mutex
 from fer_core.jobs.records import read_log_tail
-from fer_core.runs.process import ProcessIdentity
-from fer_core.runs.reader import Run, load_run
-from fer_core.runs.run_files import FINGERPRINT_KEY, LOG_FILE, RESUMABLE_STATES, STATUS_FILE, STOP_FILE
+from fer_core.runs.reader import Run, load_run, load_status
+from fer_core.runs.records import QueueEntry, RunStatus
+from fer_core.runs.run_files import LOG_FILE, RESUMABLE_STATES, STOP_FILE
 from fer_core.runs.writer import RunWriter, new_run_name
 from fer_core.workspace import Workspace
 
@@ -40,7 +40,7 @@ def submit_run(
     """Put a run into the queue and start its process, which outlives the caller.
 
     What needs torch or the pixels is checked by that process: then the run ends in state `failed`, with the
-    cause in `status["message"]`.
+    cause in `status.message`.
 
     Args:
         config: the settings.
@@ -96,7 +96,7 @@ def enqueue_run(
         name or new_run_name(config.model.name, config.data.dataset),
         config_toml=dump_config(config),
         meta={"seed": config.seed},
-        facts=_describe_queued(request) | {"epoch": 0, "num_epochs": config.epochs},
+        status=RunStatus(queue=_enter_queue(request), num_epochs=config.epochs),
         is_launched=is_launched,
     )
 
@@ -140,7 +140,9 @@ def requeue_run(name: str, workspace: Workspace, *, is_launched: bool = True) ->
         try:
             (run.folder / STOP_FILE).unlink(missing_ok=True)
             writer = RunWriter.attach(run.folder)
-            writer.set_state("queued", has_process=not is_launched, **_describe_queued(request))
+            writer.set_state(
+                "queued", has_process=not is_launched, queue=_enter_queue(request), message=None, locks=()
+            )
         except OSError as cause:
             raise RunError(f"run {name!r} can't be resumed: {cause}") from cause
     return writer
@@ -152,9 +154,7 @@ def get_request(run: Run) -> DeviceRequest:
     Raises:
         ConfigError: this machine does not have them.
     """
-    queue = run.status.get("queue")
-    asked = queue if isinstance(queue, dict) else {}
-    return resolve_request(str(asked.get("device", "")), int(asked.get("num_processes", 1)))
+    return resolve_request(run.status.queue.device, run.status.queue.num_processes)
 
 
 def stop_run(name: str, workspace: Workspace) -> None:
@@ -166,7 +166,7 @@ def stop_run(name: str, workspace: Workspace) -> None:
     run = load_run(workspace.run(name))
     if not run.is_active:
         raise RunError(f"run {name!r} is {run.state}; there is nothing to stop")
-    process = ProcessIdentity.from_status(run.status)
+    process = run.status.process
     if process is not None and not process.is_local:
         raise RunError(f"run {name!r} belongs to the machine {process.host!r}; stop it there")
     try:
@@ -201,7 +201,7 @@ def discard_unbegun_run(name: str, workspace: Workspace) -> None:
         RunError: it can't be removed.
     """
     run = load_run(workspace.run(name))
-    if run.state == "failed" and FINGERPRINT_KEY not in run.meta:
+    if run.state == "failed" and run.meta.data_fingerprint is None:
         delete_run(name, workspace)
 
 
@@ -236,17 +236,17 @@ def _launch(folder: Path, workspace: Workspace) -> Run:
 def _wait_for_report(folder: Path, process: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + _LAUNCH_TIMEOUT_S
     while time.monotonic() < deadline:
-        if read_json(folder / STATUS_FILE, RunError).get("pid") is not None:
+        if load_status(folder).pid is not None:
             return True
         if process.poll() is not None:
             # It may have reported and ended between the two looks.
-            return read_json(folder / STATUS_FILE, RunError).get("pid") is not None
+            return load_status(folder).pid is not None
         time.sleep(_LAUNCH_POLL_S)
     return process.poll() is None
 
 
-def _describe_queued(request: DeviceRequest) -> dict[str, Any]:
-    return {"queue": {**request.to_status(), "submitted": time.time()}, "message": None, "locks": []}
+def _enter_queue(request: DeviceRequest) -> QueueEntry:
+    return QueueEntry(**asdict(request), submitted=time.time())
 
 
 def _check_data(config: TrainConfig, workspace: Workspace) -> None:

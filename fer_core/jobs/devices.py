@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fer_core.errors import ConfigError
 
@@ -36,15 +36,6 @@ class DeviceRequest:
     """Hardware it may take, as the names of locks."""
     num_devices: int
     """How many of these it needs at once."""
-
-    def to_status(self) -> dict[str, Any]:
-        """As written to the `queue` part of status.json."""
-        return {
-            "device": self.device,
-            "num_processes": self.num_processes,
-            "candidates": list(self.candidates),
-            "num_devices": self.num_devices,
-        }
 
 
 def list_devices() -> tuple[str, ...]:

@@ -177,7 +177,7 @@ def _find_ahead(name: str, workspace: Workspace, request: DeviceRequest) -> list
         run.name
         for run in sorted(list_runs(workspace), key=get_ticket)
         if run.state in ("running", "stopping")
-        and run.status.get("host") == host
-        and set(run.status.get("locks") or ()) & set(request.candidates)
+        and run.status.host == host
+        and set(run.status.locks) & set(request.candidates)
     ]
     return holders + [run.name for run in _find_waiting_ahead(name, workspace)]

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from fer_core.errors import RunError
-from fer_core.runs.notes import Notes, read_notes, write_notes
+from fer_core.runs.notes import read_notes, write_notes
 from fer_core.runs.reader import Run
+from fer_core.runs.records import Notes
 from fer_core.runs.run_files import LOG_FILE
 
 _BLOCK_BYTES: Final[int] = 64 * 1024

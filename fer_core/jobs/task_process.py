@@ -17,9 +17,9 @@ from fer_core.jobs.background import (
     LOG_FILE,
     PROGRESS_FILE,
     RESULT_FILE,
-    SCHEMA_VERSION,
     STATUS_FILE,
     TaskState,
+    TaskStatus,
 )
 from fer_core.progress import Audience, ProgressFile, perform_for
 from fer_core.redact import redact
@@ -63,8 +63,7 @@ class _Status:
             self._write_unlocked(state, **facts)
 
     def _write_unlocked(self, state: TaskState, **facts: Any) -> None:
-        status = {"schema_version": SCHEMA_VERSION, "state": state, **self._process, "heartbeat": time.time()}
-        write_json(self._path, {**status, **facts})
+        write_json(self._path, TaskStatus(state=state, heartbeat=time.time(), **self._process, **facts))
 
 
 def work_on_task(folder: Path, run: Callable[[], int]) -> int:

@@ -11,8 +11,7 @@ from typing import Final
 
 from fer_core.errors import RunError
 from fer_core.jobs.stopping import StopSignal
-from fer_core.runs.process import ProcessIdentity
-from fer_core.runs.reader import Run, load_run
+from fer_core.runs.reader import Run, load_run, load_status
 from fer_core.runs.writer import RunWriter
 
 _POLL_S: Final[float] = 0.2
@@ -77,7 +76,7 @@ def run_processes(
 
 def _find_first(writer: RunWriter) -> int | None:
     """The first of the processes, once it has reported itself."""
-    process = ProcessIdentity.from_status(load_run(writer.folder).status)
+    process = load_status(writer.folder).process
     return process.pid if process is not None and process.pid != os.getpid() else None
 
 
@@ -92,7 +91,7 @@ def _conclude(run: Run, writer: RunWriter, exit_status: int, stop: StopSignal) -
     if run.state in ("finished", "stopped"):
         return run.state
     if run.state == "failed":
-        raise RunError(str(run.status.get("message") or f"run {run.name!r} failed"))
+        raise RunError(run.status.message or f"run {run.name!r} failed")
     facts = RunWriter.attach(writer.folder)
     if stop.is_requested:
         facts.set_state("stopped", eta_s=None)

@@ -15,7 +15,7 @@ _SEEN: Final[dict[Path, tuple[float, float]]] = {}
 """Heartbeat by folder, and when it was first seen to have this value, on the monotonic clock."""
 
 
-def is_fresh(folder: Path, heartbeat: object, timeout_s: float) -> bool:
+def is_fresh(folder: Path, heartbeat: float | None, timeout_s: float) -> bool:
     """Whether a run shows a sign of life that is at most `timeout_s` old.
 
     A heartbeat from the future is believed at first, for the other clock may be ahead, and counts as fresh
@@ -23,10 +23,10 @@ def is_fresh(folder: Path, heartbeat: object, timeout_s: float) -> bool:
 
     Args:
         folder: of the run.
-        heartbeat: Unix time in seconds that its status tells; anything else is no sign of life.
+        heartbeat: Unix time in seconds that its status tells; None is no sign of life.
         timeout_s: how long one lasts.
     """
-    if not isinstance(heartbeat, int | float):
+    if heartbeat is None:
         return False
     now = time.monotonic()
     with _LOCK:

@@ -2,22 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from fer_core.errors import ConfigError, RunError
-from fer_core.io import read_json, write_json
-from fer_core.runs.run_files import NOTES_FILE, SCHEMA_VERSION
+from fer_core.io import read_record, write_json
+from fer_core.runs.records import Notes
+from fer_core.runs.run_files import NOTES_FILE
 
 MAX_TAGS: Final[int] = 20
 MAX_TAG_LENGTH: Final[int] = 40
 MAX_NOTES_LENGTH: Final[int] = 20_000
-
-
-class Notes(NamedTuple):
-    """Tags and notes of a run. Plain text: a page must escape it like any other."""
-
-    tags: tuple[str, ...] = ()
-    notes: str = ""
 
 
 def clean_tags(tags: Sequence[str]) -> tuple[str, ...]:
@@ -57,7 +51,7 @@ def write_notes(folder: Path, tags: Sequence[str], notes: str) -> Notes:
     if not folder.is_dir():
         raise RunError(f"there is no run {folder.name!r} any more; its notes can't be saved")
     try:
-        write_json(folder / NOTES_FILE, {"schema_version": SCHEMA_VERSION, **cleaned._asdict()})
+        write_json(folder / NOTES_FILE, cleaned)
     except OSError as cause:
         raise RunError(f"the notes of run {folder.name!r} can't be saved: {cause}") from cause
     return cleaned
@@ -72,8 +66,4 @@ def read_notes(folder: Path) -> Notes:
     path = folder / NOTES_FILE
     if not path.is_file():
         return Notes()
-    value = read_json(path, RunError)
-    tags, notes = value.get("tags", []), value.get("notes", "")
-    if not isinstance(tags, list) or not isinstance(notes, str):
-        raise RunError(f"{path} holds no tags and notes; expected a list and a text. Save them anew.")
-    return Notes(tuple(str(tag) for tag in tags), notes)
+    return read_record(path, Notes, RunError, advice="save tags and notes anew")

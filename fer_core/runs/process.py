@@ -3,13 +3,18 @@
 import functools
 import os
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
 
 from fer_core.runs.heartbeat import is_fresh
 from fer_core.runs.run_files import HEARTBEAT_TIMEOUT_S, LAUNCH_TIMEOUT_S
+
+Seconds = Annotated[float, Meta(ge=0, le=1e11)]
+"""The largest are Unix times; this limit is in the year 5138."""
+Pid = Annotated[int, Meta(ge=1, lt=2**31)]
 
 _START_TOLERANCE_S: Final[float] = 2.0
 """Start times are derived from boot time and clock; both may shift a little."""
@@ -46,21 +51,8 @@ class ProcessIdentity:
         pid = os.getpid()
         return cls(get_host(), pid, psutil.Process().create_time(), _read_birth(pid) or "")
 
-    @classmethod
-    def from_status(cls, status: Mapping[str, Any]) -> "ProcessIdentity | None":
-        """The process that status.json names; None if it names none, or not clearly."""
-        try:
-            return cls(
-                str(status["host"]),
-                int(status["pid"]),
-                float(status["process_started"]),
-                str(status.get("process_birth") or ""),
-            )
-        except (KeyError, TypeError, ValueError):
-            return None
-
     def to_status(self) -> dict[str, Any]:
-        """As written to status.json."""
+        """Fields of `ProcessStatus`."""
         return {
             "host": self.host,
             "pid": self.pid,
@@ -92,16 +84,36 @@ class ProcessIdentity:
             return False
 
 
-def is_at_work(folder: Path, status: Mapping[str, Any]) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStatus:
+    """The part of a status.json that says who works on a run or task."""
+
+    host: str | None = None
+    pid: Pid | None = None
+    """None while it waits for a process that was launched for it."""
+    process_started: Seconds | None = None
+    process_birth: str | None = None
+    heartbeat: Seconds | None = None
+    """Unix time of the last sign of life."""
+
+    @property
+    def process(self) -> ProcessIdentity | None:
+        """Who works on it; None if it names nobody, or not clearly."""
+        if self.host is None or self.pid is None or self.process_started is None:
+            return None
+        return ProcessIdentity(self.host, self.pid, self.process_started, self.process_birth or "")
+
+
+def is_at_work(folder: Path, status: ProcessStatus) -> bool:
     """Whether the process that the status of a run or task names lives, or was launched a moment ago.
 
     One of another machine can't be seen from here and lives by its heartbeat.
     """
-    process, heartbeat = ProcessIdentity.from_status(status), status.get("heartbeat")
+    process = status.process
     if process is None:  # launched, but not yet up
-        return status.get("pid", 0) is None and is_fresh(folder, heartbeat, LAUNCH_TIMEOUT_S)
+        return status.pid is None and is_fresh(folder, status.heartbeat, LAUNCH_TIMEOUT_S)
     alive = process.is_alive()
-    return is_fresh(folder, heartbeat, HEARTBEAT_TIMEOUT_S) if alive is None else alive
+    return is_fresh(folder, status.heartbeat, HEARTBEAT_TIMEOUT_S) if alive is None else alive
 
 
 @functools.cache

@@ -1,19 +1,24 @@
 """Reading run folders: cheap, tolerant of what a crash leaves behind, and without torch."""
 
+import contextlib
 import dataclasses
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeVar
+
+import msgspec
 
 from fer_core.config import TrainConfig
 from fer_core.errors import RunError
-from fer_core.io import read_json
+from fer_core.io import read_record
 from fer_core.plain import parse_json, parse_toml
 from fer_core.runs.cache import read_cached
-from fer_core.runs.notes import Notes, read_notes
+from fer_core.runs.notes import read_notes
 from fer_core.runs.process import is_at_work
+from fer_core.runs.records import EpochRecord, GradientRecord, Notes, RunMeta, RunStatus, ValidationRecord
 from fer_core.runs.run_files import (
     ACTIVE_STATES,
     CONFIG_FILE,
@@ -28,15 +33,13 @@ from fer_core.runs.run_files import (
 )
 from fer_core.workspace import Workspace
 
+T = TypeVar("T")
+
+_RESTORE: Final[str] = "restore it, or delete the run"
 _TABLES: Final[frozenset[str]] = frozenset(
     item.name for item in dataclasses.fields(TrainConfig) if dataclasses.is_dataclass(item.type)
 )
 """Settings of a run that are tables themselves."""
-_NUMBERS: Final[frozenset[str]] = frozenset(
-    {"heartbeat", "pid", "process_started", "epoch", "num_epochs", "step", "num_steps", "eta_s"}
-)
-_MAX_NUMBER: Final[float] = 1e11
-"""The largest of them are times in seconds; this is in the year 5138."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,9 @@ class Run:
     """A run as its folder tells it."""
 
     folder: Path
-    state: str
-    """One of `fer_core.runs.run_files.State`; `interrupted` if its process is gone."""
-    status: Mapping[str, Any]
+    state: State
+    """`interrupted` if its process is gone."""
+    status: RunStatus
     config: Mapping[str, Any]
     """Nested plain values of config.toml."""
     tags: tuple[str, ...] = ()
@@ -66,19 +69,23 @@ class Run:
         return self.state in ACTIVE_STATES
 
     @property
-    def meta(self) -> dict[str, Any]:
-        """What meta.json says: versions, device, data."""
-        return read_json(self.folder / META_FILE, RunError)
+    def meta(self) -> RunMeta:
+        """What meta.json says: versions, machine, data.
 
-    def load_metrics(self) -> list[dict[str, Any]]:
+        Raises:
+            RunError: the file is missing or damaged.
+        """
+        return read_record(self.folder / META_FILE, RunMeta, RunError, advice=_RESTORE)
+
+    def load_metrics(self) -> list[EpochRecord]:
         """One record per finished epoch; a line cut short by a crash is skipped."""
-        return _read_lines(self.folder / METRICS_FILE)
+        return _read_lines(self.folder / METRICS_FILE, EpochRecord)
 
-    def load_gradients(self) -> list[dict[str, Any]]:
-        """One record per finished epoch: `epoch`, `layers` (norms of gradient and weights) and `warnings`."""
-        return _read_lines(self.folder / GRADIENTS_FILE)
+    def load_gradients(self) -> list[GradientRecord]:
+        """One record per finished epoch; empty where gradients were not logged."""
+        return _read_lines(self.folder / GRADIENTS_FILE, GradientRecord)
 
-    def load_validation(self) -> dict[str, Any] | None:
+    def load_validation(self) -> ValidationRecord | None:
         """Confusion matrix and sample predictions of the best epoch; None before the first.
 
         Raises:
@@ -87,30 +94,11 @@ class Run:
         path = self.folder / VALIDATION_FILE
         if not path.is_file():
             return None
-        value = read_json(path, RunError)
-        if not _is_validation(value):
-            raise RunError(
-                f"{path} holds no square confusion matrix with its classes and samples; delete it, and the "
-                "next best epoch writes it anew"
-            )
-        return value
+        advice = "delete it, and the next best epoch writes it anew"
+        return read_record(path, ValidationRecord, RunError, advice=advice)
 
 
-def _is_validation(value: Mapping[str, Any]) -> bool:
-    classes, confusion, samples = (value.get(key) for key in ("classes", "confusion", "samples"))
-    if not (isinstance(classes, list) and isinstance(confusion, list) and isinstance(samples, list)):
-        return False
-    rows = [row for row in confusion if isinstance(row, list) and len(row) == len(classes)]
-    return (
-        all(isinstance(name, str) for name in classes)
-        and len(rows) == len(confusion) == len(classes)
-        and all(isinstance(count, int) and count >= 0 for row in rows for count in row)
-        and all(isinstance(item, Mapping) for item in samples)
-        and isinstance(value.get("epoch"), int)
-    )
-
-
-def _read_lines(path: Path) -> list[dict[str, Any]]:
+def _read_lines(path: Path, kind: type[T]) -> list[T]:
     """Records of a file, whole lines only; none if it is no file, not yet or not any more."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -118,12 +106,8 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
         return []
     records = []
     for line in text.splitlines():
-        try:
-            record = parse_json(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and isinstance(record.get("epoch"), int):
-            records.append(record)
+        with contextlib.suppress(ValueError):
+            records.append(msgspec.convert(parse_json(line), kind))
     return records
 
 
@@ -136,10 +120,18 @@ def load_run(folder: Path) -> Run:
     config = read_cached(folder / CONFIG_FILE, _read_config)
     if config is None:
         raise RunError(f"{folder} is no run: it has no {CONFIG_FILE}")
-    # A process killed right after making the folder has written no status yet.
-    status = read_cached(folder / STATUS_FILE, _read_status) or {}
+    status = load_status(folder)
     notes = read_cached(folder / NOTES_FILE, _read_notes_beside) or Notes()
     return Run(folder, _effective_state(folder, status), status, config, notes.tags)
+
+
+def load_status(folder: Path) -> RunStatus:
+    """What status.json says; nothing yet where a process was killed right after making the folder.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    return read_cached(folder / STATUS_FILE, _read_status) or RunStatus()
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -155,33 +147,20 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _read_status(path: Path) -> dict[str, Any]:
-    status = read_json(path, RunError)
-    queue = status.get("queue")
-    numbers = {key: status.get(key) for key in _NUMBERS}
-    numbers["queue.submitted"] = queue.get("submitted") if isinstance(queue, Mapping) else None
-    for key, value in numbers.items():
-        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MAX_NUMBER
-        if value is not None and not good:
-            raise RunError(f"{path}: {key} is {value!r}; expected a number from 0 to {_MAX_NUMBER:.0e}")
-    if status.get("state", "interrupted") not in get_args(State):
-        raise RunError(
-            f"{path}: the state is {status['state']!r}; expected one of {', '.join(get_args(State))}"
-        )
-    return status
+def _read_status(path: Path) -> RunStatus:
+    return read_record(path, RunStatus, RunError, advice=_RESTORE)
 
 
 def _read_notes_beside(path: Path) -> Notes:
     return read_notes(path.parent)
 
 
-def _effective_state(folder: Path, status: Mapping[str, Any]) -> str:
-    state = str(status.get("state", "interrupted"))
-    if state not in ACTIVE_STATES:
-        return state
+def _effective_state(folder: Path, status: RunStatus) -> State:
+    if status.state not in ACTIVE_STATES:
+        return status.state
     if not is_at_work(folder, status):
         return "interrupted"
-    return "stopping" if (folder / STOP_FILE).exists() else state
+    return "stopping" if (folder / STOP_FILE).exists() else status.state
 
 
 def list_runs(workspace: Workspace) -> list[Run]:
@@ -204,16 +183,13 @@ def list_runs(workspace: Workspace) -> list[Run]:
 
 def get_ticket(run: Run) -> tuple[float, str]:
     """Place of a run in the order of submission; smaller goes first."""
-    queue = run.status.get("queue")
-    submitted = queue.get("submitted") if isinstance(queue, Mapping) else None
-    return (float(submitted) if isinstance(submitted, int | float) else float("inf"), run.name)
+    submitted = run.status.queue.submitted
+    return (math.inf if submitted is None else submitted, run.name)
 
 
 def get_wanted_devices(run: Run) -> frozenset[str]:
     """Machine and name of each device that a queued run may take."""
-    queue = run.status.get("queue")
-    candidates = queue.get("candidates", []) if isinstance(queue, Mapping) else []
-    return frozenset(f"{run.status.get('host')}/{device}" for device in candidates)
+    return frozenset(f"{run.status.host}/{device}" for device in run.status.queue.candidates)
 
 
 def compute_queue_positions(runs: Sequence[Run]) -> dict[str, int]:

@@ -20,8 +20,6 @@ LAST_FOLDER: Final[str] = "last"
 STATE_FILE: Final[str] = "state.safetensors"
 
 SCHEMA_VERSION: Final[int] = 1
-FINGERPRINT_KEY: Final[str] = "data_fingerprint"
-"""Key of meta.json; there as soon as settings and data were found to go together."""
 
 State = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "interrupted"]
 """`interrupted` is never written: it is what a reader calls a run whose process is gone."""

@@ -10,22 +10,24 @@ import secrets
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from fer_core.errors import RunError
-from fer_core.io import atomic_directory, read_json, storage_errors, to_json_line, write_json, write_text
+from fer_core.io import atomic_directory, storage_errors, to_json_line, write_json, write_text
 from fer_core.redact import RedactingFormatter
 from fer_core.runs.process import ProcessIdentity
+from fer_core.runs.reader import load_run, load_status
+from fer_core.runs.records import EpochRecord, GradientRecord, RunMeta, RunStatus, ValidationRecord
 from fer_core.runs.run_files import (
     CONFIG_FILE,
     GRADIENTS_FILE,
     LOG_FILE,
     META_FILE,
     METRICS_FILE,
-    SCHEMA_VERSION,
     STATUS_FILE,
     VALIDATION_FILE,
     State,
@@ -34,11 +36,6 @@ from fer_core.workspace import PROJECT_ROOT, Workspace, validate_name
 
 _LOG: Final = logging.getLogger(__name__)
 _HEARTBEAT_S: Final[float] = 2.0
-_VOLATILE: Final[frozenset[str]] = frozenset(
-    {"schema_version", "state", "host", "pid", "process_started", "process_birth", "heartbeat"}
-    | {"message", "eta_s"}
-)
-"""What a process that takes up a run does not take over from its status."""
 _PACKAGES: Final[tuple[str, ...]] = ("torch", "torchvision", "timm", "accelerate", "kornia", "numpy")
 
 
@@ -80,17 +77,17 @@ def _git_commit() -> str | None:
 class RunWriter:
     """Writes what a training process has to tell into its run folder."""
 
-    def __init__(self, folder: Path, *, facts: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, folder: Path, *, status: RunStatus | None = None) -> None:
         """Write into an existing run folder as the calling process; `create` makes a new one.
 
         Args:
             folder: the run folder.
-            facts: what status.json says beyond state and process, until replaced.
+            status: what status.json says beyond state and process, until replaced.
         """
         self.folder = folder
         self._process = ProcessIdentity.current()
         self._last_heartbeat = 0.0
-        self._status: dict[str, Any] = dict(facts or {})
+        self._status = status or RunStatus()
 
     @classmethod
     def attach(cls, folder: Path) -> "RunWriter":
@@ -99,9 +96,7 @@ class RunWriter:
         Raises:
             RunError: the status is damaged.
         """
-        path = folder / STATUS_FILE
-        status = read_json(path, RunError) if path.is_file() else {}
-        return cls(folder, facts={key: value for key, value in status.items() if key not in _VOLATILE})
+        return cls(folder, status=replace(load_status(folder), message=None, eta_s=None))
 
     @classmethod
     def create(
@@ -111,7 +106,7 @@ class RunWriter:
         *,
         config_toml: str,
         meta: Mapping[str, Any],
-        facts: Mapping[str, Any] | None = None,
+        status: RunStatus | None = None,
         is_launched: bool = False,
     ) -> "RunWriter":
         """Make a run folder, complete or not at all, in state `queued`.
@@ -120,8 +115,8 @@ class RunWriter:
             workspace: where.
             name: what the run is called.
             config_toml: its settings.
-            meta: facts for meta.json, beside those of the machine.
-            facts: facts for status.json.
+            meta: fields of `RunMeta`, beside those of the machine.
+            status: progress and queue for status.json.
             is_launched: another process will take up the run; until then the run has none.
 
         Raises:
@@ -129,14 +124,13 @@ class RunWriter:
             RunError: a run of that name exists, or the workspace can't be written.
         """
         folder = workspace.runs / validate_name(name, "run")
-        writer = cls(folder, facts=facts)
+        writer = cls(folder, status=status)
         if folder.exists():
             raise RunError(f"run {name!r} exists already; choose another name or resume it")
         try:
             with atomic_directory(folder) as temporary:
                 write_text(temporary / CONFIG_FILE, config_toml)
-                described = {"schema_version": SCHEMA_VERSION, **describe_environment(), **meta}
-                write_json(temporary / META_FILE, described)
+                write_json(temporary / META_FILE, RunMeta(**describe_environment(), **meta))
                 writer._write_status(temporary, "queued", has_process=not is_launched)
         except OSError as cause:
             raise RunError(
@@ -151,11 +145,11 @@ class RunWriter:
         return self.folder.name
 
     def set_state(self, state: State, *, has_process: bool = True, **facts: Any) -> None:
-        """Write status.json at once. `facts` are kept until replaced.
+        """Write status.json at once. `facts`, fields of `RunStatus`, are kept until replaced.
 
         Without `has_process` the run waits for a process that was or will be launched for it.
         """
-        self._status |= facts
+        self._status = replace(self._status, **facts)
         self._last_heartbeat = time.monotonic()
         self._write_status(self.folder, state, has_process=has_process)
 
@@ -163,8 +157,7 @@ class RunWriter:
         process = self._process.to_status()
         if not has_process:
             process = {key: value if key == "host" else None for key, value in process.items()}
-        status = {"schema_version": SCHEMA_VERSION, "state": state, **process, "heartbeat": time.time()}
-        write_json(folder / STATUS_FILE, {**status, **self._status})
+        write_json(folder / STATUS_FILE, replace(self._status, state=state, heartbeat=time.time(), **process))
 
     def beat(self, state: State, *, every_s: float = _HEARTBEAT_S, **facts: Any) -> None:
         """Write status.json if the last time is long enough ago; cheap to call every step.
@@ -177,15 +170,15 @@ class RunWriter:
             except OSError as error:
                 _LOG.warning("status of run %s can't be written: %s", self.name, error)
 
-    def append_metrics(self, record: Mapping[str, Any]) -> None:
+    def append_metrics(self, record: EpochRecord) -> None:
         """Add the line of one epoch, whole and flushed to the disk."""
         self._append(METRICS_FILE, record)
 
-    def append_gradients(self, record: Mapping[str, Any]) -> None:
+    def append_gradients(self, record: GradientRecord) -> None:
         """Add the gradient norms of one epoch, whole and flushed to the disk."""
         self._append(GRADIENTS_FILE, record)
 
-    def _append(self, name: str, record: Mapping[str, Any]) -> None:
+    def _append(self, name: str, record: object) -> None:
         line = (to_json_line(record) + "\n").encode()
         path = self.folder / name
         with storage_errors(path), path.open("ab", buffering=0) as file:
@@ -200,9 +193,9 @@ class RunWriter:
                 file.truncate(size)
                 raise
 
-    def write_validation(self, record: Mapping[str, Any]) -> None:
+    def write_validation(self, record: ValidationRecord) -> None:
         """Replace what is known of the best epoch's validation: confusion matrix and sample predictions."""
-        write_json(self.folder / VALIDATION_FILE, {"schema_version": SCHEMA_VERSION, **record})
+        write_json(self.folder / VALIDATION_FILE, record)
 
     def truncate_records(self, num_epochs: int) -> None:
         """Keep the lines of the first `num_epochs` epochs: those after the state that is resumed from go."""
@@ -213,9 +206,8 @@ class RunWriter:
                 write_text(path, "".join(line + "\n" for line in kept))
 
     def update_meta(self, **facts: Any) -> None:
-        """Add facts to meta.json."""
-        meta = read_json(self.folder / META_FILE, RunError)
-        write_json(self.folder / META_FILE, {**meta, **facts})
+        """Replace fields of meta.json."""
+        write_json(self.folder / META_FILE, replace(load_run(self.folder).meta, **facts))
 
     def open_log(self) -> logging.Handler:
         """A handler that writes log records into log.txt; the caller adds and removes it."""

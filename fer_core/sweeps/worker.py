@@ -129,7 +129,7 @@ def _try(trial: "Trial", sweep: Sweep, workspace: Workspace, device: str, stop: 
         if was_pruned:
             raise optuna.TrialPruned
         if run.state != "finished" or score is None:
-            raise RunError(str(run.status.get("message") or f"run {run.name} is {run.state}"))
+            raise RunError(run.status.message or f"run {run.name} is {run.state}")
     except FerError as error:
         trial.set_user_attr(REASON_KEY, str(error))
         raise
@@ -145,8 +145,9 @@ def _watch(trial: "Trial", run: Run, sweep: Sweep, workspace: Workspace, stop: S
         run = load_run(run.folder)
         for record in run.load_metrics()[num_reported:]:
             num_reported += 1
-            if isinstance(record.get(key), int | float):
-                trial.report(float(record[key]), step=int(record["epoch"]))
+            score = getattr(record, key)
+            if score is not None:
+                trial.report(score, step=record.epoch)
         if run.state not in ACTIVE_STATES:
             return was_pruned
         is_last = num_reported >= sweep.settings.base.epochs
@@ -168,8 +169,8 @@ def _stop_quietly(name: str, workspace: Workspace) -> None:
 
 def _best_score(run: Run, sweep: Sweep) -> float | None:
     monitor = sweep.settings.base.monitor
-    scores = [record.get(_METRIC_KEYS[monitor]) for record in run.load_metrics()]
-    numbers = [float(score) for score in scores if isinstance(score, int | float)]
+    scores = [getattr(record, _METRIC_KEYS[monitor]) for record in run.load_metrics()]
+    numbers = [float(score) for score in scores if score is not None]
     if not numbers:
         return None
     return min(numbers) if monitor == "loss" else max(numbers)

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
+
+from fer_core.runs.records import GradientRecord, LayerNorms
 
 VANISHING_RATIO: Final[float] = 1e-6
 """A layer whose gradient is shorter than this times the longest layer's learns next to nothing."""
@@ -40,40 +42,34 @@ class GradientLog:
         self._num_steps += 1
 
     @torch.no_grad()
-    def finish_epoch(self, epoch: int) -> dict[str, Any]:
-        """The record of an epoch for gradients.jsonl; counting starts anew.
-
-        `gradient_norm` is the mean over the epoch's steps, before clipping, NaN for a layer that was frozen.
-        """
+    def finish_epoch(self, epoch: int) -> GradientRecord:
+        """The record of an epoch; counting starts anew."""
         weights = [item.detach() for item in self._parameters]
         weight_norms = self._by_layer(torch._foreach_norm(weights), self._owner).tolist()
         gradient_norms = (self._sums / max(1, self._num_steps)).tolist()
         pairs = zip(self._owners, self._parameters, strict=True)
         learning = {name for name, item in pairs if item.requires_grad}
         layers = {
-            name: {
-                "gradient_norm": gradient if name in learning and self._num_steps else math.nan,
-                "weight_norm": weight,
-            }
+            name: LayerNorms(gradient if name in learning and self._num_steps else None, weight)
             for name, gradient, weight in zip(self.layers, gradient_norms, weight_norms, strict=True)
         }
         self._sums.zero_()
         self._num_steps = 0
-        return {"epoch": epoch, "layers": layers, "warnings": describe_problems(layers)}
+        return GradientRecord(epoch, layers, tuple(describe_problems(layers)))
 
     def _by_layer(self, norms: tuple[Tensor, ...], owner: Tensor) -> Tensor:
         squares = torch.stack(norms).float().square()
         return torch.zeros_like(self._sums).index_add_(0, owner, squares).sqrt()
 
 
-def describe_problems(layers: Mapping[str, Mapping[str, float]]) -> list[str]:
+def describe_problems(layers: Mapping[str, LayerNorms]) -> list[str]:
     """Sentences on gradients that vanish or explode, the worst layer of each kind; empty if all is well.
 
     Args:
-        layers: per layer, `gradient_norm`; NaN for a frozen one.
+        layers: norms by layer.
     """
-    norms = {name: values["gradient_norm"] for name, values in layers.items()}
-    norms = {name: norm for name, norm in norms.items() if not math.isnan(norm)}
+    known = {name: values.gradient_norm for name, values in layers.items()}
+    norms = {name: norm for name, norm in known.items() if norm is not None and not math.isnan(norm)}
     if not norms:
         return []
     problems = []

@@ -12,12 +12,13 @@ from torch.optim.swa_utils import AveragedModel
 from fer_core.checkpoint import CheckpointInfo
 from fer_core.evaluation.metrics import Scores
 from fer_core.models import save_checkpoint
+from fer_core.runs.records import EpochRecord, SampleRecord, ValidationRecord
 from fer_core.runs.run_files import BEST_FOLDER, LAST_FOLDER, STATE_FILE, TENSORBOARD_FOLDER
 from fer_core.runs.writer import RunWriter
 from fer_core.training.gradients import GradientLog
 from fer_core.training.state import Progress, save_state
 from fer_core.training.task import Task
-from fer_core.training.trackers import EventWriter, Sample
+from fer_core.training.trackers import EventWriter
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class RunRecorder:
             self.events.add_histograms(self.raw_model, epoch, gradients=True)
 
     def write_epoch(
-        self, record: dict[str, Any], scores: Scores, probabilities: npt.NDArray[np.float64], kept: nn.Module
+        self, record: EpochRecord, scores: Scores, probabilities: npt.NDArray[np.float64], kept: nn.Module
     ) -> None:
         """Write what an epoch gave. The state goes last: what it does not know of is redone after a crash.
 
@@ -70,14 +71,14 @@ class RunRecorder:
             probabilities: of these, M x K.
             kept: the network that was validated.
         """
-        epoch = record["epoch"]
-        if record["is_best"]:
+        epoch = record.epoch
+        if record.is_best:
             self.save_model(BEST_FOLDER, kept, epoch, scores)
             self._write_validation(epoch, scores, probabilities)
         self.save_model(LAST_FOLDER, kept, epoch, scores)
         if self.gradients is not None:
             norms = self.gradients.finish_epoch(epoch)
-            for problem in norms["warnings"]:
+            for problem in norms.warnings:
                 _LOG.warning("epoch %d: %s", epoch, problem)
             self.writer.append_gradients(norms)
             if self.events is not None:
@@ -127,24 +128,16 @@ class RunRecorder:
         classes = dataset.info.classes
         chosen = np.unique(np.linspace(0, len(valid) - 1, NUM_SAMPLES).astype(np.int64))
         samples = [
-            Sample(
+            SampleRecord(
                 row=int(valid.indices[index]),
-                image=dataset.images[valid.indices[index]],
                 truth=classes[valid.labels[index]],
-                probabilities=probabilities[index],
+                probabilities=tuple(probabilities[index].tolist()),
             )
             for index in chosen
         ]
         self.writer.write_validation(
-            {
-                "epoch": epoch,
-                "classes": list(classes),
-                "confusion": [list(row) for row in scores.confusion],
-                "samples": [
-                    {"row": item.row, "truth": item.truth, "probabilities": item.probabilities.tolist()}
-                    for item in samples
-                ],
-            }
+            ValidationRecord(epoch, tuple(classes), tuple(map(tuple, scores.confusion)), tuple(samples))
         )
         if self.events is not None:
-            self.events.add_samples(samples, classes, epoch)
+            images = [dataset.images[sample.row] for sample in samples]
+            self.events.add_samples(samples, images, classes, epoch)

@@ -12,7 +12,8 @@ from fer_core.errors import RunError
 from fer_core.models import count_parameters
 from fer_core.runs.process import is_first_process
 from fer_core.runs.reader import load_run
-from fer_core.runs.run_files import FINGERPRINT_KEY, LAST_FOLDER, RESUMABLE_STATES, STATE_FILE, STOP_FILE
+from fer_core.runs.records import RunStatus
+from fer_core.runs.run_files import LAST_FOLDER, RESUMABLE_STATES, STATE_FILE, STOP_FILE
 from fer_core.runs.writer import RunWriter, new_run_name
 from fer_core.training.task import Task, prepare_task
 from fer_core.training.trainer import Observer, Trainer
@@ -39,7 +40,7 @@ def start_run(
         name,
         config_toml=dump_config(config),
         meta=_describe_task(task),
-        facts={"epoch": 0, "num_epochs": config.epochs},
+        status=RunStatus(num_epochs=config.epochs),
     )
     return Trainer(task, writer, observer=observer)
 
@@ -74,7 +75,7 @@ def open_run(writer: RunWriter, workspace: Workspace, *, observer: Observer | No
     is_saved = (run.folder / LAST_FOLDER / STATE_FILE).is_file()
     dataset = open_dataset(config.data.dataset, workspace)
     task = prepare_task(config, dataset, workspace, is_resumed=is_saved)
-    if is_saved and run.meta.get(FINGERPRINT_KEY) != dataset.info.fingerprint:
+    if is_saved and run.meta.data_fingerprint != dataset.info.fingerprint:
         raise RunError(
             f"data set {dataset.name!r} has changed since run {run.name!r} began; start a new run instead"
         )
@@ -100,7 +101,7 @@ def _join_processes() -> None:
 
 def _describe_task(task: Task) -> dict[str, object]:
     return {
-        FINGERPRINT_KEY: task.dataset.info.fingerprint,
+        "data_fingerprint": task.dataset.info.fingerprint,
         "seed": task.config.seed,
         "num_train_images": len(task.train),
         "num_valid_images": len(task.valid),

@@ -1,14 +1,15 @@
 """TensorBoard events, and accelerate's trackers for MLflow and Weights & Biases."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
+from fer_core.runs.records import EpochRecord, GradientRecord, SampleRecord
 from fer_core.types import UInt8Array
 
 _TILE_PX: Final[int] = 96
@@ -16,24 +17,11 @@ _CAPTION_PX: Final[int] = 30
 _NOT_SCORES: Final[frozenset[str]] = frozenset({"epoch", "is_best", "protocol"})
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A validation image with what was predicted for it."""
-
-    row: int
-    """Row of the data set."""
-    image: UInt8Array
-    """H x W or H x W x 3."""
-    truth: str
-    probabilities: npt.NDArray[np.float64]
-    """One per class, sum 1."""
-
-
-def select_scores(record: Mapping[str, Any]) -> dict[str, float]:
+def select_scores(record: EpochRecord) -> dict[str, float]:
     """The numbers of an epoch's record that make a curve."""
     return {
         key: float(value)
-        for key, value in record.items()
+        for key, value in asdict(record).items()
         if key not in _NOT_SCORES and isinstance(value, int | float)
     }
 
@@ -47,16 +35,16 @@ class EventWriter:
 
         self._writer = SummaryWriter(str(folder), purge_step=epoch + 1 if epoch else None)
 
-    def add_scores(self, record: Mapping[str, Any]) -> None:
+    def add_scores(self, record: EpochRecord) -> None:
         """Write the scalars of an epoch."""
         for key, value in select_scores(record).items():
-            self._writer.add_scalar(key, value, record["epoch"])
+            self._writer.add_scalar(key, value, record.epoch)
 
-    def add_gradient_norms(self, record: Mapping[str, Any]) -> None:
+    def add_gradient_norms(self, record: GradientRecord) -> None:
         """Write one scalar a layer, as `gradient_norm/<layer>`."""
-        for layer, values in record["layers"].items():
-            if np.isfinite(values["gradient_norm"]):
-                self._writer.add_scalar(f"gradient_norm/{layer}", values["gradient_norm"], record["epoch"])
+        for layer, norms in record.layers.items():
+            if norms.gradient_norm is not None and math.isfinite(norms.gradient_norm):
+                self._writer.add_scalar(f"gradient_norm/{layer}", norms.gradient_norm, record.epoch)
 
     def add_histograms(self, model: nn.Module, epoch: int, *, gradients: bool) -> None:
         """Write the distribution of every finite weight tensor, or of its gradient as it stands."""
@@ -66,9 +54,16 @@ class EventWriter:
                 kind = "gradients" if gradients else "weights"
                 self._writer.add_histogram(f"{kind}/{name}", tensor.detach().float().cpu(), epoch)
 
-    def add_samples(self, samples: Sequence[Sample], classes: Sequence[str], epoch: int) -> None:
+    def add_samples(
+        self,
+        samples: Sequence[SampleRecord],
+        images: Sequence[UInt8Array],
+        classes: Sequence[str],
+        epoch: int,
+    ) -> None:
         """Write one picture of faces with truth and prediction beneath."""
-        self._writer.add_image("predictions", draw_samples(samples, classes), epoch, dataformats="HWC")
+        picture = draw_samples(samples, images, classes)
+        self._writer.add_image("predictions", picture, epoch, dataformats="HWC")
         self._writer.flush()
 
     def close(self) -> None:
@@ -76,8 +71,20 @@ class EventWriter:
         self._writer.close()
 
 
-def draw_samples(samples: Sequence[Sample], classes: Sequence[str], *, columns: int = 8) -> UInt8Array:
+def draw_samples(
+    samples: Sequence[SampleRecord],
+    images: Sequence[UInt8Array],
+    classes: Sequence[str],
+    *,
+    columns: int = 8,
+) -> UInt8Array:
     """Faces in a grid, with the truth and the prediction beneath each, green where they agree.
+
+    Args:
+        samples: what was predicted for each image.
+        images: each H x W or H x W x 3.
+        classes: K names.
+        columns: of the grid.
 
     Returns:
         Rows x columns x 3, RGB uint8.
@@ -89,11 +96,11 @@ def draw_samples(samples: Sequence[Sample], classes: Sequence[str], *, columns: 
     sheet = Image.new("RGB", (columns * _TILE_PX, rows * tile), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(11)
-    for index, sample in enumerate(samples):
+    for index, (sample, image) in enumerate(zip(samples, images, strict=True)):
         left, top = index % columns * _TILE_PX, index // columns * tile
-        face = Image.fromarray(sample.image).convert("RGB")
+        face = Image.fromarray(image).convert("RGB")
         sheet.paste(face.resize((_TILE_PX, _TILE_PX)), (left, top))
-        best = int(sample.probabilities.argmax())
+        best = int(np.argmax(sample.probabilities))
         right = classes[best] == sample.truth
         draw.text((left + 2, top + _TILE_PX), sample.truth, fill="black", font=font)
         caption = f"{classes[best]} {sample.probabilities[best]:.2f}"

@@ -27,6 +27,7 @@ from fer_core.errors import ConfigError
 from fer_core.evaluation.comparison import flatten
 from fer_core.evaluation.metrics import compute_scores
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
+from fer_core.runs.records import EpochRecord
 from fer_core.runs.run_files import LAST_FOLDER, STATE_FILE
 from fer_core.runs.writer import RunWriter
 from fer_core.training.device import set_threads
@@ -53,7 +54,7 @@ class Observer(Protocol):
     def on_step(self, epoch: int, step: int, num_steps: int, loss: float) -> None:
         """After each step; epoch and step count from 1. `loss` is the epoch's mean so far."""
 
-    def on_epoch(self, record: dict[str, Any]) -> None:
+    def on_epoch(self, record: EpochRecord) -> None:
         """After each epoch, with the record that went into metrics.jsonl."""
 
 
@@ -315,22 +316,22 @@ class Trainer:
         }[self.config.monitor]
         stop = self.progress.stop.after(epoch, monitored, self.config.early_stopping)
         is_best = stop.best_epoch == epoch
-        record = {
-            "epoch": epoch,
-            "train_loss": self.progress.loss_sum / self.num_steps,
-            "train_accuracy": self.progress.num_correct / (self.num_steps * self.config.batch_size),
-            "valid_loss": scores.log_loss,
-            "valid_accuracy": scores.accuracy,
-            "valid_balanced_accuracy": scores.balanced_accuracy,
-            "valid_macro_f1": scores.macro_f1,
-            "valid_n": scores.n,
-            "protocol": self.task.valid.protocol,
-            "learning_rate": self.learning_rate,
-            "images_per_s": images_per_s,
-            "seconds": seconds,
-            "device_memory_mb": self._measure_device_memory(),
-            "is_best": is_best,
-        }
+        record = EpochRecord(
+            epoch=epoch,
+            train_loss=self.progress.loss_sum / self.num_steps,
+            train_accuracy=self.progress.num_correct / (self.num_steps * self.config.batch_size),
+            valid_loss=scores.log_loss,
+            valid_accuracy=scores.accuracy,
+            valid_balanced_accuracy=scores.balanced_accuracy,
+            valid_macro_f1=scores.macro_f1,
+            valid_n=scores.n,
+            protocol=self.task.valid.protocol,
+            learning_rate=self.learning_rate,
+            images_per_s=images_per_s,
+            seconds=seconds,
+            device_memory_mb=self._measure_device_memory(),
+            is_best=is_best,
+        )
         plateau = self.progress.plateau.after(monitored, self.config.optimizer)
         self.progress = replace(self.progress, plateau=plateau)
         if self.recorder is not None:

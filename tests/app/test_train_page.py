@@ -19,6 +19,7 @@ from fer_core.config import ModelConfig, config_from_dict, load_preset
 from fer_core.errors import RunError
 from fer_core.jobs import load_notes
 from fer_core.runs.reader import Run, load_run
+from fer_core.runs.records import EpochRecord, Notes
 from fer_core.workspace import PROJECT_ROOT
 from tests.small_runs import append_epoch, save_small_run
 
@@ -296,7 +297,7 @@ def test_tags_and_notes_are_kept(app_workspace):
     _button(page, "Save").click().run()
     assert not page.exception
     notes = load_notes(load_run(writer.folder))
-    assert notes == (("baseline", "paper"), "the first one")
+    assert notes == Notes(("baseline", "paper"), "the first one")
     assert "#baseline" in _texts(page)
 
 
@@ -371,8 +372,9 @@ def test_another_architecture_takes_its_own_arguments_along(app_workspace):
 
 def test_undefined_scores_and_damaged_files_hide_nothing_else(app_workspace):
     writer = save_small_run(app_workspace, "odd", num_epochs=2)
-    writer.append_metrics({"epoch": 3, "valid_accuracy": None, "valid_macro_f1": None, "is_best": True})
-    writer.append_metrics({"valid_accuracy": 1.0})
+    writer.append_metrics(EpochRecord(3, is_best=True))
+    with (writer.folder / "metrics.jsonl").open("a") as file:
+        file.write('{"valid_accuracy": 1.0}\n')
     (writer.folder / "validation.json").write_text("{ no json")
     page = _run(run="odd")
     assert not page.exception

@@ -24,18 +24,19 @@ from app.shared.run_format import (
 )
 from app.train.run_table import build_table, matches
 from fer_core.runs.reader import Run
+from fer_core.runs.records import EpochRecord, GradientRecord, LayerNorms, QueueEntry, RunStatus
 
 RECORDS = [
-    {"epoch": 1, "train_loss": 2.0, "valid_loss": 1.8, "is_best": True},
-    {"epoch": 2, "train_loss": 1.0, "valid_loss": None, "is_best": False},
-    {"epoch": 3, "train_loss": 0.5, "valid_loss": 0.9, "is_best": True},
+    EpochRecord(1, train_loss=2.0, valid_loss=1.8, is_best=True),
+    EpochRecord(2, train_loss=1.0),
+    EpochRecord(3, train_loss=0.5, valid_loss=0.9, is_best=True),
 ]
 CURVES = {"train_loss": ("train", TRAIN_COLOR), "valid_loss": ("validation", VALID_COLOR)}
 
 
 def _run(tmp_path, name="20261121T083000-fer_resnet-faces-ab12", state="running", **status) -> Run:
     config = {"model": {"name": "fer_resnet"}, "data": {"dataset": "faces"}}
-    return Run(tmp_path / name, state, status, config, ("baseline",))
+    return Run(tmp_path / name, state, RunStatus(**status), config, ("baseline",))
 
 
 def test_smoothing_begins_at_the_first_value_and_passes_over_gaps():
@@ -64,15 +65,15 @@ def test_smoothed_curves_keep_the_raw_ones_behind_them():
 
 
 def test_fractions_are_shown_in_per_cent():
-    records = [{"epoch": 1, "valid_accuracy": 0.25}]
+    records = [EpochRecord(1, valid_accuracy=0.25)]
     figure = build_curves(records, {"valid_accuracy": ("validation", VALID_COLOR)}, title="", as_percent=True)
     assert list(figure.data[0].y) == [25.0]
 
 
 def test_gradients_are_logarithms_with_the_head_last_and_gaps_where_frozen():
     records = [
-        {"epoch": 1, "layers": {"classifier": {"gradient_norm": 0.1}, "stem": {"gradient_norm": None}}},
-        {"epoch": 2, "layers": {"classifier": {"gradient_norm": 10.0}, "stem": {"gradient_norm": 0.001}}},
+        GradientRecord(1, {"classifier": LayerNorms(0.1), "stem": LayerNorms(None)}),
+        GradientRecord(2, {"classifier": LayerNorms(10.0), "stem": LayerNorms(0.001)}),
     ]
     (heat,) = build_gradient_map(records).data
     assert list(heat.y) == ["stem", "classifier"]
@@ -81,7 +82,7 @@ def test_gradients_are_logarithms_with_the_head_last_and_gaps_where_frozen():
 
 
 def test_gradients_that_are_all_frozen_make_a_chart_too():
-    (heat,) = build_gradient_map([{"epoch": 1, "layers": {"stem": {"gradient_norm": None}}}]).data
+    (heat,) = build_gradient_map([GradientRecord(1, {"stem": LayerNorms(None)})]).data
     assert [list(row) for row in heat.z] == [[None]]
 
 
@@ -119,7 +120,7 @@ def test_progress_counts_steps_of_the_epoch_under_way(tmp_path):
 
 def test_the_start_is_in_the_name_or_in_the_status(tmp_path):
     assert get_started(_run(tmp_path)) == datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
-    assert get_started(_run(tmp_path, "mine", queue={"submitted": 86400.0})) == datetime(
+    assert get_started(_run(tmp_path, "mine", queue=QueueEntry(submitted=86400.0))) == datetime(
         1970, 1, 2, tzinfo=UTC
     )
     assert get_started(_run(tmp_path, "mine")) is None
@@ -129,13 +130,13 @@ def test_active_runs_come_first_then_the_newest(tmp_path):
     old = _run(tmp_path, "20250101T000000-a", "finished")
     new = _run(tmp_path, "20260101T000000-a", "failed")
     active = _run(tmp_path, "20240101T000000-a", "running")
-    second, first = (Run(tmp_path / f"2026010{n}T000000-b", "queued", {}, {}, (), n) for n in (2, 1))
+    second, first = (Run(tmp_path / f"2026010{n}T000000-b", "queued", RunStatus(), {}, (), n) for n in (2, 1))
     ordered = [active, first, second, new, old]
     assert sorted([old, second, new, first, active], key=order_by_interest) == ordered
 
 
 def test_a_queued_run_tells_its_place(tmp_path):
-    run = Run(tmp_path / "x", "queued", {}, {}, (), 2)
+    run = Run(tmp_path / "x", "queued", RunStatus(), {}, (), 2)
     assert "queued · number 2" in describe_state(run)
     assert build_table([run]).loc[0, "epoch"] == "queue: 2"
 

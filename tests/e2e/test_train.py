@@ -101,7 +101,7 @@ def test_a_run_is_launched_watched_left_alone_stopped_resumed_and_deleted(open_p
     page = open_page("train?run=watched")
     _expect_points(page, seen)
     _stop(page)
-    done = load_run(dashboard_workspace.run("watched")).status["epoch"]
+    done = load_run(dashboard_workspace.run("watched")).status.epoch
     assert done >= seen
     assert _expect_points(page, done) == done
     expect(page.get_by_text("The first epoch is under way")).to_have_count(0)
@@ -109,7 +109,7 @@ def test_a_run_is_launched_watched_left_alone_stopped_resumed_and_deleted(open_p
     page.get_by_role("button", name="Resume").click()
     more = _expect_points(page, done + 1)
     _stop(page)
-    epochs = [record["epoch"] for record in load_run(dashboard_workspace.run("watched")).load_metrics()]
+    epochs = [record.epoch for record in load_run(dashboard_workspace.run("watched")).load_metrics()]
     assert len(epochs) >= more
     assert epochs == list(range(1, len(epochs) + 1))
 
@@ -137,7 +137,7 @@ def test_two_runs_queue_and_a_killed_one_is_interrupted_and_can_be_resumed(open_
     _launch(other, "two", epochs=2)
     _expect_state(other, "queued · number 1")
 
-    os.kill(load_run(dashboard_workspace.run("one")).status["pid"], signal.SIGKILL)
+    os.kill(load_run(dashboard_workspace.run("one")).status.pid, signal.SIGKILL)
     _expect_state(page, "interrupted")
     expect(page.get_by_text("its process is gone")).to_be_visible()
     _expect_state(other, "finished")  # its turn came by itself

@@ -21,6 +21,7 @@ from fer_core.exported import ExportRecord, Parity, add_export, list_exports
 from fer_core.jobs import delete_run, save_notes
 from fer_core.jobs.control import requeue_run
 from fer_core.runs.reader import load_run
+from fer_core.runs.records import EpochRecord, GradientRecord, ValidationRecord
 from fer_core.runs.writer import RunWriter
 from fer_core.sweeps.space import read_space
 from fer_core.sweeps.store import SweepSettings, create_sweep, list_sweeps
@@ -74,17 +75,15 @@ def _set_state(state: Any, workspace: Workspace) -> None:
 
 
 def _add_epoch(epoch: int, workspace: Workspace) -> None:
-    RunWriter.attach(workspace.run("run")).append_metrics({"epoch": epoch, "valid_accuracy": epoch / 10})
+    RunWriter.attach(workspace.run("run")).append_metrics(EpochRecord(epoch, valid_accuracy=epoch / 10))
 
 
 def _add_gradients(workspace: Workspace) -> None:
-    RunWriter.attach(workspace.run("run")).append_gradients({"epoch": 1, "layers": {}, "warnings": []})
+    RunWriter.attach(workspace.run("run")).append_gradients(GradientRecord(1))
 
 
 def _add_validation(workspace: Workspace) -> None:
-    RunWriter.attach(workspace.run("run")).write_validation(
-        {"epoch": 1, "classes": ["a"], "confusion": [[1]], "samples": []}
-    )
+    RunWriter.attach(workspace.run("run")).write_validation(ValidationRecord(1, ("a",), ((1,),), ()))
 
 
 def _add_notes(workspace: Workspace) -> None:
@@ -96,11 +95,11 @@ def _read_run(workspace: Workspace) -> Any:
         return None
     run = load_run(workspace.run("run"))
     return (
-        run.status["state"],
+        run.status.state,
         run.config["epochs"],
-        run.meta["seed"],
-        [record["epoch"] for record in run.load_metrics()],
-        [record["epoch"] for record in run.load_gradients()],
+        run.meta.seed,
+        [record.epoch for record in run.load_metrics()],
+        [record.epoch for record in run.load_gradients()],
         run.load_validation(),
         run.tags,
     )

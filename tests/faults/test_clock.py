@@ -98,4 +98,4 @@ def test_a_writer_beats_by_the_monotonic_clock(workspace, clock):
     clock.wall -= HOUR_S
     clock.monotonic += 10
     writer.beat("running", step=7)
-    assert load_run(writer.folder).status["step"] == 7
+    assert load_run(writer.folder).status.step == 7

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from fer_core.data.builtin import open_dataset
 from fer_core.inference.prior import parse_prior
 from fer_core.runs.notes import clean_tags, read_notes, write_notes
 from fer_core.runs.reader import compute_queue_positions, get_ticket, list_runs, load_run
+from fer_core.runs.records import QueueEntry
 from fer_core.sweeps import load_sweep
 from fer_core.sweeps.space import load_space
 from fer_core.workspace import Workspace, validate_name
@@ -37,7 +39,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace = Workspace(tmp_path_factory.mktemp("fuzz") / "workspace")
     save_small_run(workspace, "run-1")
     save_small_run(
-        workspace, "run-2", state="queued", facts={"queue": {"submitted": 3.0, "candidates": ["cpu"]}}
+        workspace, "run-2", state="queued", facts={"queue": QueueEntry(submitted=3.0, candidates=("cpu",))}
     )
     return workspace
 
@@ -46,7 +48,7 @@ def _use_run(run):
     """What listings and pages do with any run."""
     for part in ("model", "data", "optimizer"):
         run.config.get(part, {}).get("name", "")
-    json.dumps([run.state, run.status, run.tags, run.config], default=str).encode()
+    json.dumps([run.state, asdict(run.status), run.tags, run.config], default=str).encode()
     get_ticket(run)
     run_format.order_by_interest(run)
     for words in (
@@ -122,7 +124,11 @@ def test_metrics_jsonl(workspace, lines):
     for name in ("metrics.jsonl", "gradients.jsonl"):
         (folder / name).write_bytes(b"\n".join(lines))
     run = load_run(folder)
-    attempt("metrics.jsonl", lambda: [*run.load_metrics(), *run.load_gradients()], check=json.dumps)
+    attempt(
+        "metrics.jsonl",
+        lambda: [*run.load_metrics(), *run.load_gradients()],
+        check=lambda found: json.dumps([asdict(item) for item in found]),
+    )
 
 
 @given(data=json_files({"epoch": 1, "classes": ["a", "b"], "confusion": [[1, 2], [3, 4]], "samples": []}))

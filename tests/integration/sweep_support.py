@@ -12,6 +12,7 @@ from pathlib import Path
 from fer_core import jobs
 from fer_core.config import dump_config
 from fer_core.runs.reader import load_run
+from fer_core.runs.records import EpochRecord
 from fer_core.runs.writer import RunWriter
 from fer_core.sweeps import load_sweep, run_worker
 from fer_core.workspace import Workspace
@@ -32,7 +33,7 @@ def submit_run(config, workspace, *, name, device=""):
     def train():
         for epoch in range(1, config.epochs + 1):
             score = score_of(config, epoch)
-            writer.append_metrics({"epoch": epoch, "valid_accuracy": score, "valid_loss": 1 - score})
+            writer.append_metrics(EpochRecord(epoch, valid_accuracy=score, valid_loss=1 - score))
             if stop.wait(0.15):
                 writer.set_state("stopped")
                 return

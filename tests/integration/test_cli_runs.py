@@ -8,12 +8,13 @@ from fer_core.cli import main
 from fer_core.config import TrainConfig
 from fer_core.jobs import enqueue_run
 from fer_core.runs.reader import load_run
+from fer_core.runs.records import EpochRecord
 
 
 @pytest.fixture
 def resting(workspace):
     writer = enqueue_run(TrainConfig(epochs=3), workspace, name="resting", device="cpu")
-    writer.append_metrics({"epoch": 1, "train_loss": 1.5, "valid_accuracy": 0.25})
+    writer.append_metrics(EpochRecord(1, train_loss=1.5, valid_accuracy=0.25))
     writer.set_state("failed", message="the disk [full]", epoch=1, best_score=0.25, best_epoch=1)
     (writer.folder / "log.txt").write_text("one\ntwo\nthree\n")
     return workspace

@@ -22,8 +22,8 @@ def faces(workspace, draw_faces):
     draw_faces(workspace, "faces", num_images=160)
     yield workspace
     for run in list_runs(workspace):
-        if run.is_active and run.status.get("pid") not in (None, os.getpid()):
-            os.kill(run.status["pid"], signal.SIGKILL)
+        if run.is_active and run.status.pid not in (None, os.getpid()):
+            os.kill(run.status.pid, signal.SIGKILL)
 
 
 def wait_for(condition, timeout_s=120.0):
@@ -34,7 +34,7 @@ def wait_for(condition, timeout_s=120.0):
 
 
 def has_epoch(workspace, name, epoch=1):
-    return lambda: load_run(workspace.run(name)).status.get("epoch", 0) >= epoch
+    return lambda: load_run(workspace.run(name)).status.epoch >= epoch
 
 
 def test_two_runs_queue_stop_die_resume_and_are_deleted(faces):
@@ -42,7 +42,7 @@ def test_two_runs_queue_stop_die_resume_and_are_deleted(faces):
     short = dataclasses.replace(CONFIG, epochs=2)
     submit_run(short, faces, name="second", device="cpu")
     first, second = (load_run(faces.run(name)) for name in ("first", "second"))
-    assert os.getsid(first.status["pid"]) == first.status["pid"] != os.getsid(0)
+    assert os.getsid(first.status.pid) == first.status.pid != os.getsid(0)
     wait_for(has_epoch(faces, "first"))
     listed = {run.name: run for run in list_runs(faces)}
     assert listed["second"].state == "queued"
@@ -50,7 +50,7 @@ def test_two_runs_queue_stop_die_resume_and_are_deleted(faces):
     with pytest.raises(RunError, match="stop it first"):
         delete_run("first", faces)
 
-    os.kill(first.status["pid"], signal.SIGKILL)
+    os.kill(first.status.pid, signal.SIGKILL)
     wait_for(lambda: load_run(first.folder).state == "interrupted", timeout_s=3)
     wait_for(lambda: load_run(second.folder).state == "running", timeout_s=10)
     submit_run(short, faces, name="third", device="cpu")
@@ -61,7 +61,7 @@ def test_two_runs_queue_stop_die_resume_and_are_deleted(faces):
     assert wait_until_it_rests(faces, "third").state == "stopped", "a queued run leaves the queue"
     assert wait_until_it_rests(faces, "second").state == "finished"
 
-    before = load_run(first.folder).status["epoch"]
+    before = load_run(first.folder).status.epoch
     wait_for(has_epoch(faces, "first", before + 1))
     stop_run("first", faces)
     assert load_run(first.folder).state in ("stopping", "stopped")
@@ -78,7 +78,7 @@ def test_what_only_the_process_can_find_out_is_told_by_its_run(faces):
     submit_run(wrong, faces, name="wrong", device="cpu")
     run = wait_until_it_rests(faces, "wrong")
     assert run.state == "failed"
-    assert "fer_resent" in run.status["message"]
+    assert "fer_resent" in run.status.message
     assert any("fer_resent" in line for line in read_log_tail(run))
     wait_for(lambda: not psutil.Process().children(), timeout_s=5)
 

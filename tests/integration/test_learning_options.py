@@ -57,7 +57,7 @@ def train(workspace, name="run", **changes):
 
 
 def last_loss(run):
-    return run.load_metrics()[-1]["train_loss"]
+    return run.load_metrics()[-1].train_loss
 
 
 def test_a_run_writes_gradients_validation_and_tensorboard_events(faces):
@@ -71,11 +71,11 @@ def test_a_run_writes_gradients_validation_and_tensorboard_events(faces):
         assert values["gradient_norm"] > 0
         assert values["weight_norm"] >= 0
     validation = json.loads((run.folder / "validation.json").read_text())
-    best = max(run.load_metrics(), key=lambda record: record["valid_accuracy"])
+    best = max(run.load_metrics(), key=lambda record: record.valid_accuracy)
     confusion = validation["confusion"]
-    assert sum(map(sum, confusion)) == best["valid_n"]
+    assert sum(map(sum, confusion)) == best.valid_n
     right = sum(row[index] for index, row in enumerate(confusion))
-    assert right / best["valid_n"] == pytest.approx(best["valid_accuracy"])
+    assert right / best.valid_n == pytest.approx(best.valid_accuracy)
     data = open_dataset("faces", faces)
     for sample in validation["samples"]:
         assert data.samples["split"].iloc[sample["row"]] == "valid"
@@ -136,7 +136,7 @@ def test_every_option_learns_and_resumes_exactly(faces, changes):
     if "distill" in changes:
         save_small_model(faces, "teacher", always="fear")
     unbroken = train(faces, "unbroken", **changes)
-    losses = [record["train_loss"] for record in unbroken.load_metrics()]
+    losses = [record.train_loss for record in unbroken.load_metrics()]
     assert losses[1] < losses[0]
     trainer = start_run(dataclasses.replace(CONFIG, **changes), faces, name="broken")
     take, counted = trainer.steps.take, []
@@ -151,7 +151,7 @@ def test_every_option_learns_and_resumes_exactly(faces, changes):
     assert trainer.run() == "stopped"
     assert resume_run("broken", faces).run() == "finished"
     broken = load_run(faces.run("broken"))
-    assert [record["train_loss"] for record in broken.load_metrics()] == losses
+    assert [record.train_loss for record in broken.load_metrics()] == losses
     shas = [load_checkpoint(run.folder / "last")[1].weights_sha256 for run in (unbroken, broken)]
     assert shas[0] == shas[1]
 
@@ -191,7 +191,7 @@ def test_plateau_cuts_the_learning_rate(faces):
         step_factor=0.5,
         warmup_fraction=0,
     )
-    rates = [record["learning_rate"] for record in train(faces, optimizer=optimizer, epochs=4).load_metrics()]
+    rates = [record.learning_rate for record in train(faces, optimizer=optimizer, epochs=4).load_metrics()]
     assert rates[0] == pytest.approx(1e-7)
     assert rates[-1] < rates[0]
 
@@ -215,7 +215,7 @@ def test_out_of_memory_says_what_to_try(faces):
         trainer.run()
     run = load_run(faces.run("full"))
     assert run.state == "failed"
-    assert "memory" in run.status["message"]
+    assert "memory" in run.status.message
 
 
 def test_out_of_memory_halves_when_asked_to(faces):

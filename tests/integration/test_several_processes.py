@@ -60,10 +60,10 @@ def test_two_processes_equal_one(workspace, tmp_path):
     shared = train(workspace, path, "shared", "--num-processes", "2")
     assert shared.state == "finished"
     (one,), (two,) = alone.load_metrics(), shared.load_metrics()
-    assert two["train_loss"] == pytest.approx(one["train_loss"], abs=1e-5)
+    assert two.train_loss == pytest.approx(one.train_loss, abs=1e-5)
     for key in ("valid_accuracy", "valid_macro_f1", "valid_balanced_accuracy", "valid_n", "train_accuracy"):
-        assert two[key] == one[key], key
-    assert two["valid_loss"] == pytest.approx(one["valid_loss"], abs=1e-5)
+        assert getattr(two, key) == getattr(one, key), key
+    assert two.valid_loss == pytest.approx(one.valid_loss, abs=1e-5)
     confusions = [
         json.loads((run.folder / "validation.json").read_text())["confusion"] for run in (alone, shared)
     ]

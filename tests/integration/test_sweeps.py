@@ -54,7 +54,7 @@ def test_every_trial_is_an_ordinary_run(workspace, draw_faces):
         assert run.state == "finished"
         assert run.config["batch_size"] == trial.params["batch_size"]
         assert run.config["model"]["arguments"]["dropout"] == trial.params["model.arguments.dropout"]
-        assert run.load_metrics()[0]["valid_accuracy"] == trial.value
+        assert run.load_metrics()[0].valid_accuracy == trial.value
     assert list_workers(sweep) == []
 
 

@@ -64,7 +64,7 @@ class StopAfter:
 
 def metrics_without_times(run):
     volatile = ("seconds", "images_per_s")
-    return [{k: v for k, v in record.items() if k not in volatile} for record in run.load_metrics()]
+    return [dataclasses.replace(record, **dict.fromkeys(volatile)) for record in run.load_metrics()]
 
 
 def test_a_run_learns_and_leaves_a_complete_folder(workspace):
@@ -75,14 +75,14 @@ def test_a_run_learns_and_leaves_a_complete_folder(workspace):
     run = load_run(workspace.run("learns"))
     assert run.state == "finished"
     records = run.load_metrics()
-    assert [record["epoch"] for record in records] == [1, 2, 3, 4, 5, 6]
-    assert records[-1]["train_loss"] < records[0]["train_loss"]
-    assert records[-1]["valid_n"] == len(trainer.task.valid)
-    assert records[-1]["protocol"] == "FER+ majority"
-    best = max(records, key=lambda record: record["valid_accuracy"])
-    assert best["valid_accuracy"] > 0.3, "eight classes: chance is 0.125"
+    assert [record.epoch for record in records] == [1, 2, 3, 4, 5, 6]
+    assert records[-1].train_loss < records[0].train_loss
+    assert records[-1].valid_n == len(trainer.task.valid)
+    assert records[-1].protocol == "FER+ majority"
+    best = max(records, key=lambda record: record.valid_accuracy)
+    assert best.valid_accuracy > 0.3, "eight classes: chance is 0.125"
     _, info = load_checkpoint(run.folder / "best")
-    assert info.metrics[0]["accuracy"] == best["valid_accuracy"]
+    assert info.metrics[0]["accuracy"] == best.valid_accuracy
     assert info.data["fingerprint"] == open_dataset("faces", workspace).info.fingerprint
     assert "finished after epoch 6" in (run.folder / "log.txt").read_text()
 
@@ -199,7 +199,7 @@ def test_a_failure_is_told_in_the_run(faces, monkeypatch):
         trainer.run()
     run = load_run(faces.run("fails"))
     assert run.state == "failed"
-    assert "ZeroDivisionError" in run.status["message"]
+    assert "ZeroDivisionError" in run.status.message
     assert "Traceback" in (run.folder / "log.txt").read_text()
 
 

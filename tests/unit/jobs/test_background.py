@@ -46,7 +46,7 @@ def held(workspace: Workspace, tmp_path: Path) -> Iterator[BackgroundTask]:
     )
     yield wait(task, lambda seen: seen.state == "running")
     if (last := find_task(workspace, "estimate")) and last.is_active:
-        os.kill(last.status["pid"], signal.SIGKILL)
+        os.kill(last.status.pid, signal.SIGKILL)
 
 
 def wait(task: BackgroundTask, until: Callable[[BackgroundTask], bool]) -> BackgroundTask:
@@ -78,7 +78,7 @@ def test_a_command_runs_by_itself_and_is_found_by_its_facts(
     assert find_task(workspace, "estimate", {"rows": (1, 3)}) is None
     assert find_task(workspace, "export") is None
     assert held.is_active and not held.error and held.result() is None and held.ended is None
-    assert os.getsid(held.status["pid"]) == held.status["pid"], "a session of its own: it outlives the server"
+    assert os.getsid(held.status.pid) == held.status.pid, "a session of its own: it outlives the server"
 
     other = start_task(workspace, kind="list", title="List", command=["runs"], page="train")
     done = wait(other, has_ended)
@@ -111,7 +111,7 @@ def test_a_cancelled_task_ends_and_a_second_time_changes_nothing(
 
 
 def test_a_killed_task_says_so(workspace: Workspace, held: BackgroundTask) -> None:
-    psutil.Process(held.status["pid"]).kill()
+    psutil.Process(held.status.pid).kill()
     done = wait(held, has_ended)
     assert done.state == "interrupted"
     assert "killed, out of memory" in done.error

@@ -1,5 +1,4 @@
 import errno
-import json
 import os
 
 import pytest
@@ -8,6 +7,7 @@ from fer_core import io
 from fer_core.errors import ConfigError, RunError
 from fer_core.jobs import Notes, load_notes, read_log_tail, save_notes
 from fer_core.runs.reader import list_runs, load_run
+from fer_core.runs.records import EpochRecord, GradientRecord, ValidationRecord
 from fer_core.runs.writer import RunWriter, new_run_name
 
 
@@ -46,32 +46,34 @@ def test_gradients_and_validation(writer):
     run = load_run(writer.folder)
     assert run.load_gradients() == []
     assert run.load_validation() is None
-    writer.append_gradients({"epoch": 1, "layers": {}, "warnings": []})
-    writer.write_validation({"epoch": 1, "classes": ["neutral"], "confusion": [[1]], "samples": []})
-    assert run.load_gradients()[0]["epoch"] == 1
-    assert run.load_validation()["confusion"] == [[1]]
-    writer.write_validation({"epoch": 1, "classes": ["neutral"], "confusion": [[1, 2]], "samples": []})
+    writer.append_gradients(GradientRecord(1))
+    writer.write_validation(ValidationRecord(1, ("neutral",), ((1,),), ()))
+    assert run.load_gradients()[0].epoch == 1
+    assert run.load_validation().confusion == ((1,),)
+    path = writer.folder / "validation.json"
+    path.write_text('{"epoch": 1, "classes": ["neutral"], "confusion": [[1, 2]], "samples": []}')
     with pytest.raises(RunError, match="no square confusion matrix"):
         run.load_validation()
 
 
 def test_a_full_disk_leaves_status_and_metrics_whole(writer, monkeypatch, caplog):
     writer.set_state("running", epoch=1)
-    writer.append_metrics({"epoch": 1})
+    writer.append_metrics(EpochRecord(1))
 
     def full(handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        writer.append_metrics({"epoch": 2})
+        writer.append_metrics(EpochRecord(2))
     with pytest.raises(OSError, match="No space"):
         writer.set_state("running", epoch=2)
     writer.beat("running", every_s=0, epoch=2)
     assert "No space" in caplog.text, "a heartbeat is not worth a run"
     run = load_run(writer.folder)
-    assert run.status["epoch"] == 1
-    assert (writer.folder / "metrics.jsonl").read_text() == '{"epoch": 1}\n'
+    assert run.status.epoch == 1
+    assert run.load_metrics() == [EpochRecord(1)]
+    assert (writer.folder / "metrics.jsonl").read_text().endswith("}\n")
     assert sorted(path.name for path in writer.folder.iterdir()) == [
         "config.toml",
         "meta.json",
@@ -91,7 +93,7 @@ def test_a_workspace_that_cannot_be_written(workspace, monkeypatch):
 
 
 def test_replaced_files_are_read_anew_and_kept_ones_from_memory(writer):
-    assert load_run(writer.folder).status["state"] == "queued"
+    assert load_run(writer.folder).status.state == "queued"
     writer.set_state("finished")
     first = load_run(writer.folder)
     assert first.state == "finished"
@@ -103,10 +105,8 @@ def test_replaced_files_are_read_anew_and_kept_ones_from_memory(writer):
 def test_what_takes_up_a_run_keeps_its_progress_but_not_its_failure(writer):
     writer.set_state("failed", epoch=2, message="out of memory", eta_s=3.0)
     RunWriter.attach(writer.folder).set_state("running")
-    status = json.loads((writer.folder / "status.json").read_text())
-    assert status["epoch"] == 2
-    assert "message" not in status
-    assert "eta_s" not in status
+    status = load_run(writer.folder).status
+    assert (status.epoch, status.message, status.eta_s) == (2, None, None)
 
 
 def test_names_of_runs_fit_a_folder():

@@ -12,6 +12,7 @@ from fer_core.errors import ConfigError, RunError
 from fer_core.runs import heartbeat
 from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import list_runs, load_run
+from fer_core.runs.records import EpochRecord
 from fer_core.runs.writer import RunWriter, new_run_name
 
 
@@ -22,16 +23,16 @@ def make(workspace, name="run-a"):
 def test_a_run_is_read_as_it_was_written(workspace):
     writer = make(workspace)
     writer.set_state("running", epoch=1, num_epochs=3)
-    writer.append_metrics({"epoch": 1, "valid_accuracy": 0.5, "nothing": float("nan")})
+    writer.append_metrics(EpochRecord(1, valid_accuracy=0.5, valid_loss=float("nan")))
     run = load_run(writer.folder)
     assert run.state == "running"
     assert run.config == {"epochs": 3}
-    assert run.meta["seed"] == 1
-    assert run.meta["packages"]["torch"]
-    assert run.load_metrics() == [{"epoch": 1, "valid_accuracy": 0.5, "nothing": None}]
+    assert run.meta.seed == 1
+    assert run.meta.packages["torch"]
+    assert run.load_metrics() == [EpochRecord(1, valid_accuracy=0.5, valid_loss=None)]
     writer.set_state("finished")
     assert load_run(writer.folder).state == "finished"
-    assert load_run(writer.folder).status["epoch"] == 1, "facts are kept until replaced"
+    assert load_run(writer.folder).status.epoch == 1, "facts are kept until replaced"
 
 
 def test_names_sort_by_time_and_differ():
@@ -108,12 +109,13 @@ def test_a_run_of_another_machine_lives_by_its_heartbeat(workspace):
 def test_a_line_cut_short_is_passed_over_and_removed_on_resume(workspace):
     writer = make(workspace)
     for epoch in (1, 2, 3):
-        writer.append_metrics({"epoch": epoch})
+        writer.append_metrics(EpochRecord(epoch))
     with (writer.folder / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 4, "tra')
-    assert [record["epoch"] for record in load_run(writer.folder).load_metrics()] == [1, 2, 3]
+    assert [record.epoch for record in load_run(writer.folder).load_metrics()] == [1, 2, 3]
     writer.truncate_records(2)
-    assert (writer.folder / "metrics.jsonl").read_text() == '{"epoch": 1}\n{"epoch": 2}\n'
+    assert load_run(writer.folder).load_metrics() == [EpochRecord(1), EpochRecord(2)]
+    assert (writer.folder / "metrics.jsonl").read_text().count("\n") == 2
 
 
 def test_listing_is_newest_first_and_leaves_out_what_is_damaged(workspace):

@@ -19,6 +19,7 @@ from fer_core.config import (
 )
 from fer_core.errors import ConfigError
 from fer_core.evaluation.comparison import flatten
+from fer_core.runs.records import EpochRecord, LayerNorms, SampleRecord
 from fer_core.training.device import resolve_precision
 from fer_core.training.early_stopping import StopState
 from fer_core.training.ema import build_average
@@ -28,7 +29,7 @@ from fer_core.training.losses import DistributionLoss, compute_class_weights, dr
 from fer_core.training.mixing import is_epoch_mixed, mix_batch
 from fer_core.training.optim import ascend, build_optimizer, set_learning_rate
 from fer_core.training.schedule import PlateauState, compute_lr_factor, locate_in_cycle
-from fer_core.training.trackers import Sample, draw_samples, select_scores
+from fer_core.training.trackers import draw_samples, select_scores
 
 LOG_PROBABILITIES = torch.log(torch.tensor([[0.5, 0.3, 0.2]]))
 
@@ -221,17 +222,17 @@ def test_gradient_norms_by_layer():
         log.observe()
     model[1].requires_grad_(False)
     record = log.finish_epoch(7)
-    assert record["epoch"] == 7
-    assert record["layers"]["0"]["gradient_norm"] == pytest.approx((5 + 10) / 2)
-    assert math.isnan(record["layers"]["1"]["gradient_norm"])
+    assert record.epoch == 7
+    assert record.layers["0"].gradient_norm == pytest.approx((5 + 10) / 2)
+    assert record.layers["1"].gradient_norm is None
     expected = math.hypot(model[1].weight.item(), model[1].bias.item())
-    assert record["layers"]["1"]["weight_norm"] == pytest.approx(expected)
-    assert record["warnings"] == []
+    assert record.layers["1"].weight_norm == pytest.approx(expected)
+    assert record.warnings == ()
 
 
 def test_gradients_that_vanish_or_explode_are_named():
     def layers(**norms):
-        return {name: {"gradient_norm": norm} for name, norm in norms.items()}
+        return {name: LayerNorms(norm) for name, norm in norms.items()}
 
     assert describe_problems(layers(a=1.0, b=0.1)) == []
     assert describe_problems({}) == []
@@ -273,7 +274,7 @@ def test_nothing_is_mixed_when_it_is_off():
 
 
 def test_what_is_logged_as_a_curve_and_as_a_setting():
-    record = {"epoch": 2, "is_best": True, "protocol": "x", "train_loss": 0.5, "device_memory_mb": None}
+    record = EpochRecord(2, is_best=True, protocol="x", train_loss=0.5)
     assert select_scores(record) == {"train_loss": 0.5}
     assert flatten({"a": {"b": 1, "c": {"d": "x"}}, "e": 2}) == {"a.b": 1, "a.c.d": "x", "e": 2}
 
@@ -281,9 +282,9 @@ def test_what_is_logged_as_a_curve_and_as_a_setting():
 def test_sample_sheet_has_a_tile_for_every_face():
     import numpy as np
 
-    grey = Sample(0, np.full((48, 48), 7, np.uint8), "anger", np.array([0.9, 0.1]))
-    color = Sample(1, np.full((30, 40, 3), 200, np.uint8), "fear", np.array([0.6, 0.4]))
-    sheet = draw_samples([grey, color, grey], ["anger", "fear"], columns=2)
+    grey, color = np.full((48, 48), 7, np.uint8), np.full((30, 40, 3), 200, np.uint8)
+    right, wrong = SampleRecord(0, "anger", (0.9, 0.1)), SampleRecord(1, "fear", (0.6, 0.4))
+    sheet = draw_samples([right, wrong, right], [grey, color, grey], ["anger", "fear"], columns=2)
     assert sheet.shape == (2 * 126, 2 * 96, 3)
     assert (sheet[:96, :96] == 7).all()
     assert (sheet[:96, 96:] == 200).all()
