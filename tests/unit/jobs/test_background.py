@@ -218,7 +218,7 @@ def test_what_is_at_work_is_not_deleted_and_damage_is(workspace: Workspace, held
     folder = make(workspace, "20260101T000000-x-abc")
     (folder / "task.json").write_text('{"kind": 1}')
     assert [task.name for task in list_tasks(workspace)] == [held.name]
-    with pytest.raises(RunError, match="does not describe a task"):
+    with pytest.raises(RunError, match="does not hold what it should"):
         load_task(workspace, folder.name)
     delete_task(workspace, folder.name)
     assert not folder.exists()
