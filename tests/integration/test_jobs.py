@@ -51,8 +51,8 @@ def test_two_runs_queue_stop_die_resume_and_are_deleted(faces):
         delete_run("first", faces)
 
     os.kill(first.status.pid, signal.SIGKILL)
-    wait_for(lambda: load_run(first.folder).state == "interrupted", timeout_s=3)
-    wait_for(lambda: load_run(second.folder).state == "running", timeout_s=10)
+    wait_for(lambda: load_run(first.folder).state == "interrupted")
+    wait_for(lambda: load_run(second.folder).state == "running")
     submit_run(short, faces, name="third", device="cpu")
     resume_run("first", faces)
     listed = {run.name: run for run in list_runs(faces)}
@@ -67,7 +67,7 @@ def test_two_runs_queue_stop_die_resume_and_are_deleted(faces):
     assert load_run(first.folder).state in ("stopping", "stopped")
     assert wait_until_it_rests(faces, "first").state == "stopped"
     assert any("used by first" in line for line in read_log_tail(second))
-    wait_for(lambda: not psutil.Process().children(), timeout_s=5)
+    wait_for(lambda: not psutil.Process().children())
     for name in ("first", "second", "third"):
         delete_run(name, faces)
     assert list(faces.runs.iterdir()) == []
@@ -80,7 +80,7 @@ def test_what_only_the_process_can_find_out_is_told_by_its_run(faces):
     assert run.state == "failed"
     assert "fer_resent" in run.status.message
     assert any("fer_resent" in line for line in read_log_tail(run))
-    wait_for(lambda: not psutil.Process().children(), timeout_s=5)
+    wait_for(lambda: not psutil.Process().children())
 
 
 def test_cycles(workspace):
