@@ -1,7 +1,7 @@
 """What the files of a run hold, as types: each file is parsed once, here, and read by attribute from then on.
 
-A field that an older version did not write has its default, and one that this version does not know is passed
-over. NaN is written as null and read back as None.
+A field that an older version did not write has its default; one that this version does not know is
+skipped. NaN is written as null and read back as None.
 """
 
 from dataclasses import dataclass, field

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from fer_core.runs import heartbeat, reader
+from fer_core.runs import heartbeat, run_files
 from fer_core.runs.reader import load_run
 from tests.small_runs import save_small_run
 
@@ -61,7 +61,7 @@ def test_a_run_of_another_machine_that_is_watched_survives_a_jump(workspace, clo
         beat(writer)
         clock.wall = ours
         assert load_run(writer.folder).state == "running"
-    clock.pass_by(reader.HEARTBEAT_TIMEOUT_S + 1)
+    clock.pass_by(run_files.HEARTBEAT_TIMEOUT_S + 1)
     assert load_run(writer.folder).state == "interrupted", "it has stopped beating"
 
 
@@ -71,14 +71,14 @@ def test_a_heartbeat_from_the_future_does_not_keep_a_run_alive_for_years(workspa
     beat(writer)
     clock.wall -= 365 * 24 * HOUR_S
     assert load_run(writer.folder).state == "running", "it may live: its clock is ahead"
-    clock.pass_by(reader.HEARTBEAT_TIMEOUT_S + 1)
+    clock.pass_by(run_files.HEARTBEAT_TIMEOUT_S + 1)
     assert load_run(writer.folder).state == "interrupted"
 
 
 def test_an_old_heartbeat_is_old_at_first_sight(workspace, clock):
     writer = save_small_run(workspace, "run", state="running")
     beat(writer)
-    clock.pass_by(reader.HEARTBEAT_TIMEOUT_S + 1)
+    clock.pass_by(run_files.HEARTBEAT_TIMEOUT_S + 1)
     assert load_run(writer.folder).state == "interrupted"
 
 
@@ -89,7 +89,7 @@ def test_a_run_whose_process_never_came_up_does_not_stay_queued(workspace, clock
     assert load_run(writer.folder).state == "queued"
     clock.wall += jump_s
     assert load_run(writer.folder).state == "queued", "it is watched: the jump is none of its concern"
-    clock.pass_by(reader.LAUNCH_TIMEOUT_S + 1)
+    clock.pass_by(run_files.LAUNCH_TIMEOUT_S + 1)
     assert load_run(writer.folder).state == "interrupted"
 
 
