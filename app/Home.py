@@ -27,4 +27,4 @@ at_work = st.container()
 with error_boundary():
     page.run()
 with at_work, error_boundary():  # last, for the page may have shown what came of a task
-    render_at_work(Workspace.default())
+    render_at_work(Workspace.default(), page.url_path)

@@ -7,8 +7,9 @@ from app.compare_runs.error_explorer import render_explorer
 from app.compare_runs.findings import render_export, render_findings
 from app.compare_runs.model_table import choose_conditions, choose_models
 from app.compare_runs.tags import render_tags
-from app.shared.evaluation_job import render_evaluation
+from app.shared.evaluation import render_evaluation
 from app.shared.messages import empty_state, escape_markdown
+from app.shared.navigation import COMPARE_RUNS
 from app.shared.page_header import page_header
 from app.shared.reports import (
     Conditions,
@@ -72,7 +73,7 @@ def _load(
     for key, reason in reasons.items():
         if key not in absent:
             st.warning(escape_markdown(reason), icon=":material/assignment_late:")
-    render_evaluation(list(reasons), conditions, workspace)
+    render_evaluation(list(reasons), conditions, workspace, COMPARE_RUNS.address())
     usable = tuple(key for key in chosen if key not in reasons)
     if not usable:
         return None

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.shared.background import open_asked_part
 from app.shared.page_header import page_header
 from app.train.form import render_form
 from app.train.launch import render_launch
@@ -28,6 +29,7 @@ def main() -> None:
 
 
 def _choose_part() -> str:
+    open_asked_part(Key.TRAIN_PART_NEXT, TITLES)
     following = st.session_state.pop(Key.TRAIN_PART_NEXT, None)
     if following is not None or Key.TRAIN_PART not in st.session_state:
         st.session_state[Key.TRAIN_PART] = following or NEW_PART

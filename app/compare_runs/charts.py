@@ -9,6 +9,7 @@ import streamlit as st
 from app.compare_runs.groups import render_groups
 from app.compare_runs.robustness import render_robustness
 from app.compare_runs.state import Key
+from app.shared.background import open_asked_part
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import error_boundary
 from app.shared.reports import load_learning_curves
@@ -45,6 +46,7 @@ def render_charts(comparison: Comparison, workspace: Workspace) -> None:
         "Settings": lambda: _render_settings(comparison),
     }
     with error_boundary():
+        open_asked_part(Key.COMPARE_TAB, draw)
         tabs = st.tabs(list(draw), key=Key.COMPARE_TAB, on_change="rerun")
         for tab, render in zip(tabs, draw.values(), strict=True):
             if tab.open:

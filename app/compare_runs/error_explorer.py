@@ -6,10 +6,9 @@ from typing import Any, Final
 import streamlit as st
 
 from app.compare_runs.confusion_matrices import ANY, render_matrices
-from app.compare_runs.heat_maps import blend, load_maps
+from app.compare_runs.heat_maps import blend, render_maps
 from app.compare_runs.state import Key
 from app.shared.messages import error_boundary, escape_markdown
-from fer_core.checkpoint import find_checkpoint
 from fer_core.data.store import Dataset, load_dataset
 from fer_core.errors import DataError, FerError
 from fer_core.evaluation.comparison import Comparison
@@ -175,12 +174,11 @@ def _load_maps(
     dataset: Dataset, shown: Sequence[StoredEvaluation], rows: tuple[int, ...], workspace: Workspace
 ) -> dict[str, tuple[Any, str]]:
     maps = {}
-    bar = st.progress(0.0)
-    for index, item in enumerate(shown):
-        bar.progress(index / len(shown), f"Where {escape_markdown(item.key)} looked…")
-        weights = find_checkpoint(item.key, workspace).info.weights_sha256
-        maps[item.key] = load_maps(item.key, weights, dataset.name, rows, str(workspace.root))
-    bar.empty()
+    for item in shown:
+        found = render_maps(item.key, dataset.name, rows, workspace)
+        if found is None:  # one after the other: each takes memory and processors
+            break
+        maps[item.key] = found
     return maps
 
 

@@ -1,62 +1,70 @@
-"""Grad-CAM maps for the comparison page, made in a separate process. Never loads torch."""
+"""Grad-CAM maps for the comparison page, made in the background. Never loads torch."""
 
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
+from app.shared.background import render_dismiss, render_task
+from app.shared.navigation import COMPARE_RUNS
+from fer_core.checkpoint import find_checkpoint
 from fer_core.errors import RunError
-from fer_core.jobs.launch import build_environment
-from fer_core.workspace import PROJECT_ROOT, Workspace
+from fer_core.jobs.background import BackgroundTask, start_task
+from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     from fer_core.types import Float32Array, UInt8Array
 
-_TIMEOUT_S: Final[float] = 180.0
 _MIN_SIDE_PX: Final[int] = 96
+_FILE: Final[str] = "maps.npz"
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def load_maps(
-    key: str, weights_sha256: str, dataset: str, rows: tuple[int, ...], root: str
-) -> tuple[Any, str]:
-    """Maps of some rows, N x height x width in 0 to 1, and the method.
+def render_maps(
+    key: str, dataset: str, rows: tuple[int, ...], workspace: Workspace
+) -> tuple[Any, str] | None:
+    """Maps of some rows, N x height x width in 0 to 1, and the method; they are begun when first asked for.
 
     Args:
         key: of the model.
-        weights_sha256: of its weights: other ones, other maps.
         dataset: name of the data set.
         rows: of it.
-        root: of the workspace.
+        workspace: where they are.
 
-    Raises:
-        RunError: it failed.
+    Returns:
+        None while they are made, and if that failed: both is shown.
     """
+    facts = {
+        "model": key,
+        "weights": find_checkpoint(key, workspace).info.weights_sha256,
+        "dataset": dataset,
+        "rows": rows,
+    }
+    task = render_task(workspace, "explain", facts)
+    if task is None:
+        command = ["explain", key, "--dataset", dataset, "--output", f"{{files}}/{_FILE}"]
+        start_task(
+            workspace,
+            kind="explain",
+            title=f"Where {key} looked on {len(rows)} faces",
+            command=[*command, "--rows", *map(str, rows)],
+            page=COMPARE_RUNS.address(),
+            facts=facts,
+        )
+        st.rerun()
+    if task.state == "cancelled":
+        render_dismiss(workspace, task, "Make the maps")
+    return _load_maps(task) if task.state == "finished" else None
+
+
+def _load_maps(task: BackgroundTask) -> tuple[Any, str]:
     import numpy as np
 
-    with tempfile.TemporaryDirectory(prefix="fer-maps-") as folder:
-        output = Path(folder) / "maps.npz"
-        command = [sys.executable, "-m", "fer_core", "explain", key, "--dataset", dataset]
-        command += ["--output", str(output), "--rows", *map(str, rows)]
-        try:
-            done = subprocess.run(
-                command,
-                check=False,
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT_S,
-                cwd=PROJECT_ROOT,
-                env=build_environment(Workspace(Path(root))),
-            )
-        except subprocess.TimeoutExpired as cause:
-            raise RunError(f"explaining {key!r} took over {_TIMEOUT_S:.0f} s; try fewer faces") from cause
-        if done.returncode:
-            raise RunError(f"{key!r} could not be explained: {done.stderr.strip()[-400:]}")
-        with np.load(output, allow_pickle=False) as file:
+    try:
+        with np.load(task.files / _FILE, allow_pickle=False) as file:
             return file["maps"], str(file["method"])
+    except (OSError, ValueError, KeyError) as cause:
+        raise RunError(
+            f"{task.files / _FILE} holds no maps ({cause}); `fer tasks delete {task.name}`"
+        ) from cause
 
 
 def blend(image: "UInt8Array", heat: "Float32Array") -> "UInt8Array":

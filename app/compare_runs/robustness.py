@@ -6,10 +6,10 @@ import streamlit as st
 
 from app.compare_runs.state import Key
 from app.shared.charts import STATIC_CONFIG
-from app.shared.evaluation_job import ROBUSTNESS, EvaluationJob, render_job, start_job
+from app.shared.evaluation import ROBUSTNESS, render_scoring, start_scoring
 from app.shared.messages import empty_state, escape_markdown
+from app.shared.navigation import COMPARE_RUNS
 from app.shared.reports import Conditions, list_models
-from app.shared.state import SharedKey
 from fer_core.errors import RunError
 from fer_core.evaluation.comparison import Comparison
 from fer_core.evaluation.robustness_chart import build_robustness_chart
@@ -28,15 +28,15 @@ def render_robustness(comparison: Comparison, workspace: Workspace) -> None:
     reports, missing = _load(comparison, conditions, workspace)
     if reports:
         _render_reports(reports)
-    elif not st.session_state.get(SharedKey.COMPARE_ROBUSTNESS):
+    if render_scoring(ROBUSTNESS, missing, conditions, workspace) or not missing:
+        return
+    if not reports:
         empty_state(
             "Not measured yet",
             "Webcam images are often blurred, dark, occluded or poorly cropped; data sets are not. Measure "
             "how accurate these models stay on the same faces with 11 corruptions at three severities.",
             icon=":material/blur_on:",
         )
-    if render_job(ROBUSTNESS, conditions) or not missing:
-        return
     _offer(missing, conditions, workspace)
 
 
@@ -95,11 +95,12 @@ def _offer(missing: list[str], conditions: Conditions, workspace: Workspace) -> 
             type="primary",
             icon=":material/blur_on:",
             key="compare-measure-robustness",
-            help=f"{names}: in a separate process, stored with the report, like `fer robustness --save`.",
+            help=f"{names}: in the background, stored with the report, like `fer robustness --save`.",
         ):
             options = [
                 f"--dataset={conditions.dataset}",
                 f"--split={conditions.split}",
                 f"--num-faces={500 if count is None else count}",
             ]
-            start_job(EvaluationJob(missing, conditions, workspace, work=ROBUSTNESS, options=options))
+            page = COMPARE_RUNS.address(part="Robustness")
+            start_scoring(ROBUSTNESS, missing, conditions, workspace, page, options)

@@ -1,17 +1,19 @@
-"""How fast a model is on this machine: torch against ONNX, by batch size and threads. Torch only if asked."""
+"""How fast a model is on this machine: torch against ONNX, by batch size and threads."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.models.state import Key
 from app.models.wording import describe_size
+from app.shared.background import render_task
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import escape_markdown, show_error
-from fer_core.errors import FerError
+from app.shared.messages import escape_markdown
+from app.shared.navigation import MODELS
+from fer_core.errors import RunError
 from fer_core.exchange.facts import ModelFacts
 from fer_core.exported import list_exports
+from fer_core.jobs.background import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -59,40 +61,40 @@ def render_benchmark(facts: ModelFacts, workspace: Workspace) -> None:
         "All take turns on the same faces, so that what else the machine does disturbs all alike. What is "
         "not exported yet is exported for this and thrown away."
     )
-    is_complete = bool(batches and threads and kinds)
-    if st.button("Time it", icon=":material/speed:", key="models-speed", disabled=not is_complete):
-        _measure(facts, workspace, batches=batches, threads=threads, kinds=kinds)
-    known: dict[str, list[BenchmarkRow]] = st.session_state.get(Key.MODELS_BENCHMARK, {})
-    if rows := known.get(facts.entry.info.weights_sha256):
-        _render_rows(rows)
+    about = {"weights": facts.entry.info.weights_sha256}
+    task = render_task(workspace, "benchmark", about, on_result=_render_result)
+    is_ready = bool(batches and threads and kinds) and not (task and task.is_active)
+    if st.button("Time it", icon=":material/speed:", key="models-speed", disabled=not is_ready):
+        start_task(
+            workspace,
+            kind="benchmark",
+            title=f"Benchmark of {facts.name}",
+            command=_build_command(facts, batches=batches, threads=threads, kinds=kinds),
+            page=MODELS.address(model=facts.key, part="ONNX"),
+            facts=about,
+        )
+        st.rerun()
 
 
-def _measure(
-    facts: ModelFacts, workspace: Workspace, *, batches: list[int], threads: list[int], kinds: list[str]
-) -> None:
-    bar = st.progress(0.0, text="Loading torch and the faces…")
-    from fer_core.export.benchmark import BenchmarkSettings, run_benchmark
-
-    def show_progress(done: float, text: str) -> None:
-        bar.progress(min(1.0, done), text=escape_markdown(f"{text[:1].upper()}{text[1:]}"))
-
-    runtimes: list[Any] = ["torch"] * ("torch" in kinds) + ["onnx"] * any(kind != "torch" for kind in kinds)
-    precisions: list[Any] = [kind for kind in kinds if kind != "torch"]
+def _build_command(
+    facts: ModelFacts, *, batches: list[int], threads: list[int], kinds: list[str]
+) -> list[str]:
+    runtimes = ["torch"] * ("torch" in kinds) + ["onnx"] * any(kind != "torch" for kind in kinds)
+    precisions = [kind for kind in kinds if kind != "torch"]
     reference = facts.key if facts.has_weights else str(list_exports(facts.entry.folder)[0].path)
-    settings = BenchmarkSettings(
-        batch_sizes=tuple(sorted(batches)),
-        threads=tuple(sorted(threads)),
-        runtimes=tuple(runtimes),
-        precisions=tuple(precisions),
-    )
+    command = ["benchmark", reference, "--runtimes", *runtimes]
+    command += ["--batch-sizes", *map(str, sorted(batches)), "--threads", *map(str, sorted(threads))]
+    return [*command, "--precisions", *precisions] if precisions else command
+
+
+def _render_result(task: BackgroundTask) -> None:
+    from fer_core.export.benchmark import BenchmarkRow
+
     try:
-        rows = run_benchmark([reference], workspace, settings, on_progress=show_progress)
-    except FerError as error:
-        bar.empty()
-        show_error(error)
-        return
-    bar.empty()
-    st.session_state.setdefault(Key.MODELS_BENCHMARK, {})[facts.entry.info.weights_sha256] = rows
+        rows = [BenchmarkRow(**row) for row in (task.result() or {})["rows"]]
+    except (KeyError, TypeError) as cause:
+        raise RunError(f"the result of {task.name} holds no benchmark; time the model again") from cause
+    _render_rows(rows)
 
 
 def _render_rows(rows: "list[BenchmarkRow]") -> None:

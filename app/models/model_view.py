@@ -21,6 +21,7 @@ from app.models.wording import (
     describe_size,
     show_message,
 )
+from app.shared.background import open_asked_part
 from app.shared.messages import empty_state, escape_markdown
 from fer_core.checkpoint import find_listed_checkpoint
 from fer_core.errors import CheckpointError
@@ -59,6 +60,7 @@ def render_view(key: str, workspace: Workspace) -> None:
     show_message()
     render_actions(facts, workspace)
     _render_figures_row(facts)
+    open_asked_part(Key.MODELS_TAB, _TABS)
     facts_tab, figures, layers, card, onnx, share = st.tabs(_TABS, key=Key.MODELS_TAB, on_change="rerun")
     with facts_tab:
         render_facts(facts, workspace)

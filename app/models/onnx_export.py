@@ -1,14 +1,15 @@
-"""A model as ONNX: what was exported and how it was checked, and exporting it. Torch only when asked."""
+"""A model as ONNX: what was exported and how it was checked, and exporting it in the background."""
 
 import streamlit as st
 
 from app.models.benchmark import render_benchmark
-from app.models.state import Key
 from app.models.wording import describe_size
-from app.shared.messages import empty_state, error_boundary, escape_markdown, show_error
-from fer_core.errors import FerError
+from app.shared.background import render_dismiss, render_task
+from app.shared.messages import empty_state, error_boundary, escape_markdown
+from app.shared.navigation import MODELS
 from fer_core.exchange.facts import ModelFacts
 from fer_core.exported import ExportRecord, list_exports
+from fer_core.jobs.background import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
 _PRECISIONS = {
@@ -98,37 +99,32 @@ def _render_form(facts: ModelFacts, workspace: Workspace) -> None:
             help="The file takes raw pixels (uint8) and normalises them itself.",
         )
     st.caption(f"{precision}: {_PRECISIONS[precision or 'fp32']}.")
-    flags = f" --precision {precision}" + " --embedding" * embedding + " --uint8-input" * uint8_input
-    st.code(f"fer export {facts.name}{flags}", language="bash")
+    options = ["--precision", precision or "fp32"]
+    options += ["--embedding"] * embedding + ["--uint8-input"] * uint8_input
+    st.code(f"fer export {facts.name} {' '.join(options)}", language="bash")
+    about = {"model": facts.entry.key, "weights": facts.entry.info.weights_sha256}
+    task = render_task(workspace, "export", about, on_result=lambda task: _render_message(task, workspace))
     if st.button(
-        "Export and check", type="primary", icon=":material/deployed_code:", key="models-onnx-export"
+        "Export and check",
+        type="primary",
+        icon=":material/deployed_code:",
+        key="models-onnx-export",
+        disabled=task is not None and task.is_active,
+        help="Goes on in the background when you leave this page.",
     ):
-        _export(facts, precision or "fp32", workspace, embedding=embedding, uint8_input=uint8_input)
+        start_task(
+            workspace,
+            kind="export",
+            title=f"Export {facts.name} to ONNX ({precision})",
+            command=["export", facts.entry.key, *options],
+            page=MODELS.address(model=facts.key, part="ONNX"),
+            facts=about,
+        )
+        st.rerun()
 
 
-def _export(
-    facts: ModelFacts, precision: str, workspace: Workspace, *, embedding: bool, uint8_input: bool
-) -> None:
-    from fer_core.export import ExportOptions, export_checkpoint
-
-    options = ExportOptions(
-        precision=precision,  # type: ignore[arg-type]  # one of the control's options
-        embedding=embedding,
-        uint8_input=uint8_input,
-    )
-    with st.status("Loading torch…") as status:
-        try:
-            record = export_checkpoint(
-                facts.entry.key,
-                workspace,
-                options,
-                progress=lambda text: status.update(label=f"{text[:1].upper()}{text[1:]}…"),
-            )
-        except FerError as error:
-            status.update(label="It was not exported", state="error")
-            show_error(error)
-            return
-    st.session_state[Key.MODELS_MESSAGE] = (
-        f"`{record.path.name}` is written: {record.parity.label_agreement:.1%} of the labels are torch's."
-    )
-    st.rerun()
+def _render_message(task: BackgroundTask, workspace: Workspace) -> None:
+    result = task.result() or {}
+    agreement = f"{result.get('label_agreement', 0):.1%} of the labels are torch's"
+    st.success(f"`{result.get('file')}` is written: {agreement}.", icon=":material/check_circle:")
+    render_dismiss(workspace, task)

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from app.shared.charts import STATIC_CONFIG
-from app.shared.evaluation_job import render_evaluation
+from app.shared.evaluation import render_evaluation
 from app.shared.messages import empty_state, escape_markdown
+from app.shared.navigation import MODELS
 from app.shared.reports import Conditions
 from fer_core.data.store import SCHEMATIC_FACES
 from fer_core.errors import ConfigError
@@ -95,7 +96,8 @@ def _offer_evaluation(facts: ModelFacts, workspace: Workspace) -> None:
         icon=":material/calculate:",
     )
     conditions = Conditions(dataset=name, split=DEFAULT_SPLIT, tta="none")
-    render_evaluation([facts.name], conditions, workspace)
+    page = MODELS.address(model=facts.key, part="By class")
+    render_evaluation([facts.name], conditions, workspace, page)
 
 
 def _is_here(name: str, workspace: Workspace) -> bool:

@@ -20,5 +20,3 @@ class Key(StrEnum):
     """What the last action on a model has to say."""
     MODELS_CARD = "models_card"
     """The card that is being written, and the one it began with."""
-    MODELS_BENCHMARK = "models_benchmark"
-    """Rows of the last benchmark, by model."""

@@ -1,6 +1,6 @@
 """Work in the background as pages show it: one view of a task, and what is at work in the navigation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -12,6 +12,7 @@ from app.shared.state import SharedKey
 from fer_core.jobs.background import (
     BackgroundTask,
     cancel_task,
+    delete_task,
     find_task,
     list_tasks,
     load_task,
@@ -21,6 +22,8 @@ from fer_core.workspace import Workspace
 
 _REFRESH_S: Final[float] = 1.0
 _PRUNE_EVERY_S: Final[float] = 3600.0
+_PART: Final[str] = "part"
+"""Query parameter that opens a part of a page; see `open_asked_part`."""
 
 
 def render_task(
@@ -29,7 +32,7 @@ def render_task(
     facts: Mapping[str, Any] | None = None,
     *,
     on_result: Callable[[BackgroundTask], None] | None = None,
-    show_error: bool = True,
+    shows_failure: bool = True,
 ) -> BackgroundTask | None:
     """Show the newest task of a kind with these facts: how far it is, what came of it, or why it failed.
 
@@ -40,7 +43,7 @@ def render_task(
         kind: of the task.
         facts: that it must have.
         on_result: draws what a finished task found.
-        show_error: whether this tells why a task failed; otherwise the page does.
+        shows_failure: whether this tells why a task failed; otherwise the page does.
 
     Returns:
         The task; None if there is none.
@@ -50,13 +53,24 @@ def render_task(
         return None
     if task.is_active:
         _watch(workspace, task.name)
-        return task
-    _get_followed().pop(task.name, None)  # the user sees what came of it
-    if task.state == "finished" and on_result is not None:
+    elif task.state == "finished" and on_result is not None:
         on_result(task)
-    elif task.error and show_error:
+    elif task.error and shows_failure:
         st.error(escape_markdown(f"{task.title}: {task.error}"), icon=":material/error:")
+        render_dismiss(workspace, task)
     return task
+
+
+def render_dismiss(workspace: Workspace, task: BackgroundTask, label: str = "Dismiss") -> None:
+    """A button that forgets a task that has ended, with what it found."""
+    st.button(
+        label,
+        icon=":material/close:",
+        type="tertiary",
+        key=f"dismiss-{task.name}",
+        on_click=_act,
+        args=(delete_task, workspace, task.name),
+    )
 
 
 @st.fragment(run_every=_REFRESH_S)
@@ -66,45 +80,73 @@ def _watch(workspace: Workspace, name: str) -> None:
         if not task.is_active:
             st.rerun()
         progress = task.progress
-        text = "Cancelling…" if task.is_cancelling else progress.text or "Starting…"
+        text = "cancelling…" if task.is_cancelling else progress.text or "starting…"
         st.progress(progress.share, escape_markdown(text[:1].upper() + text[1:]))
         st.button(
             "Cancel",
             icon=":material/stop_circle:",
-            key=f"cancel-{task.kind}",
+            key=f"cancel-{name}",
             disabled=task.is_cancelling,
-            on_click=_cancel,
-            args=(workspace, name),
+            on_click=_act,
+            args=(cancel_task, workspace, name),
         )
 
 
-def _cancel(workspace: Workspace, name: str) -> None:
+def _act(action: Callable[[Workspace, str], None], workspace: Workspace, name: str) -> None:
     with error_boundary():
-        cancel_task(workspace, name)
+        action(workspace, name)
 
 
-def render_at_work(workspace: Workspace) -> None:
-    """What is at work, with the way back to it; for every page. Draws nothing where nothing is."""
+def open_asked_part(key: str, parts: Iterable[str]) -> None:
+    """Open the part of a page that the link asks for (`?part=`), once; call it before the widget is drawn.
+
+    Args:
+        key: of the widget that chooses between the parts.
+        parts: its options; the one that holds the asked word is opened.
+    """
+    asked = st.query_params.get(_PART, "")
+    found = [part for part in parts if asked and asked in part]
+    if found:
+        del st.query_params[_PART]
+        st.session_state[key] = found[0]
+
+
+def render_at_work(workspace: Workspace, page: str) -> None:
+    """What is at work, with the way back to it; for every page. Draws nothing where nothing is.
+
+    Args:
+        workspace: where it works.
+        page: name of the page that is shown.
+    """
     _prune(workspace)
-    tasks = list_tasks(workspace)
-    followed = _get_followed()
-    followed |= {task.name: None for task in tasks if task.is_active}
-    shown = [task for task in tasks if task.name in followed]
+    followed: dict[str, None] = st.session_state.setdefault(SharedKey.FOLLOWED_TASKS, {})
+    shown = []
+    for task in list_tasks(workspace):
+        if task.is_active:
+            followed[task.name] = None
+        elif task.name in followed and _is_shown(task, page):
+            del followed[task.name]  # the user sees what came of it
+        if task.name in followed:
+            shown.append(task)
     if any(task.is_active for task in shown):
         _watch_work(workspace, [task.name for task in shown])
     elif shown:
         _render_work(shown)
 
 
-def _get_followed() -> dict[str, None]:
-    """Tasks that this session saw at work, until it sees what came of them."""
-    followed: dict[str, None] = st.session_state.setdefault(SharedKey.FOLLOWED_TASKS, {})
-    return followed
-
-
 @st.cache_data(ttl=_PRUNE_EVERY_S, show_spinner=False)
 def _prune(workspace: Workspace) -> None:
     prune_tasks(workspace)
+
+
+def _parse_address(task: BackgroundTask) -> tuple[str, dict[str, str]]:
+    name, _, query = task.page.partition("?")
+    return name, {key: values[-1] for key, values in parse_qs(query).items()}
+
+
+def _is_shown(task: BackgroundTask, page: str) -> bool:
+    name, query = _parse_address(task)
+    return name == page and all(st.query_params.get(key) == query[key] for key in query if key != _PART)
 
 
 @st.fragment(run_every=2 * _REFRESH_S)
@@ -128,9 +170,8 @@ def _render_row(task: BackgroundTask) -> None:
         state = f"{progress.share:.0%} · {progress.text}" if progress.total else progress.text or "starting"
     else:
         state = {"finished": "done", "cancelled": "cancelled"}.get(task.state, "failed")
-    name, _, query = task.page.partition("?")
-    page = PAGES.get(name)
-    if page is not None:
-        parameters = {key: values[-1] for key, values in parse_qs(query).items()}
-        st.page_link(page.build(), label=escape_markdown(task.title), icon=page.icon, query_params=parameters)
-    st.caption(escape_markdown(state))
+    name, query = _parse_address(task)
+    with st.container(gap="xxsmall"):
+        if page := PAGES.get(name):
+            st.page_link(page.build(), label=escape_markdown(task.title), icon=page.icon, query_params=query)
+        st.caption(escape_markdown(state))

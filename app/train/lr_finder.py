@@ -5,69 +5,36 @@ from typing import Any
 
 import streamlit as st
 
-from app.shared.messages import error_boundary, show_error
 from app.shared.run_charts import BEST_COLOR, TRAIN_COLOR
-from app.shared.session_end import at_session_end
 from app.train.draft import set_values
-from app.train.estimate import EstimateJob
-from app.train.state import Key
+from app.train.estimate import render_measurement
 from fer_core.config import TrainConfig
-from fer_core.errors import ConfigError
+from fer_core.errors import RunError
+from fer_core.jobs.background import BackgroundTask
 from fer_core.workspace import Workspace
 
-_REFRESH_S = 0.5
 _SETTING = "optimizer.learning_rate"
 
 
 def render_rate_test(config: TrainConfig | None, workspace: Workspace, *, device: str) -> None:
-    """A button that starts the test, how far it is, and the curve with its suggestion."""
-    job: EstimateJob | None = st.session_state.get(Key.TRAIN_RATE)
-    if job is not None:
-        at_session_end(str(job.path), job.close)
-    is_running = job is not None and job.status.is_running
-    if st.button(
+    """Try rising rates; the curve with its suggestion."""
+    render_measurement(
+        "lr-find",
         "Find a learning rate",
+        config,
+        workspace,
+        device=device,
         icon=":material/trending_down:",
-        disabled=config is None or is_running,
-        help="Trains up to 100 steps at rising rates in a separate process and shows where the loss falls "
+        help_text="Trains up to 100 steps at rising rates in the background and shows where the loss falls "
         "fastest (Smith, 2017). Nothing is kept.",
-        width="stretch",
-    ):
-        assert config is not None
-        _close(job)
-        st.session_state[Key.TRAIN_RATE] = EstimateJob(config, workspace, device, command="lr-find")
-        st.rerun()
-    if job is None:
-        return
-    if is_running:
-        _render_progress(job)
-    elif job.status.result is not None:
-        _render_result(job.status.result)
-    else:
-        show_error(ConfigError(job.status.error))
+        on_result=_render_result,
+    )
 
 
-def _close(job: EstimateJob | None) -> None:
-    if job is not None:
-        job.close()
-    st.session_state.pop(Key.TRAIN_RATE, None)
-
-
-@st.fragment(run_every=_REFRESH_S)
-def _render_progress(job: EstimateJob) -> None:
-    with error_boundary():
-        status = job.status
-        if not status.is_running:
-            st.rerun()
-        share = status.done / status.total if status.total else 0.0
-        text = f"Step {status.done} of at most {status.total}" if status.total else "Loading torch and data…"
-        st.progress(share, text)
-        if st.button("Cancel", icon=":material/stop_circle:", key="cancel-rate"):
-            _close(job)
-            st.rerun()
-
-
-def _render_result(result: dict[str, Any]) -> None:
+def _render_result(task: BackgroundTask) -> None:
+    result = task.result()
+    if result is None:
+        raise RunError(f"the test {task.name} holds no rates; test again")
     suggestion = float(result["suggestion"])
     figure = build_rate_chart(result["rates"], result["losses"], suggestion)
     st.plotly_chart(figure, width="stretch", key="rate-test", config={"displayModeBar": False})

@@ -1,13 +1,15 @@
 """`fer benchmark`: how fast models are."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from fer_core.cli.terminal import format_table, write_output
+from fer_core.cli.terminal import format_table, show_progress, write_output
 from fer_core.errors import ConfigError
 from fer_core.export.benchmark import BenchmarkRow, BenchmarkSettings
+from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -34,23 +36,15 @@ def main(
     """
     if out is not None and out.suffix not in _SUFFIXES:
         raise ConfigError(f"--out {out} ends in {out.suffix!r}; expected one of {', '.join(_SUFFIXES)}")
-    from rich.console import Console
-    from rich.progress import Progress
-
     from fer_core.checkpoint import default_checkpoint
     from fer_core.export.benchmark import run_benchmark
     from fer_core.export.benchmark_chart import build_benchmark_frame
 
     workspace = Workspace.default()
     names = list(models) or [default_checkpoint(workspace).key]
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("loading", total=1.0)
-        rows = run_benchmark(
-            names,
-            workspace,
-            settings,
-            on_progress=lambda done, text: progress.update(task, completed=done, description=text),
-        )
+    with show_progress("loading torch and the faces") as show:
+        rows = run_benchmark(names, workspace, settings, on_progress=lambda done, text: show(done, 1, text))
+    keep_result({"rows": [asdict(row) for row in rows]})
     _print_table(rows)
     if out is not None:
         _write(out, rows, build_benchmark_frame(rows))

@@ -1,6 +1,5 @@
 """`fer estimate`: how long a training will take and how much memory it needs."""
 
-import sys
 from dataclasses import asdict, dataclass, field
 from typing import Annotated
 
@@ -8,7 +7,9 @@ import tyro
 from tyro.conf import arg
 
 from fer_core.cli.base_config import BaseOptions, read_base_config
+from fer_core.cli.terminal import show_progress
 from fer_core.config import TrainConfig
+from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
 
 
@@ -19,7 +20,7 @@ class EstimateCommand(BaseOptions):
     steps: int = 10
     """Steps to time, after three to warm up."""
     json: bool = False
-    """Print JSON, and a line of progress a step on the standard error."""
+    """Print JSON."""
     config: Annotated[TrainConfig, arg(name="")] = field(default_factory=TrainConfig)
     """The training configuration."""
 
@@ -37,27 +38,21 @@ def parse(arguments: list[str]) -> int:
 
 def estimate(command: EstimateCommand) -> int:
     """Measure in this process and print what was seen."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from fer_core.io import to_json_line
     from fer_core.training.estimate import estimate_training
 
     workspace = Workspace.default()
-    if command.json:
-        result = estimate_training(
-            command.config, workspace, num_measured=command.steps, on_progress=_print_progress
-        )
-        print(to_json_line({"schema_version": 1, **asdict(result)}))
-        return 0
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("steps", total=None)
+    with show_progress("loading torch and the data set") as show:
         result = estimate_training(
             command.config,
             workspace,
             num_measured=command.steps,
-            on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
+            on_progress=lambda done, total: show(done, total, f"step {done} of {total}"),
         )
+    keep_result(asdict(result))
+    if command.json:
+        print(to_json_line({"schema_version": 1, **asdict(result)}))
+        return 0
     seconds = result.total_seconds
     print(f"device          {result.device}, {result.precision}")
     print(f"parameters      {result.num_parameters:,}")
@@ -69,7 +64,3 @@ def estimate(command: EstimateCommand) -> int:
     )
     print(f"peak memory     {result.peak_memory_mb:,.0f} MB")
     return 0
-
-
-def _print_progress(done: int, total: int) -> None:
-    print(f"{done}/{total}", file=sys.stderr, flush=True)

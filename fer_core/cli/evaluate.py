@@ -1,13 +1,14 @@
 """`fer evaluate`: score checkpoints."""
 
-import json
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from fer_core.cli.terminal import show_progress
 from fer_core.errors import ConfigError, FerError
+from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         exclude_copies: Leave out images that have exactly the pixels of a training image.
         resamples: Resamples of the bootstrap; 0 leaves the intervals out.
         threads: CPU threads to compute with; 0 lets torch choose.
-        json_output: Print each report as a line of JSON, and on stderr how far it is, in JSON too.
+        json_output: Print each report as a line of JSON.
         save: Write report.json and predictions.parquet, for a run into its folder.
     """
     if not models:
@@ -58,18 +59,18 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         exclude_copies=exclude_copies,
         resamples=resamples,
         save=save,
-        is_json=json_output,
     )
-    num_failed = 0
-    for model in models:
+    failures: dict[str, str] = {}
+    for part, model in enumerate(models):
         try:
-            report = _evaluate(model, wishes)
+            report = _evaluate(model, wishes, part=part, of=len(models))
         except FerError as error:  # the other models are still worth having
-            num_failed += 1
-            _tell_failure(model, error, is_json=json_output)
+            failures[model] = str(error)
+            print(f"fer evaluate: {model}: {error}", file=sys.stderr)
             continue
         _print_json(report) if json_output else _print_report(report)
-    return 1 if num_failed else 0
+    keep_result({"failures": failures})
+    return 1 if failures else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +84,9 @@ class _Wishes:
     exclude_copies: bool
     resamples: int
     save: bool
-    is_json: bool
 
 
-def _evaluate(model: str, wishes: _Wishes) -> "Report":
-    from rich.console import Console
-    from rich.progress import Progress
-
+def _evaluate(model: str, wishes: _Wishes, *, part: int, of: int) -> "Report":
     from fer_core.checkpoint import find_checkpoint
     from fer_core.data.builtin import open_dataset
     from fer_core.evaluation.comparison import own_dataset
@@ -103,14 +100,7 @@ def _evaluate(model: str, wishes: _Wishes) -> "Report":
     if not name:
         raise ConfigError("it does not say what it was trained on; name a data set with --dataset")
     data = open_dataset(name, workspace)
-    with Progress(console=Console(stderr=True), transient=True, disable=wishes.is_json) as progress:
-        task = progress.add_task(f"scoring {model}")
-
-        def tell(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-            if wishes.is_json:  # for a program that waits
-                _tell(model, done=done, total=total)
-
+    with show_progress(f"{model}: loading", part=part, of=of) as show:
         evaluation = evaluate_checkpoint(
             entry.folder,
             data,
@@ -119,25 +109,14 @@ def _evaluate(model: str, wishes: _Wishes) -> "Report":
             tta=wishes.tta,
             exclude_copies=wishes.exclude_copies,
             measure_latency=True,
-            on_progress=tell,
+            on_progress=lambda done, total: show(done, total, f"{model}: {done:,} of {total:,} faces"),
         )
-        progress.update(task, description="resampling")
+        show(1, 1, f"{model}: intervals of every figure")
         report = build_report(evaluation.data, evaluation.subject, num_resamples=wishes.resamples)
     if wishes.save:
         folder = locate_report(entry, workspace, dataset=data.name, split=wishes.split, tta=wishes.tta)
         report = save_report(report, evaluation.data, folder)
     return report
-
-
-def _tell(model: str, **facts: object) -> None:
-    print(json.dumps({"model": model, **facts}), file=sys.stderr, flush=True)
-
-
-def _tell_failure(model: str, error: FerError, *, is_json: bool) -> None:
-    if is_json:
-        _tell(model, error=str(error))
-    else:
-        print(f"fer evaluate: {model}: {error}", file=sys.stderr)
 
 
 def _print_json(report: "Report") -> None:

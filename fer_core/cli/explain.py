@@ -5,6 +5,8 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from fer_core.cli.terminal import show_progress
+from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
 
 
@@ -40,8 +42,10 @@ def main(
     data = open_dataset(dataset or str(entry.info.data.get("name", "")), workspace)
     network, info = load_checkpoint(entry.folder)
     chosen = np.array(rows, dtype=np.int64)
-    explanation = explain_rows(network, data.images, chosen, info.input)
+    with show_progress(f"where {model} looked"):
+        explanation = explain_rows(network, data.images, chosen, info.input)
     with atomic_path(output) as temporary, temporary.open("wb") as file:
         np.savez(file, rows=chosen, maps=explanation.maps, method=np.array(explanation.method))
+    keep_result({"file": output.name, "method": explanation.method})
     print(f"wrote {output}: {len(rows)} maps, {explanation.method}")
     return 0

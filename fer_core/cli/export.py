@@ -5,7 +5,9 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
+from fer_core.cli.terminal import show_progress
 from fer_core.export.options import ExportOptions
+from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
 
 
@@ -28,21 +30,19 @@ def main(
             built-in faces.
         out: Folder to write to; the checkpoint's own, if not given.
     """
-    from rich.console import Console
-
     from fer_core.export import export_checkpoint
 
-    console = Console(stderr=True)
-    with console.status(f"exporting {model}") as status:
+    with show_progress(f"exporting {model}: loading torch") as show:
         record = export_checkpoint(
             model,
             Workspace.default(),
             options,
             data=data,
             out=out,
-            progress=lambda text: status.update(f"{model}: {text}"),
+            progress=lambda text: show(0, 0, f"{model}: {text}"),
         )
     parity = record.parity
+    keep_result({"file": record.path.name, "label_agreement": parity.label_agreement})
     print(f"{record.path}: {record.precision}, {record.num_bytes:,} bytes")
     print(
         f"on {parity.num_images:,} faces of {parity.dataset} {parity.split}: logits differ by at most "

@@ -1,6 +1,5 @@
 """`fer lr-find`: which learning rate a configuration stands."""
 
-import sys
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -8,7 +7,9 @@ import tyro
 from tyro.conf import arg
 
 from fer_core.cli.base_config import BaseOptions, read_base_config
+from fer_core.cli.terminal import show_progress
 from fer_core.config import TrainConfig
+from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
 
 
@@ -41,9 +42,6 @@ def parse(arguments: list[str]) -> int:
 
 def find(command: LrFindCommand) -> int:
     """Run the range test in this process and print what it saw."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from fer_core.data.builtin import open_dataset
     from fer_core.io import to_json_line
     from fer_core.training.lr_finder import run_rate_test
@@ -51,28 +49,22 @@ def find(command: LrFindCommand) -> int:
 
     workspace = Workspace.default()
     config = command.config
-    task = prepare_task(config, open_dataset(config.data.dataset, workspace), workspace)
-    with Progress(console=Console(stderr=True), transient=True, disable=command.json) as progress:
-        bar = progress.add_task("steps", total=command.steps)
-
-        def tell(done: int, total: int) -> None:
-            progress.update(bar, completed=done, total=total)
-            if command.json:  # for a program that waits
-                print(f"{done}/{total}", file=sys.stderr, flush=True)
-
+    with show_progress("loading torch and the data set") as show:
+        task = prepare_task(config, open_dataset(config.data.dataset, workspace), workspace)
         test = run_rate_test(
             task,
             num_steps=command.steps,
             lowest=command.lowest,
             highest=command.highest,
-            on_progress=tell,
+            on_progress=lambda done, total: show(done, total, f"step {done} of at most {total}"),
         )
+    values = {
+        "rates": test.rates.tolist(),
+        "losses": test.losses.tolist(),
+        "suggestion": test.suggestion,
+    }
+    keep_result(values)
     if command.json:
-        values = {
-            "rates": test.rates.tolist(),
-            "losses": test.losses.tolist(),
-            "suggestion": test.suggestion,
-        }
         print(to_json_line(values))
         return 0
     low, high = float(test.losses.min()), float(test.losses.max())

@@ -1,15 +1,15 @@
 """`fer robustness`: accuracy on corrupted images."""
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import format_table, write_output
+from fer_core.cli.terminal import format_table, show_progress, write_output
 from fer_core.errors import ConfigError, FerError
+from fer_core.progress import Report, keep_result
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ def main(
     device: str = "auto",
     out: Path | None = None,
     save: bool = False,
-    json_output: Annotated[bool, arg(name="json")] = False,
 ) -> int:
     """Score models on pictures that are blurred, noisy, dark, covered, turned or badly cut, each three times.
 
@@ -41,61 +40,53 @@ def main(
         device: Where to compute: auto, cpu or cuda.
         out: Also write the figures to this .csv or .json file.
         save: Keep them beside the evaluation report, where the Compare runs page shows them.
-        json_output: Print nothing but, on stderr, how far it is and what failed, a line of JSON each.
     """
     if out is not None and out.suffix not in _SUFFIXES:
         raise ConfigError(f"--out {out} ends in {out.suffix!r}; expected one of {', '.join(_SUFFIXES)}")
     if num_faces < 0:
         raise ConfigError(f"--num-faces is {num_faces}; expected 0 (all) or more")
     from fer_core.checkpoint import default_checkpoint
+    from fer_core.evaluation.robustness_report import save_robustness
 
     workspace = Workspace.default()
     found: dict[str, RobustnessReport] = {}
-    num_failed = 0
-    for name in models or (default_checkpoint(workspace).key,):
+    failures: dict[str, str] = {}
+    names = models or (default_checkpoint(workspace).key,)
+    for part, name in enumerate(names):
         try:
-            found[name] = _measure(
-                name,
-                workspace,
-                dataset=dataset,
-                split=split,
-                device=device,
-                num_faces=num_faces,
-                save=save,
-                is_json=json_output,
-            )
+            with show_progress(f"{name}: loading", part=part, of=len(names)) as show:
+                report, folder = _measure(
+                    name, workspace, show, dataset=dataset, split=split, device=device, num_faces=num_faces
+                )
+            found[name] = report
+            if save:
+                save_robustness(report, folder)
         except FerError as error:  # the other models are still worth having
-            num_failed += 1
-            if json_output:
-                _tell(name, error=str(error))
-            else:
-                print(f"fer robustness: {name}: {error}", file=sys.stderr)
-    if found and not json_output:
+            failures[name] = str(error)
+            print(f"fer robustness: {name}: {error}", file=sys.stderr)
+    keep_result({"failures": failures})
+    if found:
         _print_table(found)
     if found and out is not None:
         _write(out, found)
-    return 1 if num_failed else 0
+    return 1 if failures else 0
 
 
 def _measure(
     name: str,
     workspace: Workspace,
+    show: Report,
     *,
     dataset: str | None,
     split: str,
     device: str,
     num_faces: int,
-    save: bool,
-    is_json: bool,
-) -> "RobustnessReport":
-    from rich.console import Console
-    from rich.progress import Progress
-
+) -> "tuple[RobustnessReport, Path]":
+    """The figures, and the folder where they can be kept."""
     from fer_core.checkpoint import find_checkpoint
     from fer_core.data.builtin import open_dataset
     from fer_core.evaluation.comparison import own_dataset
     from fer_core.evaluation.robustness import measure_robustness
-    from fer_core.evaluation.robustness_report import save_robustness
     from fer_core.evaluation.stored_reports import locate_report
 
     entry = find_checkpoint(name, workspace)
@@ -103,24 +94,15 @@ def _measure(
     if not chosen:
         raise ConfigError("it does not say what it was trained on; name a data set with --dataset")
     data = open_dataset(chosen, workspace)
-    with Progress(console=Console(stderr=True), transient=True, disable=is_json) as progress:
-        task = progress.add_task(f"scoring {name}")
-
-        def tell(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-            if is_json:  # for a program that waits
-                _tell(name, done=done, total=total)
-
-        report = measure_robustness(
-            entry.folder, data, split, device=device, num_faces=num_faces, on_progress=tell
-        )
-    if save:
-        save_robustness(report, locate_report(entry, workspace, dataset=data.name, split=split))
-    return report
-
-
-def _tell(model: str, **facts: object) -> None:
-    print(json.dumps({"model": model, **facts}), file=sys.stderr, flush=True)
+    report = measure_robustness(
+        entry.folder,
+        data,
+        split,
+        device=device,
+        num_faces=num_faces,
+        on_progress=lambda done, total: show(done, total, f"{name}: {done} of {total} passes"),
+    )
+    return report, locate_report(entry, workspace, dataset=data.name, split=split)
 
 
 def _print_table(found: "dict[str, RobustnessReport]") -> None:

@@ -26,24 +26,34 @@ def is_confirmed(question: str) -> bool:
 
 
 @contextmanager
-def show_progress(title: str) -> Iterator[Report]:
+def show_progress(title: str, *, part: int = 0, of: int = 1) -> Iterator[Report]:
     """Yield what takes a command's reports: for a bar on stderr, or for the page that waits for it.
 
     Args:
         title: what is done, until a report says it in words of its own.
+        part: which of several equal parts of the command this is, from 0; each has a bar of its own.
+        of: how many parts there are; a page shows them as one.
     """
     audience = get_audience()
-    last = title
-    if audience is not None:
-
-        def tell(done: float, total: float, text: str = "") -> None:
-            nonlocal last
-            last = text or last
-            audience.tell(Progress(done, total, last))
-
-        tell(0, 0)
-        yield tell
+    if audience is None:
+        with _draw_bar(title) as draw:
+            yield draw
         return
+    last = title
+
+    def tell(done: float, total: float, text: str = "") -> None:
+        nonlocal last
+        last = text or last
+        if of > 1:
+            done, total = part + (done / total if total else 0.0), of
+        audience.tell(Progress(done, total, last))
+
+    tell(0, 0)
+    yield tell
+
+
+@contextmanager
+def _draw_bar(title: str) -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import Progress as Bar
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from app.compare_runs.heat_maps import blend, load_maps
-from fer_core.errors import RunError
+from app.compare_runs.heat_maps import blend
 
 
 @pytest.mark.parametrize("shape", [(48, 48), (48, 48, 3), (60, 40)])
@@ -20,8 +19,3 @@ def test_a_map_of_any_size_lies_on_the_face_in_its_proportions(shape):
     assert (left == 100).all()
     # 35 % of the face and 65 % orange
     assert np.abs(right.astype(float) - [200.75, 106.5, 35.0]).max() < 2
-
-
-def test_an_explanation_that_fails_says_why(app_workspace):
-    with pytest.raises(RunError, match=r"'absent' could not be explained: .*no checkpoint"):
-        load_maps("absent", "0" * 64, "faces", (0,), str(app_workspace.root))

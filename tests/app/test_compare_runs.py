@@ -4,7 +4,6 @@ import dataclasses
 import json
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from fer_core.data.store import load_dataset
 from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
 from fer_core.evaluation.stored_reports import load_report
 from fer_core.workspace import PROJECT_ROOT
+from tests.background import finish_task
 from tests.small_models import save_small_model
 from tests.small_runs import save_small_run
 
@@ -177,11 +177,7 @@ def test_what_is_missing_is_evaluated_from_the_page_and_failures_are_told(two_mo
     save_checkpoint_info(folder, dataclasses.replace(info, data={"name": "faces"}))
     page = _compare("first", "broken", "fourth")
     page.button(key="compare_evaluate").click().run()
-    job = page.session_state["compare_job"]
-    end = time.monotonic() + 120
-    while job.status.is_running and time.monotonic() < end:
-        assert 0 <= job.status.share <= 1
-        time.sleep(0.2)
+    finish_task(two_models, "evaluate")
     page.run()
     assert not page.exception
     assert "**broken** was not evaluated" in page.error[0].value
@@ -189,8 +185,6 @@ def test_what_is_missing_is_evaluated_from_the_page_and_failures_are_told(two_mo
     assert report.num_resamples == 2000
     assert any("McNemar" in item.value or "same of" in item.value for item in [*page.success, *page.info])
     assert page.button(key="compare_evaluate").label == "Evaluate now"
-    job.close()
-    assert not job.path.exists()
 
 
 def test_tags_are_edited_where_runs_are_compared(two_models):
@@ -276,10 +270,7 @@ def test_robustness_is_measured_from_the_page_and_kept(two_models):
     assert any("Not measured yet" in item.value for item in page.markdown)
     page.button(key="compare-measure-robustness").click().run()
     assert not page.exception
-    job = page.session_state["compare_robustness"]
-    end = time.monotonic() + 120
-    while job.status.is_running and time.monotonic() < end:
-        time.sleep(0.2)
+    assert finish_task(two_models, "robustness").error == ""
     page.run()
     assert not page.exception
     assert not page.error

@@ -16,6 +16,7 @@ from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
 from fer_core.exchange.card import load_card
 from fer_core.exported import list_exports
 from fer_core.workspace import PROJECT_ROOT
+from tests.background import finish_task
 from tests.fake_hub import FakeHub
 
 PAGE = str(PROJECT_ROOT / "pages" / "models.py")
@@ -163,12 +164,17 @@ def test_a_model_is_exported_timed_and_its_check_shown(models):
     write_schematic_faces(models, "schematic-faces", num_images=80)
     page = _open_tab(_run("friend"), "ONNX")
     page.button(key="models-onnx-export").click().run()
+    assert page.button(key="models-onnx-export").disabled, "one at a time"
+    assert finish_task(models, "export").error == ""
+    page = _open_tab(_run("friend"), "ONNX")  # as one who comes back
     assert not page.exception and not page.error
     assert "`model-fp32.onnx` is written: 100.0%" in _texts(page)
     assert "checked] on" in _texts(page) and len(list_exports(models.model("friend"))) == 1
     page.button_group(key="models-speed-batches").set_value([1]).run()
     page.button_group(key="models-speed-kinds").set_value(["fp32"]).run()
     page.button(key="models-speed").click().run()
+    assert finish_task(models, "benchmark").error == ""
+    page.run()
     assert not page.exception and not page.error
     assert "faces per second" in _texts(page)
 

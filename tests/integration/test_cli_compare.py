@@ -77,12 +77,8 @@ def test_several_models_are_evaluated_in_one_go_and_one_that_fails_stops_no_othe
     said = capsys.readouterr()
     reports = [json.loads(line) for line in said.out.splitlines()]
     assert [report["tta"] for report in reports] == ["flip", "flip"]
-    events = [json.loads(line) for line in said.err.splitlines() if line.startswith("{")]
-    assert "no checkpoint 'absent'" in next(item["error"] for item in events if item["model"] == "absent")
-    n = reports[0]["n"]
+    assert "fer evaluate: absent: no checkpoint 'absent'" in said.err
     for name in ("first", "second"):
-        steps = [item for item in events if item["model"] == name]
-        assert steps[-1] == {"model": name, "done": n, "total": n}
         assert (two_models.run(name) / "evaluations" / "faces-valid-flip" / "report.json").is_file()
     assert main(["compare", "first", "second", "--tta", "flip"]) == 0
     assert "flip averaging" in capsys.readouterr().out

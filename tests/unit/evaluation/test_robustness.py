@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from fer_core.evaluation.robustness_report import (
     save_robustness,
 )
 from fer_core.evaluation.stored_reports import locate_report
+from fer_core.progress import Audience, Progress, perform_for
 from tests.small_models import save_small_model
 
 BY_NAME = {item.name: item for item in CORRUPTIONS}
@@ -107,15 +110,15 @@ def test_the_command(small, tmp_path, capsys):
     assert "name a data set" in capsys.readouterr().err
     assert main([*arguments, "--out", "r.txt"]) == 1
     capsys.readouterr()
-    more = ["nobody", "--save", "--json"]
-    assert main([arguments[0], arguments[1], *more, *arguments[2:]]) == 1, "one of two is not there"
-    printed = capsys.readouterr()
-    events = [json.loads(line) for line in printed.err.splitlines() if line.startswith("{")]
-    assert events[-2:] == [
-        {"model": "fearful", "done": 34, "total": 34},
-        {"model": "nobody", "error": events[-1]["error"]},
-    ]
-    assert printed.out == ""
+    told: list[Progress] = []
+    kept: list[Mapping[str, Any]] = []
+    with perform_for(Audience(told.append, kept.append)):
+        command = [arguments[0], arguments[1], "nobody", "--save", *arguments[2:]]
+        assert main(command) == 1, "one of two is not there"
+    assert Progress(1.0, 2, "fearful: 34 of 34 passes") in told
+    assert told[-1] == Progress(1, 2, "nobody: loading"), "the second of two has begun"
+    assert list(kept[0]["failures"]) == ["nobody"]
+    assert "fer robustness: nobody: no checkpoint" in capsys.readouterr().err
     entry = find_checkpoint("fearful", small)
     folder = locate_report(entry, small, dataset="faces", split="valid")
     stored = load_robustness(folder, "fearful", weights_sha256=entry.info.weights_sha256)
