@@ -57,7 +57,8 @@ def _draw_bar(title: str) -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-    with Bar(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
 
         def draw(done: float, total: float, text: str = "") -> None:
