@@ -74,9 +74,9 @@ def render_form(found: Found, workspace: Workspace) -> Plan | None:
     class_map: dict[str, str] | None = {}
     height, width, color = _FORMATS[next(iter(_FORMATS))]
     detector, splits = "", SplitPlan()
-    if source.scan is None:
+    if source.takes_votes:
         votes = _choose_votes()
-    else:
+    if source.scan is not None:
         class_map = _choose_mapping(found, source.scan)
         left, right = st.columns(2)
         with left:

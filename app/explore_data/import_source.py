@@ -206,13 +206,9 @@ def _load_samples(source: Source) -> dict[str, UInt8Array]:
 
 def describe_source(source: Source) -> str:
     """What was found, as Markdown."""
-    from fer_core.data.importing import KIND_TITLES
-
-    name = escape_markdown(source.path.name)
+    name, title = escape_markdown(source.path.name), escape_markdown(source.title)
     if source.scan is None:
-        return f"**{name}**: {KIND_TITLES[source.kind]}"
+        return f"**{name}**: {title}"
     scan = source.scan
-    text = f"**{name}**: {len(scan.items):,} {KIND_TITLES[source.kind]}"
-    if source.kind != "folders":
-        text = f"**{name}**: {KIND_TITLES[source.kind]}, {len(scan.items):,} pictures"
+    text = f"**{name}**: {len(scan.items):,} pictures in {title}"
     return text + (f"; {len(scan.skipped):,} other files are left out" if scan.skipped else "")

@@ -17,17 +17,32 @@ if TYPE_CHECKING:
 _SHOWN_SKIPPED = 20
 
 
+def _describe_importer() -> str:
+    from fer_core.data.importers.base import list_importers
+
+    return f"What the source is: {', '.join(list_importers())}; found out if `auto`."
+
+
+def _describe_detector() -> str:
+    from fer_core.inference.detectors import DETECTORS
+
+    return (
+        f"Find the face on each picture and cut it out: {', '.join(DETECTORS)}, or none. Boxes of the "
+        "source are used where there are any."
+    )
+
+
 def main(  # noqa: PLR0913, PLR0917 - the options of the command
     source: Annotated[Positional[str], arg(metavar="SOURCE")],
     votes: Path | None = None,
     name: str | None = None,
     replace: bool = False,
-    importer: Literal["auto", "fer2013", "folders", "csv", "list", "parquet"] = "auto",
+    importer: Annotated[str, arg(help=_describe_importer)] = "auto",
     class_map: Annotated[UseAppendAction[tuple[str, ...]], arg(name="map", metavar="NAME=EMOTION")] = (),
     classes: tuple[str, ...] = (),
     size: tuple[int, int] = (48, 48),
     color: Literal["gray", "rgb"] = "gray",
-    detector: Literal["none", "yunet", "haar"] = "none",
+    detector: Annotated[str, arg(help=_describe_detector)] = "none",
     valid: float = 0.1,
     test: float = 0.1,
     seed: int = 0,
@@ -66,10 +81,10 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
         return 0
     path = fetch_source(source) if is_remote(source) else Path(source)
     changes = _parse_map(class_map)
-    found = inspect_source(path, None if importer == "auto" else importer)
+    found = inspect_source(path, "" if importer == "auto" else importer)
     options = None
     if found.scan is not None:
-        _print_mapping(found.scan, changes)
+        _print_mapping(found.kind, found.scan, changes)
         resolve_mapping(found.scan, changes)
         rows, columns = size
         options = PictureOptions(
@@ -148,8 +163,8 @@ def _parse_map(pairs: tuple[str, ...]) -> dict[str, str]:
     return result
 
 
-def _print_mapping(scan: "Scan", changes: dict[str, str]) -> None:
-    print(f"{scan.importer}: {len(scan.items):,} pictures, {len(scan.skipped):,} other files")
+def _print_mapping(kind: str, scan: "Scan", changes: dict[str, str]) -> None:
+    print(f"{kind}: {len(scan.items):,} pictures, {len(scan.skipped):,} other files")
     suggested = scan.suggest_mapping()
     for name, count in scan.label_counts.items():
         meaning = changes.get(name, suggested[name])

@@ -54,9 +54,9 @@ class FileTree(Protocol):
 
 
 class _Folder:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, names: list[str] | None = None) -> None:
         self.name, self._path = path.name, path
-        self._names: list[str] | None = None
+        self._names = names
 
     def names(self) -> list[str]:
         if self._names is None:
@@ -146,7 +146,7 @@ class _Tar:
 
 @contextmanager
 def open_tree(path: Path) -> Iterator[FileTree]:
-    """Open a folder, or a zip or tar (told apart by content).
+    """Open a folder, a zip or tar (told apart by content), or a single file.
 
     Raises:
         DataError: missing, neither of these, damaged, too many files, or a path that leaves the archive.
@@ -162,8 +162,11 @@ def open_tree(path: Path) -> Iterator[FileTree]:
                 tree: FileTree = _Zip(path, opened.enter_context(zipfile.ZipFile(path)))
             elif tarfile.is_tarfile(path):
                 tree = _Tar(path, opened.enter_context(tarfile.open(path)))
+            elif path.is_file():
+                tree = _Folder(path.parent, [path.name])
+                tree.name = path.name
             else:
-                raise DataError(f"{path} is neither a folder nor a zip or tar")
+                raise DataError(f"{path} is neither a folder nor a file")
         except ARCHIVE_DAMAGE as cause:
             raise DataError(f"{path} can't be read or is a damaged archive: {cause}") from cause
         yield tree

@@ -4,14 +4,17 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
-from fer_core.data.store import OWN_COLUMNS, VOTE_PREFIX
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 from fer_core.images import IMAGE_SUFFIXES
 from fer_core.labels import canonical_emotion
 from fer_core.registry import Registry
+
+if TYPE_CHECKING:
+    from fer_core.data.store import DatasetInfo
 
 _SPLIT_NAMES: Final[dict[str, str]] = {
     **dict.fromkeys(("train", "training", "train_new", "train_set", "traindata"), "train"),
@@ -47,7 +50,6 @@ class Item:
 class Scan:
     """What a source holds, before anything is decoded."""
 
-    importer: str
     items: tuple[Item, ...]
     skipped: tuple[tuple[str, str], ...] = ()
     """(file, reason) of what is left out already."""
@@ -75,15 +77,54 @@ class Scan:
         return guess_emotion(name)
 
 
-class Importer(Protocol):
-    """Reads one kind of source."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importer:
+    """Reads one kind of source: pictures, each with its class."""
 
-    def __call__(self, tree: FileTree) -> Scan | None:
-        """Scan a tree; None if it is not of this kind."""
+    title: str
+    """What such pictures lie in, as in "pictures in class folders"."""
+    scan: Callable[[FileTree], Scan | None]
+    """Looks at a tree without decoding a picture; None if it is not of this kind."""
+    priority: int = 100
+    """The highest is asked first; of equals, the first by name. Those of this program have 0 to 50."""
 
 
-IMPORTERS: Final[Registry[Importer]] = Registry("importer", "fer_workbench.importers")
-"""Tried in this order; the first that recognises its kind is taken."""
+class ArrayWriter(Protocol):
+    """Writes the data set of a source that holds pixels itself."""
+
+    def __call__(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        votes: Path | None = None,
+        replace: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> "DatasetInfo":
+        """Read `source`, with its FER+ `votes` if given, into the new folder `target`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayImporter:
+    """Reads one kind of source that holds pixels as numbers, at a size and with splits of its own."""
+
+    title: str
+    """What such a source is."""
+    find: Callable[[FileTree, Path], Path | None]
+    """The file to read of what was named (the tree is its content); None if it is not of this kind."""
+    write: ArrayWriter
+    takes_votes: bool = False
+    """Whether FER+ votes of its rows can be given."""
+    priority: int = 100
+    """As in `Importer`."""
+
+
+IMPORTERS: Final[Registry[Importer | ArrayImporter]] = Registry("importer", "fer_workbench.importers")
+
+
+def list_importers() -> list[str]:
+    """Names in the order in which importers are asked; the first that recognises its kind is taken."""
+    return sorted(IMPORTERS, key=lambda name: (-IMPORTERS[name].priority, name))
 
 
 def guess_emotion(name: str) -> str | None:
@@ -123,6 +164,8 @@ def keep_facts(row: Mapping[str, object], used: Collection[str]) -> dict[str, st
 
 def _name_fact(name: str) -> str:
     """A column name of small letters, digits and `_` that is none of the store's own."""
+    from fer_core.data.store import OWN_COLUMNS, VOTE_PREFIX  # here: it loads pandas, which `--help` spares
+
     plain = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_") or "column"
     return f"source_{plain}" if plain in OWN_COLUMNS or plain.startswith(VOTE_PREFIX) else plain
 

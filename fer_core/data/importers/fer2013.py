@@ -7,18 +7,23 @@ import csv
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from fer_core.data.archive import open_text
-from fer_core.data.store import VOTE_COLUMNS, DatasetInfo, write_dataset
-from fer_core.data.stream import check_disk_space, claim_name, full_disk_as_error
+from fer_core.data.importers.base import IMPORTERS, ArrayImporter
+from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 from fer_core.labels import EMOTIONS, FER2013_LABELS, FERPLUS_COLUMNS
 from fer_core.types import UInt8Array
+
+# What loads pandas is imported where it is used: the importers are listed by `--help`.
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fer_core.data.store import DatasetInfo
 
 SIDE_PX: Final[int] = 48
 CSV_NAMES: Final[tuple[str, ...]] = ("fer2013.csv", "icml_face_data.csv")
@@ -37,7 +42,7 @@ def import_fer2013(
     votes: Path | None = None,
     replace: bool = False,
     on_progress: Progress | None = None,
-) -> DatasetInfo:
+) -> "DatasetInfo":
     """Import FER2013, with FER+ votes if given, as a data set folder.
 
     Args:
@@ -52,6 +57,9 @@ def import_fer2013(
             written then.
         FerError: the data set exists, or another import writes it now.
     """
+    from fer_core.data.store import write_dataset
+    from fer_core.data.stream import check_disk_space, claim_name, full_disk_as_error
+
     with claim_name(target, replace=replace), full_disk_as_error():
         vote_table = None if votes is None else _read_votes(votes)
         images, samples = _read_faces(source, on_progress or (lambda done, total: None))
@@ -71,7 +79,9 @@ def import_fer2013(
         )
 
 
-def _read_faces(source: Path, on_progress: Progress) -> tuple[UInt8Array, pd.DataFrame]:
+def _read_faces(source: Path, on_progress: Progress) -> "tuple[UInt8Array, pd.DataFrame]":
+    import pandas as pd
+
     images: list[UInt8Array] = []
     labels: list[str] = []
     usages: list[str] = []
@@ -147,7 +157,9 @@ def _parse_pixels(text: str) -> UInt8Array:
     return values.astype(np.uint8).reshape(SIDE_PX, SIDE_PX)
 
 
-def _read_votes(path: Path) -> pd.DataFrame:
+def _read_votes(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
     with open_text(path, wanted=("fer2013new.csv",)) as (stream, _):
         try:
             table = pd.read_csv(stream, dtype={"Usage": str, "Image name": str})
@@ -165,7 +177,9 @@ def _read_votes(path: Path) -> pd.DataFrame:
     return table
 
 
-def _merge_votes(samples: pd.DataFrame, votes: pd.DataFrame, *, votes_name: str) -> pd.DataFrame:
+def _merge_votes(samples: "pd.DataFrame", votes: "pd.DataFrame", *, votes_name: str) -> "pd.DataFrame":
+    from fer_core.data.store import VOTE_COLUMNS
+
     if len(votes) != len(samples):
         raise DataError(
             f"{votes_name} has {len(votes):,} rows but the faces have {len(samples):,}; "
@@ -184,3 +198,24 @@ def _merge_votes(samples: pd.DataFrame, votes: pd.DataFrame, *, votes_name: str)
     for name, column in zip(FERPLUS_COLUMNS, VOTE_COLUMNS, strict=True):
         merged[column] = votes[name].to_numpy()
     return merged
+
+
+def find_table(tree: FileTree, path: Path) -> Path | None:
+    """The CSV in a folder, or an archive that holds one; every single file is taken for it."""
+    names = tree.names()
+    if path.is_dir():
+        return next((path / name for name in CSV_NAMES if name in names), None)
+    bases = [name.rsplit("/", 1)[-1].lower() for name in names]
+    is_alone = names == [path.name] or (len(bases) == 1 and bases[0].endswith(".csv"))
+    return path if is_alone or any(name in CSV_NAMES for name in bases) else None
+
+
+IMPORTERS.register("fer2013")(
+    ArrayImporter(
+        title="FER2013: one CSV with the pixels of every face",
+        find=find_table,
+        write=import_fer2013,
+        takes_votes=True,
+        priority=50,
+    )
+)

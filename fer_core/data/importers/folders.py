@@ -1,11 +1,9 @@
 """Class folders in any usual shape: split/class/picture, class/split/picture, class/picture."""
 
-from fer_core.data.importers.base import IMPORTERS, Item, Scan, is_picture, split_of
+from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, is_picture, split_of
 from fer_core.data.tree import FileTree
-from fer_core.errors import DataError
 
 
-@IMPORTERS.register("folders")
 def scan_folders(tree: FileTree) -> Scan | None:
     """Take the deepest folder that is no split for the class, and any that is one for the split."""
     names = tree.names()
@@ -19,10 +17,8 @@ def scan_folders(tree: FileTree) -> Scan | None:
             continue
         splits = [split for folder in folders if (split := split_of(folder))]
         items.append(Item(path=name, label=classes[-1], split=splits[-1] if splits else ""))
-    if not items:
-        seen = ", ".join(names[:5]) or "no file at all"
-        raise DataError(
-            f"{tree.name} holds no pictures in class folders; expected train/happy/1.png or happy/1.png. "
-            f"It holds {seen}"
-        )
-    return Scan("folders", tuple(items), tuple(skipped))
+    return Scan(tuple(items), tuple(skipped)) if items else None
+
+
+# Last: what holds a list of its pictures may have folders, too.
+IMPORTERS.register("folders")(Importer(title="class folders", scan=scan_folders, priority=0))

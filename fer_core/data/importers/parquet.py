@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.data.importers.base import IMPORTERS, Item, Scan, keep_facts, split_of
+from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, keep_facts, split_of
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 from fer_core.plain import parse_json
@@ -81,7 +81,6 @@ class ParquetPictures:
         raise DataError(f"{self._file_name} has no row {row}")
 
 
-@IMPORTERS.register("parquet")
 def scan_parquet(tree: FileTree) -> Scan | None:
     """Read the labels of every Parquet file that holds pictures."""
     items: list[Item] = []
@@ -97,7 +96,7 @@ def scan_parquet(tree: FileTree) -> Scan | None:
         _add_rows(items, skipped, file, name, label)
     if not items:
         return None
-    return Scan("parquet", tuple(items), tuple(skipped), reader=ParquetPictures)
+    return Scan(tuple(items), tuple(skipped), reader=ParquetPictures)
 
 
 def _add_rows(
@@ -191,3 +190,8 @@ def _guard(name: str, read: Any) -> Any:
         return read()
     except (pa.ArrowException, OSError, ValueError) as cause:
         raise DataError(f"{name} can't be read as Parquet: {str(cause)[:200]}") from cause
+
+
+IMPORTERS.register("parquet")(
+    Importer(title="Parquet files, as on the Hugging Face hub", scan=scan_parquet, priority=40)
+)

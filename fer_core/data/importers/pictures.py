@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from fer_core.checkpoint import ColorMode
-from fer_core.data.importers import folders, parquet, tables  # noqa: F401 - they register themselves
-from fer_core.data.importers.base import IMPORTERS, Item, Scan
+from fer_core.data.importers.base import Item, Scan
+from fer_core.data.importers.sources import find_source
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import DatasetInfo
 from fer_core.data.stream import write_stream
@@ -23,7 +23,6 @@ from fer_core.images import load_image
 from fer_core.labels import EMOTIONS, canonical_emotion
 from fer_core.types import UInt8Array
 
-ORDER: Final[tuple[str, ...]] = ("parquet", "list", "csv", "folders")
 _MOST_THREADS: Final[int] = 4
 _PART: Final[int] = 32
 """Pictures that a thread takes at once: handing over single ones costs more than decoding them."""
@@ -61,24 +60,6 @@ class ImportReport:
     """(file, reason)."""
     num_without_face: int
     """Pictures left out because the face detection found none."""
-
-
-def scan_source(source: Path, importer: str = "") -> Scan:
-    """Look at a folder, zip or tar without decoding a picture.
-
-    Raises:
-        DataError: nothing in it can be imported.
-    """
-    with open_tree(source) as tree:
-        return _scan(tree, importer)
-
-
-def _scan(tree: FileTree, importer: str) -> Scan:
-    for name in (importer,) if importer else ORDER:
-        scan = IMPORTERS[name](tree)
-        if scan is not None:
-            return scan
-    raise DataError(f"{tree.name} holds no list that the importer {importer!r} reads")
 
 
 def resolve_mapping(scan: Scan, changes: Mapping[str, str] = {}) -> dict[str, str]:
@@ -129,7 +110,10 @@ def import_pictures(
         DataError: nothing usable, or a setting that does not go with the source. Nothing is written then.
     """
     with open_tree(source) as tree:
-        scan = _scan(tree, importer)
+        found = find_source(tree, source, importer)
+        scan = found.scan
+        if scan is None:
+            raise DataError(f"{source} holds no pictures but {found.title}; import it with `import_source`")
         mapping = resolve_mapping(scan, options.class_map)
         wanted = {canonical_emotion(name) for name in options.classes} or set(EMOTIONS)
         items = [item for item in scan.items if mapping[item.label] in wanted]
@@ -166,7 +150,7 @@ def import_pictures(
             rows,
             shape=shape,
             describe={
-                "importer": scan.importer,
+                "importer": found.kind,
                 "source": source.name,
                 "licence": "not stated by the source",
             },

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from fer_core.data.importers.base import IMPORTERS, Item, Scan, is_picture, keep_facts, split_of
+from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, is_picture, keep_facts, split_of
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 
@@ -88,17 +88,16 @@ class _Collector:
         else:
             self.items[found] = Item(path=found, **facts)  # type: ignore[arg-type]
 
-    def finish(self, tree: FileTree, importer: str, numbering: dict[str, str] | None) -> Scan:
+    def finish(self, tree: FileTree, numbering: dict[str, str] | None) -> Scan:
         if not self.items:
             raise DataError(
                 f"{tree.name}: none of the {self.num_missing:,} listed pictures is there, for example "
                 f"{self.skipped[0][0] if self.skipped else 'no row at all'!r}; give the folder or archive "
                 "that holds the list and the pictures"
             )
-        return Scan(importer, tuple(self.items.values()), tuple(self.skipped), numbering)
+        return Scan(tuple(self.items.values()), tuple(self.skipped), numbering)
 
 
-@IMPORTERS.register("csv")
 def scan_csv(tree: FileTree) -> Scan | None:
     """Read every CSV that has a column of paths and one of labels."""
     tables = [name for name in tree.names() if name.lower().endswith(".csv")]
@@ -115,7 +114,7 @@ def scan_csv(tree: FileTree) -> Scan | None:
         if header[label] == "expression":
             numbering = AFFECTNET
         _add_rows(collector, rows, header, name, path=path, label=label)
-    return collector.finish(tree, "csv", numbering) if any_table else None
+    return collector.finish(tree, numbering) if any_table else None
 
 
 def _add_rows(
@@ -162,7 +161,6 @@ def _parse_box(fields: list[str], name: str, line: int) -> tuple[float, float, f
     return (x, y, width, height) if width > 0 and height > 0 else None
 
 
-@IMPORTERS.register("list")
 def scan_list(tree: FileTree) -> Scan | None:
     """Read RAF-DB's `list_patition_label.txt`: `train_00001.jpg 5` a line."""
     lists = [name for name in tree.names() if _LIST_NAME.search(name)]
@@ -184,7 +182,7 @@ def scan_list(tree: FileTree) -> Scan | None:
                 )
             split = split_of(PurePosixPath(match[1]).name.split("_")[0])
             collector.add(match[1], PurePosixPath(name).parent, label=match[2], split=split)
-    return collector.finish(tree, "list", RAF_DB) if any_list else None
+    return collector.finish(tree, RAF_DB) if any_list else None
 
 
 def _read_table(tree: FileTree, name: str) -> Iterator[list[str]]:
@@ -203,3 +201,9 @@ def _decode(tree: FileTree, name: str) -> str:
 
 def _column(header: list[str], names: Sequence[str]) -> int | None:
     return next((header.index(name) for name in names if name in header), None)
+
+
+IMPORTERS.register("list")(Importer(title="a list file, as RAF-DB's", scan=scan_list, priority=30))
+IMPORTERS.register("csv")(
+    Importer(title="a CSV that lists them with their labels", scan=scan_csv, priority=20)
+)

@@ -12,7 +12,7 @@ import pytest
 
 from fer_core.data.archive import MAX_TEXT_BYTES
 from fer_core.data.importers.fer2013 import import_fer2013
-from fer_core.data.importing import is_fer2013
+from fer_core.data.importing import inspect_source
 from fer_core.data.store import load_dataset
 from fer_core.errors import DataError, FerError, StorageError
 from fer_core.labels import FERPLUS_COLUMNS
@@ -289,9 +289,10 @@ def as_tar(path, members):
 def test_the_tar_that_the_challenge_gave_out(tmp_path):
     content = write_csv(tmp_path / "fer2013.csv").read_bytes()
     source = as_tar(tmp_path / "fer2013.tar.gz", {"fer2013/README": b"x", "fer2013/fer2013.csv": content})
-    assert is_fer2013(source)
+    assert inspect_source(source).kind == "fer2013"
     assert import_fer2013(source, tmp_path / "set").num_images == 4
-    assert not is_fer2013(as_tar(tmp_path / "other.tar.gz", {"happy/1.png": b"x", "sad/1.png": b"y"}))
+    other = as_tar(tmp_path / "other.tar.gz", {"happy/1.png": b"x", "sad/1.png": b"y"})
+    assert inspect_source(other).kind == "folders"
 
 
 def test_bad_tars_are_refused(tmp_path):

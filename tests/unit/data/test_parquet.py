@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fer_core.data.importers.pictures import PictureOptions, import_pictures, resolve_mapping, scan_source
+from fer_core.data.importers.pictures import PictureOptions, import_pictures, resolve_mapping
 from fer_core.data.importing import inspect_source
 from fer_core.data.store import load_dataset
 from fer_core.errors import DataError
@@ -53,7 +53,7 @@ def test_pictures_splits_and_names_come_from_the_files(tmp_path, packed):
 
 
 def test_unknown_names_are_asked_about(tmp_path):
-    scan = scan_source(write_tree(tmp_path / "a", files()))
+    scan = inspect_source(write_tree(tmp_path / "a", files())).scan
     assert scan.label_counts == {"angry": 7, "blorp": 1, "happy": 7}
     with pytest.raises(DataError, match="unknown class names 'blorp'"):
         resolve_mapping(scan)
@@ -67,7 +67,7 @@ def test_text_labels_people_and_splits_of_columns(tmp_path):
         subject=["p", "q", "p", "q"],
     )
     source = write_tree(tmp_path / "a", {"faces.parquet": content})
-    scan = scan_source(source)
+    scan = inspect_source(source).scan
     assert [(item.label, item.split, item.group) for item in scan.items] == [
         ("Happy", "train", "p"),
         ("sad", "test", "q"),

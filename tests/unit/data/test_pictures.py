@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from fer_core.data import stream
-from fer_core.data.importers.pictures import PictureOptions, import_pictures, resolve_mapping, scan_source
+from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, list_importers
+from fer_core.data.importers.pictures import PictureOptions, import_pictures, resolve_mapping
+from fer_core.data.importing import inspect_source
 from fer_core.data.store import load_dataset, verify_dataset
 from fer_core.errors import DataError, FerError
 from tests.unit.data.pictures import class_files, encode, write_tree, write_zip
@@ -204,9 +206,9 @@ def test_raf_db_list(tmp_path):
 
 
 def test_mapping_is_shown_and_changed(tmp_path):
-    scan = scan_source(
+    scan = inspect_source(
         write_tree(tmp_path / "s", class_files(classes=("1_Happy", "blorp", "Anger"), count=2))
-    )
+    ).scan
     assert scan.suggest_mapping() == {"1_Happy": "happiness", "Anger": "anger", "blorp": None}
     assert resolve_mapping(scan, {"blorp": ""})["blorp"] == ""
     assert resolve_mapping(scan, {"blorp": "Scared"})["blorp"] == "fear"
@@ -355,3 +357,43 @@ def test_further_columns_of_a_list_are_kept(tmp_path):
     samples = load_dataset(tmp_path / "sets" / "a").samples
     assert sorted(samples.columns[4:]) == ["age_group", "source_votes_fear"]
     assert sorted(samples["age_group"]) == ["", *["18-29"] * 5]
+
+
+@pytest.fixture
+def ini_importer():
+    """An importer as CONTRIBUTING describes it, of lists that no built-in importer knows."""
+
+    def scan_faces(tree):
+        if "faces.ini" not in tree.names():
+            return None
+        lines = tree.read("faces.ini").decode().splitlines()
+        return Scan(
+            tuple(Item(path=path, label=label) for path, label in (line.split("=") for line in lines))
+        )
+
+    IMPORTERS.register("ini")(Importer(title="an INI file's list", scan=scan_faces))
+    yield
+    del IMPORTERS._entries["ini"]
+
+
+@pytest.mark.usefixtures("ini_importer")
+def test_an_importer_that_is_registered_is_asked(tmp_path):
+    lines = [f"{number}.png={label}" for number, label in enumerate(["happy", "sad"] * 10)]
+    files = {f"{number}.png": encode(number) for number in range(20)}
+    folder = write_tree(tmp_path / "s", {"faces.ini": "\n".join(lines).encode(), **files})
+    source = inspect_source(folder)
+    assert (source.kind, source.title, source.split_counts) == ("ini", "an INI file's list", {"": 20})
+    assert list_importers()[0] == "ini", "before the general ones"
+    report = run(folder, tmp_path / "sets" / "a")
+    assert report.info.importer == "ini"
+    assert report.info.num_images == 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("list", "nothing for the importer 'list'"), ("fer2013", "FER2013"), ("lists", "Did you mean 'list'")],
+)
+def test_what_the_named_importer_does_not_know_is_refused(tmp_path, kind, message):
+    folder = write_tree(tmp_path / "s", class_files(count=2))
+    with pytest.raises(FerError, match=message):
+        inspect_source(folder, kind)

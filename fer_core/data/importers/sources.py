@@ -1,0 +1,89 @@
+"""Finding out what a source is: the importers are asked in turn."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from fer_core.data.importers.base import IMPORTERS, Importer, Scan, list_importers
+from fer_core.data.tree import FileTree, open_tree
+from fer_core.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something that can be imported."""
+
+    path: Path
+    kind: str
+    """Name of its importer."""
+    scan: Scan | None = None
+    """The pictures that were found in it; None where pixels are stored as numbers, as in FER2013."""
+
+    @property
+    def title(self) -> str:
+        """What its kind is."""
+        return IMPORTERS[self.kind].title
+
+    @property
+    def takes_votes(self) -> bool:
+        """Whether FER+ votes go with it."""
+        return getattr(IMPORTERS[self.kind], "takes_votes", False)
+
+    @property
+    def split_counts(self) -> dict[str, int]:
+        """Pictures of each split that the source itself names; the empty one: of none."""
+        return {} if self.scan is None else dict(Counter(item.split for item in self.scan.items))
+
+    def suggest_name(self, *, with_votes: bool = False) -> str:
+        """A name for the data set."""
+        if self.scan is None:
+            return "ferplus" if with_votes else self.kind
+        stem = self.path.name.split(".")[0] if self.path.is_file() else self.path.resolve().name
+        safe = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in stem).strip("-")
+        return safe.lower() or "pictures"
+
+
+def inspect_source(path: Path, kind: str = "") -> Source:
+    """Find out what a folder, an archive or a file holds, without decoding a picture.
+
+    Args:
+        path: what was named.
+        kind: its importer; found out if empty.
+
+    Raises:
+        ConfigError: no importer is called like that.
+        DataError: nothing in it can be imported, or it is unsafe.
+    """
+    with open_tree(path) as tree:
+        return find_source(tree, path, kind)
+
+
+def find_source(tree: FileTree, path: Path, kind: str = "") -> Source:
+    """As `inspect_source`, given what is in `path`."""
+    for name in [kind] if kind else list_importers():
+        importer = IMPORTERS[name]
+        if isinstance(importer, Importer):
+            scan = importer.scan(tree)
+            if scan is not None:
+                return Source(path, name, scan)
+            continue
+        file = importer.find(tree, path)
+        if file is None and kind and path.is_file():
+            file = path  # the user knows better; reading it tells what is wrong
+        if file is not None:
+            return Source(file, name)
+    _refuse(tree, kind)
+
+
+def _refuse(tree: FileTree, kind: str) -> NoReturn:
+    seen = ", ".join(tree.names()[:5]) or "no file at all"
+    if kind:
+        raise DataError(
+            f"{tree.name} is nothing for the importer {kind!r} ({IMPORTERS[kind].title}). It holds {seen}"
+        )
+    others = "; ".join(IMPORTERS[name].title for name in list_importers() if name != "folders")
+    raise DataError(
+        f"{tree.name} holds no pictures in class folders, as train/happy/1.png or happy/1.png, and "
+        f"nothing else that can be imported ({others}). It holds {seen}"
+    )
