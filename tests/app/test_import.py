@@ -174,7 +174,7 @@ def test_fer2013_with_votes_needs_no_mapping(app_workspace, tmp_path):
     with zipfile.ZipFile(tmp_path / "fer.zip", "w") as archive:
         archive.write(source, "fer2013.csv")
     page = _name_path(tmp_path / "fer.zip")
-    assert "FER2013: one CSV" in _texts(page)
+    assert "FER2013, one CSV" in _texts(page)
     _finish(page)
     assert not page.error
     assert load_dataset(app_workspace.dataset("fer2013")).info.num_images == 4

@@ -212,7 +212,7 @@ def find_table(tree: FileTree, path: Path) -> Path | None:
 
 IMPORTERS.register("fer2013")(
     ArrayImporter(
-        title="FER2013: one CSV with the pixels of every face",
+        title="FER2013, one CSV with the pixels of every face",
         find=find_table,
         write=import_fer2013,
         takes_votes=True,
