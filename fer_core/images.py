@@ -12,7 +12,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from fer_core.errors import MediaError
 from fer_core.types import UInt8Array
 
-FORMATS: Final[tuple[str, ...]] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+FORMATS: Final[tuple[str, ...]] = (
+    "JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF", "PPM", "JPEG2000",
+)  # fmt: skip
 """Decoders that may be used. The file's content decides which one is, never its name."""
 
 IMAGE_SUFFIXES: Final[tuple[str, ...]] = (
@@ -20,12 +22,18 @@ IMAGE_SUFFIXES: Final[tuple[str, ...]] = (
     ".jpeg",
     ".png",
     ".webp",
+    ".heic",
+    ".heif",
+    ".avif",
     ".bmp",
     ".tif",
     ".tiff",
     ".gif",
+    ".pgm",
+    ".ppm",
+    ".jp2",
 )
-"""File endings to offer in a file dialogue, or to look for in a folder."""
+"""File endings to offer in a file dialogue, or to look for in a folder; HEIC too, which is refused in words."""
 
 MAX_PIXELS: Final[int] = 64_000_000
 """Largest picture that is decoded: 192 MB as RGB."""
@@ -82,9 +90,11 @@ def load_image(
             ImageOps.exif_transpose(image, in_place=True)
             return _to_grey(image, name) if color == "gray" else _to_rgb(image, name)
     except UnidentifiedImageError as cause:
+        if stream.getvalue()[4:12] in _HEIC_BRANDS:
+            raise MediaError(f"{name} is HEIC. {_HEIC_HELP}") from cause
         raise MediaError(
             f"{name} is no picture that can be read; expected {', '.join(FORMATS)} "
-            "(convert HEIC, SVG, RAW or PDF to JPEG or PNG first)"
+            "(convert SVG, RAW or PDF to JPEG or PNG first)"
         ) from cause
     except Image.DecompressionBombError as cause:
         raise MediaError(f"{name} is too large: {cause}. {_LIMIT}") from cause
@@ -92,6 +102,14 @@ def load_image(
         raise MediaError(f"{name} is damaged or cut short: {cause}. Copy or export it again.") from cause
 
 
+_HEIC_BRANDS: Final[frozenset[bytes]] = frozenset(
+    b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+)
+"""How such a file begins (ISO/IEC 23008-12). docs/SECURITY.md says why it is not decoded."""
+_HEIC_HELP: Final[str] = (
+    "It is not read here: save it as JPEG first. An iPhone does so by itself with Settings > Camera > "
+    "Formats > Most Compatible, and when a picture is sent by mail."
+)
 _LIMIT: Final[str] = (
     f"At most {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE_PX:,} px a side are read; "
     "make it smaller first."

@@ -24,7 +24,7 @@ def gradient(mode="RGB", size=(40, 30)):
     return Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).convert(mode)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])
 def test_lossless_formats_come_back_as_they_were(kind):
     image = gradient()
     options = {"lossless": True} if kind == "WEBP" else {}
@@ -36,7 +36,8 @@ def test_lossless_formats_come_back_as_they_were(kind):
 
 
 @pytest.mark.parametrize(
-    ("mode", "kind"), [("L", "PNG"), ("P", "PNG"), ("CMYK", "JPEG"), ("1", "PNG"), ("P", "GIF")]
+    ("mode", "kind"),
+    [("L", "PNG"), ("P", "PNG"), ("CMYK", "JPEG"), ("1", "PNG"), ("P", "GIF"), ("L", "PPM")],
 )
 def test_every_colour_mode_becomes_rgb(mode, kind):
     loaded = load_image(encode(gradient(mode), kind))
@@ -69,6 +70,24 @@ def test_camera_orientation_is_applied():
     assert loaded.shape == (40, 20, 3)
     assert loaded[5].mean() > 240, "the left half is on top now"
     assert loaded[-5].mean() < 15
+
+
+# OpenCV 4.12's imread turns JPEG and PNG by their EXIF, but neither WebP nor AVIF.
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_camera_orientation_is_applied_in_every_format(kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: the left edge is the top
+    image = Image.new("L", (40, 30), 0)
+    image.paste(255, (0, 0, 20, 30))
+    loaded = load_image(encode(image.convert("RGB"), kind, exif=exif))
+    assert loaded.shape == (40, 30, 3)
+    assert loaded[:15].min() > 200 and loaded[25:].max() < 50
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_heic_is_refused_with_the_way_out(brand):
+    with pytest.raises(MediaError, match=r"HEIC.*JPEG.*Most Compatible"):
+        load_image(struct.pack(">I", 24) + b"ftyp" + brand + bytes(4) + b"mif1heic" + bytes(400))
 
 
 def test_path_or_bytes(tmp_path):
@@ -133,7 +152,7 @@ def test_missing_files_and_folders(tmp_path):
 @settings(max_examples=150, deadline=None)
 @given(
     st.binary(max_size=200),
-    st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"]),
+    st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000"]),
     st.integers(0, 400),
 )
 def test_damaged_pictures_raise_nothing_but_media_errors(noise, kind, position):
