@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
+from app.shared.background import render_task
 from app.shared.messages import error_boundary
 from app.shared.navigation import TRAIN
+from fer_core.jobs.background import cancel_task, find_task
 from fer_core.sweeps import Sweep, launch_worker, load_sweep, open_study, stop_workers
 from fer_core.sweeps.worker import RUN_KEY, list_workers
 from fer_core.workspace import Workspace
@@ -21,13 +23,15 @@ _MORE_TRIALS: Final[int] = 10
 def render_sweep(name: str, workspace: Workspace) -> None:
     """Show a search; it follows the trials by itself while a worker is at work."""
     sweep = load_sweep(name, workspace)
-    is_active = bool(list_workers(sweep))
+    is_active = _is_active(sweep, workspace)
+    if not is_active:
+        render_task(workspace, "sweep", {"sweep": name})  # tells why the last worker failed, if it did
     st.fragment(_render, run_every=_REFRESH_S if is_active else None)(sweep, workspace, is_active)
 
 
 def _render(sweep: Sweep, workspace: Workspace, was_active: bool) -> None:
     with error_boundary():
-        is_active = bool(list_workers(sweep))
+        is_active = _is_active(sweep, workspace)
         if is_active != was_active:
             st.rerun()  # starts or stops the timer
         study = open_study(sweep)
@@ -38,11 +42,16 @@ def _render(sweep: Sweep, workspace: Workspace, was_active: bool) -> None:
             st.caption(
                 "The first trial is on its way; a training takes a few seconds to begin."
                 if is_active
-                else "No trial has finished yet. Go on searching, or see worker.log in the search's folder."
+                else "No trial has finished yet. Go on searching, or see the log: `fer tasks`."
             )
             return
         _render_charts(study)
         _render_trials(study)
+
+
+def _is_active(sweep: Sweep, workspace: Workspace) -> bool:
+    task = find_task(workspace, "sweep", {"sweep": sweep.name})
+    return bool(list_workers(sweep)) or (task is not None and task.is_active)
 
 
 def _count_states(study: "Study") -> dict[str, int]:
@@ -63,7 +72,9 @@ def _render_head(sweep: Sweep, study: "Study", counts: dict[str, int], is_active
 def _render_actions(sweep: Sweep, workspace: Workspace, is_active: bool) -> None:
     if is_active:
         if st.button("Stop searching", icon=":material/stop:"):
-            stop_workers(sweep)
+            task = find_task(workspace, "sweep", {"sweep": sweep.name})
+            if not stop_workers(sweep) and task is not None:
+                cancel_task(workspace, task.name)  # it was about to begin
             st.toast("The trial in progress is being stopped.")
     elif st.button(f"Try {_MORE_TRIALS} more", icon=":material/play_arrow:"):
         launch_worker(sweep, workspace, num_trials=_MORE_TRIALS)

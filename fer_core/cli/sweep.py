@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg
 from fer_core.cli.base_config import BaseOptions, read_base_config
 from fer_core.config import TrainConfig
 from fer_core.errors import ConfigError
+from fer_core.progress import Progress, get_audience
 from fer_core.sweeps.store import Pruner
 from fer_core.workspace import Workspace
 
@@ -69,9 +70,20 @@ def sweep(command: SweepCommand) -> int:
     else:
         chosen = load_sweep(command.name, workspace)
     if command.detach:
-        launch_worker(chosen, workspace, num_trials=command.trials, device=command.device)
-        print(f"working on {chosen.folder}")
+        task = launch_worker(chosen, workspace, num_trials=command.trials, device=command.device)
+        print(f"working on {chosen.folder}; see `fer tasks show {task.name}`")
         return 0
+    audience = get_audience()
+    num_done = 0
+
+    def tell(number: int, state: str, score: float | None) -> None:
+        nonlocal num_done
+        num_done += 1
+        text = f"trial {number:3d}  {state:<8}  {'' if score is None else f'{score:.4f}'}"
+        print(text, flush=True)
+        if audience is not None:
+            audience.tell(Progress(num_done, command.trials, " ".join(text.split())))
+
     with StopSignal((signal.SIGINT, signal.SIGTERM)) as stop:
         report = run_worker(
             chosen,
@@ -79,9 +91,7 @@ def sweep(command: SweepCommand) -> int:
             num_trials=command.trials,
             device=command.device,
             stop=stop,
-            on_trial=lambda number, state, score: print(
-                f"trial {number:3d}  {state:<8}  {'' if score is None else f'{score:.4f}'}", flush=True
-            ),
+            on_trial=tell,
         )
     print(f"{report.num_finished} finished, {report.num_pruned} pruned, {report.num_failed} failed")
     study = open_study(chosen)

@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from fer_core import jobs
 from fer_core.errors import ConfigError, FerError, RunError
 from fer_core.io import read_json, write_json
-from fer_core.jobs.launch import start_detached
+from fer_core.jobs.background import BackgroundTask, start_task
 from fer_core.jobs.stopping import StopSignal
 from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import Run, load_run
@@ -196,15 +195,21 @@ def list_workers(sweep: Sweep) -> list[ProcessIdentity]:
     return alive
 
 
-def launch_worker(sweep: Sweep, workspace: Workspace, *, num_trials: int, device: str = "") -> None:
-    """Start a detached worker, which outlives the page and the server; what it prints goes to worker.log.
+def launch_worker(sweep: Sweep, workspace: Workspace, *, num_trials: int, device: str = "") -> BackgroundTask:
+    """Start a worker in the background, which outlives the page and the server.
 
     Raises:
         RunError: the system can't start it.
     """
-    command = [sys.executable, "-m", "fer_core", "sweep", sweep.name, "--trials", str(num_trials)]
-    command += ["--device", device] if device else []
-    start_detached(command, sweep.folder / "worker.log", workspace)
+    command = ["sweep", sweep.name, "--trials", str(num_trials)]
+    return start_task(
+        workspace,
+        kind="sweep",
+        title=f"Search {sweep.name}",
+        command=[*command, "--device", device] if device else command,
+        page=f"tune?sweep={sweep.name}",
+        facts={"sweep": sweep.name},
+    )
 
 
 def stop_workers(sweep: Sweep) -> int:
