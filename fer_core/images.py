@@ -33,7 +33,7 @@ IMAGE_SUFFIXES: Final[tuple[str, ...]] = (
     ".ppm",
     ".jp2",
 )
-"""File endings to offer in a file dialogue, or to look for in a folder; HEIC too, which is refused in words."""
+"""File endings to offer in a file dialogue, or to look for in a folder; HEIC is then refused in words."""
 
 MAX_PIXELS: Final[int] = 64_000_000
 """Largest picture that is decoded: 192 MB as RGB."""
@@ -51,6 +51,7 @@ _DAMAGE: Final = (
     KeyError,
     IndexError,
     OverflowError,
+    RuntimeError,  # AVIF
     struct.error,
     zlib.error,
 )
