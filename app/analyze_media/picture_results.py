@@ -15,18 +15,13 @@ from app.shared.charts import STATIC_CONFIG, build_probability_bars, describe_pr
 from app.shared.messages import empty_state, escape_markdown
 from app.shared.model_picker import detector_title
 from fer_core.images import load_image
+from fer_core.inference.detectors import DETECTORS
 from fer_core.inference.overlay import UNCERTAIN, OverlayStyle, draw_overlay, shown_label
 from fer_core.inference.pipeline import compute_rows, export_json
 from fer_core.types import FaceResult, UInt8Array
 
 FACES_PER_PAGE: Final[int] = 4
 _MAX_SHOWN_HEIGHT_PX: Final[int] = 720
-_NO_FACE_HINTS: Final[dict[str, str]] = {
-    "yunet": "Try a picture in which a face is larger and better lit. If the picture is one face, cropped "
-    "closely, choose **Whole picture** as the face detector.",
-    "haar": "Haar sees only upright faces that look at the camera: get **YuNet** above for the others. If "
-    "the picture is one face, cropped closely, choose **Whole picture**.",
-}
 
 Results = Sequence[tuple[Picture, PictureResult]]
 
@@ -126,7 +121,7 @@ def _render_faces(result: PictureResult, style: OverlayStyle) -> None:
     if not faces:
         empty_state(
             "No face was found",
-            _NO_FACE_HINTS.get(result.analysis.detector, "Try another picture."),
+            DETECTORS[result.analysis.detector].no_face_hint,
             icon=":material/face_retouching_off:",
         )
         return

@@ -150,15 +150,14 @@ def configure_session(session: LiveSession, choice: LiveChoice, workspace: Works
     Raises:
         FerError: a model is damaged, or the detector is not installed.
     """
-    from fer_core.inference.detectors import WholeImageDetector
     from fer_core.inference.pipeline import build_pipeline
     from fer_core.inference.threads import limit_threads
 
     limit_threads()  # before the frames' thread starts, which takes the number over
     predictors = [load_shared_predictor(entry, choice.prior) for entry in choice.models]
-    detector = session.detector
-    if isinstance(detector, WholeImageDetector) and detector.framing != predictors[0].info.input.framing:
-        detector = None  # this one depends on the model
+    detector, framing = session.detector, predictors[0].info.input.framing
+    if getattr(detector, "framing", framing) != framing:
+        detector = None  # it depends on the model
     if detector is None or detector.name != choice.detector:
         detector = build_pipeline(choice.detector, predictors[0], workspace).detector
     session.configure(detector, predictors, choice.settings)

@@ -1,27 +1,14 @@
 """Choosing a model and a face detector, with the facts that the choice needs. Never loads torch."""
 
-from typing import Final
-
 import streamlit as st
 
 from app.shared.messages import empty_state, escape_markdown, show_error
 from app.shared.state import SharedKey
 from fer_core.checkpoint import CheckpointEntry, CheckpointInfo, list_checkpoints
 from fer_core.errors import FerError
-from fer_core.inference.detectors import DETECTORS, default_detector
-from fer_core.inference.downloads import YUNET, fetch_file, is_installed
+from fer_core.inference.detectors import DETECTORS, default_detector, list_usable_detectors
+from fer_core.inference.downloads import YUNET, fetch_file
 from fer_core.workspace import Workspace
-
-_DETECTOR_TITLES: Final[dict[str, str]] = {
-    "yunet": "YuNet",
-    "haar": "Haar",
-    "whole-image": "Whole picture",
-}
-_DETECTOR_HINTS: Final[dict[str, str]] = {
-    "yunet": "Finds small, turned and partly hidden faces.",
-    "haar": "Built in; finds upright frontal faces only.",
-    "whole-image": "Takes the whole picture for one face: for faces that are cropped already.",
-}
 
 
 def describe_accuracy(info: CheckpointInfo) -> str:
@@ -84,11 +71,10 @@ def choose_detector(workspace: Workspace, *, key: str = SharedKey.DETECTOR) -> s
         A name in the detector registry that can be built here.
     """
     picker, note = st.container(), st.container()
-    has_yunet = is_installed(YUNET, workspace)
+    names = list_usable_detectors(workspace)
     with note:
-        if not has_yunet:
+        if "yunet" not in names:
             render_fetch_button(workspace)
-    names = [name for name in DETECTORS if has_yunet or name != YUNET.name]
     _forget_unless(key, names)
     with picker:
         name: str = st.selectbox(
@@ -99,13 +85,13 @@ def choose_detector(workspace: Workspace, *, key: str = SharedKey.DETECTOR) -> s
             key=key,
             persist_state="session",
         )
-        st.caption(_DETECTOR_HINTS.get(name, ""))
+        st.caption(escape_markdown(DETECTORS[name].hint))
     return name
 
 
 def detector_title(name: str) -> str:
     """What a detector is called on pages."""
-    return _DETECTOR_TITLES.get(name, name)
+    return DETECTORS[name].title
 
 
 def render_fetch_button(workspace: Workspace) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from fer_core.cli.terminal import describe_detectors
 from fer_core.errors import ConfigError
 from fer_core.inference.predictor import Runtime
 from fer_core.inference.video_writer import EncoderSettings, Preset
@@ -21,7 +22,7 @@ def main(  # noqa: PLR0913 - the command's options
     target: Annotated[Positional[Path], arg(metavar="OUTPUT.mp4")],
     *,
     model: str | None = None,
-    detector: str | None = None,
+    detector: Annotated[str | None, arg(help=describe_detectors)] = None,
     table: Path | None = None,
     overwrite: bool = False,
     top_k: int = 3,
@@ -44,7 +45,7 @@ def main(  # noqa: PLR0913 - the command's options
         target: The MP4 file to write.
         model: A shipped checkpoint's name, a run's name, a folder, or an exported .onnx file; the shipped
             default, if not given.
-        detector: yunet, haar or whole-image; the best that is installed, if not given.
+        detector: Face detector; the best that is installed, if not given.
         table: Also write one row per face and frame, to a .csv or .parquet file.
         overwrite: Replace files that exist.
         top_k: Probability bars a face.

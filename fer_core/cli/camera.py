@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from fer_core.cli.terminal import describe_detectors
 from fer_core.errors import ConfigError
 from fer_core.inference.predictor import Runtime
 
@@ -32,7 +33,7 @@ def main(  # noqa: PLR0913 - the command's options
     seconds: float | None = None,
     max_frames: int | None = None,
     model: str | None = None,
-    detector: str | None = None,
+    detector: Annotated[str | None, arg(help=describe_detectors)] = None,
     top_k: int = 3,
     uncertain_below: float = 0.4,
     detect_every: int = 3,
@@ -54,7 +55,7 @@ def main(  # noqa: PLR0913 - the command's options
         max_frames: Stop after so many frames.
         model: A shipped checkpoint's name, a run's name, a folder, or an exported .onnx file; the shipped
             default, if not given.
-        detector: yunet, haar or whole-image; the best that is installed, if not given.
+        detector: Face detector; the best that is installed, if not given.
         top_k: Probability bars a face.
         uncertain_below: Grey out faces whose best probability is lower.
         detect_every: Look for faces in every so-many-th frame.

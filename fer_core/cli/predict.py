@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from fer_core.cli.terminal import describe_detectors
 from fer_core.errors import FerError, MediaError
 from fer_core.inference.predictor import Runtime
 from fer_core.workspace import Workspace
@@ -24,7 +25,7 @@ def main(  # noqa: PLR0913 - the command's options
     pictures: Annotated[Positional[tuple[Path, ...]], arg(metavar="PICTURE")],
     *,
     model: str | None = None,
-    detector: str | None = None,
+    detector: Annotated[str | None, arg(help=describe_detectors)] = None,
     json_output: Annotated[bool, arg(name="json")] = False,
     table: Path | None = None,
     save: Path | None = None,
@@ -42,8 +43,7 @@ def main(  # noqa: PLR0913 - the command's options
         pictures: Picture files, or folders of them.
         model: A shipped checkpoint's name, a run's name, a folder, or an exported .onnx file; the shipped
             default, if not given.
-        detector: yunet, haar, or whole-image for pictures that are cropped to one face already; the best that
-            is installed, if not given.
+        detector: Face detector; the best that is installed, if not given.
         json_output: Print one JSON document instead of tables.
         table: Also write one row per face to this .csv file.
         save: Also write the pictures with boxes and bars as PNG files into this folder.

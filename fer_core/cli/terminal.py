@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def describe_detectors() -> str:
+    """Help of `--detector`, with those of installed packages."""
+    from fer_core.inference.detectors import DETECTORS
+
+    return (
+        f"Face detector: {', '.join(DETECTORS)}. The best that is installed, if not given; whole-image is "
+        "for pictures that are cropped to one face already."
+    )
+
+
 def is_confirmed(question: str) -> bool:
     """Ask a question to which only `y` or `yes` is a yes.
 

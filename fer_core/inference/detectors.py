@@ -6,7 +6,7 @@ enlarged to 192 px): see each constant.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,16 +15,43 @@ import numpy as np
 from fer_core.checkpoint import FramingSpec
 from fer_core.errors import ConfigError
 from fer_core.inference.crop import Square, compute_box
-from fer_core.inference.downloads import YUNET, is_installed, require_file, weights_path
+from fer_core.inference.downloads import YUNET, RemoteFile, is_installed, require_file, weights_path
 from fer_core.inference.interfaces import FaceDetector
 from fer_core.registry import Registry
 from fer_core.types import FaceBox, UInt8Array
 from fer_core.workspace import Workspace
 
-DetectorBuilder = Callable[..., FaceDetector]
-"""Called with the workspace and the detector's own keyword options."""
 
-DETECTORS: Final[Registry[DetectorBuilder]] = Registry("face detector", "fer_workbench.detectors")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorRequest:
+    """What a detector is wanted for; it heeds what matters to it."""
+
+    workspace: Workspace
+    """Where downloaded files are."""
+    framing: FramingSpec = field(default_factory=FramingSpec)
+    """Of the model that will read the faces. A detector that depends on it keeps it as `framing`, so that it
+    is built again for another model."""
+    max_side_px: int = 1280
+    """Longest side that is worth searching: 640 for frames of a video, which must be fast."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorKind:
+    """A detector that can be built by name."""
+
+    build: Callable[[DetectorRequest], FaceDetector]
+    """Makes one; each thread gets its own."""
+    title: str
+    """What pages call it."""
+    hint: str = ""
+    """What it is good for, in one sentence."""
+    no_face_hint: str = "Try a picture in which a face is larger and better lit."
+    """What to try when it found nothing, as Markdown."""
+    file: RemoteFile | None = None
+    """What must be downloaded before it can be used, with `fer fetch`; None if nothing."""
+
+
+DETECTORS: Final[Registry[DetectorKind]] = Registry("face detector", "fer_workbench.detectors")
 
 MIN_SIDE_PX: Final[int] = 192
 """Smaller pictures are enlarged to this: of 300 FER2013 faces YuNet finds 222 at their 48 px, 290 at 192."""
@@ -196,34 +223,63 @@ class WholeImageDetector:
         return [compute_box(square, self.framing, aspect=FACE_ASPECT, score=1.0)]
 
 
-@DETECTORS.register("yunet")
-def _build_yunet(workspace: Workspace, **options: Any) -> FaceDetector:
-    return YuNetDetector(require_file(YUNET, workspace).read_bytes(), **options)
+def _build_yunet(request: DetectorRequest) -> FaceDetector:
+    return YuNetDetector(require_file(YUNET, request.workspace).read_bytes(), max_side_px=request.max_side_px)
 
 
-@DETECTORS.register("haar")
-def _build_haar(_workspace: Workspace, **options: Any) -> FaceDetector:
-    return HaarDetector(**options)
+_WHOLE_PICTURE: Final[str] = "If the picture is one face, cropped closely, choose **Whole picture**"
+DETECTORS.register("yunet")(
+    DetectorKind(
+        build=_build_yunet,
+        title="YuNet",
+        hint="Finds small, turned and partly hidden faces.",
+        no_face_hint="Try a picture in which a face is larger and better lit. "
+        f"{_WHOLE_PICTURE} as the face detector.",
+        file=YUNET,
+    )
+)
+DETECTORS.register("haar")(
+    DetectorKind(
+        build=lambda request: HaarDetector(max_side_px=request.max_side_px),
+        title="Haar",
+        hint="Built in; finds upright frontal faces only.",
+        no_face_hint="Haar sees only upright faces that look at the camera: get **YuNet** above for the "
+        f"others. {_WHOLE_PICTURE}.",
+    )
+)
+DETECTORS.register("whole-image")(
+    DetectorKind(
+        build=lambda request: WholeImageDetector(framing=request.framing),
+        title="Whole picture",
+        hint="Takes the whole picture for one face: for faces that are cropped already.",
+        no_face_hint="Try another picture.",
+    )
+)
 
 
-@DETECTORS.register("whole-image")
-def _build_whole_image(_workspace: Workspace, **options: Any) -> FaceDetector:
-    return WholeImageDetector(**options)
-
-
-def build_detector(name: str, workspace: Workspace | None = None, **options: Any) -> FaceDetector:
+def build_detector(name: str, workspace: Workspace | None = None, **wishes: Any) -> FaceDetector:
     """Make a detector. Each thread needs one of its own.
 
     Args:
         name: a name in `DETECTORS`.
         workspace: where downloaded weights are; None is the default one.
-        options: keyword arguments of the detector's class.
+        wishes: further fields of `DetectorRequest`.
 
     Raises:
-        ConfigError: unknown name, or an option out of range.
+        ConfigError: unknown name, a wish out of range, or a detector that goes by another name.
         FerError: the detector's file is not installed or damaged.
     """
-    return DETECTORS[name](workspace or Workspace.default(), **options)
+    kind = DETECTORS[name]
+    detector = kind.build(DetectorRequest(workspace=workspace or Workspace.default(), **wishes))
+    if detector.name != name:
+        raise ConfigError(f"the detector {name!r} calls itself {detector.name!r}; expected that name")
+    return detector
+
+
+def list_usable_detectors(workspace: Workspace) -> list[str]:
+    """Names of the detectors that can be built here: those whose files are installed."""
+    kinds = {name: DETECTORS[name] for name in DETECTORS}
+    return [name for name, kind in kinds.items() if kind.file is None or is_installed(kind.file, workspace)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

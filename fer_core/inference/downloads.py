@@ -13,7 +13,6 @@ from typing import BinaryIO, Final
 
 from fer_core.errors import FerError
 from fer_core.io import sha256_file, write_bytes
-from fer_core.registry import Registry
 from fer_core.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -46,23 +45,19 @@ class RemoteFile:
     """The page to read about it."""
 
 
-REMOTE_FILES: Final[Registry[RemoteFile]] = Registry("downloadable file")
-
-YUNET: Final[RemoteFile] = REMOTE_FILES.register("yunet")(
-    RemoteFile(
-        name="yunet",
-        title="YuNet",
-        file_name="face_detection_yunet_2023mar.onnx",
-        # github.com/.../raw/ only redirects here: the repository keeps its models in Git LFS.
-        url=(
-            "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/"
-            "face_detection_yunet/face_detection_yunet_2023mar.onnx"
-        ),
-        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-        num_bytes=232_589,
-        license="MIT",
-        source="https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet",
-    )
+YUNET: Final[RemoteFile] = RemoteFile(
+    name="yunet",
+    title="YuNet",
+    file_name="face_detection_yunet_2023mar.onnx",
+    # github.com/.../raw/ only redirects here: the repository keeps its models in Git LFS.
+    url=(
+        "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/"
+        "face_detection_yunet/face_detection_yunet_2023mar.onnx"
+    ),
+    sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+    num_bytes=232_589,
+    license="MIT",
+    source="https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet",
 )
 """Face detector by Wu et al. (2023), doi:10.1007/s11633-023-1423-y."""
 

@@ -67,26 +67,23 @@ class FacePipeline:
         )
 
 
-def build_pipeline(detector: str, predictor: Predictor, workspace: Workspace, **options: Any) -> FacePipeline:
+def build_pipeline(detector: str, predictor: Predictor, workspace: Workspace, **wishes: Any) -> FacePipeline:
     """Build a pipeline from a detector's name and a loaded predictor.
-
-    The whole-image detector is given the predictor's framing, so that the model sees the whole picture.
 
     Args:
         detector: a name in the detector registry.
         predictor: a ready predictor; several pipelines may share it.
         workspace: where downloaded weights are.
-        options: keyword arguments of the detector's class.
+        wishes: further fields of `DetectorRequest`.
 
     Raises:
-        ConfigError: unknown detector, or an option out of range.
+        ConfigError: unknown detector, or a wish out of range.
         FerError: the detector's file is not installed.
     """
-    from fer_core.inference.detectors import WholeImageDetector, build_detector
+    from fer_core.inference.detectors import build_detector
 
-    if detector == WholeImageDetector.name:
-        options = {"framing": predictor.info.input.framing, **options}
-    return FacePipeline(build_detector(detector, workspace, **options), predictor)
+    framing = predictor.info.input.framing
+    return FacePipeline(build_detector(detector, workspace, framing=framing, **wishes), predictor)
 
 
 def compute_columns(classes: Sequence[str]) -> list[str]:
@@ -109,8 +106,7 @@ def build_stream(
         ConfigError: unknown detector.
         FerError: the detector's file is not installed.
     """
-    options = {} if detector == "whole-image" else {"max_side_px": STREAM_SIDE_PX}
-    pipeline = build_pipeline(detector, predictor, workspace, **options)
+    pipeline = build_pipeline(detector, predictor, workspace, max_side_px=STREAM_SIDE_PX)
     return FaceStream(pipeline.detector, predictor, temporal)
 
 

@@ -9,16 +9,22 @@ from fer_core.images import load_image
 from fer_core.inference.crop import compute_square
 from fer_core.inference.detectors import (
     DETECTORS,
+    DetectorKind,
     HaarDetector,
     WholeImageDetector,
     build_detector,
     choose_detector,
     default_detector,
+    list_usable_detectors,
     merge_boxes,
 )
 from fer_core.inference.downloads import YUNET, weights_path
+from fer_core.inference.face_import import build_cropper
+from fer_core.inference.pipeline import build_pipeline, build_stream
 from fer_core.inference.sample import load_sample
+from fer_core.inference.tracker import TemporalConfig
 from fer_core.types import FaceBox
+from tests.unit.inference.test_predictor import make_predictor
 
 SAMPLE_FACE = (224, 115)
 """Centre of the face on the sample picture, in pixels, read off it by eye."""
@@ -140,6 +146,43 @@ def test_names_and_options_are_checked(workspace):
     for options in ({"min_face": 0}, {"min_neighbors": 0}, {"max_side_px": 10}):
         with pytest.raises(ConfigError):
             HaarDetector(**options)
+
+
+class Middle:
+    """A detector as CONTRIBUTING describes it: no setting, no file."""
+
+    name = "middle"
+
+    def detect(self, image_rgb):
+        height, width = image_rgb.shape[:2]
+        return [FaceBox(x=width / 4, y=height / 4, width=width / 2, height=height / 2, score=0.5)]
+
+
+@pytest.fixture
+def middle():
+    DETECTORS.register("middle")(DetectorKind(build=lambda request: Middle(), title="Middle"))
+    yield
+    del DETECTORS._entries["middle"]
+
+
+@pytest.mark.usefixtures("middle")
+def test_a_detector_that_is_registered_serves_pictures_streams_and_imports(workspace):
+    image = np.zeros((40, 60, 3), np.uint8)
+    predictor = make_predictor()
+    (face,) = build_pipeline("middle", predictor, workspace).analyze(image)
+    assert (face.box.x, face.box.y, face.box.width, face.box.height) == (15, 10, 30, 20)
+    assert build_stream("middle", predictor, workspace, TemporalConfig()).step(image, 0.0).faces
+    crop = build_cropper("middle", workspace, width=48, height=48)
+    assert crop(image, None).shape == (48, 48, 3)
+    assert "middle" in list_usable_detectors(workspace)
+    assert "yunet" not in list_usable_detectors(workspace), "its file is not there"
+
+
+@pytest.mark.usefixtures("middle")
+def test_a_detector_must_go_by_its_registered_name(workspace, monkeypatch):
+    monkeypatch.setattr(Middle, "name", "center")
+    with pytest.raises(ConfigError, match="'middle' calls itself 'center'"):
+        build_detector("middle", workspace)
 
 
 def test_merging_keeps_the_best_of_overlapping_boxes():

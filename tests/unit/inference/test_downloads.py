@@ -10,7 +10,6 @@ import pytest
 
 from fer_core.errors import FerError
 from fer_core.inference.downloads import (
-    REMOTE_FILES,
     YUNET,
     RemoteFile,
     fetch_file,
@@ -151,7 +150,6 @@ def test_a_changed_file_is_noticed(workspace, tmp_path, server):
 
 
 def test_yunets_facts_are_those_published(shared):
-    assert REMOTE_FILES["yunet"] is YUNET
     copy = shared / "models" / YUNET.file_name
     assert copy.stat().st_size == YUNET.num_bytes
     assert hashlib.sha256(copy.read_bytes()).hexdigest() == YUNET.sha256
