@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from app.shared.settings_fields import FieldSpec, flatten_config, list_fields
 from fer_core.config import TrainConfig
+from fer_core.config.fields import FieldSpec, flatten_config, list_fields
 
 
 def list_changes(config: TrainConfig, base: TrainConfig) -> dict[str, tuple[Any, Any]]:

@@ -7,7 +7,6 @@ from typing import Any, Final, Literal
 
 import streamlit as st
 
-from app.shared.settings_fields import build_config, flatten_config
 from app.train.state import Key
 from fer_core.config import (
     PRESETS_FOLDER,
@@ -16,6 +15,7 @@ from fer_core.config import (
     load_augment_policy,
     load_preset,
 )
+from fer_core.config.fields import build_config, flatten_config
 
 FIRST_PRESET: Final[str] = "quick"
 _WIDGET: Final[str] = "train:"

@@ -5,7 +5,6 @@ from typing import Final
 import streamlit as st
 
 from app.shared.messages import escape_markdown, show_error
-from app.shared.settings_fields import FieldSpec, Section, flatten_config, list_fields, list_sections
 from app.train.architectures import count_model_parameters, list_architectures
 from app.train.draft import (
     Draft,
@@ -25,6 +24,7 @@ from app.train.widgets import (
     render_field,
 )
 from fer_core.config import TrainConfig, list_augment_policies, list_presets
+from fer_core.config.fields import FieldSpec, Section, flatten_config, list_fields, list_sections
 from fer_core.data.store import SCHEMATIC_FACES, DatasetInfo, list_datasets
 from fer_core.errors import ConfigError, FerError
 from fer_core.labels import EMOTIONS

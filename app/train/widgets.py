@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import streamlit as st
 
-from app.shared.settings_fields import FieldSpec, flatten_config, humanize
 from app.train.architectures import Argument, list_architectures, list_model_arguments
 from app.train.draft import Draft, bind_widget
 from fer_core.config import TrainConfig
+from fer_core.config.fields import FieldSpec, flatten_config, humanize
+from fer_core.config.limits import Limits
 from fer_core.data.store import SCHEMATIC_FACES, DatasetInfo
 from fer_core.errors import ConfigError
 
@@ -41,15 +42,18 @@ def render_field(spec: FieldSpec, draft: Draft, *, label: str = "") -> None:
         case "str":
             changed = st.text_input(label, key=key, help=spec.help).strip()
         case _:
-            changed = _number_input(label, key, spec.help, default=_DEFAULTS[spec.path])
+            changed = _number_input(label, key, spec.help, _DEFAULTS[spec.path], spec.limits)
     draft.values[spec.path] = changed
 
 
-def _number_input(label: str, key: str, text: str, *, default: float) -> float:
-    """A field for a number of the kind of `default`."""
-    if isinstance(default, int):
-        return int(st.number_input(label, step=1, key=key, help=text))
-    return float(st.number_input(label, step=_step_for(default), format="%g", key=key, help=text))
+def _number_input(label: str, key: str, text: str, default: float, limits: Limits | None = None) -> float:
+    """A field for a number of the kind of `default`, which leads no further than the limits."""
+    kind = int if isinstance(default, int) else float
+    ends = (limits.smallest, limits.largest) if limits else (None, None)
+    low, high = (None if end is None else kind(end) for end in ends)
+    step = kind((limits and limits.step) or (1 if kind is int else _step_for(default)))
+    options: dict[str, Any] = {} if kind is int else {"format": "%g"}
+    return kind(st.number_input(label, low, high, step=step, key=key, help=text, **options))
 
 
 def _step_for(default: float) -> float:
@@ -123,7 +127,7 @@ def _edit_argument(architecture: str, item: Argument, value: Any) -> Any:
     if isinstance(item.default, bool):
         return st.toggle(label, key=key, help=item.help or None)
     if isinstance(item.default, int | float):
-        return _number_input(label, key, item.help, default=item.default)
+        return _number_input(label, key, item.help, item.default)
     return st.text_input(label, key=key, help=item.help or None).strip()
 
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 import streamlit as st
 
 from app.shared.messages import show_error
-from app.shared.settings_fields import FieldSpec, list_fields
 from app.tune.state import Key
 from fer_core.config import list_presets, load_preset
+from fer_core.config.fields import FieldSpec, list_fields
 from fer_core.errors import ConfigError, FerError
 from fer_core.jobs import clone_config
 from fer_core.runs.reader import list_runs, load_run
@@ -16,11 +16,6 @@ from fer_core.sweeps import Choice, Range, SweepSettings, create_sweep, launch_w
 from fer_core.sweeps.store import PRUNERS, Pruner
 from fer_core.workspace import Workspace
 
-_ROWS: Final[list[dict[str, Any]]] = [
-    {"setting": "optimizer.learning_rate", "low": 1e-4, "high": 1e-1, "log": True, "choices": ""},
-    {"setting": "optimizer.weight_decay", "low": 1e-5, "high": 1e-1, "log": True, "choices": ""},
-    {"setting": "augment.rotation_deg", "low": 0.0, "high": 20.0, "log": False, "choices": ""},
-]
 _RUN: Final[str] = "run: "
 
 
@@ -35,7 +30,7 @@ def render_new_sweep(workspace: Workspace) -> None:
     num_trials = third.number_input("Trials", 1, 10_000, 20, help="Runs to try.")
     epochs = fourth.number_input("Epochs of each", 1, 1000, 4)
     rows = st.data_editor(
-        _ROWS,
+        [_suggest_row(spec) for spec in list_fields().values() if spec.limits and spec.limits.search],
         num_rows="dynamic",
         column_config=_columns(),
         key=Key.SWEEP_SPACE,
@@ -60,6 +55,13 @@ def render_new_sweep(workspace: Workspace) -> None:
             return
         st.query_params["sweep"] = sweep.name
         st.rerun()
+
+
+def _suggest_row(spec: FieldSpec) -> dict[str, Any]:
+    """A row of the table for a setting that declares where a search usefully looks."""
+    assert spec.limits is not None and spec.limits.search is not None
+    low, high = map(float, spec.limits.search)
+    return {"setting": spec.path, "low": low, "high": high, "log": spec.limits.log, "choices": ""}
 
 
 def _columns() -> Mapping[str, Any]:
@@ -92,7 +94,8 @@ def build_space(rows: Sequence[Mapping[str, Any]]) -> dict[str, Range | Choice]:
     """The search space that the table's rows describe.
 
     Args:
-        rows: with `setting`, and either `choices` (comma between) or `low` and `high` (`log`).
+        rows: with `setting`, and either `choices` (comma between) or `low` and `high` (`log`). Without
+            any, a setting that declares where a search usefully looks varies there.
 
     Raises:
         ConfigError: a row is incomplete, or a setting comes twice.
@@ -119,6 +122,8 @@ def _build_entry(spec: FieldSpec, row: Mapping[str, Any]) -> Range | Choice:
         return Choice(choices=(False, True))
     if spec.kind == "choice":
         return Choice(choices=spec.choices)
+    if spec.limits and spec.limits.search and row.get("low") is row.get("high") is None:
+        row = _suggest_row(spec)
     low, high = row.get("low"), row.get("high")
     if spec.kind == "str" or low is None or high is None:
         raise ConfigError(f"{spec.path} needs both ends of its range, or values with commas between them")

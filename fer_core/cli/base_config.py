@@ -4,13 +4,21 @@ import argparse
 import contextlib
 import dataclasses
 import itertools
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from fer_core.config import TrainConfig, load_augment_policy, load_config, load_preset
+import tyro
+from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
+
+from fer_core.config import TrainConfig, load_augment_policy, load_config, load_preset, settings
+from fer_core.config.fields import read_field_docs
+from fer_core.config.limits import Limits, list_rules
 from fer_core.errors import ConfigError
+
+C = TypeVar("C", bound="BaseOptions")
 
 _MODEL_ARGUMENT: Final = "--model.arguments."
 
@@ -25,6 +33,45 @@ class BaseOptions:
     """Start from a TOML file, for example the config.toml of a run."""
     augment_policy: str | None = None
     """Start from a named augmentation: none, light, ferplus or strong."""
+
+
+def parse_options(
+    command: type[C], arguments: Sequence[str], *, prog: str, description: str | None = None
+) -> C:
+    """Read a command line whose `config` begins with a preset, a file or the defaults.
+
+    Args:
+        command: a dataclass of `BaseOptions` with a field `config`.
+        arguments: the command line.
+        prog: name of the command.
+        description: of it; its docstring if None.
+
+    Raises:
+        ConfigError: a setting is out of range, or the base can't be read.
+    """
+    registry = ConstructorRegistry()
+    registry.struct_rule(_describe_settings)
+    return tyro.cli(
+        command,
+        prog=prog,
+        description=description,
+        args=arguments,
+        default=command(config=read_base_config(arguments)),  # type: ignore[call-arg]
+        registry=registry,
+    )
+
+
+def _describe_settings(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """The options of a class of settings: what tyro reads from it by itself, with the limits in the help."""
+    if not (dataclasses.is_dataclass(info.type) and info.type.__module__ == settings.__name__):
+        return None
+    hints, rules = typing.get_type_hints(info.type), list_rules(info.type)
+    fields = []
+    for name, text in read_field_docs(info.type).items():
+        rule = rules.get(name)
+        helptext = f"{text} Allowed: {rule}." if isinstance(rule, Limits) else text
+        fields.append(StructFieldSpec(name, hints[name], getattr(info.default, name), helptext))
+    return StructConstructorSpec(info.type, tuple(fields))
 
 
 def read_base_config(arguments: Sequence[str]) -> TrainConfig:

@@ -3,10 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Annotated
 
-import tyro
 from tyro.conf import arg
 
-from fer_core.cli.base_config import BaseOptions, read_base_config
+from fer_core.cli.base_config import BaseOptions, parse_options
 from fer_core.cli.terminal import show_progress
 from fer_core.config import TrainConfig
 from fer_core.progress import keep_result
@@ -27,13 +26,7 @@ class EstimateCommand(BaseOptions):
 
 def parse(arguments: list[str]) -> int:
     """Read the command line and estimate."""
-    command = tyro.cli(
-        EstimateCommand,
-        prog="fer estimate",
-        args=arguments,
-        default=EstimateCommand(config=read_base_config(arguments)),
-    )
-    return estimate(command)
+    return estimate(parse_options(EstimateCommand, arguments, prog="fer estimate"))
 
 
 def estimate(command: EstimateCommand) -> int:

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-import tyro
 from tyro.conf import arg
 
-from fer_core.cli.base_config import BaseOptions, read_base_config
+from fer_core.cli.base_config import BaseOptions, parse_options
 from fer_core.cli.terminal import show_progress
 from fer_core.config import TrainConfig
 from fer_core.progress import keep_result
@@ -31,13 +30,7 @@ class LrFindCommand(BaseOptions):
 
 def parse(arguments: list[str]) -> int:
     """Read the command line and run the test."""
-    command = tyro.cli(
-        LrFindCommand,
-        prog="fer lr-find",
-        args=arguments,
-        default=LrFindCommand(config=read_base_config(arguments)),
-    )
-    return find(command)
+    return find(parse_options(LrFindCommand, arguments, prog="fer lr-find"))
 
 
 def find(command: LrFindCommand) -> int:

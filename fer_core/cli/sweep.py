@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import tyro
 from tyro.conf import Positional, arg
 
-from fer_core.cli.base_config import BaseOptions, read_base_config
+from fer_core.cli.base_config import BaseOptions, parse_options
 from fer_core.config import TrainConfig
 from fer_core.errors import ConfigError
 from fer_core.progress import Progress, get_audience
@@ -40,13 +39,7 @@ class SweepCommand(BaseOptions):
 
 def parse(arguments: list[str]) -> int:
     """Read the command line and work on the sweep."""
-    command = tyro.cli(
-        SweepCommand,
-        prog="fer sweep",
-        args=arguments,
-        default=SweepCommand(config=read_base_config(arguments)),
-    )
-    return sweep(command)
+    return sweep(parse_options(SweepCommand, arguments, prog="fer sweep"))
 
 
 def sweep(command: SweepCommand) -> int:

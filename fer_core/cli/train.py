@@ -5,10 +5,9 @@ import signal
 from dataclasses import dataclass, field
 from typing import Annotated
 
-import tyro
 from tyro.conf import arg
 
-from fer_core.cli.base_config import BaseOptions, read_base_config
+from fer_core.cli.base_config import BaseOptions, parse_options
 from fer_core.config import TrainConfig, list_presets
 from fer_core.errors import ConfigError, FerError
 from fer_core.workspace import Workspace
@@ -38,13 +37,8 @@ class TrainCommand(BaseOptions):
 
 def parse(arguments: list[str]) -> int:
     """Read the command line (the preset first, since it changes every other default) and train."""
-    command = tyro.cli(
-        TrainCommand,
-        prog="fer train",
-        description=f"Train a model. Presets: {', '.join(list_presets())}.",
-        args=arguments,
-        default=TrainCommand(config=read_base_config(arguments)),
-    )
+    description = f"Train a model. Presets: {', '.join(list_presets())}."
+    command = parse_options(TrainCommand, arguments, prog="fer train", description=description)
     if "RANK" in os.environ:
         return _train_under_launcher(command)
     return _submit(command) if command.detach else _train(command)

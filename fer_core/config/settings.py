@@ -1,14 +1,13 @@
 """Settings of a training run: frozen, keyword-only, checked when made.
 
-Every field's docstring is its help text in the CLI and on the Train page.
+Every field's docstring is its help text in the CLI and on the Train page, and its type says which values it
+may have.
 """
 
-import typing
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from fer_core.errors import ConfigError
+from fer_core.config.limits import Limits, check, check_fields
 
 LabelMode = Literal["majority", "crossentropy", "probability", "multi_target"]
 Sampling = Literal["shuffled", "balanced"]
@@ -22,17 +21,12 @@ Monitor = Literal["accuracy", "macro_f1", "loss"]
 Tracker = Literal["none", "mlflow", "wandb"]
 
 
-def _check(condition: bool, field_name: str, value: object, expected: str) -> None:
-    if not condition:
-        raise ConfigError(f"{field_name} is {value!r}; expected {expected}")
-
-
-def _check_choice(field_name: str, value: object, choices: object) -> None:
-    allowed = typing.get_args(choices)
-    if value not in allowed:
-        near = get_close_matches(str(value), allowed, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"{field_name} is {value!r}; expected one of {', '.join(allowed)}.{hint}")
+_SHARE: Final = Limits(low=0, high=1)
+_CHANGE: Final = Limits(low=0, below=1)
+_AT_LEAST_0: Final = Limits(low=0)
+_AT_LEAST_1: Final = Limits(low=1)
+_FACTOR: Final = Limits(above=0, high=1)
+_SIDE: Final = Limits(or_zero=True, low=8, high=2048, unit="px")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +38,7 @@ class DataConfig:
     label_mode: LabelMode = "crossentropy"
     """How annotators' votes become training targets (Barsoum et al., 2016). Validation is always scored in
     majority mode. Data sets without votes take their labels as they are, whatever is set here."""
-    label_temperature: float = 1.0
+    label_temperature: Annotated[float, Limits(low=0.1, high=10)] = 1.0
     """Raise the label distributions to the power 1 / this: below 1 sharpens them towards the most frequent
     answer, above 1 evens out the answers that were given. Not used by the label modes `majority` and
     `multi_target`, which have nothing to sharpen."""
@@ -57,12 +51,8 @@ class DataConfig:
     rare classes are repeated and some of frequent classes are left out."""
 
     def __post_init__(self) -> None:
-        _check_choice("data.label_mode", self.label_mode, LabelMode)
-        _check_choice("data.sampling", self.sampling, Sampling)
-        _check(
-            0.1 <= self.label_temperature <= 10, "data.label_temperature", self.label_temperature, "0.1 to 10"
-        )
-        _check(
+        check_fields(self, "data.")
+        check(
             self.train_split != self.valid_split,
             "data.valid_split",
             self.valid_split,
@@ -78,20 +68,17 @@ class ModelConfig:
     """Architecture, as in the model registry."""
     arguments: dict[str, int | float | bool | str] = field(default_factory=dict)
     """Arguments of that architecture, for example `width 48`. What is not named keeps its default."""
-    height: int = 0
+    height: Annotated[int, _SIDE] = 0
     """Rows of the input in pixels; 0 takes what the architecture was designed for, or the data set's own."""
-    width: int = 0
+    width: Annotated[int, _SIDE] = 0
     """Columns of the input in pixels; 0 as above."""
     color: InputColor = "auto"
     """Channels of the input: `gray` (1) or `rgb` (3). `auto` takes the data set's own, and `rgb` for a
     network that starts from weights trained on RGB. Grey images are repeated into three channels."""
 
     def __post_init__(self) -> None:
-        _check_choice("model.color", self.color, InputColor)
-        for name in ("height", "width"):
-            value = getattr(self, name)
-            _check(value == 0 or 8 <= value <= 2048, f"model.{name}", value, "0 or 8 to 2048 px")
-        _check(
+        check_fields(self, "model.")
+        check(
             (self.height == 0) == (self.width == 0),
             "model.width",
             self.width,
@@ -106,18 +93,16 @@ class TransferConfig:
     weights: str = ""
     """Where they come from: `hub` (timm's own for that backbone), a .safetensors or state-dict file, or a
     checkpoint or run. Empty starts from random weights."""
-    freeze_epochs: int = 0
+    freeze_epochs: Annotated[int, _AT_LEAST_0] = 0
     """Epochs in which only the head learns; at least `epochs` is a linear probe."""
-    thaw_every: int = 0
+    thaw_every: Annotated[int, _AT_LEAST_0] = 0
     """After those, thaw one group of layers every so many epochs, from the head down; 0 thaws all at once."""
-    layer_decay: float = 1.0
+    layer_decay: Annotated[float, _FACTOR] = 1.0
     """Multiply the learning rate by this for every group of layers further from the head (Clark et al., 2020;
     0.65 to 0.8 are usual for transformers); 1 treats all alike."""
 
     def __post_init__(self) -> None:
-        _check(self.freeze_epochs >= 0, "transfer.freeze_epochs", self.freeze_epochs, "at least 0")
-        _check(self.thaw_every >= 0, "transfer.thaw_every", self.thaw_every, "at least 0")
-        _check(0 < self.layer_decay <= 1, "transfer.layer_decay", self.layer_decay, "more than 0, at most 1")
+        check_fields(self, "transfer.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +111,9 @@ class LossConfig:
 
     name: LossName = "crossentropy"
     """`crossentropy`, or `focal` (Lin et al., 2017), which pays less heed to faces that are easy already."""
-    focal_gamma: float = 2.0
+    focal_gamma: Annotated[float, _AT_LEAST_0] = 2.0
     """Focusing exponent of the focal loss; 0 is cross-entropy."""
-    label_smoothing: float = 0.0
+    label_smoothing: Annotated[float, Limits(low=0, below=1)] = 0.0
     """Share of every target spread evenly over all classes (Szegedy et al., 2016). Not used by the label mode
     `multi_target`."""
     class_weights: ClassWeights = "none"
@@ -136,92 +121,53 @@ class LossConfig:
     samples (Cui et al., 2019), which is milder."""
 
     def __post_init__(self) -> None:
-        _check_choice("loss.name", self.name, LossName)
-        _check_choice("loss.class_weights", self.class_weights, ClassWeights)
-        _check(self.focal_gamma >= 0, "loss.focal_gamma", self.focal_gamma, "at least 0")
-        _check(
-            0 <= self.label_smoothing < 1,
-            "loss.label_smoothing",
-            self.label_smoothing,
-            "0 to less than 1",
-        )
+        check_fields(self, "loss.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
     """Random changes made to every training batch, on the device that trains."""
 
-    apply_probability: float = 1.0
+    apply_probability: Annotated[float, _SHARE] = 1.0
     """Share of the images that are changed at all; the others pass as they are."""
-    flip_probability: float = 0.5
+    flip_probability: Annotated[float, _SHARE] = 0.5
     """Chance of a left-right flip."""
-    rotation_deg: float = 15.0
+    rotation_deg: Annotated[float, Limits(low=0, high=180, search=(0, 20))] = 15.0
     """Rotate by up to this many degrees either way."""
-    scale: float = 0.15
+    scale: Annotated[float, _CHANGE] = 0.15
     """Resize by a factor within 1 +- this."""
-    shift: float = 0.1
+    shift: Annotated[float, _CHANGE] = 0.1
     """Move by up to this fraction of the picture's side."""
-    brightness: float = 0.2
+    brightness: Annotated[float, _CHANGE] = 0.2
     """Change brightness by up to this fraction."""
-    contrast: float = 0.2
+    contrast: Annotated[float, _CHANGE] = 0.2
     """Change contrast by up to this fraction."""
-    erasing_probability: float = 0.25
+    erasing_probability: Annotated[float, _SHARE] = 0.25
     """Chance of blanking one random rectangle (Zhong et al., 2020)."""
-    mixup_alpha: float = 0.4
+    mixup_alpha: Annotated[float, _AT_LEAST_0] = 0.4
     """Mix pairs of images with a weight drawn from Beta(alpha, alpha) (Zhang et al., 2018); 0 is off."""
-    cutmix_alpha: float = 0.0
+    cutmix_alpha: Annotated[float, _AT_LEAST_0] = 0.0
     """Paste a rectangle of another image, its share of the area drawn from Beta(alpha, alpha) (Yun et al.,
     2019); 0 is off. With mixup on too, each mixed batch takes one of the two at random."""
-    mixup_probability: float = 0.5
+    mixup_probability: Annotated[float, _SHARE] = 0.5
     """Share of the batches that are mixed, by mixup or cutmix."""
-    mixup_until: float = 1.0
+    mixup_until: Annotated[float, _SHARE] = 1.0
     """Share of the epochs (of each cycle) after which no batch is mixed any more, so that the last ones see
     faces as they are (Ge et al., 2021, do so with their mosaics); 1 mixes to the end."""
-    crop_fraction: float = 1.0
+    crop_fraction: Annotated[float, _FACTOR] = 1.0
     """Cut out a random part with at least this fraction of the area, and bring it back to full size; 1 is
     off."""
-    crop_side_px: int = 0
+    crop_side_px: Annotated[int, Limits(or_zero=True, low=8, unit="px")] = 0
     """Bring that part to squares of this side first, so that detail is lost as in a small face; 0 is off."""
-    randaugment_ops: int = 0
+    randaugment_ops: Annotated[int, Limits(low=0, high=8)] = 0
     """Random operations an image from the RandAugment list (Cubuk et al., 2020); 0 is off."""
-    randaugment_magnitude: int = 9
+    randaugment_magnitude: Annotated[int, Limits(low=1, high=29)] = 9
     """Strength of those operations, 1 to 29."""
-    degrade_probability: float = 0.0
+    degrade_probability: Annotated[float, _SHARE] = 0.0
     """Chance of a webcam-like corruption: blur, noise, low resolution, darkness or low contrast."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "apply_probability",
-            "flip_probability",
-            "erasing_probability",
-            "mixup_probability",
-            "mixup_until",
-            "degrade_probability",
-        ):
-            value = getattr(self, name)
-            _check(0 <= value <= 1, f"augment.{name}", value, "0 to 1")
-        _check(
-            0 < self.crop_fraction <= 1, "augment.crop_fraction", self.crop_fraction, "more than 0, at most 1"
-        )
-        _check(
-            self.crop_side_px == 0 or self.crop_side_px >= 8,
-            "augment.crop_side_px",
-            self.crop_side_px,
-            "0 or at least 8 px",
-        )
-        _check(0 <= self.randaugment_ops <= 8, "augment.randaugment_ops", self.randaugment_ops, "0 to 8")
-        _check(
-            1 <= self.randaugment_magnitude <= 29,
-            "augment.randaugment_magnitude",
-            self.randaugment_magnitude,
-            "1 to 29",
-        )
-        _check(self.cutmix_alpha >= 0, "augment.cutmix_alpha", self.cutmix_alpha, "at least 0")
-        for name in ("scale", "shift", "brightness", "contrast"):
-            value = getattr(self, name)
-            _check(0 <= value < 1, f"augment.{name}", value, "at least 0 and less than 1")
-        _check(0 <= self.rotation_deg <= 180, "augment.rotation_deg", self.rotation_deg, "0 to 180")
-        _check(self.mixup_alpha >= 0, "augment.mixup_alpha", self.mixup_alpha, "at least 0")
+        check_fields(self, "augment.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,93 +176,61 @@ class OptimizerConfig:
 
     name: OptimizerName = "sgd"
     """Optimiser: `sgd` with Nesterov momentum, or `adamw`."""
-    learning_rate: float = 0.1
+    learning_rate: Annotated[float, Limits(above=0, search=(1e-4, 0.1), log=True)] = 0.1
     """Peak learning rate."""
-    momentum: float = 0.9
+    momentum: Annotated[float, Limits(low=0, below=1)] = 0.9
     """Momentum of SGD."""
-    weight_decay: float = 5e-4
+    weight_decay: Annotated[float, Limits(low=0, search=(1e-5, 0.1), log=True)] = 5e-4
     """Weight decay; normalisation layers and biases are spared."""
     schedule: ScheduleName = "one_cycle"
     """Course of the learning rate over the run: `one_cycle` (Smith, 2018), `cosine`, `step` (cut every few
     epochs), `plateau` (cut when the score stalls), `constant`."""
-    warmup_fraction: float = 0.25
+    warmup_fraction: Annotated[float, Limits(low=0, below=1)] = 0.25
     """Share of the run, or of each cycle, during which the learning rate rises; 0 is off. Not used by
     `constant`."""
-    cycles: int = 1
+    cycles: Annotated[int, _AT_LEAST_1] = 1
     """Times that `one_cycle` and `cosine` run their course within the run (warm restarts, Loshchilov and
     Hutter, 2017)."""
-    cycle_factor: float = 0.5
+    cycle_factor: Annotated[float, _FACTOR] = 0.5
     """Peak of a cycle as a fraction of the peak of the one before."""
-    step_epochs: int = 10
+    step_epochs: Annotated[int, _AT_LEAST_1] = 10
     """Epochs between two cuts of the `step` schedule."""
-    step_factor: float = 0.1
+    step_factor: Annotated[float, Limits(above=0, below=1)] = 0.1
     """Factor of each cut of the `step` and `plateau` schedules."""
-    plateau_patience: int = 3
+    plateau_patience: Annotated[int, _AT_LEAST_1] = 3
     """Epochs without a better score before the `plateau` schedule cuts."""
-    gradient_clip: float = 5.0
+    gradient_clip: Annotated[float, _AT_LEAST_0] = 5.0
     """Scale gradients down to this norm where they are longer; 0 is off."""
-    accumulation_steps: int = 1
+    accumulation_steps: Annotated[int, _AT_LEAST_1] = 1
     """Split each batch into this many parts, one after the other, to save memory; the gradient is that of the
     whole batch (batch normalisation sees the parts)."""
-    sam_rho: float = 0.0
+    sam_rho: Annotated[float, _AT_LEAST_0] = 0.0
     """Radius of sharpness-aware minimisation (Foret et al., 2021), 0.05 is usual; it doubles the cost of a
     step; 0 is off."""
 
     def __post_init__(self) -> None:
-        _check_choice("optimizer.name", self.name, OptimizerName)
-        _check_choice("optimizer.schedule", self.schedule, ScheduleName)
-        _check(self.learning_rate > 0, "optimizer.learning_rate", self.learning_rate, "more than 0")
-        _check(0 <= self.momentum < 1, "optimizer.momentum", self.momentum, "0 to less than 1")
-        _check(self.weight_decay >= 0, "optimizer.weight_decay", self.weight_decay, "at least 0")
-        _check(
-            0 <= self.warmup_fraction < 1,
-            "optimizer.warmup_fraction",
-            self.warmup_fraction,
-            "0 to less than 1",
-        )
-        _check(self.gradient_clip >= 0, "optimizer.gradient_clip", self.gradient_clip, "at least 0")
-        can_restart = self.schedule in ("one_cycle", "cosine")
-        _check(
-            self.cycles == 1 or (self.cycles > 1 and can_restart),
+        check_fields(self, "optimizer.")
+        check(
+            self.cycles == 1 or self.schedule in ("one_cycle", "cosine"),
             "optimizer.cycles",
             self.cycles,
-            "at least 1, and 1 where the schedule is neither one_cycle nor cosine",
+            "1 where the schedule is neither one_cycle nor cosine",
         )
-        _check(
-            0 < self.cycle_factor <= 1, "optimizer.cycle_factor", self.cycle_factor, "more than 0, at most 1"
-        )
-        _check(self.step_epochs >= 1, "optimizer.step_epochs", self.step_epochs, "at least 1")
-        _check(0 < self.step_factor < 1, "optimizer.step_factor", self.step_factor, "between 0 and 1")
-        _check(self.plateau_patience >= 1, "optimizer.plateau_patience", self.plateau_patience, "at least 1")
-        _check(
-            self.accumulation_steps >= 1,
-            "optimizer.accumulation_steps",
-            self.accumulation_steps,
-            "at least 1",
-        )
-        _check(self.sam_rho >= 0, "optimizer.sam_rho", self.sam_rho, "at least 0")
 
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStoppingConfig:
     """When to stop before the last epoch."""
 
-    patience: int = 0
+    patience: Annotated[int, _AT_LEAST_0] = 0
     """Stop after this many epochs without a better score; 0 never stops early."""
-    min_delta: float = 0.0
+    min_delta: Annotated[float, _AT_LEAST_0] = 0.0
     """A score counts as better only if it is better by more than this."""
-    confirm_epochs: int = 0
+    confirm_epochs: Annotated[int, _AT_LEAST_0] = 0
     """Extra epochs after patience ran out; a better score in them cancels the stop."""
 
     def __post_init__(self) -> None:
-        _check(self.patience >= 0, "early_stopping.patience", self.patience, "at least 0")
-        _check(self.min_delta >= 0, "early_stopping.min_delta", self.min_delta, "at least 0")
-        _check(
-            self.confirm_epochs >= 0,
-            "early_stopping.confirm_epochs",
-            self.confirm_epochs,
-            "at least 0",
-        )
+        check_fields(self, "early_stopping.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,7 +245,7 @@ class LogConfig:
     """Also report to `mlflow` or `wandb`, where that package is installed; both may send data elsewhere."""
 
     def __post_init__(self) -> None:
-        _check_choice("log.tracker", self.tracker, Tracker)
+        check_fields(self, "log.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,14 +255,13 @@ class DistillConfig:
     teachers: str = ""
     """Checkpoints or runs, joined by commas, whose mean answer is learned beside the labels. They see
     the very picture that the network sees, augmented and mixed (Beyer et al., 2022). Empty is off."""
-    weight: float = 0.5
+    weight: Annotated[float, _FACTOR] = 0.5
     """Share of the loss that the teachers have; the labels have the rest."""
-    temperature: float = 1.0
+    temperature: Annotated[float, Limits(above=0)] = 1.0
     """Softens the teachers' and the network's answers before they are compared; 1 to 4 are usual."""
 
     def __post_init__(self) -> None:
-        _check(0 < self.weight <= 1, "distill.weight", self.weight, "more than 0, at most 1")
-        _check(self.temperature > 0, "distill.temperature", self.temperature, "more than 0")
+        check_fields(self, "distill.")
 
     @property
     def teacher_names(self) -> tuple[str, ...]:
@@ -378,22 +291,22 @@ class TrainConfig:
     """Early stopping."""
     log: LogConfig = LogConfig()
     """Logging."""
-    epochs: int = 24
+    epochs: Annotated[int, _AT_LEAST_1] = 24
     """Passes over the training split."""
-    batch_size: int = 128
+    batch_size: Annotated[int, Limits(low=2, step=16, unit="(batch normalisation)")] = 128
     """Images per step, over all devices together."""
-    ema_decay: float = 0.999
+    ema_decay: Annotated[float, Limits(low=0, below=1)] = 0.999
     """Keep an exponential moving average of the weights and validate with it; 0 is off."""
-    swa_fraction: float = 0.0
+    swa_fraction: Annotated[float, _SHARE] = 0.0
     """Share of the run, at its end, over which the weights are averaged evenly instead (stochastic weight
     averaging, Izmailov et al., 2018); 0 is off."""
     monitor: Monitor = "accuracy"
     """Validation score that decides which epoch is the best."""
     precision: Precision = "auto"
     """Arithmetic: `auto` takes bf16 where the device is faster with it, and fp32 otherwise."""
-    seed: int = 0
+    seed: Annotated[int, Limits(low=0, high=2**31 - 1)] = 0
     """Seed of initial weights, order and augmentation."""
-    threads: int = 0
+    threads: Annotated[int, _AT_LEAST_0] = 0
     """CPU threads for the arithmetic; 0 takes all physical cores."""
     deterministic: bool = False
     """Use only algorithms that give the same bits every time; slower on a GPU. A CPU is deterministic
@@ -403,21 +316,14 @@ class TrainConfig:
     ending with the batch size to try."""
 
     def __post_init__(self) -> None:
-        _check(self.epochs >= 1, "epochs", self.epochs, "at least 1")
-        _check(self.batch_size >= 2, "batch_size", self.batch_size, "at least 2 (batch normalisation)")
-        _check(0 <= self.ema_decay < 1, "ema_decay", self.ema_decay, "0 to less than 1")
-        _check(0 <= self.swa_fraction <= 1, "swa_fraction", self.swa_fraction, "0 to 1")
-        _check_choice("monitor", self.monitor, Monitor)
-        _check_choice("precision", self.precision, Precision)
-        _check(0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647")
-        _check(self.threads >= 0, "threads", self.threads, "at least 0")
-        _check(
+        check_fields(self)
+        check(
             self.optimizer.accumulation_steps * 2 <= self.batch_size,
             "optimizer.accumulation_steps",
             self.optimizer.accumulation_steps,
             f"at most {self.batch_size // 2}, half of batch_size",
         )
-        _check(
+        check(
             self.precision != "fp16" or not self.optimizer.sam_rho,
             "optimizer.sam_rho",
             self.optimizer.sam_rho,

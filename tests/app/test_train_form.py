@@ -5,11 +5,14 @@ import shlex
 from typing import Literal
 
 import pytest
-import tyro
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.shared.settings_fields import (
+from app.train.command import build_train_command, list_changes
+from fer_core.cli.base_config import parse_options, read_base_config
+from fer_core.cli.train import TrainCommand
+from fer_core.config import TrainConfig, list_augment_policies, list_presets, load_preset
+from fer_core.config.fields import (
     build_config,
     flatten_config,
     humanize,
@@ -17,10 +20,6 @@ from app.shared.settings_fields import (
     list_sections,
     read_field_docs,
 )
-from app.train.command import build_train_command, list_changes
-from fer_core.cli.base_config import read_base_config
-from fer_core.cli.train import TrainCommand
-from fer_core.config import TrainConfig, list_augment_policies, list_presets, load_preset
 from fer_core.errors import ConfigError
 
 
@@ -100,9 +99,7 @@ def test_a_wrong_value_is_a_config_error_that_names_it():
 def _parse(command: str) -> TrainConfig:
     words = shlex.split(command.replace("\\\n", " "))
     assert words[:2] == ["fer", "train"]
-    return tyro.cli(
-        TrainCommand, args=words[2:], default=TrainCommand(config=read_base_config(words[2:]))
-    ).config
+    return parse_options(TrainCommand, words[2:], prog="fer train").config
 
 
 arguments = st.dictionaries(

@@ -74,12 +74,14 @@ def test_rows_become_a_space():
         {"setting": "data.label_mode", "choices": "majority, crossentropy"},
         {"setting": "deterministic"},
         {"setting": "ema_decay", "choices": "0, 0.99"},
+        {"setting": "optimizer.learning_rate", "low": None, "high": None, "log": False},
     ]
     assert build_space(rows) == {
         "batch_size": Range(low=16, high=64),
         "data.label_mode": Choice(choices=("majority", "crossentropy")),
         "deterministic": Choice(choices=(False, True)),
         "ema_decay": Choice(choices=(0.0, 0.99)),
+        "optimizer.learning_rate": Range(low=1e-4, high=0.1, log=True),
     }
 
 

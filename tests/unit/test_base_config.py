@@ -2,7 +2,8 @@
 
 import pytest
 
-from fer_core.cli.base_config import read_base_config
+from fer_core.cli.base_config import parse_options, read_base_config
+from fer_core.cli.train import TrainCommand
 from fer_core.config import load_preset
 
 TINY = load_preset("tiny").model.arguments
@@ -27,3 +28,12 @@ TINY = load_preset("tiny").model.arguments
 )
 def test_arguments_of_the_network(options, expected):
     assert read_base_config(options.split()).model.arguments == expected
+
+
+def test_help_tells_what_each_setting_is_and_which_values_it_takes(capsys):
+    with pytest.raises(SystemExit):
+        parse_options(TrainCommand, ["--help"], prog="fer train")
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "Chance of a left-right flip. Allowed: 0 to 1. (default: 0.5)" in text
+    assert "Allowed: 0 or 8 to 2048 px." in text
+    assert "--optimizer.name {sgd,adamw}" in text

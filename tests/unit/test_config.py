@@ -16,6 +16,8 @@ from fer_core.config import (
     load_config,
     load_preset,
 )
+from fer_core.config.fields import list_fields
+from fer_core.config.limits import Limits
 from fer_core.errors import ConfigError
 
 
@@ -87,3 +89,29 @@ def test_missing_and_broken_files(tmp_path):
 
 def test_to_dict_is_plain():
     assert config_to_dict(TrainConfig())["optimizer"]["schedule"] == "one_cycle"
+
+
+@pytest.mark.parametrize(
+    ("limits", "words", "allowed", "refused"),
+    [
+        (Limits(low=0, high=1), "0 to 1", (0, 0.5, 1), (-0.1, 1.1, float("nan"), float("inf"))),
+        (Limits(low=0, below=1), "0 to less than 1", (0, 0.99), (1,)),
+        (Limits(above=0, high=1), "more than 0, at most 1", (1e-9, 1), (0,)),
+        (Limits(above=0, below=1), "more than 0, less than 1", (0.5,), (0, 1)),
+        (Limits(low=2, unit="images"), "at least 2 images", (2, 10**400), (1,)),
+        (Limits(above=0), "more than 0", (1,), (0, -1)),
+        (Limits(or_zero=True, low=8, high=2048, unit="px"), "0 or 8 to 2048 px", (0, 8, 2048), (4, -8, 2049)),
+        (Limits(low=0, high=2**31 - 1), "0 to 2147483647", (2**31 - 1,), (2**31,)),
+    ],
+)
+def test_limits_in_words_and_numbers(limits, words, allowed, refused):
+    assert str(limits) == words
+    assert all(limits.allow(value) for value in allowed)
+    assert not any(limits.allow(value) for value in refused)
+
+
+def test_every_number_declares_its_limits_and_the_search_keeps_them():
+    for path, spec in list_fields().items():
+        if spec.kind in ("int", "float"):
+            assert spec.limits is not None, path
+            assert all(spec.limits.allow(end) for end in spec.limits.search or ()), path

@@ -1,6 +1,7 @@
-"""What the Train page's form is made of: every setting of the configuration, read from its dataclasses.
+"""Every setting of the configuration with its help and limits, read from the dataclasses.
 
-Nothing here knows a setting by name, so a setting that is added to `fer_core.config` appears by itself.
+The Train page's form, the table of a search and `--help` are made of this. Nothing here knows a setting by
+name, so a setting that is added to `fer_core.config.settings` appears by itself.
 """
 
 import ast
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal
 
-from fer_core.config import TrainConfig, config_from_dict
+from fer_core.config.limits import Limits, list_rules
+from fer_core.config.reading import config_from_dict
+from fer_core.config.settings import TrainConfig
 
 Kind = Literal["int", "float", "bool", "str", "choice", "dict"]
 _PLAIN: Final[Mapping[type, Kind]] = {int: "int", float: "float", bool: "bool", str: "str"}
@@ -33,6 +36,8 @@ class FieldSpec:
     section: str
     """The setting that holds it, empty for those of the configuration itself."""
     choices: tuple[str, ...] = ()
+    limits: Limits | None = None
+    """Of a number, where it has some."""
 
     @property
     def label(self) -> str:
@@ -103,27 +108,33 @@ def list_fields(cls: type = TrainConfig) -> Mapping[str, FieldSpec]:
 
 
 def _walk(cls: type, prefix: str = "") -> Iterator[FieldSpec]:
-    docs, hints = read_field_docs(cls), typing.get_type_hints(cls)
+    docs, hints, rules = read_field_docs(cls), typing.get_type_hints(cls), list_rules(cls)
     for item in dataclasses.fields(cls):
         path, hint = f"{prefix}{item.name}", hints[item.name]
         if dataclasses.is_dataclass(hint):
             assert isinstance(hint, type)
             yield from _walk(hint, f"{path}.")
             continue
-        kind, choices = _kind_of(hint, path)
-        section = path.partition(".")[0] if "." in path else ""
-        yield FieldSpec(path=path, kind=kind, help=docs.get(item.name, ""), section=section, choices=choices)
+        rule = rules.get(item.name)
+        yield FieldSpec(
+            path=path,
+            kind=_kind_of(hint, path),
+            help=docs.get(item.name, ""),
+            section=path.partition(".")[0] if "." in path else "",
+            choices=rule if isinstance(rule, tuple) else (),
+            limits=rule if isinstance(rule, Limits) else None,
+        )
 
 
-def _kind_of(hint: Any, path: str) -> tuple[Kind, tuple[str, ...]]:
+def _kind_of(hint: Any, path: str) -> Kind:
     origin = typing.get_origin(hint)
     if origin is Literal:
-        return "choice", tuple(map(str, typing.get_args(hint)))
+        return "choice"
     if origin is dict:
-        return "dict", ()
+        return "dict"
     if origin in (typing.Union, types.UnionType) or hint not in _PLAIN:
         raise TypeError(f"{path} has type {hint}; the form knows int, float, bool, str, Literal and dict")
-    return _PLAIN[hint], ()
+    return _PLAIN[hint]
 
 
 def flatten_config(config: TrainConfig) -> dict[str, Any]:
