@@ -17,7 +17,7 @@ import tyro
 from fer_core.checkpoint import find_checkpoint
 from fer_core.data.builtin import open_dataset
 from fer_core.evaluation.evaluator import evaluate_checkpoint
-from fer_core.evaluation.metrics import compute_scores
+from fer_core.evaluation.scores import compute_scores
 from fer_core.inference.prior import adjust_prior
 from fer_core.workspace import Workspace
 

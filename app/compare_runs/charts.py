@@ -24,7 +24,7 @@ from fer_core.evaluation.charts import (
 )
 from fer_core.evaluation.comparison import Comparison, diff_configs, list_varied_settings
 from fer_core.evaluation.comparison_export import describe_setting
-from fer_core.evaluation.figures import CLASS_TITLES
+from fer_core.evaluation.metrics import list_class_titles
 from fer_core.workspace import Workspace
 
 _CURVES: Final[dict[str, str]] = {"valid_loss": "validation loss", "valid_accuracy": "validation accuracy"}
@@ -60,16 +60,17 @@ def _reports(comparison: Comparison) -> dict[str, Any]:
 
 def _render_classes(comparison: Comparison) -> None:
     reports = _reports(comparison)
+    titles = list_class_titles()
     kind = st.segmented_control(
         "Figure",
-        list(CLASS_TITLES),
+        list(titles),
         default="recall",
         required=True,
-        format_func=CLASS_TITLES.__getitem__,
+        format_func=titles.__getitem__,
         key=Key.COMPARE_KIND,
         label_visibility="collapsed",
     )
-    figure = build_class_bars(reports, kind or "recall", title=CLASS_TITLES[kind or "recall"])
+    figure = build_class_bars(reports, kind or "recall", title=titles[kind or "recall"])
     st.plotly_chart(figure, config=STATIC_CONFIG, key="compare-bars")
 
 

@@ -8,12 +8,12 @@ from fer_core.evaluation.charts import build_differences
 from fer_core.evaluation.comparison import Comparison
 from fer_core.evaluation.comparison_export import (
     describe_protocol,
-    format_change,
     write_csv,
     write_html,
     write_latex,
 )
-from fer_core.evaluation.figures import TITLES, describe_figure
+from fer_core.evaluation.figures import describe_figure, format_change
+from fer_core.evaluation.metrics import list_titles
 
 _CHART_FROM = 2
 """Differences from which on a chart says more than the sentences."""
@@ -52,10 +52,11 @@ def render_findings(comparison: Comparison) -> None:
 def _render_figures(comparison: Comparison) -> None:
     import pandas as pd
 
+    titles = list_titles()
     table = {
         item.key: {
             title: describe_figure(name, item.report.figures[name])
-            for name, title in TITLES.items()
+            for name, title in titles.items()
             if name in item.report.figures
         }
         for item in comparison.evaluations
@@ -63,7 +64,7 @@ def _render_figures(comparison: Comparison) -> None:
     for result in comparison.results:
         table[f"{result.key} − {result.baseline}"] = {
             title: format_change(name, result.differences[name])
-            for name, title in TITLES.items()
+            for name, title in titles.items()
             if name in result.differences
         }
     frame = pd.DataFrame(table).rename_axis("figure").fillna("").reset_index()

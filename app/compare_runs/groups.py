@@ -11,7 +11,6 @@ from app.shared.messages import empty_state, escape_markdown
 from app.shared.reports import Stamp
 from fer_core.evaluation.charts import build_group_bars
 from fer_core.evaluation.comparison import Comparison
-from fer_core.evaluation.figures import TITLES
 from fer_core.evaluation.group_table import (
     build_group_table,
     compute_all_groups,
@@ -19,6 +18,7 @@ from fer_core.evaluation.group_table import (
     list_groupings,
 )
 from fer_core.evaluation.groups import AGREEMENT, GROUP_FIGURES, SMALL_GROUP, GroupReport
+from fer_core.evaluation.metrics import METRICS
 from fer_core.workspace import Workspace
 
 _TITLES: Final[dict[str, str]] = {
@@ -41,7 +41,7 @@ def render_groups(comparison: Comparison, workspace: Workspace) -> None:
     stamps = tuple((item.key, item.report.predictions_sha256) for item in comparison.evaluations)
     reports = _load(by, stamps, str(workspace.root), comparison)
     bars = {item.key: {group.name: group.figures[figure_name] for group in item.groups} for item in reports}
-    title = f"{TITLES[figure_name]} by {_TITLES.get(by, by)}"
+    title = f"{METRICS[figure_name].title} by {_TITLES.get(by, by)}"
     st.plotly_chart(
         build_group_bars(bars, figure_name, title=title, small_below=SMALL_GROUP),
         config=STATIC_CONFIG,
@@ -77,7 +77,7 @@ def _choose(columns: list[str]) -> tuple[str, str]:
             list(GROUP_FIGURES),
             default=GROUP_FIGURES[0],
             required=True,
-            format_func=TITLES.__getitem__,
+            format_func=lambda name: METRICS[name].title,
             key=Key.COMPARE_GROUP_FIGURE,
         )
     return by, figure_name or GROUP_FIGURES[0]

@@ -17,7 +17,7 @@ from fer_core.checkpoint import CheckpointEntry
 from fer_core.data.store import SCHEMATIC_FACES, SPLITS, list_datasets
 from fer_core.errors import FerError
 from fer_core.evaluation.comparison import flatten, group_seeds, own_dataset
-from fer_core.evaluation.figures import LOWER_IS_BETTER, PERCENT_FIGURES, TITLES
+from fer_core.evaluation.metrics import METRICS, list_titles
 from fer_core.evaluation.report import Report
 from fer_core.evaluation.stored_reports import DEFAULT_SPLIT
 from fer_core.runs.reader import load_run
@@ -97,11 +97,12 @@ def choose_models(
         help="All words must match, for example `vit seed=1`.",
         persist_state="session",
     )
+    titles = list_titles()
     figures = columns.multiselect(
         "Columns; the first sorts the table",
-        list(TITLES),
+        list(titles),
         default=_DEFAULT_FIGURES,
-        format_func=TITLES.__getitem__,
+        format_func=titles.__getitem__,
         key=Key.COMPARE_COLUMNS,
         persist_state="session",
     )
@@ -141,7 +142,7 @@ def _describe(
     row["parameters"] = entry.info.num_parameters
     report = load_summary(key, entry, conditions, workspace)
     if isinstance(report, Report):
-        row |= {name: report.figures[name].value for name in TITLES if name in report.figures}
+        row |= {name: report.figures[name].value for name in list_titles() if name in report.figures}
         row["report"] = f"{report.subject.protocol}, n = {report.n:,}"
     else:
         row["report"] = "unusable" if report else "missing"
@@ -164,7 +165,7 @@ def _sort(rows: list[dict[str, Any]], figures: Sequence[str]) -> list[dict[str, 
     """Best of the first figure on top; without a value last."""
     if not figures:
         return rows
-    sign = 1 if figures[0] in LOWER_IS_BETTER else -1
+    sign = 1 if METRICS[figures[0]].lower_is_better else -1
 
     def rank(row: dict[str, Any]) -> tuple[bool, float]:
         value = float(row.get(figures[0], math.nan))
@@ -179,7 +180,8 @@ def _render(rows: list[dict[str, Any]], figures: Sequence[str]) -> None:
     columns = ["model", *figures, "report", "architecture", "parameters", "tags"]
     table = pd.DataFrame(rows).reindex(columns=columns)
     column = st.column_config
-    formats: dict[str, Any] = {name: column.NumberColumn(TITLES[name], format="%.4f") for name in figures}
+    titles = list_titles()
+    formats: dict[str, Any] = {name: column.NumberColumn(titles[name], format="%.4f") for name in figures}
     formats["model"] = column.TextColumn("model", pinned=True)
     formats["tags"] = column.ListColumn("tags", width="medium")
     formats["parameters"] = column.NumberColumn("parameters", format="localized")
@@ -202,6 +204,7 @@ def _render_seeds(rows: list[dict[str, Any]], figures: Sequence[str]) -> None:
 
 
 def _describe_spread(name: str, mean: float, sd: float) -> str:
-    if name in PERCENT_FIGURES:
-        return f"{TITLES[name]} {100 * mean:.2f} ± {100 * sd:.2f} %"
-    return f"{TITLES[name]} {mean:.4f} ± {sd:.4f}"
+    title = list_titles()[name]
+    if METRICS[name].is_percent:
+        return f"{title} {100 * mean:.2f} ± {100 * sd:.2f} %"
+    return f"{title} {mean:.4f} ± {sd:.4f}"

@@ -9,7 +9,8 @@ from app.shared.navigation import MODELS
 from app.shared.reports import Conditions
 from fer_core.data.store import SCHEMATIC_FACES
 from fer_core.errors import ConfigError
-from fer_core.evaluation.figures import CLASS_TITLES, TITLES, describe_figure
+from fer_core.evaluation.figures import describe_figure
+from fer_core.evaluation.metrics import list_class_titles, list_titles
 from fer_core.evaluation.report import Report
 from fer_core.evaluation.stored_reports import DEFAULT_SPLIT
 from fer_core.exchange.facts import ModelFacts, find_report
@@ -29,12 +30,13 @@ def render_figures(facts: ModelFacts, workspace: Workspace) -> None:
         f"{escape_markdown(report.subject.describe())}, n = {report.n:,}. Lines are 95 % intervals: "
         "with few images of a class they are wide."
     )
+    titles = list_class_titles()
     kind = st.segmented_control(
         "By class",
-        list(CLASS_TITLES),
+        list(titles),
         default="recall",
         required=True,
-        format_func=CLASS_TITLES.__getitem__,
+        format_func=titles.__getitem__,
         key="models-class-figure",
     )
     bars = build_class_bars({facts.name: report}, kind or "recall")
@@ -42,7 +44,7 @@ def render_figures(facts: ModelFacts, workspace: Workspace) -> None:
         bars,
         config=STATIC_CONFIG,
         key="models-bars",
-        alt=f"{CLASS_TITLES[kind or 'recall']} of each class",
+        alt=f"{titles[kind or 'recall']} of each class",
     )
     matrix, reliability = st.columns(2, gap="large")
     with matrix:
@@ -63,7 +65,7 @@ def _render_all(report: Report) -> None:
         st.dataframe(
             [
                 {"figure": title, "value": describe_figure(name, report.figures[name])}
-                for name, title in TITLES.items()
+                for name, title in list_titles().items()
                 if name in report.figures
             ],
             hide_index=True,

@@ -82,12 +82,13 @@ def _print_groups(reports: "Sequence[GroupReport]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from fer_core.evaluation.figures import TITLES, describe_figure
+    from fer_core.evaluation.figures import describe_figure
     from fer_core.evaluation.groups import GROUP_FIGURES
+    from fer_core.evaluation.metrics import METRICS
 
     console = Console()
     for report in reports:
-        titles = [TITLES[name] for name in GROUP_FIGURES]
+        titles = [METRICS[name].title for name in GROUP_FIGURES]
         table = Table(report.column, "images", "classes", *titles, title=report.key)
         for group in report.groups:
             cells = [describe_figure(name, group.figures[name]) for name in GROUP_FIGURES]
@@ -104,24 +105,26 @@ def _print_comparison(comparison: "Comparison") -> None:
     from rich.table import Table
 
     from fer_core.evaluation.comparison import diff_configs, group_seeds
-    from fer_core.evaluation.comparison_export import describe_protocol, describe_setting, format_change
-    from fer_core.evaluation.figures import PERCENT_FIGURES, TITLES, describe_figure
+    from fer_core.evaluation.comparison_export import describe_protocol, describe_setting
+    from fer_core.evaluation.figures import describe_figure, format_change
+    from fer_core.evaluation.metrics import METRICS, list_titles
 
+    titles = list_titles()
     print(describe_protocol(comparison))
     console = Console()
     whole = Table("figure", *(item.key for item in comparison.evaluations))
-    for name, title in TITLES.items():
+    for name, title in titles.items():
         whole.add_row(
-            title, *(describe_figure(name, item.report.figures[name]) for item in comparison.evaluations)
+            title, *(describe_figure(name, item.report.find(name)) for item in comparison.evaluations)
         )
     console.print(whole)
     changes = Table(
         "difference", *(item.key for item in comparison.results), title=f"Against {comparison.baseline}"
     )
-    for name, title in TITLES.items():
+    for name, title in titles.items():
         if comparison.results and name in comparison.results[0].differences:
             cells = [format_change(name, item.differences[name]) for item in comparison.results]
-            changes.add_row(title + (" (points)" if name in PERCENT_FIGURES else ""), *cells)
+            changes.add_row(title + (" (points)" if METRICS[name].is_percent else ""), *cells)
     if comparison.results:
         console.print(changes)
     settings = diff_configs(comparison.configs)
@@ -132,8 +135,7 @@ def _print_comparison(comparison: "Comparison") -> None:
             table.add_row(name, *(describe_setting(comparison, key, name) for key in keys))
         console.print(table)
     values = {
-        item.key: {name: item.report.figures[name].value for name in TITLES}
-        for item in comparison.evaluations
+        item.key: {name: item.report.find(name).value for name in titles} for item in comparison.evaluations
     }
     for group in group_seeds(comparison.configs, values):
         print(

@@ -15,6 +15,27 @@ if TYPE_CHECKING:
     from fer_core.evaluation.report import Report
 
 
+def describe_metrics() -> str:
+    """Help of `--metrics`, with those of installed packages."""
+    from fer_core.evaluation.metrics import METRICS
+
+    return f"Figures to compute, separated by commas; all, if not given. There are: {', '.join(METRICS)}."
+
+
+def choose_metrics(names: str) -> tuple[str, ...]:
+    """The metrics that a list separated by commas names; all of them for an empty one.
+
+    Raises:
+        ConfigError: no metric is called like that.
+    """
+    from fer_core.evaluation.metrics import METRICS
+
+    chosen = [name.strip() for name in names.split(",") if name.strip()] or list(METRICS)
+    for name in chosen:
+        _ = METRICS[name]
+    return tuple(dict.fromkeys(chosen))
+
+
 def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     models: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL")],
     dataset: str | None = None,
@@ -22,6 +43,7 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     device: str = "auto",
     tta: Literal["none", "flip"] = "none",
     exclude_copies: bool = False,
+    metrics: Annotated[str, arg(help=describe_metrics)] = "",
     resamples: int = 2000,
     threads: int = 0,
     json_output: Annotated[bool, arg(name="json")] = False,
@@ -36,6 +58,7 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         device: Where to compute: auto, cpu or cuda.
         tta: Test-time augmentation: `flip` averages the logits of each image and its mirror image.
         exclude_copies: Leave out images that have exactly the pixels of a training image.
+        metrics: Figures to compute, separated by commas; all, if not given.
         resamples: Resamples of the bootstrap; 0 leaves the intervals out.
         threads: CPU threads to compute with; 0 lets torch choose.
         json_output: Print each report as a line of JSON.
@@ -45,8 +68,10 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         raise ConfigError("expected a model to evaluate; `fer models` and `fer runs` list them")
     if resamples < 0 or threads < 0:
         raise ConfigError(f"--resamples is {resamples} and --threads {threads}; expected 0 or more")
-    if exclude_copies and save:
-        raise ConfigError("--save keeps reports of whole splits; leave it out with --exclude-copies")
+    if save and (exclude_copies or metrics):
+        raise ConfigError(
+            "--save keeps every figure of a whole split; leave it out with --exclude-copies and --metrics"
+        )
     if threads:
         import torch
 
@@ -57,6 +82,7 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         device=device,
         tta=tta,
         exclude_copies=exclude_copies,
+        metrics=choose_metrics(metrics),
         resamples=resamples,
         save=save,
     )
@@ -82,6 +108,7 @@ class _Wishes:
     device: str
     tta: Literal["none", "flip"]
     exclude_copies: bool
+    metrics: tuple[str, ...]
     resamples: int
     save: bool
 
@@ -112,7 +139,9 @@ def _evaluate(model: str, wishes: _Wishes, *, part: int, of: int) -> "Report":
             on_progress=lambda done, total: show(done, total, f"{model}: {done:,} of {total:,} faces"),
         )
         show(1, 1, f"{model}: intervals of every figure")
-        report = build_report(evaluation.data, evaluation.subject, num_resamples=wishes.resamples)
+        report = build_report(
+            evaluation.data, evaluation.subject, metrics=wishes.metrics, num_resamples=wishes.resamples
+        )
     if wishes.save:
         folder = locate_report(entry, workspace, dataset=data.name, split=wishes.split, tta=wishes.tta)
         report = save_report(report, evaluation.data, folder)
@@ -129,7 +158,8 @@ def _print_report(report: "Report") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from fer_core.evaluation.figures import CLASS_TITLES, TITLES, describe_figure
+    from fer_core.evaluation.figures import describe_figure
+    from fer_core.evaluation.metrics import list_class_titles, list_titles
 
     subject = report.subject
     print(
@@ -137,11 +167,13 @@ def _print_report(report: "Report") -> None:
         + (", flip averaging" if subject.tta == "flip" else "")
     )
     whole = Table("figure", "value [95 % interval]", title="All images")
-    for name, title in TITLES.items():
-        whole.add_row(title, describe_figure(name, report.figures[name]))
-    classes = Table("class", *CLASS_TITLES.values(), "images", title="By class")
+    for name, title in list_titles().items():
+        if name in report.figures:
+            whole.add_row(title, describe_figure(name, report.figures[name]))
+    kinds = [kind for kind in list_class_titles() if f"{kind}.{report.classes[0]}" in report.figures]
+    classes = Table("class", *(list_class_titles()[kind] for kind in kinds), "images", title="By class")
     for name, row in zip(report.classes, report.confusion, strict=True):
-        cells = [describe_figure(kind, report.figures[f"{kind}.{name}"]) for kind in CLASS_TITLES]
+        cells = [describe_figure(kind, report.figures[f"{kind}.{name}"]) for kind in kinds]
         classes.add_row(name, *cells, f"{sum(row):,}")
     bands = Table("annotators who agree", "accuracy", "images", title="By annotator agreement")
     for name, figure in report.figures.items():

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from fer_core.evaluation.comparison import find_pareto
-from fer_core.evaluation.figures import LOWER_IS_BETTER, PERCENT_FIGURES, Figure
+from fer_core.evaluation.figures import Figure
+from fer_core.evaluation.metrics import METRICS
 from fer_core.evaluation.paired import PairedResult, format_p
 from fer_core.evaluation.report import Report, list_class_figures
 from fer_core.runs.records import EpochRecord
@@ -74,14 +75,14 @@ def build_group_bars(
 
     Args:
         models: by model, its figures by group; every model has the same groups.
-        figure_name: a key of `TITLES`.
+        figure_name: a key of `METRICS`.
         title: of the chart.
         small_below: bars that rest on fewer images are pale.
     """
     import plotly.graph_objects as go
 
-    is_percent = figure_name in PERCENT_FIGURES
-    shown = "%{y:.1%}" if is_percent else "%{y:.3f}"
+    metric = METRICS[figure_name]
+    shown = "%{y:.1%}" if metric.is_percent else "%{y:.3f}"
     figure = go.Figure()
     for key, color in zip(models, _cycle(len(models)), strict=True):
         items = list(models[key].values())
@@ -96,9 +97,9 @@ def build_group_bars(
             f"{shown.replace('y', 'customdata[2]')}<extra>{key}</extra>",
         )
     axis: dict[str, Any] = {"fixedrange": True, "rangemode": "tozero"}
-    if figure_name not in LOWER_IS_BETTER:
+    if not metric.lower_is_better:
         axis["range"] = [0, 1.02]
-    if is_percent:
+    if metric.is_percent:
         axis["tickformat"] = ".0%"
     figure.update_layout(
         title={"text": title, "font": {"size": 14}},

@@ -13,8 +13,9 @@ from fer_core.evaluation.charts import (
     build_reliability,
 )
 from fer_core.evaluation.comparison import Comparison, diff_configs
-from fer_core.evaluation.figures import CLASS_TITLES, PERCENT_FIGURES, TITLES, Figure, describe_figure
+from fer_core.evaluation.figures import Figure, describe_figure
 from fer_core.evaluation.matrix_chart import build_matrix
+from fer_core.evaluation.metrics import list_titles
 from fer_core.evaluation.paired import format_p
 
 _LATEX_SIGNS = str.maketrans(
@@ -80,8 +81,8 @@ def write_latex(comparison: Comparison) -> str:
         " & ".join(["", *map(escape_latex, keys)]) + r" \\",
         r"\midrule",
     ]
-    for name, title in TITLES.items():
-        figures = [item.report.figures[name] for item in comparison.evaluations]
+    for name, title in list_titles().items():
+        figures = [item.report.find(name) for item in comparison.evaluations]
         lines.append(
             " & ".join([escape_latex(title), *(_latex_cell(name, item) for item in figures)]) + r" \\"
         )
@@ -107,7 +108,7 @@ def write_html(comparison: Comparison) -> str:
         build_matrix(reports[item.key], difference_to=first, title=f"{item.key} minus {item.baseline}")
         for item in comparison.results
     ]
-    figures += [build_class_bars(reports, kind, title=CLASS_TITLES[kind]) for kind in ("recall", "precision")]
+    figures += [build_class_bars(reports, kind, title=kind) for kind in ("recall", "precision")]
     figures += [build_agreement_bars(reports), build_cost_scatter(reports)]
     figures += [build_cost_scatter(reports, "num_parameters")]
     figures += [build_reliability(reports), build_reliability(reports, "cross-fitted")]
@@ -141,9 +142,9 @@ text-align:left}}.wide{{overflow-x:auto}}.wide td{{white-space:nowrap}}small{{co
 def _html_table(comparison: Comparison) -> str:
     head = "".join(f"<th>{html.escape(item.key)}</th>" for item in comparison.evaluations)
     rows = []
-    for name, title in TITLES.items():
+    for name, title in list_titles().items():
         cells = "".join(
-            f"<td>{_html_figure(name, item.report.figures[name])}</td>" for item in comparison.evaluations
+            f"<td>{_html_figure(name, item.report.find(name))}</td>" for item in comparison.evaluations
         )
         rows.append(f"<tr><td>{html.escape(title)}</td>{cells}</tr>")
     return f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
@@ -175,12 +176,3 @@ def describe_setting(comparison: Comparison, key: str, name: str) -> str:
     """A run's setting as a table shows it; runs of earlier versions did not record what came later."""
     config = comparison.configs[key]
     return str(config[name]) if name in config else "not recorded"
-
-
-def format_change(name: str, figure: Figure) -> str:
-    """A difference with its interval, in points for per cent: `+1.23 [-0.10, +2.50]`."""
-    if not figure.is_defined:
-        return "undefined"
-    scale, digits = (100, 2) if name in PERCENT_FIGURES else (1, 4)
-    low, high = f"{scale * figure.low:+.{digits}f}", f"{scale * figure.high:+.{digits}f}"
-    return f"{scale * figure.value:+.{digits}f} [{low}, {high}]"

@@ -17,9 +17,9 @@ from fer_core.data.store import Dataset
 from fer_core.data.targets import Targets, compute_targets
 from fer_core.errors import DataError
 from fer_core.evaluation.bootstrap import NUM_RESAMPLES
-from fer_core.evaluation.metrics import Scores, compute_scores
 from fer_core.evaluation.predictions import Float64Array, Predictions
 from fer_core.evaluation.report import Report, Subject, build_report
+from fer_core.evaluation.scores import Scores, compute_scores
 from fer_core.evaluation.scoring import FlipAveraged, compute_logits, compute_probabilities
 from fer_core.evaluation.stored_reports import save_report
 from fer_core.labels import EMOTIONS, FERPLUS_COLUMNS

@@ -8,6 +8,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from fer_core.evaluation.metrics import METRICS
+
 FloatArray = npt.NDArray[np.floating[Any]]
 
 CONFIDENCE: Final[float] = 0.95
@@ -76,47 +78,21 @@ def summarise_samples(
     return Figure(value=value, low=float(low), high=float(high), n=n, reason=note)
 
 
-TITLES: Final[Mapping[str, str]] = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro-F1",
-    "weighted_f1": "weighted F1",
-    "top2_accuracy": "top-2 accuracy",
-    "kappa": "Cohen's kappa",
-    "mcc": "MCC",
-    "roc_auc": "ROC AUC (mean of the classes)",
-    "average_precision": "average precision (mean of the classes)",
-    "log_loss": "log loss",
-    "ece": "calibration error (ECE)",
-    "ece_uncalibrated": "ECE at temperature 1",
-    "ece_cross_fitted": "ECE, temperature fitted on the other half",
-    "kl_divergence": "KL divergence from the annotators",
-    "js_distance": "Jensen-Shannon distance to the annotators",
-}
-"""Figures of a whole report, in the order of its tables, as people read them."""
-LOWER_IS_BETTER: Final[frozenset[str]] = frozenset(
-    {"log_loss", "ece", "ece_uncalibrated", "ece_cross_fitted", "kl_divergence", "js_distance"}
-)
-CALIBRATION_FIGURES: Final[frozenset[str]] = frozenset({"ece", "ece_uncalibrated", "ece_cross_fitted"})
-"""Sums of absolute gaps."""
-PERCENT_FIGURES: Final[frozenset[str]] = frozenset({"accuracy", "balanced_accuracy", "top2_accuracy"})
-"""Shown in per cent; stored as fractions like all."""
-CLASS_TITLES: Final[Mapping[str, str]] = {
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-    "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
-}
-"""Figures of one class; their name in a report is `<figure>.<class>`."""
-
-
 def describe_figure(name: str, figure: Figure) -> str:
-    """Value and interval in words: `82.7 % [81.4, 84.0]`, or why there is none."""
+    """Value and interval of the metric `name` in words: `82.7 % [81.4, 84.0]`, or why there is none."""
     if not figure.is_defined:
         return f"undefined: {figure.reason}"
-    scale, digits, unit = (100, 1, " %") if name in PERCENT_FIGURES else (1, 3, "")
+    scale, digits, unit = (100, 1, " %") if METRICS[name].is_percent else (1, 3, "")
     text = f"{scale * figure.value:.{digits}f}{unit}"
     if math.isnan(figure.low):
         return text
     return f"{text} [{scale * figure.low:.{digits}f}, {scale * figure.high:.{digits}f}]"
+
+
+def format_change(name: str, figure: Figure) -> str:
+    """A difference with its interval, in points for per cent: `+1.23 [-0.10, +2.50]`."""
+    if not figure.is_defined:
+        return "undefined"
+    scale, digits = (100, 2) if METRICS[name].is_percent else (1, 4)
+    low, high = f"{scale * figure.low:+.{digits}f}", f"{scale * figure.high:+.{digits}f}"
+    return f"{scale * figure.value:+.{digits}f} [{low}, {high}]"

@@ -15,10 +15,12 @@ import pandas as pd
 
 from fer_core.data.store import VOTE_COLUMNS, Dataset
 from fer_core.errors import DataError
-from fer_core.evaluation.bootstrap import AGREEMENT_BANDS, Terms, compute_point, compute_samples
-from fer_core.evaluation.figures import CALIBRATION_FIGURES, CONFIDENCE, Figure, summarise_samples
+from fer_core.evaluation.bootstrap import PreparedMetrics
+from fer_core.evaluation.figures import CONFIDENCE, Figure
+from fer_core.evaluation.metrics.base import AGREEMENT_BANDS
 from fer_core.evaluation.paired import ALPHA, format_p
 from fer_core.evaluation.predictions import Predictions
+from fer_core.evaluation.report import compute_intervals
 
 AGREEMENT: Final[str] = "agreement"
 """A grouping that needs no data set: how many annotators chose the most chosen answer."""
@@ -247,18 +249,8 @@ def _sort_key(name: str) -> tuple[float, str]:
 
 
 def _score(predictions: Predictions, name: str, num_resamples: int, seed: int) -> Group:
-    terms = Terms(predictions, with_areas=False)
-    point, samples = compute_point(terms), compute_samples(terms, num_resamples, seed=seed)
-    figures = {
-        figure: summarise_samples(
-            point[figure],
-            samples.get(figure, np.zeros(0)),
-            n=len(predictions),
-            reason="there is nothing to compute it from",
-            is_centred=figure in CALIBRATION_FIGURES,
-        )
-        for figure in GROUP_FIGURES
-    }
+    prepared = PreparedMetrics(predictions, GROUP_FIGURES)
+    figures = compute_intervals(prepared, num_resamples=num_resamples, seed=seed)
     # Small groups are often all right, and every resample of them too: that interval would have no width.
     figures["accuracy"] = _measure_accuracy(predictions)
     return Group(

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.errors import DataError
-from fer_core.evaluation.bootstrap import NUM_RESAMPLES, Terms, compute_point, iterate_resamples
+from fer_core.evaluation.bootstrap import NUM_RESAMPLES, PreparedMetrics, compute_point, compute_samples
 from fer_core.evaluation.figures import CONFIDENCE, Figure, summarise_samples
+from fer_core.evaluation.metrics import METRICS
 from fer_core.evaluation.predictions import Predictions
 
 ALPHA: float = 1 - CONFIDENCE
@@ -159,24 +160,17 @@ def compare_with_baseline(
     for key in others:
         if not np.array_equal(predictions[key].rows, first.rows):
             raise DataError(f"{key!r} and {baseline!r} do not hold the same images; align them first")
-    terms = {key: Terms(item, with_areas=False) for key, item in predictions.items()}
-    points = {key: compute_point(item) for key, item in terms.items()}
-    blocks: dict[str, list[dict[str, npt.NDArray[np.floating]]]] = {key: [] for key in terms}
-    for weights in iterate_resamples(len(first), num_resamples, seed=seed):
-        for key, item in terms.items():
-            blocks[key].append(item.compute(weights))
-    samples = {
-        key: {name: np.concatenate([block[name] for block in parts]) for name in points[key]}
-        for key, parts in blocks.items()
-        if parts
-    }
+    names = [name for name in METRICS if METRICS[name].is_paired]
+    prepared = {key: PreparedMetrics(item, names) for key, item in predictions.items()}
+    points = {key: compute_point(item) for key, item in prepared.items()}
+    samples = {key: compute_samples(item, num_resamples, seed=seed) for key, item in prepared.items()}
     results = []
     for key in others:
         test = compute_mcnemar(first.is_right, predictions[key].is_right)
         differences = {
             name: summarise_samples(
                 points[key][name] - points[baseline][name],
-                samples[key][name] - samples[baseline][name] if samples else np.zeros(0),
+                samples[key][name] - samples[baseline][name] if num_resamples else np.zeros(0),
                 n=len(first),
                 reason="undefined for at least one of the two",
             )

@@ -1,6 +1,7 @@
 """The evaluation report: every figure of a model on a split, with its interval, from stored predictions."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -8,27 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.errors import RunError
-from fer_core.evaluation.bootstrap import (
-    AGREEMENT_BANDS,
-    NUM_BINS,
-    NUM_RESAMPLES,
-    Terms,
-    assign_bins,
-    compute_point,
-    compute_samples,
-)
+from fer_core.evaluation.bootstrap import NUM_RESAMPLES, PreparedMetrics, compute_point, compute_samples
 from fer_core.evaluation.calibration import cross_fit_temperature, fit_temperature, rescale_probabilities
-from fer_core.evaluation.figures import (
-    CALIBRATION_FIGURES,
-    CLASS_TITLES,
-    TITLES,
-    Figure,
-    summarise_samples,
-)
+from fer_core.evaluation.figures import Figure, summarise_samples
+from fer_core.evaluation.metrics import METRICS, Metric, name_parts
+from fer_core.evaluation.metrics.probabilities import NUM_BINS, assign_bins
 from fer_core.evaluation.predictions import Predictions
 from fer_core.evaluation.ranking import compute_pr_curve, compute_roc_curve
 
 SCHEMA_VERSION: Final[int] = 2
+NOT_IN_REPORT: Final[str] = "the report was made without it; evaluate again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +58,7 @@ class Report:
     n: int
     num_resamples: int
     figures: Mapping[str, Figure]
-    """Keys of `TITLES`, `<figure>.<class>`, and `agreement.<band>`."""
+    """By key of `METRICS`, `<metric>.<class>`, and `agreement.<band>`; read one with `find`."""
     confusion: tuple[tuple[int, ...], ...]
     """Counts: row = truth, column = prediction."""
     curves: Mapping[str, Mapping[str, Mapping[str, list[float]]]]
@@ -79,6 +69,11 @@ class Report:
     """Temperature fitted on all these images, relative to logits at temperature 1."""
     predictions_sha256: str = ""
     """Checksum of the predictions.parquet that belongs to it."""
+
+    def find(self, name: str) -> Figure:
+        """The figure called `name`; one that says so where the report was made without it."""
+        missing = Figure(value=math.nan, low=math.nan, high=math.nan, n=0, reason=NOT_IN_REPORT)
+        return self.figures.get(name, missing)
 
     def to_dict(self) -> dict[str, Any]:
         """As written to report.json."""
@@ -131,43 +126,33 @@ class Report:
 
 
 def build_report(
-    predictions: Predictions, subject: Subject, *, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+    predictions: Predictions,
+    subject: Subject,
+    *,
+    metrics: Iterable[str] | None = None,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
 ) -> Report:
-    """Compute every figure with its bootstrap interval, in one pass over the predictions.
+    """Compute figures with their bootstrap intervals, in one pass over the predictions.
 
     Args:
         predictions: what the model said, at the temperature of the subject.
         subject: what it is about.
+        metrics: keys of `METRICS`; all of them, if not given.
         num_resamples: of the bootstrap; 0 leaves the intervals undefined.
         seed: of the bootstrap.
+
+    Raises:
+        ConfigError: no metric is called like that.
     """
-    variants = {
-        "ece_uncalibrated": rescale_probabilities(predictions.probabilities, subject.temperature),
-        "ece_cross_fitted": cross_fit_temperature(predictions.probabilities, predictions.labels),
-    }
-    terms = Terms(predictions, variants)
-    point = compute_point(terms)
-    samples = compute_samples(terms, num_resamples, seed=seed)
-    nothing = np.zeros(0)
-    reasons = _Reasons(predictions)
-    names = [*TITLES, *(name for name in point if name not in TITLES), *reasons.list_missing_bands(point)]
-    figures = {
-        name: summarise_samples(
-            point.get(name, float("nan")),
-            samples.get(name, nothing),
-            n=reasons.count(name),
-            reason=reasons.explain(name),
-            is_centred=name in CALIBRATION_FIGURES,
-        )
-        for name in names
-    }
+    prepared = PreparedMetrics(predictions, metrics, temperature=subject.temperature)
     num_classes = len(predictions.classes)
     cells = predictions.labels * num_classes + predictions.predicted
     confusion = np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
     drawn = {
         "as predicted": predictions.probabilities,
-        "temperature 1": variants["ece_uncalibrated"],
-        "cross-fitted": variants["ece_cross_fitted"],
+        "temperature 1": rescale_probabilities(predictions.probabilities, subject.temperature),
+        "cross-fitted": cross_fit_temperature(predictions.probabilities, predictions.labels),
     }
     logits = np.log(np.clip(predictions.probabilities, 1e-30, 1)) * subject.temperature
     return Report(
@@ -175,7 +160,7 @@ def build_report(
         classes=predictions.classes,
         n=len(predictions),
         num_resamples=num_resamples,
-        figures=figures,
+        figures=compute_intervals(prepared, num_resamples=num_resamples, seed=seed),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         curves=_build_curves(predictions),
         reliability={name: compute_reliability(item, predictions.labels) for name, item in drawn.items()},
@@ -183,61 +168,39 @@ def build_report(
     )
 
 
-class _Reasons:
-    """Why figures can be undefined, in words, and how many images each rests on."""
+def compute_intervals(
+    prepared: PreparedMetrics, *, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+) -> dict[str, Figure]:
+    """Every figure of the metrics with its bootstrap interval."""
+    point = compute_point(prepared)
+    samples = compute_samples(prepared, num_resamples, seed=seed)
+    figures = {}
+    for name in prepared.names:
+        metric = METRICS[name]
+        count = metric.count(prepared.images)
+        for full_name, part in _list_figures(name, metric, prepared.classes):
+            figures[full_name] = summarise_samples(
+                point[full_name],
+                samples.get(full_name, np.zeros(0)),
+                n=int(count if part is None or isinstance(count, int) else count[part]),
+                reason=_explain(metric, prepared.classes, part),
+                is_centred=metric.is_sum_of_gaps,
+            )
+    return figures
 
-    def __init__(self, predictions: Predictions) -> None:
-        num_classes = len(predictions.classes)
-        self.n = len(predictions)
-        self.support = dict(
-            zip(predictions.classes, np.bincount(predictions.labels, minlength=num_classes), strict=True)
-        )
-        self.num_predicted = dict(
-            zip(predictions.classes, np.bincount(predictions.predicted, minlength=num_classes), strict=True)
-        )
-        shares, agreement = predictions.annotators, predictions.agreement
-        self.num_annotated = 0 if shares is None else int((~np.isnan(shares[:, 0])).sum())
-        self.bands = {
-            f"agreement.{name}": 0
-            if agreement is None
-            else int(((agreement > low) & (agreement <= high)).sum())
-            for name, low, high in AGREEMENT_BANDS
-        }
 
-    def list_missing_bands(self, point: Mapping[str, float]) -> list[str]:
-        return [name for name in self.bands if name not in point]
+def _list_figures(name: str, metric: Metric, classes: tuple[str, ...]) -> list[tuple[str, int | None]]:
+    """Names of the figures of a metric, each with the number of its class or band."""
+    parts = name_parts(metric, classes)
+    whole: list[tuple[str, int | None]] = [(name, None)] if metric.has_mean or not parts else []
+    return whole + [(f"{name}.{part}", index) for index, part in enumerate(parts)]
 
-    def count(self, name: str) -> int:
-        kind, _, class_name = name.partition(".")
-        if kind == "agreement":
-            return self.bands[name]
-        if name in ("kl_divergence", "js_distance"):
-            return self.num_annotated
-        if class_name and kind == "recall":
-            return int(self.support[class_name])
-        if class_name and kind == "precision":
-            return int(self.num_predicted[class_name])
-        return self.n
 
-    def explain(self, name: str) -> str:
-        kind, _, class_name = name.partition(".")
-        if class_name in self.support:
-            return {
-                "precision": f"{class_name} was never predicted",
-                "recall": f"no image shows {class_name}",
-                "f1": f"no image shows {class_name}, and it was never predicted",
-                "roc_auc": f"needs images of {class_name} and of other classes",
-                "average_precision": f"no image shows {class_name}",
-            }[kind]
-        return {
-            "agreement": "no image in this band, or no votes are known",
-            "top2_accuracy": "with two classes the first two are always right",
-            "kappa": "truth and prediction are one and the same class throughout",
-            "mcc": "the truth or the prediction is one class throughout",
-            "roc_auc": "only one class is present",
-            "kl_divergence": "no annotators' votes are known for these images",
-            "js_distance": "no annotators' votes are known for these images",
-        }.get(kind, "there is nothing to compute it from")
+def _explain(metric: Metric, classes: Sequence[str], part: int | None) -> str:
+    """Why a figure can be undefined."""
+    if part is None:
+        return "only one class is present" if metric.has_mean else metric.undefined
+    return metric.undefined.format(name=classes[part]) if metric.per == "class" else metric.undefined
 
 
 def _build_curves(predictions: Predictions) -> dict[str, dict[str, dict[str, list[float]]]]:
@@ -277,6 +240,5 @@ def normalise_confusion(confusion: npt.ArrayLike, *, by: str) -> npt.NDArray[np.
 
 
 def list_class_figures(report: Report, kind: str) -> list[Figure]:
-    """One figure a class, in class order; `kind` is a key of `CLASS_TITLES`."""
-    assert kind in CLASS_TITLES
-    return [report.figures[f"{kind}.{name}"] for name in report.classes]
+    """One figure a class, in class order; `kind` is a key of `list_class_titles()`."""
+    return [report.find(f"{kind}.{name}") for name in report.classes]

@@ -10,8 +10,8 @@ from fer_core.data.store import Dataset
 from fer_core.data.targets import compute_targets
 from fer_core.errors import ConfigError
 from fer_core.evaluation.corruptions import CORRUPTIONS, NUM_SEVERITIES
-from fer_core.evaluation.metrics import compute_scores
 from fer_core.evaluation.robustness_report import CLEAN, RobustnessReport, RobustnessRow
+from fer_core.evaluation.scores import compute_scores
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
 from fer_core.models import load_checkpoint, resolve_device
 

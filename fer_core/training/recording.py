@@ -10,7 +10,7 @@ from torch import nn, optim
 from torch.optim.swa_utils import AveragedModel
 
 from fer_core.checkpoint import CheckpointInfo
-from fer_core.evaluation.metrics import Scores
+from fer_core.evaluation.scores import Scores
 from fer_core.models import save_checkpoint
 from fer_core.runs.records import EpochRecord, SampleRecord, ValidationRecord
 from fer_core.runs.run_files import BEST_FOLDER, LAST_FOLDER, STATE_FILE, TENSORBOARD_FOLDER

@@ -25,7 +25,7 @@ from fer_core.config import config_to_dict
 from fer_core.data.batches import draw_balanced_order, shuffle_for_epoch
 from fer_core.errors import ConfigError
 from fer_core.evaluation.comparison import flatten
-from fer_core.evaluation.metrics import compute_scores
+from fer_core.evaluation.scores import compute_scores
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
 from fer_core.runs.records import EpochRecord
 from fer_core.runs.run_files import LAST_FOLDER, STATE_FILE

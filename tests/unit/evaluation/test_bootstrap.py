@@ -12,8 +12,10 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 from sklearn import metrics as reference
 
-from fer_core.evaluation.bootstrap import Terms, compute_point, compute_samples, iterate_resamples
+from fer_core.errors import ConfigError
+from fer_core.evaluation.bootstrap import PreparedMetrics, compute_point, compute_samples, iterate_resamples
 from fer_core.evaluation.calibration import compute_ece
+from fer_core.evaluation.metrics import METRICS, ScoredImages, Weighting, each_image, each_resample
 from fer_core.evaluation.report import build_report
 from tests.unit.evaluation.makers import NAMES, draw_predictions, make_predictions, make_random, make_subject
 
@@ -73,7 +75,7 @@ def check_against_scikit_learn(data, figures):
 @given(draw_predictions())
 @settings(max_examples=150, deadline=None)
 def test_every_figure_equals_scikit_learn(data):
-    check_against_scikit_learn(data, compute_point(Terms(data)))
+    check_against_scikit_learn(data, compute_point(PreparedMetrics(data)))
 
 
 @pytest.mark.parametrize(
@@ -89,19 +91,19 @@ def test_every_figure_equals_scikit_learn(data):
 )
 def test_degenerate_predictions(labels, predicted):
     data = make_predictions(labels, np.eye(3)[predicted] * 0.94 + 0.02)
-    check_against_scikit_learn(data, compute_point(Terms(data)))
+    check_against_scikit_learn(data, compute_point(PreparedMetrics(data)))
 
 
 def test_of_tied_classes_the_first_two_count():
     tied = make_predictions([0, 1, 2], np.full((3, 3), 1 / 3))
-    assert compute_point(Terms(tied))["top2_accuracy"] == pytest.approx(2 / 3)
+    assert compute_point(PreparedMetrics(tied))["top2_accuracy"] == pytest.approx(2 / 3)
 
 
 def test_distances_to_the_annotators_equal_scipy():
     shares = np.array([[1, 0, 0], [0.5, 0.5, 0], [np.nan] * 3, [0.2, 0.3, 0.5]])
     chances = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.2, 0.6], [0.2, 0.3, 0.5]])
     data = make_predictions([0, 1, 2, 2], chances, annotators=shares, agreement=np.array([1, 0.5, 0.7, 0.9]))
-    figures = compute_point(Terms(data))
+    figures = compute_point(PreparedMetrics(data))
     known = [0, 1, 3]
     assert figures["kl_divergence"] == pytest.approx(np.mean([entropy(shares[i], chances[i]) for i in known]))
     distances = [jensenshannon(shares[i], chances[i], base=2) for i in known]
@@ -115,7 +117,7 @@ def test_distances_to_the_annotators_equal_scipy():
 
 def test_a_certain_miss_costs_what_scikit_learn_says():
     data = make_predictions([0, 1, 2], [[0, 1, 0], [0, 1, 0], [0.5, 0.5, 0]])
-    check_against_scikit_learn(data, compute_point(Terms(data)))
+    check_against_scikit_learn(data, compute_point(PreparedMetrics(data)))
 
 
 @given(draw_predictions(), st.data())
@@ -126,7 +128,7 @@ def test_distances_to_any_annotators_equal_scipy(data, source):
     votes = np.array(votes, dtype=float)
     with np.errstate(invalid="ignore"):
         shares = votes / votes.sum(axis=1, keepdims=True)  # NaN where nobody voted for a class
-    figures = compute_point(Terms(dataclasses.replace(data, annotators=shares)))
+    figures = compute_point(PreparedMetrics(dataclasses.replace(data, annotators=shares)))
     known = votes.sum(axis=1) > 0
     if not known.any():
         assert math.isnan(figures["kl_divergence"])
@@ -141,16 +143,46 @@ def test_distances_to_any_annotators_equal_scipy(data, source):
 
 def test_resamples_are_the_figures_of_the_drawn_images():
     """The weights mean what they say: a resample equals scoring the images it drew, one by one."""
-    data = make_random(40, skill=0.7)
-    terms = Terms(data)
+    shares = np.random.default_rng(1).dirichlet([1, 1, 1], 40)
+    shares[::5] = np.nan
+    data = make_random(40, skill=0.7, annotators=shares, agreement=shares.max(axis=1))
+    # That of the cross-fit keeps the temperatures fitted on all images.
+    names = [name for name in METRICS if name != "ece_cross_fitted"]
+    metrics = PreparedMetrics(data, names)
     weights = next(iter(iterate_resamples(40, 5)))
     assert (weights.sum(axis=0) == 40).all()
-    samples = terms.compute(weights)
+    samples = metrics.compute(weights)
+    assert {name.partition(".")[0] for name in samples} == set(names)
     for column in range(5):
         drawn = np.repeat(np.arange(40), weights[:, column].astype(int))
-        again = make_predictions(data.labels[drawn], data.probabilities[drawn], rows=np.arange(40))
-        for name, value in compute_point(Terms(again)).items():
+        again = dataclasses.replace(data.take(drawn), rows=np.arange(40))
+        for name, value in compute_point(PreparedMetrics(again, names)).items():
             assert samples[name][column] == pytest.approx(value, abs=2e-5, nan_ok=True), name
+
+
+def test_a_plain_function_and_weighted_sums_give_the_same_figure():
+    data = make_random(30)
+    images = ScoredImages(labels=data.labels, probabilities=data.probabilities)
+
+    def brier(labels, probabilities):
+        return ((probabilities - np.eye(3)[labels]) ** 2).sum(axis=1)
+
+    plain = each_resample(lambda labels, probabilities: brier(labels, probabilities).mean())(images)
+    summed = each_image(lambda images: brier(images.labels, images.probabilities))(images)
+    weighting = Weighting(images, next(iter(iterate_resamples(30, 20))))
+    np.testing.assert_allclose(plain(weighting), summed(weighting), rtol=1e-5)
+    ones = Weighting(images, np.ones((30, 1)))
+    assert plain(ones)[0] == pytest.approx(brier(data.labels, data.probabilities).mean())
+
+
+def test_only_the_chosen_metrics_are_computed():
+    report = build_report(make_random(30), make_subject(), metrics=["recall", "kappa"], num_resamples=5)
+    assert list(report.figures) == [*(f"recall.{name}" for name in NAMES), "kappa"]
+    missing = report.find("accuracy")
+    assert not missing.is_defined
+    assert "evaluate again" in missing.reason
+    with pytest.raises(ConfigError, match=r"unknown metric 'kapa'. Did you mean 'kappa'"):
+        build_report(make_random(30), make_subject(), metrics=["kapa"])
 
 
 def test_the_interval_of_an_accuracy_is_that_of_the_binomial():
@@ -160,7 +192,7 @@ def test_the_interval_of_an_accuracy_is_that_of_the_binomial():
     half = 1.96 * math.sqrt(0.75 * 0.25 / 400)
     assert figure.low == pytest.approx(0.75 - half, abs=0.006)
     assert figure.high == pytest.approx(0.75 + half, abs=0.006)
-    assert compute_samples(Terms(data, with_areas=False), 0) == {}
+    assert compute_samples(PreparedMetrics(data, ["ece"]), 0) == {}
 
 
 def test_undefined_figures_say_why():
@@ -188,7 +220,7 @@ def test_every_interval_holds_its_value(seed):
     chances = generator.dirichlet([1.0, 1.0, 1.0], 800)
     labels = (chances.cumsum(axis=1) < generator.random((800, 1))).sum(axis=1)
     data = make_predictions(labels, chances)
-    raised = compute_samples(Terms(data, with_areas=False), 200)["ece"]
+    raised = compute_samples(PreparedMetrics(data, ["ece"]), 200)["ece"]
     figures = build_report(data, make_subject(), num_resamples=200).figures
     assert raised.mean() > figures["ece"].value + 0.005
     for name, figure in figures.items():

@@ -12,8 +12,9 @@ from sklearn import metrics as reference
 from sklearn.calibration import calibration_curve
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from fer_core.evaluation.bootstrap import NUM_BINS, Terms, compute_point
+from fer_core.evaluation.bootstrap import PreparedMetrics, compute_point
 from fer_core.evaluation.calibration import compute_ece, cross_fit_temperature, rescale_probabilities
+from fer_core.evaluation.metrics.probabilities import NUM_BINS
 from fer_core.evaluation.report import build_report, compute_reliability, normalise_confusion
 from tests.unit.evaluation.makers import NAMES, draw_predictions, make_predictions, make_random, make_subject
 
@@ -72,7 +73,7 @@ def test_calibration_error_equals_torchmetrics(images):
         torch.from_numpy(chances), torch.from_numpy(labels), num_classes=3, n_bins=NUM_BINS, norm="l1"
     )
     assert compute_ece(chances, labels) == pytest.approx(float(theirs), abs=1e-5)
-    figures = compute_point(Terms(make_predictions(labels, chances)))
+    figures = compute_point(PreparedMetrics(make_predictions(labels, chances)))
     assert figures["ece"] == pytest.approx(float(theirs), abs=1e-5)
 
 

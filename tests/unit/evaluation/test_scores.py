@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from fer_core.errors import DataError
-from fer_core.evaluation.metrics import compute_scores
+from fer_core.evaluation.scores import compute_scores
 
 NAMES = ("anger", "fear", "neutral")
 

@@ -1,4 +1,4 @@
-"""Classification metrics, computed by scikit-learn. Fractions, not percentages; undefined values are NaN."""
+"""The few figures that validation, robustness and model cards need at once."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.errors import DataError
+from fer_core.evaluation.metrics import ScoredImages, Weighting, compute_figures, prepare_metrics
 
-_TINY: Final[float] = float(np.finfo(np.float64).eps)
-"""Least probability that a logarithm sees, as in scikit-learn."""
+_OF_ALL: Final[tuple[str, ...]] = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+_OF_CLASSES: Final[tuple[str, ...]] = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """How well predictions agree with the truth."""
+    """How well predictions agree with the truth. Fractions; undefined values are NaN."""
 
     n: int
     """Images scored."""
@@ -58,8 +59,6 @@ def compute_scores(labels: npt.ArrayLike, probabilities: npt.ArrayLike, class_na
     Raises:
         DataError: no images, or shapes that do not go together.
     """
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
     truth = np.asarray(labels, dtype=np.int64)
     chances = np.asarray(probabilities, dtype=np.float64)
     if truth.ndim != 1 or len(truth) == 0 or chances.shape != (len(truth), len(class_names)):
@@ -67,29 +66,22 @@ def compute_scores(labels: npt.ArrayLike, probabilities: npt.ArrayLike, class_na
             f"can't score labels of shape {truth.shape} against probabilities of shape {chances.shape} "
             f"for {len(class_names)} classes"
         )
-    predicted = chances.argmax(axis=1)
-    numbers = np.arange(len(class_names))
-    precision, recall, f1, support = precision_recall_fscore_support(
-        truth, predicted, labels=numbers, zero_division=np.nan
-    )
-    present = support > 0
-    # scikit-learn calls F1 undefined only where a class is neither present nor predicted.
-    true_class_chance = chances[np.arange(len(truth)), truth]
+    images = ScoredImages(labels=truth, probabilities=chances)
+    weighting = Weighting(images, np.ones((len(truth), 1)))
+    measures = prepare_metrics(images, (*_OF_ALL, *_OF_CLASSES))
+    figures = {
+        name: float(values[0])
+        for name, values in compute_figures(weighting, measures, tuple(class_names)).items()
+    }
+    confusion = weighting.confusion[..., 0].astype(int).tolist()
     return Scores(
         n=len(truth),
-        accuracy=float((predicted == truth).mean()),
-        balanced_accuracy=float(recall[present].mean()),
-        macro_f1=float(f1[present].mean()),
-        log_loss=float(-np.log(np.clip(true_class_chance, _TINY, 1)).mean()),
+        **{name: figures[name] for name in _OF_ALL},
         classes=tuple(
             ClassScore(
-                name=name,
-                precision=float(precision[index]),
-                recall=float(recall[index]),
-                f1=float(f1[index]),
-                support=int(support[index]),
+                name=name, support=sum(row), **{kind: figures[f"{kind}.{name}"] for kind in _OF_CLASSES}
             )
-            for index, name in enumerate(class_names)
+            for name, row in zip(class_names, confusion, strict=True)
         ),
-        confusion=tuple(tuple(row) for row in confusion_matrix(truth, predicted, labels=numbers).tolist()),
+        confusion=tuple(map(tuple, confusion)),
     )
