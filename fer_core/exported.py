@@ -1,16 +1,16 @@
-"""The ONNX files beside a checkpoint: `exports.json` says what each is and how it was checked."""
+"""The exported files beside a checkpoint: `exports.json` says what each is and how it was checked."""
 
 import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from filelock import Timeout
 
 from fer_core.errors import CheckpointError
 from fer_core.io import hold_lock, read_json, write_json
-from fer_core.onnx_file import PRECISIONS, Precision
+from fer_core.onnx_file import check_format_name
 
 EXPORTS_FILE: Final[str] = "exports.json"
 LOCK_FILE: Final[str] = ".exports.lock"
@@ -44,7 +44,8 @@ class ExportRecord:
     """One exported file."""
 
     path: Path
-    precision: Precision
+    precision: str
+    """Name of the export format."""
     embedding: bool
     uint8_input: bool
     num_bytes: int
@@ -108,13 +109,11 @@ def save_exports(folder: Path, records: list[ExportRecord]) -> None:
 
 def _from_dict(folder: Path, value: dict[str, Any]) -> ExportRecord:
     name = str(value["path"])
-    if not re.fullmatch(r"[\w.-]+\.onnx", name):
+    if not re.fullmatch(r"model-[\w.-]+", name):
         raise ValueError(f"file name {name!r}")
-    if value["precision"] not in PRECISIONS:
-        raise ValueError(f"precision {value['precision']!r}")
     return ExportRecord(
         path=folder / name,
-        precision=cast("Precision", value["precision"]),
+        precision=check_format_name(value["precision"]),
         embedding=bool(value["embedding"]),
         uint8_input=bool(value["uint8_input"]),
         num_bytes=int(value["num_bytes"]),

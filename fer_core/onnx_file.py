@@ -11,10 +11,11 @@ Files of strangers come through here: nothing is run before everything is checke
 import hashlib
 import json
 import mmap
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fer_core.checkpoint import CheckpointInfo
 from fer_core.errors import CheckpointError
@@ -41,8 +42,7 @@ PIXELS: Final[str] = "pixels"
 _MAX_BYTES: Final[int] = 2 * 1024**3
 """Protocol buffers end here; larger weights lie in a second file."""
 
-Precision = Literal["fp32", "fp16", "int8"]
-PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "fp16", "int8")
+_NAME: Final[re.Pattern[str]] = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,8 @@ class OnnxInfo:
     path: Path
     checkpoint: CheckpointInfo
     """What was exported: classes, preprocessing, temperature, metrics."""
-    precision: Precision
-    """Arithmetic of the weights."""
+    precision: str
+    """Name of the export format, such as `fp32`; perhaps of a package that is not installed here."""
     embedding: bool
     """Whether there is an output `embedding`, N x E."""
     uint8_input: bool
@@ -68,7 +68,7 @@ class OnnxInfo:
 def build_metadata(
     checkpoint: CheckpointInfo,
     *,
-    precision: Precision,
+    precision: str,
     embedding: bool,
     uint8_input: bool,
     external_data: dict[str, str] | None = None,
@@ -102,7 +102,7 @@ def load_onnx_info(path: Path) -> OnnxInfo:
         info = OnnxInfo(
             path=path,
             checkpoint=CheckpointInfo.from_dict(metadata["checkpoint"], source=str(path)),
-            precision=_choice(metadata["precision"]),
+            precision=check_format_name(metadata["precision"]),
             embedding=bool(metadata["embedding"]),
             uint8_input=bool(metadata["uint8_input"]),
         )
@@ -219,8 +219,13 @@ def _check_external_checksums(proto: "ModelProto", path: Path, metadata: dict[st
             raise CheckpointError(f"{data} holds other weights than {path.name} was exported with")
 
 
-def _choice(value: object) -> Precision:
-    if value not in PRECISIONS:
+def check_format_name(value: object) -> str:
+    """The name of an export format as a file tells it; part of file names.
+
+    Raises:
+        ValueError: it can't be one.
+    """
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError(f"precision {value!r}")
     return value
 

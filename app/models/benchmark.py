@@ -12,6 +12,7 @@ from app.shared.messages import escape_markdown
 from app.shared.navigation import MODELS
 from fer_core.errors import RunError
 from fer_core.exchange.facts import ModelFacts
+from fer_core.export.formats import EXPORTS
 from fer_core.exported import list_exports
 from fer_core.jobs.background import BackgroundTask, start_task
 from fer_core.workspace import Workspace
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
     from fer_core.export.benchmark import BenchmarkRow
 
 _BATCH_SIZES = [1, 4, 8, 16, 32, 64]
-_ALL_RUNTIMES = {"torch": "torch fp32", "fp32": "ONNX fp32", "int8": "ONNX int8"}
+_TIMED_FIRST = ["torch", "fp32", "int8"]
 
 
 def render_benchmark(facts: ModelFacts, workspace: Workspace) -> None:
     """Choose what to time; then a chart and a table."""
     st.markdown("##### How fast it is here")
     cores = os.cpu_count() or 1
+    onnx = [name for name in EXPORTS if EXPORTS[name].suffix == ".onnx"]
+    runtimes = {"torch": "torch fp32", **{name: f"ONNX {name}" for name in onnx}}
     with st.container(horizontal=True, gap="large"):
         batches = st.pills(
             "Faces at once",
@@ -47,10 +50,10 @@ def render_benchmark(facts: ModelFacts, workspace: Workspace) -> None:
         kinds = (
             st.pills(
                 "Computed by",
-                list(_ALL_RUNTIMES),
-                default=list(_ALL_RUNTIMES),
+                list(runtimes),
+                default=_TIMED_FIRST,
                 selection_mode="multi",
-                format_func=_ALL_RUNTIMES.__getitem__,
+                format_func=runtimes.__getitem__,
                 key="models-speed-kinds",
                 width="content",
             )

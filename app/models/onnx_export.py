@@ -8,15 +8,10 @@ from app.shared.background import render_dismiss, render_task
 from app.shared.messages import empty_state, error_boundary, escape_markdown
 from app.shared.navigation import MODELS
 from fer_core.exchange.facts import ModelFacts
+from fer_core.export.formats import EXPORTS
 from fer_core.exported import ExportRecord, list_exports
 from fer_core.jobs.background import BackgroundTask, start_task
 from fer_core.workspace import Workspace
-
-_PRECISIONS = {
-    "fp32": "exactly what torch computes",
-    "fp16": "half the size, for GPUs",
-    "int8": "a quarter of the size, faster on CPUs",
-}
 
 
 def render_export(facts: ModelFacts, workspace: Workspace) -> None:
@@ -26,7 +21,7 @@ def render_export(facts: ModelFacts, workspace: Workspace) -> None:
         for record in records:
             _render_record(record)
         if not facts.has_weights:
-            st.caption("This model came as an ONNX file alone; other precisions need its weights.")
+            st.caption("This model came as an ONNX file alone; other formats need its weights.")
         else:
             if not records:
                 _explain()
@@ -85,8 +80,11 @@ def _render_record(record: ExportRecord) -> None:
 def _render_form(facts: ModelFacts, workspace: Workspace) -> None:
     st.markdown("##### Export to ONNX")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        precision = st.segmented_control(
-            "Precision", list(_PRECISIONS), default="fp32", required=True, key="models-onnx-precision"
+        chosen = (
+            st.segmented_control(
+                "Format", list(EXPORTS), default="fp32", required=True, key="models-onnx-format"
+            )
+            or "fp32"
         )
         embedding = st.toggle(
             "Also the embedding",
@@ -98,8 +96,8 @@ def _render_form(facts: ModelFacts, workspace: Workspace) -> None:
             key="models-onnx-uint8",
             help="The file takes raw pixels (uint8) and normalises them itself.",
         )
-    st.caption(f"{precision}: {_PRECISIONS[precision or 'fp32']}.")
-    options = ["--precision", precision or "fp32"]
+    st.caption(f"{chosen}: {EXPORTS[chosen].summary}.")
+    options = ["--format", chosen]
     options += ["--embedding"] * embedding + ["--uint8-input"] * uint8_input
     st.code(f"fer export {facts.name} {' '.join(options)}", language="bash")
     about = {"model": facts.entry.key, "weights": facts.entry.info.weights_sha256}
@@ -115,7 +113,7 @@ def _render_form(facts: ModelFacts, workspace: Workspace) -> None:
         start_task(
             workspace,
             kind="export",
-            title=f"Export {facts.name} to ONNX ({precision})",
+            title=f"Export {facts.name} ({chosen})",
             command=["export", facts.entry.key, *options],
             page=MODELS.address(model=facts.key, part="ONNX"),
             facts=about,

@@ -1,20 +1,34 @@
-"""`fer export`: a checkpoint as an ONNX file that describes itself."""
+"""`fer export`: a checkpoint as a file that runs elsewhere."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from fer_core.cli.terminal import show_progress
+from fer_core.export.formats import EXPORTS
 from fer_core.export.options import ExportOptions
 from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
 
 
+def describe_formats() -> str:
+    """Help of `--format`, with those of installed packages."""
+    return "; ".join(f"{name}: {EXPORTS[name].summary}" for name in EXPORTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(ExportOptions):
+    """The same as options of the command."""
+
+    format: Annotated[str, arg(help=describe_formats, aliases=["--precision"])] = "fp32"
+
+
 def main(
     model: Annotated[Positional[str], arg(metavar="MODEL")],
     *,
-    options: OmitArgPrefixes[ExportOptions] = ExportOptions(),  # noqa: B008  frozen
+    options: OmitArgPrefixes[Options] = Options(),
     data: str | None = None,
     out: Path | None = None,
 ) -> int:
@@ -25,7 +39,7 @@ def main(
 
     Args:
         model: A shipped checkpoint's name, a run's name, or a folder.
-        options: Precision and form.
+        options: Format and form.
         data: Data set for calibration and check; the one the model learnt from, if it is here, else the
             built-in faces.
         out: Folder to write to; the checkpoint's own, if not given.

@@ -46,6 +46,8 @@ def list_files(entry: CheckpointEntry) -> list[Path]:
     folder, info = entry.folder, entry.info
     onnx: list[Path] = []
     for record in list_exports(folder, weights_sha256=info.weights_sha256):
+        if record.path.suffix != ".onnx":  # who receives it may lack what reads other formats
+            continue
         data = record.path.with_name(f"{record.path.name}.data")
         onnx += [record.path, *([data] if data.is_file() else [])]
     files = [folder / INFO_FILE]

@@ -18,10 +18,10 @@ from fer_core.checkpoint import CheckpointInfo, InputSpec, find_checkpoint
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.export.exporting import write_file
 from fer_core.export.foreign import ForeignNetwork
+from fer_core.export.formats import EXPORTS
 from fer_core.export.options import ExportOptions
 from fer_core.exported import list_exports
 from fer_core.labels import EMOTIONS
-from fer_core.onnx_file import Precision
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace, expand_home
 
@@ -48,8 +48,8 @@ class BenchmarkSettings:
     """CPU threads."""
     runtimes: tuple[BenchmarkRuntime, ...] = ("torch", "onnx")
     """What computes."""
-    precisions: tuple[Precision, ...] = ("fp32", "int8")
-    """Of ONNX files; torch computes in fp32."""
+    precisions: tuple[str, ...] = ("fp32", "int8")
+    """Formats of ONNX files; torch computes in fp32."""
     rounds: int = 15
     """How often all take turns, after two rounds that do not count."""
     clock: Clock = "wall"
@@ -70,6 +70,9 @@ class BenchmarkSettings:
                 raise ConfigError(f"{name} is {values}; expected numbers of 1 to {largest}")
         if self.rounds < 3:
             raise ConfigError(f"rounds is {self.rounds}; expected at least 3")
+        for name in self.precisions:
+            if EXPORTS[name].suffix != ".onnx":
+                raise ConfigError(f"format {name!r} is no ONNX file; only those can be timed")
         if not self.runtimes:
             raise ConfigError("no runtime was chosen; expected torch, onnx or both")
 
@@ -206,10 +209,13 @@ class _Sources:
             path = expand_home(reference)
             return lambda threads: [self._open_onnx(path, path.stem, threads)]
         model, info, folder = self._load(reference)
-        files = self._list_files(reference, model, info, folder) if "onnx" in self._settings.runtimes else []
+        files = self._list_files(reference, model, info, folder) if "onnx" in self._settings.runtimes else {}
         torch_too = "torch" in self._settings.runtimes and self._settings.device != "tensorrt"
         network = [self._open_torch(reference, model, info)] if torch_too else []
-        return lambda threads: [*network, *(self._open_onnx(path, reference, threads) for path in files)]
+        return lambda threads: [
+            *network,
+            *(self._open_onnx(path, reference, threads, name) for name, path in files.items()),
+        ]
 
     def _load(self, reference: str) -> "tuple[FerModel, CheckpointInfo, Path | None]":
         from fer_core.models import ARCHITECTURES, load_checkpoint
@@ -225,22 +231,20 @@ class _Sources:
 
     def _list_files(
         self, reference: str, model: "FerModel", info: CheckpointInfo, folder: Path | None
-    ) -> list[Path]:
-        """The ONNX file of each precision: the exported one, or one made for this benchmark."""
+    ) -> dict[str, Path]:
+        """The ONNX file of each format: the exported one, or one made for this benchmark."""
         made = list_exports(folder, weights_sha256=info.weights_sha256) if folder else []
         plain = {item.precision: item.path for item in made if not (item.embedding or item.uint8_input)}
-        files = []
-        for precision in self._settings.precisions:
-            if precision not in plain:
-                self._tell(f"exporting {reference} as {precision} for this benchmark")
-                plain[precision] = self._export(model, info, precision)
-            files.append(plain[precision])
-        return files
+        for name in self._settings.precisions:
+            if name not in plain:
+                self._tell(f"exporting {reference} as {name} for this benchmark")
+                plain[name] = self._export(model, info, name)
+        return {name: plain[name] for name in self._settings.precisions}
 
-    def _export(self, model: "FerModel", info: CheckpointInfo, precision: Precision) -> Path:
+    def _export(self, model: "FerModel", info: CheckpointInfo, format_name: str) -> Path:
         from fer_core.export.faces import choose_dataset
 
-        options = ExportOptions(precision=precision)
+        options = ExportOptions(format=format_name)
         place = Path(tempfile.mkdtemp(dir=self._scratch))
         dataset = choose_dataset(info, self._workspace, self._settings.data)
         return write_file(model, info, dataset, options, place / options.file_name, lambda _text: None).paths[
@@ -265,7 +269,7 @@ class _Sources:
         num_bytes = sum(item.numel() * item.element_size() for item in model.state_dict().values())
         return _Contestant(reference, f"torch {device}", "fp32", num_bytes, run)
 
-    def _open_onnx(self, path: Path, name: str, threads: int) -> _Contestant:
+    def _open_onnx(self, path: Path, name: str, threads: int, precision: str = "") -> _Contestant:
         network = ForeignNetwork(
             path,
             device=self._settings.device,
@@ -276,7 +280,7 @@ class _Sources:
         return _Contestant(
             name,
             f"onnxruntime {network.device}",
-            network.precision,
+            precision or network.precision,
             network.num_bytes,
             lambda batch_size: network.run(feed[:batch_size]),
         )

@@ -1,10 +1,8 @@
 """Exporting a checkpoint: write, check against torch, and only then put in place."""
 
 import contextlib
-import io
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fer_core.checkpoint import CheckpointInfo, find_checkpoint
 from fer_core.errors import ExportError
+from fer_core.export.formats import EXPORTS, ExportSource
 from fer_core.export.options import ExportOptions
 from fer_core.exported import ExportRecord, Parity, add_export
 from fer_core.workspace import Workspace
@@ -33,12 +32,12 @@ def export_checkpoint(
     out: Path | None = None,
     progress: Progress | None = None,
 ) -> ExportRecord:
-    """Export a checkpoint to ONNX beside its weights, after checking the file against torch on faces.
+    """Export a checkpoint beside its weights, after checking the file against torch on faces.
 
     Args:
         reference: what `find_checkpoint` understands.
         workspace: where runs and data sets are.
-        options: precision and form.
+        options: format and form.
         data: data set for calibration and check; None takes the one the model learnt from, or the built-in
             faces where that one is not here.
         out: another folder than the checkpoint's; the record goes there too.
@@ -62,7 +61,7 @@ def export_checkpoint(
         parity = _check(model, info, dataset, options, made, tell)
         record = ExportRecord(
             path=folder / options.file_name,
-            precision=options.precision,
+            precision=options.format,
             embedding=options.embedding,
             uint8_input=options.uint8_input,
             num_bytes=sum(path.stat().st_size for path in made.paths),
@@ -82,7 +81,7 @@ class WrittenFile:
     """A described, not yet checked file."""
 
     paths: tuple[Path, ...]
-    """The graph, then its external data if it has any."""
+    """The file, then its data if they are in a second one."""
     sha256: str
 
 
@@ -97,33 +96,13 @@ def write_file(
     """Write `model` at `target`, in a folder that may hold scratch files; nothing is compared yet.
 
     Raises:
-        ExportError: the network can't be expressed in ONNX.
-        DataError: there are no faces to calibrate int8 on.
+        ExportError: the network can't be expressed in that format.
+        DataError: there are no faces to calibrate on.
     """
-    import onnx
-
-    from fer_core.export import faces, graph, quantise
-
-    tell("translating the network")
-    plain = target.with_name("plain.onnx")
-    with _quiet():
-        graph.export_graph(model, info, plain, options)
-    if options.precision == "fp16":
-        tell("halving the precision")
-        proto = quantise.convert_to_fp16(plain)
-    elif options.precision == "int8":
-        split = faces.choose_split(dataset, ("train", "valid"))
-        training = faces.load_faces(dataset, split, info, num_faces=options.num_calibration_faces)
-        tell(f"calibrating int8 on {len(training.crops):,} faces of {dataset.name} {split}")
-        with _quiet():
-            proto = quantise.convert_to_int8(plain, training, info.input, uint8_input=options.uint8_input)
-    else:
-        proto = onnx.load(str(plain))
-    external = options.external_data or graph.is_large(model)
-    sha256 = graph.write_described(
-        proto, info, target, options, precision=options.precision, external=external
-    )
-    return WrittenFile((target, *([target.with_name(target.name + ".data")] if external else [])), sha256)
+    source = ExportSource(model=model, info=info, dataset=dataset, options=options, target=target, tell=tell)
+    sha256 = EXPORTS[options.format].write(source)
+    data = target.with_name(target.name + ".data")
+    return WrittenFile((target, *([data] if data.is_file() else [])), sha256)
 
 
 def _check(
@@ -135,15 +114,14 @@ def _check(
     tell: Progress,
 ) -> Parity:
     from fer_core.export import faces, parity
-    from fer_core.inference.onnx_predictor import OnnxPredictor
 
     split = faces.choose_split(dataset, ("valid", "test", "train"))
     chosen = faces.load_faces(dataset, split, info, num_faces=options.num_faces)
     tell(f"comparing with torch on {len(chosen.crops):,} faces of {dataset.name} {split}")
-    found = parity.compute_onnx_outputs(OnnxPredictor(made.paths[0], device="cpu"), chosen)
+    found = EXPORTS[options.format].predict(made.paths[0], chosen)
     expected = parity.compute_torch_outputs(model, info, chosen)
     result = parity.compare_outputs(expected, found, chosen)
-    parity.require_parity(result, options.precision)
+    parity.require_parity(result, options.format)
     return result
 
 
@@ -163,11 +141,3 @@ def _scratch_folder(folder: Path) -> Iterator[Path]:
         raise ExportError(f"{folder} can't be written: {cause.strerror or cause}; make room there") from cause
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporters print their steps and deprecations of their own code; neither concerns the user."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield

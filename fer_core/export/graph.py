@@ -19,7 +19,6 @@ from fer_core.onnx_file import (
     METADATA_KEY,
     PIXELS,
     PROBABILITIES,
-    Precision,
     build_metadata,
     compute_checksum,
 )
@@ -104,7 +103,6 @@ def write_described(
     path: Path,
     options: "ExportOptions",
     *,
-    precision: Precision,
     external: bool,
 ) -> str:
     """Save a graph at `path` with its description inside, and return its checksum.
@@ -125,7 +123,7 @@ def write_described(
     entry.key = METADATA_KEY
     entry.value = build_metadata(
         info,
-        precision=precision,
+        precision=options.format,
         embedding=options.embedding,
         uint8_input=options.uint8_input,
         external_data=described,

@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 
 from fer_core.errors import ConfigError
-from fer_core.onnx_file import PRECISIONS, Precision
+from fer_core.export.formats import EXPORTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
-    """How a checkpoint becomes an ONNX file."""
+    """How a checkpoint becomes a file that runs elsewhere.
 
-    precision: Precision = "fp32"
-    """`fp32`; `fp16`, half the size, for GPUs; `int8`, a quarter of the size, for CPUs (static for
-    convolutional networks, calibrated on training faces, and dynamic for transformers)."""
+    Raises:
+        ConfigError: an unknown format, or a number out of range.
+    """
+
+    format: str = "fp32"
+    """Key of `EXPORTS`."""
     embedding: bool = False
     """Also give the embedding, an output N x E."""
     uint8_input: bool = False
@@ -25,10 +28,7 @@ class ExportOptions:
     """Training faces from which int8 learns the range of every activation."""
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise ConfigError(
-                f"precision {self.precision!r} is unknown; expected one of {', '.join(PRECISIONS)}"
-            )
+        _ = EXPORTS[self.format]
         if self.num_faces < 0:
             raise ConfigError(f"num_faces is {self.num_faces}; expected 0 (all) or more")
         if self.num_calibration_faces < 1:
@@ -38,4 +38,4 @@ class ExportOptions:
     def file_name(self) -> str:
         """Name of the file, such as `model-int8-uint8.onnx`."""
         extras = ["embedding"] * self.embedding + ["uint8"] * self.uint8_input
-        return "-".join(["model", self.precision, *extras]) + ".onnx"
+        return "-".join(["model", self.format, *extras]) + EXPORTS[self.format].suffix

@@ -8,17 +8,13 @@ import torch
 from fer_core.checkpoint import CheckpointInfo
 from fer_core.errors import ExportError
 from fer_core.export.faces import Faces
+from fer_core.export.formats import EXPORTS
 from fer_core.exported import Parity
 from fer_core.inference.onnx_predictor import OnnxPredictor
 from fer_core.models import FerModel
-from fer_core.onnx_file import LOGITS, PROBABILITIES, Precision
+from fer_core.onnx_file import LOGITS, PROBABILITIES
 from fer_core.types import Float32Array
 
-MAX_DIFFERENCE_FP32: Final[float] = 1e-4
-"""Largest difference of a logit that rounding explains."""
-MIN_AGREEMENT_FP16: Final[float] = 0.995
-MAX_ACCURACY_LOSS_INT8: Final[float] = 0.005
-"""Half a point; with few faces at least two of them."""
 _BATCH_SIZE: Final[int] = 64
 
 
@@ -66,31 +62,21 @@ def compare_outputs(
     )
 
 
-def require_parity(parity: Parity, precision: Precision) -> None:
-    """Refuse a file that differs by more than its precision explains.
+def require_parity(parity: Parity, name: str) -> None:
+    """Refuse a file that differs by more than its format allows.
 
     Args:
         parity: the figures.
-        precision: of the file.
+        name: of the format, a key of `EXPORTS`.
 
     Raises:
         ExportError: it does; the message has the figures.
     """
-    # Written so that a NaN fails too.
-    if precision == "fp32":
-        good = parity.max_difference <= MAX_DIFFERENCE_FP32 and parity.label_agreement == 1
-        expected = f"at most {MAX_DIFFERENCE_FP32:g} and every label the same"
-    elif precision == "fp16":
-        good = parity.label_agreement >= MIN_AGREEMENT_FP16
-        expected = f"at least {MIN_AGREEMENT_FP16:.1%} of the labels the same"
-    else:
-        loss = parity.accuracy_torch - parity.accuracy
-        good = loss <= max(MAX_ACCURACY_LOSS_INT8, 2 / parity.num_images) + 1e-9
-        expected = f"at most {MAX_ACCURACY_LOSS_INT8:.1%} of accuracy lost"
-    if not good:
+    tolerance = EXPORTS[name].tolerance
+    if not tolerance.allows(parity):
         raise ExportError(
-            f"the {precision} file does not predict as the network does: logits differ by up to "
+            f"the {name} file does not predict as the network does: logits differ by up to "
             f"{parity.max_difference:.2g}, {parity.label_agreement:.2%} of the labels agree, accuracy "
             f"{parity.accuracy:.2%} instead of {parity.accuracy_torch:.2%} on {parity.num_images:,} faces of "
-            f"{parity.dataset} {parity.split}; expected {expected}. Nothing was written."
+            f"{parity.dataset} {parity.split}; expected {tolerance.describe()}. Nothing was written."
         )

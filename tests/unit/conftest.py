@@ -20,8 +20,8 @@ class Exported:
 
 OPTIONS = {
     "fp32": ExportOptions(),
-    "fp16": ExportOptions(precision="fp16"),
-    "int8": ExportOptions(precision="int8", num_calibration_faces=64),
+    "fp16": ExportOptions(format="fp16"),
+    "int8": ExportOptions(format="int8", num_calibration_faces=64),
     "raw": ExportOptions(embedding=True, uint8_input=True),
     "two files": ExportOptions(embedding=True, external_data=True),
 }

@@ -117,7 +117,7 @@ def no_probabilities(proto, _metadata):
         (second_input, "has the inputs images, other"),
         (no_probabilities, "lacks the output probabilities"),
         (lambda _p, m: m.update(schema_version=2), "schema_version 2"),
-        (lambda _p, m: m.update(precision="int4"), "int4"),
+        (lambda _p, m: m.update(precision="../int4"), "int4"),
         (lambda _p, m: m.pop("checkpoint"), "description is damaged"),
         (lambda _p, m: m.update(checkpoint=3), "description is damaged"),
         (lambda _p, m: m["checkpoint"].update(temperature=0), "temperature"),

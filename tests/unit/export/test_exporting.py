@@ -233,7 +233,7 @@ def test_transformers_are_quantised_dynamically(small):
         weights_sha256="0" * 64, num_parameters=0,
     )  # fmt: skip
     save_checkpoint(small.run("vit") / "best", model, described)
-    record = export_checkpoint("vit", small, ExportOptions(precision="int8"))
+    record = export_checkpoint("vit", small, ExportOptions(format="int8"))
     import onnx
 
     kinds = {node.op_type for node in onnx.load(record.path).graph.node}

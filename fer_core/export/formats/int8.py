@@ -1,38 +1,33 @@
-"""Smaller numbers: half precision, and 8-bit integers."""
+"""8-bit integers."""
 
 import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import onnx
 
 from fer_core.checkpoint import InputSpec
-from fer_core.export.faces import Faces
+from fer_core.export.formats.base import EXPORTS, ExportFormat, ExportSource, Tolerance, quiet
 from fer_core.types import UInt8Array
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from fer_core.export.faces import Faces
 
 _BATCH_SIZE: Final[int] = 32
 
 
-def convert_to_fp16(source: Path) -> onnx.ModelProto:
-    """Return the graph at `source` with half-precision weights; inputs and outputs stay as they are."""
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    proto: onnx.ModelProto = convert_float_to_float16(
-        onnx.load(str(source)), keep_io_types=True, op_block_list=["Softmax"]
-    )
-    return proto
-
-
-def convert_to_int8(source: Path, faces: Faces, spec: InputSpec, *, uint8_input: bool) -> onnx.ModelProto:
+def convert_to_int8(source: Path, faces: "Faces", spec: InputSpec, *, uint8_input: bool) -> "ModelProto":
     """Return the graph at `source` with 8-bit weights.
 
     Convolutional networks get 8-bit activations too, their ranges learnt from `faces` (static, QDQ, one scale
     a channel of weights). In transformers the ranges differ too much from face to face, so there the
     activations are measured anew each time (dynamic) and only matrix products change.
     """
+    import onnx
     from onnxruntime.quantization import (
         CalibrationMethod,
         QuantFormat,
@@ -67,7 +62,7 @@ def convert_to_int8(source: Path, faces: Faces, spec: InputSpec, *, uint8_input:
     return onnx.load(str(target))
 
 
-def is_transformer(proto: onnx.ModelProto) -> bool:
+def is_transformer(proto: "ModelProto") -> bool:
     """Whether matrix products outnumber convolutions."""
     kinds = [node.op_type for node in proto.graph.node]
     return sum(kind in ("MatMul", "Gemm") for kind in kinds) > 2 * kinds.count("Conv") + 3
@@ -111,3 +106,20 @@ def _quiet_root_logger() -> Iterator[None]:
         yield
     finally:
         root.setLevel(before)
+
+
+def _write(source: ExportSource) -> str:
+    plain = source.export_graph()
+    faces = source.load_calibration_faces()
+    with quiet():
+        proto = convert_to_int8(plain, faces, source.info.input, uint8_input=source.options.uint8_input)
+    return source.save_graph(proto)
+
+
+EXPORTS.register("int8")(
+    ExportFormat(
+        summary="a quarter of the size, faster on CPUs",
+        write=_write,
+        tolerance=Tolerance(max_accuracy_loss=0.005),
+    )
+)
