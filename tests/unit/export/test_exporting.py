@@ -7,15 +7,18 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from fer_core.checkpoint import load_checkpoint_info
+from fer_core.checkpoint import find_checkpoint, load_checkpoint_info
 from fer_core.data.builtin import open_dataset
 from fer_core.errors import CheckpointError, ConfigError, ExportError
+from fer_core.exchange.outgoing import list_files
 from fer_core.export import ExportOptions, export_checkpoint, exporting, list_exports, parity
 from fer_core.export.faces import load_faces
+from fer_core.export.formats import EXPORTS, ExportFormat, Tolerance
 from fer_core.exported import Parity
 from fer_core.inference.onnx_predictor import OnnxPredictor
 from fer_core.inference.predictor import load_predictor
-from fer_core.models import build_model
+from fer_core.io import sha256_file
+from fer_core.models import build_model, load_checkpoint
 from fer_core.onnx_file import METADATA_KEY, load_onnx_info
 from fer_core.workspace import Workspace
 from tests.small_models import save_small_model
@@ -90,8 +93,6 @@ def test_the_file_alone_says_everything(exported):
 
 def test_the_embedding_is_the_networks(exported):
     import torch
-
-    from fer_core.models import load_checkpoint
 
     crops = random_crops(4)
     model, described = load_checkpoint(exported.folder)
@@ -200,7 +201,7 @@ def test_a_data_set_of_other_classes_is_refused(small):
         export_checkpoint("small", small, data="two")
 
 
-@pytest.mark.parametrize("changes", [{"precision": "int4"}, {"num_faces": -1}, {"num_calibration_faces": 0}])
+@pytest.mark.parametrize("changes", [{"format": "int4"}, {"num_faces": -1}, {"num_calibration_faces": 0}])
 def test_wrong_options(changes):
     with pytest.raises(ConfigError, match=next(iter(changes))):
         ExportOptions(**changes)
@@ -239,3 +240,35 @@ def test_transformers_are_quantised_dynamically(small):
     kinds = {node.op_type for node in onnx.load(record.path).graph.node}
     assert "MatMulInteger" in kinds
     assert "QuantizeLinear" not in kinds
+
+
+def test_a_format_that_is_no_onnx_file(small, monkeypatch):
+    """It says itself how its file is written and run; the check against torch is the same."""
+
+    def write(source):
+        source.target.write_text("always happiness")
+        return sha256_file(source.target)
+
+    def predict(path, faces):
+        assert path.read_text() == "always happiness"
+        return by_torch
+
+    made = ExportFormat(
+        summary="words", write=write, tolerance=Tolerance(min_agreement=1.0), suffix=".txt", predict=predict
+    )
+    monkeypatch.setitem(EXPORTS._entries, "words", made)
+    folder = small.run("small") / "best"
+    model, described = load_checkpoint(folder)
+    faces = load_faces(open_dataset("schematic-faces", small), "valid", described)
+    by_torch = parity.compute_torch_outputs(model, described, faces)
+    record = export_checkpoint("small", small, ExportOptions(format="words", num_faces=0))
+    assert record.path == folder / "model-words.txt"
+    assert (record.parity.max_difference, record.num_bytes) == (0, len("always happiness"))
+    assert list_exports(folder) == [record]
+    assert [path.name for path in list_files(find_checkpoint("small", small))] == [
+        "model.json",
+        described.weights_file,
+    ]
+    by_torch = np.roll(by_torch[0], 1, axis=1), by_torch[1]
+    with pytest.raises(ExportError, match=r"at least 100.0% of the labels the same"):
+        export_checkpoint("small", small, ExportOptions(format="words"))
