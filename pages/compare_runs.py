@@ -73,7 +73,7 @@ def _load(
     for key, reason in reasons.items():
         if key not in absent:
             st.warning(escape_markdown(reason), icon=":material/assignment_late:")
-    render_evaluation(list(reasons), conditions, workspace, COMPARE_RUNS.address())
+    render_evaluation(list(reasons), conditions, workspace, COMPARE_RUNS.address_here())
     usable = tuple(key for key in chosen if key not in reasons)
     if not usable:
         return None

@@ -46,7 +46,7 @@ def render_maps(
             kind="explain",
             title=f"Where {key} looked on {len(rows)} faces",
             command=[*command, "--rows", *map(str, rows)],
-            page=COMPARE_RUNS.address(),
+            page=COMPARE_RUNS.address_here(),
             facts=facts,
         )
         st.rerun()

@@ -139,14 +139,14 @@ def _prune(workspace: Workspace) -> None:
     prune_tasks(workspace)
 
 
-def _parse_address(task: BackgroundTask) -> tuple[str, dict[str, str]]:
+def _parse_address(task: BackgroundTask) -> tuple[str, dict[str, list[str]]]:
     name, _, query = task.page.partition("?")
-    return name, {key: values[-1] for key, values in parse_qs(query).items()}
+    return name, parse_qs(query)
 
 
 def _is_shown(task: BackgroundTask, page: str) -> bool:
     name, query = _parse_address(task)
-    return name == page and all(st.query_params.get(key) == query[key] for key in query if key != _PART)
+    return name == page and all(st.query_params.get_all(key) == query[key] for key in query if key != _PART)
 
 
 @st.fragment(run_every=2 * _REFRESH_S)

@@ -40,6 +40,11 @@ class PageSpec:
         """The page with query parameters, as a background task keeps it."""
         return f"{self.name}?{urlencode(query)}" if query else self.name
 
+    def address_here(self, **query: str) -> str:
+        """The page as the address of the browser has it now, with further query parameters."""
+        shown = {key: st.query_params.get_all(key) for key in st.query_params}
+        return f"{self.name}?{urlencode({**shown, **query}, doseq=True)}"
+
     def build(self) -> Page:
         """Make Streamlit's page, for the router and for links to it."""
         # Absolute: Streamlit resolves relative paths against app/, and the pages lie beside it.
