@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.analyze_media.pictures import Picture, PictureResult
 from app.analyze_media.state import Key
+from app.analyze_media.table_downloads import render_table_downloads
 from app.shared.charts import STATIC_CONFIG, build_probability_bars, describe_prediction
 from app.shared.messages import empty_state, escape_markdown
 from app.shared.model_picker import detector_title
@@ -174,14 +175,7 @@ def _render_table(results: Results) -> None:
         alt="Every face with its apparent expression and the probability of each class",
     )
     with st.container(horizontal=True):
-        st.download_button(
-            "Table (CSV)",
-            table.to_csv(index=False).encode(),
-            file_name="faces.csv",
-            mime="text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        render_table_downloads(lambda: table, "faces")
         document = export_json([(picture.name, result.analysis) for picture, result in results])
         st.download_button(
             "Everything (JSON)",

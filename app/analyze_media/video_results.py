@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from app.analyze_media.state import Key
+from app.analyze_media.table_downloads import render_table_downloads
 from app.analyze_media.video_charts import TIMELINE_CONFIG, build_timeline_chart, chosen_moment
 from app.analyze_media.video_job import VideoJob
 from app.shared.charts import STATIC_CONFIG, build_probability_bars, describe_prediction
@@ -47,16 +48,11 @@ def _render_video(job: VideoJob, summary: VideoSummary) -> None:
     stem = job.video.path.stem
     with st.container(horizontal=True):
         _download("Annotated video (MP4)", job.annotated, f"{stem}-annotated.mp4", "video/mp4")
-        st.download_button(
-            "Table (CSV)",
-            lambda: job.load_rows().to_csv(index=False).encode(),
-            file_name=f"{stem}-faces.csv",
-            mime="text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-            help="One row per face and frame: time, box, label, and the probability of each class.",
+        render_table_downloads(
+            job.load_rows,
+            f"{stem}-faces",
+            what="One row per face and frame: time, box, label, and the probability of each class.",
         )
-        _download("Table (Parquet)", job.table, f"{stem}-faces.parquet", "application/vnd.apache.parquet")
 
 
 def _download(label: str, path: Path, file_name: str, mime: str) -> None:

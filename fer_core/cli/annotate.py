@@ -10,11 +10,17 @@ from fer_core.cli.terminal import describe_detectors
 from fer_core.errors import ConfigError
 from fer_core.inference.predictor import Runtime
 from fer_core.inference.video_writer import EncoderSettings, Preset
+from fer_core.results import list_endings
 
 if TYPE_CHECKING:
     from fer_core.inference.video import Progress, VideoSummary
 
 INTERRUPTED = 130
+
+
+def describe_tables() -> str:
+    """Help of `--table`, with the formats of installed packages."""
+    return f"Also write one row per face and frame to this file, which ends in {list_endings()}."
 
 
 def main(  # noqa: PLR0913 - the command's options
@@ -23,7 +29,7 @@ def main(  # noqa: PLR0913 - the command's options
     *,
     model: str | None = None,
     detector: Annotated[str | None, arg(help=describe_detectors)] = None,
-    table: Path | None = None,
+    table: Annotated[Path | None, arg(help=describe_tables)] = None,
     overwrite: bool = False,
     top_k: int = 3,
     uncertain_below: float = 0.4,
@@ -46,7 +52,7 @@ def main(  # noqa: PLR0913 - the command's options
         model: A shipped checkpoint's name, a run's name, a folder, or an exported .onnx file; the shipped
             default, if not given.
         detector: Face detector; the best that is installed, if not given.
-        table: Also write one row per face and frame, to a .csv or .parquet file.
+        table: Also write one row per face and frame to this file.
         overwrite: Replace files that exist.
         top_k: Probability bars a face.
         uncertain_below: Grey out faces whose best probability is lower.

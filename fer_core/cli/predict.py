@@ -1,6 +1,5 @@
 """`fer predict`: apparent expressions of the faces on pictures."""
 
-import csv
 import json
 import sys
 from collections import Counter
@@ -14,11 +13,17 @@ from tyro.conf import Positional, arg
 from fer_core.cli.terminal import describe_detectors
 from fer_core.errors import FerError, MediaError
 from fer_core.inference.predictor import Runtime
+from fer_core.results import find_format, list_endings
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     from fer_core.inference.pipeline import FacePipeline, ImageAnalysis
     from fer_core.types import UInt8Array
+
+
+def describe_tables() -> str:
+    """Help of `--table`, with the formats of installed packages."""
+    return f"Also write one row per face to this file, which ends in {list_endings()}."
 
 
 def main(  # noqa: PLR0913 - the command's options
@@ -27,7 +32,7 @@ def main(  # noqa: PLR0913 - the command's options
     model: str | None = None,
     detector: Annotated[str | None, arg(help=describe_detectors)] = None,
     json_output: Annotated[bool, arg(name="json")] = False,
-    table: Path | None = None,
+    table: Annotated[Path | None, arg(help=describe_tables)] = None,
     save: Path | None = None,
     top_k: int = 3,
     uncertain_below: float = 0.4,
@@ -45,7 +50,7 @@ def main(  # noqa: PLR0913 - the command's options
             default, if not given.
         detector: Face detector; the best that is installed, if not given.
         json_output: Print one JSON document instead of tables.
-        table: Also write one row per face to this .csv file.
+        table: Also write one row per face to this file.
         save: Also write the pictures with boxes and bars as PNG files into this folder.
         top_k: Probability bars a face in saved pictures.
         uncertain_below: Grey out faces whose best probability is lower in saved pictures.
@@ -54,6 +59,8 @@ def main(  # noqa: PLR0913 - the command's options
         prior: How often each class is expected: training (as in the training data), uniform, halfway (between
             the two), or a share for every class, such as neutral=5,happiness=2 and so on.
     """
+    if table is not None:
+        find_format(table)
     files = _list_files(pictures)
     album = _Album(save, files, top_k=top_k, uncertain_below=uncertain_below) if save else None
     pipeline = _build_pipeline(model, detector, device=device, runtime=runtime, prior=prior)
@@ -183,15 +190,9 @@ def _print_analysis(source: str, analysis: "ImageAnalysis") -> None:
 
 
 def _write_table(path: Path, analyses: "list[tuple[str, ImageAnalysis]]", classes: Sequence[str]) -> None:
-    from fer_core.inference.pipeline import compute_columns, compute_rows
-    from fer_core.io import atomic_path
+    from fer_core.inference.pipeline import FIXED_COLUMNS, compute_rows
+    from fer_core.results import build_schema, write_table
 
     rows = [{"source": source, **row} for source, found in analyses for row in compute_rows(found.faces)]
-    with (
-        _writing(path),
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.DictWriter(file, ["source", *compute_columns(classes)])
-        writer.writeheader()
-        writer.writerows(rows)
+    with _writing(path):
+        write_table(path, rows, build_schema(("source", *FIXED_COLUMNS), classes))

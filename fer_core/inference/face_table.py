@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.errors import ConfigError, MediaError
+from fer_core.errors import MediaError
 from fer_core.inference.stream import FrameResult
 from fer_core.io import atomic_path
+from fer_core.results import build_schema, find_format
 from fer_core.types import FaceResult
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TABLE_SUFFIXES: Final[tuple[str, ...]] = (".csv", ".parquet")
 FIXED_COLUMNS: Final[tuple[str, ...]] = (
     "frame",
     "time_s",
@@ -36,30 +36,13 @@ FIXED_COLUMNS: Final[tuple[str, ...]] = (
 _ROWS_PER_BATCH: Final[int] = 4096
 
 
-def check_table_path(path: Path) -> Path:
-    """Return `path` if a table can be written under that name.
-
-    Raises:
-        ConfigError: its ending is neither `.csv` nor `.parquet`.
-    """
-    if path.suffix.lower() not in TABLE_SUFFIXES:
-        raise ConfigError(f"table {path.name!r} ends in {path.suffix!r}; expected .csv or .parquet")
-    return path
-
-
 class TableWriter:
     """A table that is being written. Use `create_table`."""
 
     def __init__(self, path: Path, temporary: Path, classes: Sequence[str]) -> None:
         """Open the file at `temporary` in the format that `path` ends in."""
-        import pyarrow as pa
-        from pyarrow import csv, parquet
-
-        types = dict.fromkeys(FIXED_COLUMNS, pa.float64())
-        types |= {"frame": pa.int64(), "track_id": pa.int64(), "label": pa.string()}
-        self._schema = pa.schema([*types.items(), *((name, pa.float64()) for name in classes)])
-        is_csv = path.suffix.lower() == ".csv"
-        self._writer = (csv.CSVWriter if is_csv else parquet.ParquetWriter)(str(temporary), self._schema)
+        self._schema = build_schema(FIXED_COLUMNS, classes)
+        self._writer = find_format(path).open(temporary, self._schema)
         self._columns: list[list[Any]] = [[] for _ in self._schema]
         self.num_rows = 0
 
@@ -96,20 +79,16 @@ class TableWriter:
 
 @contextmanager
 def create_table(path: Path, classes: Sequence[str]) -> Iterator[TableWriter]:
-    """Write a CSV or Parquet file; it appears at `path`, whole, when the block ends well.
+    """Write a table in the format that `path` ends in; it appears at `path`, whole, when the block ends well.
 
-    Memory does not grow with the number of rows. Parquet holds full precision, and so does CSV.
+    Memory does not grow with the number of rows.
 
     Raises:
-        ConfigError: `path` ends in neither `.csv` nor `.parquet`, or a class is called like another column.
+        ConfigError: no results format has the ending of `path`, or a class is called like another column.
         MediaError: the file can't be written.
     """
-    check_table_path(path)
-    clashes = sorted(set(FIXED_COLUMNS) & set(classes))
-    if clashes:
-        raise ConfigError(
-            f"the model has classes called {clashes}; a table has columns of these names already"
-        )
+    find_format(path)
+    build_schema(FIXED_COLUMNS, classes)
     is_ours = True  # errors of the block are not about this file
     try:
         with atomic_path(path) as temporary:

@@ -86,9 +86,8 @@ def build_pipeline(detector: str, predictor: Predictor, workspace: Workspace, **
     return FacePipeline(build_detector(detector, workspace, framing=framing, **wishes), predictor)
 
 
-def compute_columns(classes: Sequence[str]) -> list[str]:
-    """Return the column names of `compute_rows` for a model's classes: a table without faces has them too."""
-    return ["face", "x", "y", "width", "height", "score", "label", "confidence", *classes]
+FIXED_COLUMNS: Final[tuple[str, ...]] = ("face", "x", "y", "width", "height", "score", "label", "confidence")
+"""Columns of `compute_rows`, before one of probabilities per class."""
 
 
 def build_stream(
@@ -111,7 +110,7 @@ def build_stream(
 
 
 def compute_rows(faces: Sequence[FaceResult]) -> list[dict[str, Any]]:
-    """Return one flat row a face, for a table or CSV, with the columns of `compute_columns`.
+    """Return one flat row a face, for a table or CSV, with the columns `FIXED_COLUMNS` and the classes.
 
     Columns: face (from 1), x, y, width, height (pixels), score, label, confidence, then one probability in
     [0, 1] a class, named by it.

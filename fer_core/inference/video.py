@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fer_core.errors import ConfigError
-from fer_core.inference.face_table import TableWriter, Totals, check_table_path, create_table
+from fer_core.inference.face_table import TableWriter, Totals, create_table
 from fer_core.inference.overlay import OverlayPainter, OverlayStyle
 from fer_core.inference.stream import FaceStream, FrameResult
 from fer_core.inference.tracker import TemporalConfig
@@ -24,6 +24,7 @@ from fer_core.inference.video_reader import (
     read_frame,
 )
 from fer_core.inference.video_writer import EncoderSettings, VideoWriter, create_video
+from fer_core.results import find_format
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -126,7 +127,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         target: the MP4 file to write.
         stream: finds and classifies the faces; it is reset first. `FILE_TEMPORAL` suits recordings.
         style: what is drawn.
-        table: `.csv` or `.parquet` file to write; see `rows.FIXED_COLUMNS`.
+        table: to write, in the results format of its ending; see `face_table.FIXED_COLUMNS`.
         limits: what is refused.
         encoder: compression.
         on_progress: told how far it is, a few times per second and at the end.
@@ -252,7 +253,7 @@ def _check_paths(source: Path, target: Path, table: Path | None) -> None:
     if target.suffix.lower() != ".mp4":
         raise ConfigError(f"output {target.name!r} ends in {target.suffix!r}; expected .mp4")
     if table is not None:
-        check_table_path(table)
+        find_format(table)
     if target.resolve() == source.resolve():
         raise ConfigError(f"output {target} is the input itself; choose another name")
 

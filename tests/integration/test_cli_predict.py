@@ -64,20 +64,21 @@ def test_a_table_without_faces_has_its_columns(workspace, tiny, tmp_path):
     Image.new("RGB", (200, 200), "gray").save(tmp_path / "wall.png")
     assert main(["predict", str(tmp_path / "wall.png"), *tiny, "--table", str(tmp_path / "t.csv")]) == 0
     header = "source,face,x,y,width,height,score,label,confidence,anger,fear,neutral"
-    assert (tmp_path / "t.csv").read_text().splitlines() == [header]
+    with (tmp_path / "t.csv").open() as file:
+        assert list(csv.reader(file)) == [header.split(",")]
 
 
 @pytest.mark.parametrize(
     ("option", "place"),
-    [("--save", "astronaut.png"), ("--table", "astronaut.png/t.csv"), ("--table", "folder")],
+    [("--save", "astronaut.png"), ("--table", "astronaut.png/t.csv"), ("--table", "folder.csv")],
 )
 def test_outputs_that_cannot_be_written(workspace, tiny, picture, tmp_path, capsys, option, place):
-    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.csv").mkdir()
     before = picture.read_bytes()
     assert main(["predict", str(picture), *tiny, option, str(tmp_path / place)]) == 1
     assert "can't be written" in capsys.readouterr().err
     assert picture.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["astronaut.png", "folder", "workspace"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["astronaut.png", "folder.csv", "workspace"]
 
 
 def test_drawing_options_are_checked_before_anything_is_done(workspace, tiny, picture, tmp_path, capsys):

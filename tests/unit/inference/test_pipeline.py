@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fer_core.inference.pipeline import (
+    FIXED_COLUMNS,
     FacePipeline,
     build_pipeline,
-    compute_columns,
     compute_rows,
     export_json,
 )
@@ -30,7 +30,7 @@ def test_faces_table_and_json_tell_the_same():
     assert list(analysis.faces) == pipeline.analyze(image)
     rows = compute_rows(analysis.faces)
     assert [row["face"] for row in rows] == [1, 2]
-    assert list(rows[0]) == compute_columns(analysis.classes)
+    assert list(rows[0]) == [*FIXED_COLUMNS, *analysis.classes]
     assert rows[0]["confidence"] == max(rows[0][name] for name in analysis.classes)
     document = json.loads(json.dumps(export_json([("a.jpg", analysis)])))
     assert document["schema_version"] == 1

@@ -1,0 +1,115 @@
+"""What a results format is, the registry of all, and writing a table in one of them."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from fer_core.errors import ConfigError
+from fer_core.io import atomic_path
+from fer_core.registry import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_WHOLE_NUMBERS: Final[frozenset[str]] = frozenset({"frame", "track_id", "face"})
+_WORDS: Final[frozenset[str]] = frozenset({"source", "label"})
+
+
+class BatchWriter(Protocol):
+    """A table that is being written, as `pyarrow.parquet.ParquetWriter` is one."""
+
+    def write_batch(self, batch: "pa.RecordBatch", /) -> None:
+        """Append rows of the schema."""
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsFormat:
+    """A kind of table file. Its key in `RESULTS` is the ending of its files, without the dot."""
+
+    title: str
+    """What people call it."""
+    open: Callable[[Path, "pa.Schema"], BatchWriter]
+    """Creates the file. Tables of videos come in parts, so that memory does not grow with their rows."""
+    mime: str = "application/octet-stream"
+    """Media type, for browsers."""
+
+
+RESULTS: Final[Registry[ResultsFormat]] = Registry("results format", "fer_workbench.results")
+
+
+def list_endings() -> str:
+    """The endings of all formats in words: `.csv or .parquet`."""
+    *most, last = (f".{name}" for name in RESULTS)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def find_format(path: Path) -> ResultsFormat:
+    """The format that the ending of `path` names.
+
+    Raises:
+        ConfigError: there is none; the message lists all.
+    """
+    name = path.suffix.lower().removeprefix(".")
+    if name not in RESULTS:
+        raise ConfigError(f"table {path.name!r} ends in {path.suffix!r}; expected {list_endings()}")
+    return RESULTS[name]
+
+
+def build_schema(fixed: Sequence[str], classes: Sequence[str]) -> "pa.Schema":
+    """Columns of a table of faces: the fixed ones, then one of probabilities per class.
+
+    Raises:
+        ConfigError: a class is called like another column.
+    """
+    import pyarrow as pa
+
+    clashes = sorted(set(fixed) & set(classes))
+    if clashes:
+        raise ConfigError(
+            f"the model has classes called {clashes}; a table has columns of these names already"
+        )
+    types = {**dict.fromkeys(_WHOLE_NUMBERS, pa.int64()), **dict.fromkeys(_WORDS, pa.string())}
+    return pa.schema(
+        [(name, types.get(name, pa.float64())) for name in fixed] + [(name, pa.float64()) for name in classes]
+    )
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: "pa.Schema") -> None:
+    """Write rows as the file `path`, in the format of its ending, whole or not at all.
+
+    Raises:
+        ConfigError: no format has that ending.
+        StorageError: it can't be written.
+    """
+    import pyarrow as pa
+
+    table_format = find_format(path)
+    with atomic_path(path) as temporary:
+        _write(table_format, temporary, pa.Table.from_pylist(list(rows), schema=schema))
+
+
+def encode_table(frame: "pd.DataFrame", name: str) -> bytes:
+    """A table as the bytes of a file of the format called `name`.
+
+    Raises:
+        ConfigError: no format is called like that.
+    """
+    import pyarrow as pa
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"table.{name}"
+        _write(RESULTS[name], path, pa.Table.from_pandas(frame, preserve_index=False))
+        return path.read_bytes()
+
+
+def _write(table_format: ResultsFormat, path: Path, table: "pa.Table") -> None:
+    writer = table_format.open(path, table.schema)
+    for batch in table.to_batches():
+        writer.write_batch(batch)
+    writer.close()
