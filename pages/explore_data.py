@@ -13,6 +13,7 @@ from app.explore_data.embedding_map import render_map
 from app.explore_data.images import render_images
 from app.explore_data.overview import render_facts, render_overview
 from app.explore_data.state import Key
+from app.shared.background import open_asked_part
 from app.shared.page_header import page_header
 from fer_core.workspace import Workspace
 
@@ -39,6 +40,7 @@ def main() -> None:
         import_view.render()
         return
     render_facts(name, workspace)
+    open_asked_part(Key.EXPLORE_PART, _PARTS)
     part: str = st.segmented_control(
         "Part",
         list(_PARTS),

@@ -17,15 +17,18 @@ from app.explore_data.cleanup_cases import (
     build_near,
     find_training_side,
 )
-from app.explore_data.cleanup_data import known_flaws, load_entropy, open_audited, search_flaws
+from app.explore_data.cleanup_data import known_flaws, load_entropy, open_audited
 from app.explore_data.cleanup_gallery import Desk, bulk_button, render_gallery, show_last_error, undo_button
 from app.explore_data.cleanup_save import render_save
 from app.explore_data.label_errors import render_errors
 from app.explore_data.label_flow import render_flow
+from app.explore_data.state import link_to
+from app.shared.background import render_task
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state, error_boundary
 from fer_core.data.audit import Flaws
 from fer_core.data.decisions import load_decisions
+from fer_core.jobs.background import start_task
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _DISPUTED_BITS: Final[float] = 2.0
+_SEARCH: Final[str] = "copies"
 
 
 @st.fragment
@@ -63,23 +67,32 @@ def render(dataset_name: str) -> None:
 
 def _require_flaws(desk: Desk) -> Flaws | None:
     """Copies and blank images; None, with a button, while nobody has looked for them."""
-    flaws = known_flaws(desk.audited, desk.workspace)
+    audited, workspace = desk.audited, desk.workspace
+    facts = {"fingerprint": audited.dataset.info.fingerprint}
+    task = render_task(workspace, _SEARCH, facts)
+    if task is not None and task.is_active:
+        return None
+    flaws = known_flaws(audited, workspace)
     if flaws is not None:
         return flaws
-    count = len(desk.audited.dataset.images)
-    place = st.empty()
-    with place.container():
-        empty_state(
-            "Nobody has looked yet",
-            f"Copies, near copies and blank images among {count:,} images are looked for "
-            "once, in some seconds, and kept until the data set changes.",
-            icon=":material/search:",
+    empty_state(
+        "Nobody has looked yet",
+        f"Copies, near copies and blank images among {len(audited.dataset.images):,} images are looked for "
+        "once, in some seconds, and kept until the data set changes.",
+        icon=":material/search:",
+    )
+    if st.button("Look for them", type="primary", icon=":material/search:", key="audit_look"):
+        name = audited.dataset.name
+        start_task(
+            workspace,
+            kind=_SEARCH,
+            title=f"Looking for copies in {name}",
+            command=["datasets", "quality", name],
+            page=link_to(name, "Clean up"),
+            facts=facts,
         )
-        if not st.button("Look for them", type="primary", icon=":material/search:", key="audit_look"):
-            return None
-        search_flaws(desk.audited, desk.workspace)
-    place.empty()
-    return known_flaws(desk.audited, desk.workspace)
+        st.rerun()
+    return None
 
 
 def _render_copies(desk: Desk) -> None:

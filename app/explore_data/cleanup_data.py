@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from fer_core.data.audit import Flaws, find_flaws, flaws_path, load_flaws
+from fer_core.data.audit import Flaws, flaws_path, load_flaws
 from fer_core.data.store import INFO_FILE, Dataset, load_dataset, load_dataset_info
 from fer_core.workspace import Workspace
 
@@ -59,22 +59,6 @@ def known_flaws(audited: Audited, workspace: Workspace) -> Flaws | None:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _load(_audited: Audited, path: str, _changed: int) -> Flaws | None:
     return load_flaws(_audited.dataset, Workspace(Path(path).parents[2]))
-
-
-def search_flaws(audited: Audited, workspace: Workspace) -> None:
-    """Look for copies and blank images, with a progress bar."""
-    count = len(audited.dataset.images)
-    bar = st.progress(0.0, f"Looking at {count:,} images…")
-
-    def show(done: int, total: int) -> None:
-        is_comparing = done > count
-        text = "Comparing them with each other…" if is_comparing else f"Looking at {count:,} images…"
-        bar.progress(done / total, text)
-
-    try:
-        find_flaws(audited.dataset, workspace, show)
-    finally:
-        bar.empty()
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

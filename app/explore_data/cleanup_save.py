@@ -5,14 +5,16 @@ from typing import Final
 import streamlit as st
 
 from app.explore_data.cleanup_gallery import Desk, act
-from app.shared.messages import escape_markdown, show_error
-from fer_core.data.decisions import build_derivation, summarise_decisions
-from fer_core.data.derive import derive_dataset
-from fer_core.data.splits import SplitPlan
-from fer_core.data.store import DatasetInfo
-from fer_core.errors import DataError, FerError
+from app.explore_data.state import link_to
+from app.shared.background import render_task
+from app.shared.messages import error_boundary, escape_markdown, show_error
+from fer_core.data.decisions import summarise_decisions
+from fer_core.data.store import load_dataset_info
+from fer_core.errors import DataError
+from fer_core.jobs.background import BackgroundTask, start_task
+from fer_core.workspace import Workspace
 
-_SAVED: Final[str] = "audit_saved"
+_DERIVE: Final[str] = "derive"
 
 
 def render_save(desk: Desk) -> None:
@@ -33,7 +35,7 @@ def render_save(desk: Desk) -> None:
                 type="primary",
                 icon=":material/save:",
                 key="audit_save",
-                disabled=not desk.decisions and not changes,
+                disabled=changes is None or not (desk.decisions or changes),
                 help=None if desk.decisions or changes else "Decide on an image first, or change something.",
             )
             with st.popover("Forget all decisions", disabled=not desk.decisions, icon=":material/delete:"):
@@ -44,15 +46,21 @@ def render_save(desk: Desk) -> None:
                     on_click=act,
                     args=(desk, dict.fromkeys(desk.decisions)),
                 )
-        if wanted:
-            _save(desk, name.strip(), note, changes)
-        _show_saved()
+        if wanted and changes is not None:
+            with error_boundary():
+                _save(desk, name.strip(), note, changes)
+        render_task(
+            desk.workspace,
+            _DERIVE,
+            {"parent": dataset.name},
+            on_result=lambda task: _show_saved(desk.workspace, task),
+        )
 
 
-def _choose_changes(desk: Desk) -> dict[str, object]:
-    """Further fields of the derivation that the user asks for."""
+def _choose_changes(desk: Desk) -> list[str] | None:
+    """Further options of the derivation; None, with a message, if it can't be made."""
     info = desk.audited.dataset.info
-    changes: dict[str, object] = {}
+    changes: list[str] = []
     with st.expander("Also change classes, balance or splits"):
         classes = st.multiselect(
             "Classes to keep",
@@ -61,57 +69,48 @@ def _choose_changes(desk: Desk) -> dict[str, object]:
             key=f"audit_classes_{desk.audited.key}",
             help="Images of the others go. Where votes are known, those for other classes count no longer.",
         )
+        if not classes:
+            show_error(DataError("no class is left; keep two or more"))
+            return None
         if len(classes) < len(info.classes):
-            changes["classes"] = tuple(classes)
+            changes += ["--classes", *classes]
         if st.toggle(
             "As many training images of every class as of the rarest",
             key="audit_balance",
             help="Where votes are known, by their majority; training images without one are left out.",
         ):
-            changes["balance"] = True
+            changes.append("--balance")
         if st.toggle("Divide anew into train, valid and test", key="audit_resplit"):
             left, middle, right = st.columns(3)
-            plan = {
-                "valid": left.number_input("Share of valid", 0.0, 0.9, 0.1, 0.05, key="audit_valid"),
-                "test": middle.number_input("Share of test", 0.0, 0.9, 0.1, 0.05, key="audit_test"),
-                "seed": int(right.number_input("Seed", 0, key="audit_seed")),
-            }
-            changes["split"] = plan
+            valid = left.number_input("Share of valid", 0.0, 0.9, 0.1, 0.05, key="audit_valid")
+            test = middle.number_input("Share of test", 0.0, 0.9, 0.1, 0.05, key="audit_test")
+            seed = int(right.number_input("Seed", 0, key="audit_seed"))
+            changes += ["--resplit", str(valid), str(test), f"--seed={seed}"]
     return changes
 
 
-def _save(desk: Desk, name: str, note: str, changes: dict[str, object]) -> None:
-    dataset = desk.audited.dataset
-    bar = st.progress(0.0, "Writing…")
-
-    def show(done: int, total: int) -> None:
-        bar.progress(done / total, "Writing…")
-
-    try:
-        if changes.get("classes") == ():
-            raise DataError("no class is left; keep two or more")
-        plan = changes.pop("split", None)
-        if isinstance(plan, dict):
-            changes |= {"split": SplitPlan(**plan), "seed": plan["seed"]}
-        info = derive_dataset(
-            dataset,
-            desk.workspace.dataset(name),
-            build_derivation(desk.decisions, reason=note, **changes),
-            on_progress=show,
-        )
-    except FerError as error:
-        show_error(error)
-    else:
-        st.session_state[_SAVED] = (info, dataset.name)
-    finally:
-        bar.empty()
-
-
-def _show_saved() -> None:
-    saved: tuple[DatasetInfo, str] | None = st.session_state.get(_SAVED)
-    if saved is None:
+def _save(desk: Desk, name: str, note: str, changes: list[str]) -> None:
+    """Start `fer datasets derive`; what is wrong with the name is said at once."""
+    dataset, target = desk.audited.dataset, desk.workspace.dataset(name)
+    if target.exists():
+        show_error(DataError(f"data set {name!r} exists already; choose another name"))
         return
-    info, parent = saved
+    start_task(
+        desk.workspace,
+        kind=_DERIVE,
+        title=f"Deriving {name} from {dataset.name}",
+        command=["datasets", "derive", dataset.name, name, "--decisions", f"--reason={note}", *changes],
+        page=link_to(dataset.name, "Clean up"),
+        facts={"parent": dataset.name},
+    )
+    st.rerun()
+
+
+def _show_saved(workspace: Workspace, task: BackgroundTask) -> None:
+    name, parent = str((task.result() or {}).get("dataset")), task.facts["parent"]
+    if not workspace.dataset(name).exists():
+        return
+    info = load_dataset_info(workspace.dataset(name))
     counts = ", ".join(f"{split} {count:,}" for split, count in info.split_counts.items())
     st.success(
         f"**{info.name}** has {info.num_images:,} images ({counts}) and remembers that it comes from "

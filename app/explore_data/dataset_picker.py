@@ -4,14 +4,17 @@ from typing import Final
 
 import streamlit as st
 
-from app.explore_data.state import Key
+from app.explore_data.state import Key, link_to
+from app.shared.background import render_task
 from app.shared.messages import empty_state
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
+from fer_core.jobs.background import start_task
 from fer_core.workspace import Workspace
 
 ADD: Final[str] = "+"
 """Stands for adding a data set; no data set can be called that."""
 _PARAMETER: Final[str] = "dataset"
+_DRAWING: Final[str] = "draw"
 
 
 def choose_dataset(workspace: Workspace) -> str | None:
@@ -44,6 +47,9 @@ def _forget_choices() -> None:
 
 def offer_first_set(workspace: Workspace) -> None:
     """Say that there is no data set yet, and offer to draw the built-in one."""
+    task = render_task(workspace, _DRAWING)
+    if task is not None and task.is_active:
+        return
     empty_state(
         "No data set yet",
         "Draw the built-in set of schematic faces to look around and to train a first model, "
@@ -51,13 +57,11 @@ def offer_first_set(workspace: Workspace) -> None:
         icon=":material/dataset:",
     )
     if st.button("Draw the built-in data set", type="primary", icon=":material/draw:"):
-        from fer_core.data.builtin import write_schematic_faces
-
-        bar = st.progress(0.0, "Drawing faces…")
-
-        def show(done: int, total: int) -> None:
-            bar.progress(done / total, f"{done:,} of {total:,} faces drawn")
-
-        write_schematic_faces(workspace, on_progress=show)
-        st.session_state[Key.EXPLORE_DATASET] = SCHEMATIC_FACES
+        start_task(
+            workspace,
+            kind=_DRAWING,
+            title="Drawing the built-in data set",
+            command=["import", SCHEMATIC_FACES],
+            page=link_to(SCHEMATIC_FACES),
+        )
         st.rerun()

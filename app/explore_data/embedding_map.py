@@ -7,8 +7,11 @@ import streamlit as st
 
 from app.explore_data.cleanup_data import Audited, open_audited
 from app.explore_data.image_grid import render_grid
+from app.explore_data.state import link_to
+from app.shared.background import render_task
 from app.shared.messages import empty_state, error_boundary
 from fer_core.checkpoint import CheckpointEntry, list_checkpoints
+from fer_core.jobs.background import start_task
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
 from fer_core.workspace import Workspace
 
@@ -21,6 +24,7 @@ _COUNTS: Final[tuple[int, ...]] = (500, 1000, 2000, 5000)
 _COLORINGS: Final[tuple[str, ...]] = ("Class", "Right or wrong", "Predicted")
 _MAX_FACES: Final[int] = 48
 _RIGHT, _WRONG = "right", "wrong"
+_MAP: Final[str] = "map"
 
 
 @st.fragment
@@ -58,43 +62,26 @@ def _render_with(audited: Audited, entries: dict[str, CheckpointEntry], workspac
     )
     coloring = first[4].selectbox("Colour", _COLORINGS, key="explore_map_color")
     candidates = np.flatnonzero((audited.splits == split) & (audited.classes != ""))
-    rows = choose_rows(candidates, count)
-    laid_out = load_map(locate_map(entries[key], audited.dataset, rows, method, workspace))
+    path = locate_map(entries[key], audited.dataset, choose_rows(candidates, count), method, workspace)
+    task = render_task(workspace, _MAP, {"map": path.stem})
+    if task is not None and task.is_active:
+        return
+    laid_out = load_map(path)
     if laid_out is None:
-        laid_out = _offer(audited, entries[key], rows, method, workspace)
-    if laid_out is None:
+        st.caption("This map has not been made yet. It is kept once it is, and then opens at once.")
+        if st.button("Make the map", type="primary", icon=":material/scatter_plot:", key="explore_map_make"):
+            options = [f"--model={key}", f"--split={split}", f"--count={count}", f"--method={method}"]
+            start_task(
+                workspace,
+                kind=_MAP,
+                title=f"Mapping {audited.dataset.name} as {key} sees it",
+                command=["datasets", "map", audited.dataset.name, *options],
+                page=link_to(audited.dataset.name, "Embedding map"),
+                facts={"map": path.stem},
+            )
+            st.rerun()
         return
     _render_points(audited, laid_out, coloring, f"{key}_{split}_{count}_{method}_{coloring}")
-
-
-def _offer(
-    audited: Audited, entry: CheckpointEntry, rows: "object", method: str, workspace: Workspace
-) -> "EmbeddingMap | None":
-    from fer_core.evaluation.embedding_map import build_map
-
-    place = st.empty()
-    with place.container():
-        st.caption("This map has not been made yet. It is kept once it is, and then opens at once.")
-        if not st.button(
-            "Make the map", type="primary", icon=":material/scatter_plot:", key="explore_map_make"
-        ):
-            return None
-    bar = place.progress(0.0)
-
-    def show(done: float, text: str) -> None:
-        bar.progress(done, text)
-
-    try:
-        return build_map(
-            entry,
-            audited.dataset,
-            rows,  # type: ignore[arg-type]
-            method,  # type: ignore[arg-type]
-            workspace,
-            on_progress=show,
-        )
-    finally:
-        place.empty()
 
 
 def _render_points(audited: Audited, laid_out: "EmbeddingMap", coloring: str, key: str) -> None:

@@ -1,117 +1,88 @@
 """Importing a data set on the page: the same code as `fer import`."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
+from app.explore_data.dataset_picker import ADD
 from app.explore_data.import_form import Plan, render_form
-from app.explore_data.import_job import Job, Report, StoppedError
-from app.explore_data.import_source import DOWNLOAD, Found, choose_source, describe_source, hide_folder
+from app.explore_data.import_source import Found, choose_source, describe_source
+from app.explore_data.state import link_to
+from app.shared.background import render_dismiss, render_task
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import error_boundary, escape_markdown, show_error
-from app.shared.session_end import at_session_end
-from fer_core.data.importers.pictures import ImportReport
-from fer_core.data.importing import import_source
-from fer_core.errors import DataError
+from app.shared.messages import escape_markdown
+from app.shared.uploads import clean_name
+from app.shared.visitor import get_visitor
+from fer_core.data.store import DatasetInfo, load_dataset_info
+from fer_core.jobs.background import BackgroundTask, discard_task, start_task
 from fer_core.palette import emotion_color
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_JOB: Final[str] = "import_job"
-_REFRESH_S: Final[float] = 0.5
-_SHOWN_SKIPPED: Final[int] = 1000
+_IMPORT: Final[str] = "import"
 
 
 def render() -> None:
     """Show the import, from the source to the finished data set; the entry point for pages."""
     workspace = Workspace.default()
     above = st.container()
-    job: Job[ImportReport] | None = st.session_state.get(_JOB)
     with above:
-        if job is not None and not job.is_running:
-            _render_end(job)
+        task = render_task(workspace, _IMPORT, _facts(), on_result=lambda done: _render_end(done, workspace))
     # While something runs the questions stay on the page, or Streamlit would forget the answers.
-    found = choose_source()
-    with above:
-        _watch(_JOB)
-        _watch(DOWNLOAD)
+    found = choose_source(workspace)
     if found is None:
         return
-    st.markdown(describe_source(found.source))
+    st.markdown(describe_source(found.facts))
     plan = render_form(found, workspace)
-    st.button(
+    if st.button(
         "Import",
         type="primary",
         icon=":material/download:",
         key="import_start",
-        disabled=plan is None or (job is not None and job.is_running),
-        on_click=_start,
-        args=(found, plan, workspace),
-    )
+        disabled=plan is None or (task is not None and task.is_active),
+    ):
+        assert plan is not None
+        _start(found, plan, workspace)
+        st.rerun()
 
 
-def _watch(key: str) -> None:
-    """Show how far a job is, if one runs under this key."""
-    job: Job[object] | None = st.session_state.get(key)
-    if job is not None:
-        at_session_end(f"{key}-{id(job)}", job.stop)
-        if job.is_running:
-            st.fragment(_render_progress, run_every=_REFRESH_S)(job, key)
+def _facts() -> dict[str, str]:
+    return {"visitor": get_visitor()}
 
 
 def _start(found: Found, plan: Plan, workspace: Workspace) -> None:
-    target = workspace.dataset(plan.name)
-
-    def work(report: Report) -> ImportReport:
-        options = None if found.source.scan is None else plan.build_options(workspace)
-        try:
-            return import_source(
-                found.source, target, options, votes=plan.votes, replace=plan.replace, on_progress=report
-            )
-        except DataError as error:
-            raise error if found.upload is None else hide_folder(error, found.upload.path) from None
-
-    st.session_state[_JOB] = Job(work, title=f"Importing {found.source.path.name}")
-
-
-def _render_progress(job: Job[object], key: str) -> None:
-    """How far it is, and a way to stop; reruns by itself, and the page once it has ended."""
-    with error_boundary():
-        if not job.is_running:
-            st.rerun()
-        done, total = job.progress
-        title = escape_markdown(job.title)
-        if job.is_stopping:
-            st.progress(0.0, "Stopping; nothing is kept…")
-        else:
-            text = f"{title}: {done / total:.0%}" if total else f"{title}…"
-            st.progress(done / total if total else 0.0, text)
-        if key == DOWNLOAD:
-            st.caption("The hub's client does not say how far it is; what it has fetched it keeps.")
-            if st.button("Stop waiting", icon=":material/stop_circle:", key="import_stop_download"):
-                del st.session_state[DOWNLOAD]
-                st.rerun()
-        elif st.button(
-            "Cancel", icon=":material/stop_circle:", key="import_cancel", disabled=job.is_stopping
-        ):
-            job.stop()
-            st.rerun(scope="fragment")
+    options, inputs = list(plan.options), {}
+    if plan.votes is not None:
+        name = clean_name(plan.votes.name)
+        inputs[name] = plan.votes
+        options.append(f"--votes={{inputs}}/{name}")
+    start_task(
+        workspace,
+        kind=_IMPORT,
+        title=f"Importing {plan.name}",
+        command=["import", found.facts.path, *options],
+        page=link_to(ADD),
+        facts={**_facts(), "upload": found.task.name if found.task.facts["origin"] == "upload" else ""},
+        inputs=inputs,
+    )
 
 
-def _render_end(job: Job[ImportReport]) -> None:
-    """What came of it; stays until the next import."""
-    if isinstance(job.error, StoppedError):
-        st.info("Stopped; nothing was kept.", icon=":material/stop_circle:")
-    elif job.error is not None:
-        show_error(job.error)
-    elif job.result is not None:
-        _render_report(job.result)
+def _render_end(task: BackgroundTask, workspace: Workspace) -> None:
+    """What came of it; stays until it is closed, or the next import."""
+    result = task.result() or {}
+    name = str(result.get("dataset"))
+    if not workspace.dataset(name).is_dir():  # it was deleted since
+        return
+    upload = task.facts["upload"]
+    if upload and (workspace.tasks / upload).is_dir():
+        discard_task(workspace, upload)  # it is not needed any more
+    _render_report(load_dataset_info(workspace.dataset(name)), result)
+    render_dismiss(workspace, task, "Close this report")
 
 
-def _render_report(report: ImportReport) -> None:
-    info = report.info
+def _render_report(info: DatasetInfo, result: dict[str, Any]) -> None:
     counts = ", ".join(f"{split} {count:,}" for split, count in info.split_counts.items())
     color = "grey" if info.color == "gray" else "RGB"
     st.success(
@@ -119,22 +90,21 @@ def _render_report(report: ImportReport) -> None:
         f"{color} ({counts}). [Look at it](/explore_data?dataset={info.name})",
         icon=":material/check:",
     )
-    if report.num_without_face:
-        total = info.num_images + report.num_without_face
+    if without_face := result.get("num_without_face"):
+        total = info.num_images + without_face
         st.warning(
-            f"No face was found on {report.num_without_face:,} of {total:,} pictures "
-            f"({report.num_without_face / total:.1%}); they were left out.",
+            f"No face was found on {without_face:,} of {total:,} pictures "
+            f"({without_face / total:.1%}); they were left out.",
             icon=":material/face:",
         )
     st.plotly_chart(_build_counts(info.name), width="stretch", config=STATIC_CONFIG, key="import_counts")
-    if report.skipped:
-        with st.expander(f"{len(report.skipped):,} files were left out"):
-            shown = report.skipped[:_SHOWN_SKIPPED]
+    if skipped := result.get("skipped"):
+        with st.expander(f"{result['num_skipped']:,} files were left out"):
             st.dataframe(
-                {"file": [file for file, _ in shown], "why": [why for _, why in shown]}, hide_index=True
+                {"file": [file for file, _ in skipped], "why": [why for _, why in skipped]}, hide_index=True
             )
-            if len(report.skipped) > _SHOWN_SKIPPED:
-                st.caption(f"The first {_SHOWN_SKIPPED:,}.")
+            if len(skipped) < result["num_skipped"]:
+                st.caption(f"The first {len(skipped):,}.")
 
 
 def _build_counts(name: str) -> "go.Figure":

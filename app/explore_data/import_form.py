@@ -1,18 +1,15 @@
 """How a source becomes a data set: its class names, size and colour, face crop, splits and name."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app.explore_data.import_job import UploadedFile, keep_upload
 from app.explore_data.import_source import MAX_UPLOAD_MB, Found
 from app.shared.messages import escape_markdown
 from app.shared.model_picker import choose_detector
 from fer_core.checkpoint import ColorMode
-from fer_core.data.importers.base import Scan
-from fer_core.data.importers.pictures import PictureOptions
 from fer_core.data.splits import SplitPlan
 from fer_core.errors import ConfigError, FerError
 from fer_core.labels import EMOTIONS
@@ -31,98 +28,54 @@ _FORMATS: Final[dict[str, tuple[int, int, ColorMode]]] = {
 _COLORS: Final[dict[str, ColorMode]] = {"grey": "gray", "RGB": "rgb"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All that an import needs, as the user set it."""
 
     name: str
-    replace: bool
-    class_map: dict[str, str]
-    """Class name -> emotion, or empty."""
-    width: int
-    height: int
-    color: ColorMode
-    detector: str
-    """Empty: no face crop."""
-    splits: SplitPlan
-    votes: Path | None
-
-    def build_options(self, workspace: Workspace) -> PictureOptions:
-        """For `import_source`; builds the detector, so call it in the thread that will use it.
-
-        Raises:
-            ConfigError: the detector can't be had.
-        """
-        crop = None
-        if self.detector:
-            from fer_core.inference.face_import import build_cropper
-
-            crop = build_cropper(self.detector, workspace, width=self.width, height=self.height)
-        return PictureOptions(
-            width=self.width,
-            height=self.height,
-            color=self.color,
-            class_map=self.class_map,
-            splits=self.splits,
-            crop=crop,
-        )
+    options: tuple[str, ...]
+    """Of `fer import`."""
+    votes: UploadedFile | None = None
+    """FER+ votes, for FER2013."""
 
 
 def render_form(found: Found, workspace: Workspace) -> Plan | None:
     """Show the questions; returns the plan, or None while something is missing (which is said)."""
-    source, votes = found.source, None
+    facts, votes = found.facts, None
     class_map: dict[str, str] | None = {}
-    height, width, color = _FORMATS[next(iter(_FORMATS))]
-    detector, splits = "", SplitPlan()
-    if source.takes_votes:
+    options: list[str] = []
+    if facts.takes_votes:
         votes = _choose_votes()
-    if source.scan is not None:
-        class_map = _choose_mapping(found, source.scan)
+    if facts.has_pictures:
+        class_map = _choose_mapping(found)
         left, right = st.columns(2)
         with left:
-            height, width, color = _choose_format()
-            splits = _choose_splits(source.split_counts)
+            options += [*_choose_format(), *_choose_splits(facts.splits)]
         with right:
-            detector = _choose_crop(workspace, has_boxes=any(item.box for item in source.scan.items))
+            options += _choose_crop(workspace, has_boxes=facts.has_boxes)
     name, replace = _choose_name(found, workspace, with_votes=votes is not None)
     problem = _find_problem(class_map, name, replace, workspace)
     if problem or class_map is None:
         st.caption(f":material/pending: {escape_markdown(problem)}")
         return None
-    return Plan(
-        name=name,
-        replace=replace,
-        class_map=class_map,
-        width=width,
-        height=height,
-        color=color,
-        detector=detector,
-        splits=splits,
-        votes=votes,
-    )
+    options += [f"--name={name}", *(["--replace"] if replace else [])]
+    options += [f"--map={label}={meaning}" for label, meaning in class_map.items()]
+    return Plan(name, tuple(options), votes)
 
 
-def _choose_votes() -> Path | None:
-    upload = st.file_uploader(
+def _choose_votes() -> UploadedFile | None:
+    return st.file_uploader(
         "FER+ votes of the same rows, fer2013new.csv (if you have them)",
         type=["csv", "zip"],
         max_upload_size=MAX_UPLOAD_MB,
         key="import_votes",
         help="MIT licence, from github.com/microsoft/FERPlus. With votes, targets come from ten annotators.",
     )
-    if upload is None:
-        st.session_state.pop("import_votes_file", None)
-        return None
-    known: tuple[str, UploadedFile] | None = st.session_state.get("import_votes_file")
-    if known is None or known[0] != upload.file_id:
-        known = (upload.file_id, keep_upload(upload.name, upload.getbuffer()))
-        st.session_state["import_votes_file"] = known
-    return known[1].path
 
 
-def _choose_mapping(found: Found, scan: Scan) -> dict[str, str] | None:
+def _choose_mapping(found: Found) -> dict[str, str] | None:
     """What each class name of the source means; None while one is open."""
-    suggested, counts = scan.suggest_mapping(), scan.label_counts
+    suggested, counts, samples = found.facts.meanings, found.facts.labels, found.samples
     st.markdown("**What the class names mean.** Check the guesses; nothing is read in before you do.")
     options = [*EMOTIONS, LEAVE_OUT]
     columns = st.columns(4)
@@ -130,8 +83,8 @@ def _choose_mapping(found: Found, scan: Scan) -> dict[str, str] | None:
     for index, (label, count) in enumerate(counts.items()):
         guess = suggested[label]
         with columns[index % 4], st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            if label in found.samples:
-                st.image(found.samples[label], width=56, alt=f"A picture of {label}")
+            if label in samples:
+                st.image(samples[label], width=56, alt=f"A picture of {label}")
             chosen[label] = st.selectbox(
                 f"{escape_markdown(label or '(empty)')} ({count:,})",
                 options,
@@ -150,21 +103,23 @@ def _choose_mapping(found: Found, scan: Scan) -> dict[str, str] | None:
     return {label: "" if meaning == LEAVE_OUT else str(meaning) for label, meaning in chosen.items()}
 
 
-def _choose_format() -> tuple[int, int, ColorMode]:
+def _choose_format() -> list[str]:
     name = st.selectbox("Size and colour", [*_FORMATS, _OTHER], key="import_format")
     if name != _OTHER:
-        return _FORMATS[name]
-    rows, columns, color = st.columns(3)
-    height = rows.number_input("Rows, px", 24, 1024, 64, key="import_height")
-    width = columns.number_input("Columns, px", 24, 1024, 64, key="import_width")
-    return int(height), int(width), _COLORS[color.selectbox("Colour", list(_COLORS), key="import_color")]
+        height, width, color = _FORMATS[name]
+    else:
+        rows, columns, colors = st.columns(3)
+        height = int(rows.number_input("Rows, px", 24, 1024, 64, key="import_height"))
+        width = int(columns.number_input("Columns, px", 24, 1024, 64, key="import_width"))
+        color = _COLORS[colors.selectbox("Colour", list(_COLORS), key="import_color")]
+    return ["--size", str(height), str(width), f"--color={color}"]
 
 
-def _choose_splits(counts: dict[str, int]) -> SplitPlan:
+def _choose_splits(counts: dict[str, int]) -> list[str]:
     own = ", ".join(f"{split} {count:,}" for split, count in counts.items() if split)
     if not counts.get(""):
         st.caption(f"The source divides its pictures itself ({own}); that stays.")
-        return SplitPlan()
+        return []
     if own:
         st.caption(f"The source divides some itself ({own}); the other {counts['']:,} are divided here.")
     valid, test, seed = st.columns(3)
@@ -174,13 +129,14 @@ def _choose_splits(counts: dict[str, int]) -> SplitPlan:
     ]
     number = int(seed.number_input("Seed", 0, key="import_seed"))
     try:
-        return SplitPlan(valid=shares[0], test=shares[1], seed=number)
+        SplitPlan(valid=shares[0], test=shares[1], seed=number)
     except ConfigError as error:
         st.caption(f":material/error: {escape_markdown(str(error))}; 0.1 each is taken")
-        return SplitPlan(seed=number)
+        shares = [0.1, 0.1]
+    return [f"--valid={shares[0]}", f"--test={shares[1]}", f"--seed={number}"]
 
 
-def _choose_crop(workspace: Workspace, *, has_boxes: bool) -> str:
+def _choose_crop(workspace: Workspace, *, has_boxes: bool) -> list[str]:
     wanted = st.toggle(
         "Find the face on each picture and cut it out",
         key="import_crop",
@@ -190,12 +146,12 @@ def _choose_crop(workspace: Workspace, *, has_boxes: bool) -> str:
     if not wanted:
         if has_boxes:
             st.caption("The source has face boxes; they are used only with this switched on.")
-        return ""
-    return choose_detector(workspace, key="import_detector")
+        return []
+    return [f"--detector={choose_detector(workspace, key='import_detector')}"]
 
 
 def _choose_name(found: Found, workspace: Workspace, *, with_votes: bool) -> tuple[str, bool]:
-    suggested = found.source.suggest_name(with_votes=with_votes)
+    suggested = found.facts.name_with_votes if with_votes else found.facts.name
     name = st.text_input(
         "Name of the data set", suggested, key=f"import_name_{found.key}_{with_votes}"
     ).strip()

@@ -1,23 +1,28 @@
 """Where a data set comes from: an upload, a path on this machine, or a hub; and what is in it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import IO, Final, Literal, NoReturn
 
 import streamlit as st
 
-from app.explore_data.import_job import Job, UploadedFile, keep_upload
+from app.explore_data.dataset_picker import ADD
+from app.explore_data.state import link_to
+from app.shared.background import render_task
 from app.shared.messages import empty_state, escape_markdown, show_error
-from fer_core.data.download import fetch_source, is_remote
-from fer_core.data.importing import Source, inspect_source
-from fer_core.errors import DataError, FerError
-from fer_core.types import UInt8Array
-from fer_core.workspace import expand_home
+from app.shared.uploads import UPLOAD_KEPT_S, clean_name
+from app.shared.visitor import get_visitor
+from fer_core.data.download import is_remote
+from fer_core.data.source_facts import SourceFacts
+from fer_core.errors import DataError
+from fer_core.jobs.background import BackgroundTask, discard_task, find_task, start_task
+from fer_core.workspace import Workspace, expand_home
 
 Origin = Literal["upload", "path", "hub"]
 MAX_UPLOAD_MB: Final[int] = 500
-SOURCE: Final[str] = "import_source_state"
-DOWNLOAD: Final[str] = "import_download"
+SCAN: Final[str] = "look-into"
+_UPLOADER: Final[str] = "import_upload_number"
 _UPLOAD_TYPES: Final = ["zip", "tar", "gz", "tgz", "csv"]
 _TITLES: Final[dict[Origin, str]] = {
     "upload": ":material/upload: Upload",
@@ -25,24 +30,29 @@ _TITLES: Final[dict[Origin, str]] = {
     "hub": ":material/cloud_download: Kaggle or Hugging Face",
 }
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
-_SAMPLE_PX: Final[int] = 56
-_MAX_SAMPLES: Final[int] = 40
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Found:
-    """A source that was looked at."""
+    """A source that was looked into."""
 
-    key: str
-    """Identifies it: an upload's id or a path."""
-    source: Source
-    samples: dict[str, UInt8Array] = field(default_factory=dict)
-    """One picture of each class name, small."""
-    upload: UploadedFile | None = None
-    """Keeps the temporary file alive."""
+    task: BackgroundTask
+    """That looked; an upload lies in its folder."""
+    facts: SourceFacts
+
+    @property
+    def key(self) -> str:
+        """Identifies the source."""
+        return self.task.name
+
+    @property
+    def samples(self) -> dict[str, str]:
+        """One small picture of each class name, where one could be read: the file of each."""
+        files = {label: self.task.files / f"{number}.png" for number, label in enumerate(self.facts.labels)}
+        return {label: str(path) for label, path in files.items() if path.is_file()}
 
 
-def choose_source() -> Found | None:
+def choose_source(workspace: Workspace) -> Found | None:
     """Let the user say where it comes from; returns what is there, or None."""
     origins: list[Origin] = ["upload", "path", "hub"] if may_name_paths() else ["upload", "hub"]
     origin: Origin = st.segmented_control(
@@ -53,11 +63,9 @@ def choose_source() -> Found | None:
         required=True,
         key="import_origin",
         label_visibility="collapsed",
+        persist_state="session",
     )
-    found = {"upload": _from_upload, "path": _from_path, "hub": _from_hub}[origin]()
-    if found is None:
-        st.session_state.pop(SOURCE, None)
-    return found
+    return {"upload": _from_upload, "path": _from_path, "hub": _from_hub}[origin](workspace)
 
 
 def may_name_paths() -> bool:
@@ -71,14 +79,19 @@ def may_name_paths() -> bool:
     return address in _LOCAL and host.strip("[]") in _LOCAL and not came_far
 
 
-def _from_upload() -> Found | None:
+def _from_upload(workspace: Workspace) -> Found | None:
+    number = st.session_state.setdefault(_UPLOADER, 0)
     upload = st.file_uploader(
         f"A zip or tar of pictures, or fer2013.csv (plain or zipped): up to {MAX_UPLOAD_MB} MB",
         type=_UPLOAD_TYPES,
         max_upload_size=MAX_UPLOAD_MB,
-        key="import_upload",
+        key=f"import_upload_{number}",
     )
-    if upload is None:
+    if upload is not None:
+        st.session_state[_UPLOADER] = number + 1  # an empty dialog again: the file lies in the workspace now
+        name = clean_name(upload.name)
+        _look(workspace, "upload", name, f"{{inputs}}/{name}", inputs={name: upload})
+    if find_task(workspace, SCAN, _facts("upload")) is None:
         larger = "choose *Path on this machine* above" if may_name_paths() else "use its command line"
         empty_state(
             "Nothing uploaded yet",
@@ -86,129 +99,127 @@ def _from_upload() -> Found | None:
             f"FER2013. For what is larger and lies on the server's machine, {larger}: `fer import SOURCE`.",
             icon=":material/upload:",
         )
-        return None
-    known = _known(upload.file_id)
-    if known is not None:
-        return known
-    kept = keep_upload(upload.name, upload.getbuffer())
-    found = _look(upload.file_id, kept.path)
-    if found is not None:
-        found.upload = kept
-    return found
+    return _show(workspace, "upload")
 
 
-def _from_path() -> Found | None:
+def _from_path(workspace: Workspace) -> Found | None:
+    last = find_task(workspace, SCAN, _facts("path"))
     text = st.text_input(
         "Folder, zip, tar or CSV",
+        last.facts["source"] if last else "",
         key="import_path",
         placeholder="/data/fer2013.zip",
         help="A path on the machine that runs the dashboard. Offered because it is this one: the server "
         "listens on localhost only.",
-    )
-    if not text.strip():
+    ).strip()
+    if not text:
         empty_state(
             "No path yet",
             "Nothing is copied before you press Import; the source itself is never changed.",
             icon=":material/folder_open:",
         )
         return None
-    path = expand_home(text.strip())
-    return _known(str(path)) or _look(str(path), path)
+    if last is None or last.facts["source"] != text:
+        _look(workspace, "path", text, str(expand_home(text).resolve()))
+    return _show(workspace, "path")
 
 
-def _from_hub() -> Found | None:
-    job: Job[Path] | None = st.session_state.get(DOWNLOAD)
+def _from_hub(workspace: Workspace) -> Found | None:
+    last = find_task(workspace, SCAN, _facts("hub"))
     with st.form("import_hub", border=False):
-        text = st.text_input(
+        name = st.text_input(
             "Data set id",
+            last.facts["source"] if last else "",
             key="import_hub_id",
             placeholder="kaggle:msambare/fer2013 or hf:owner/name",
             help="Downloaded with the hub's own client and your own access (`kaggle.json`, `HF_TOKEN`).",
-        )
+        ).strip()
         wanted = st.form_submit_button(
-            "Download", icon=":material/cloud_download:", disabled=job is not None and job.is_running
+            "Download", icon=":material/cloud_download:", disabled=last is not None and last.is_active
         )
+    if wanted and is_remote(name):
+        _look(workspace, "hub", name, name)
     if wanted:
-        name = text.strip()
-        if not is_remote(name):
-            show_error(DataError(f"{name!r} names no hub; expected kaggle:owner/name or hf:owner/name"))
-            return None
-        st.session_state[DOWNLOAD] = job = Job(
-            lambda _report: fetch_source(name), title=f"Downloading {name}"
-        )
-    if job is None:
+        show_error(DataError(f"{name!r} names no hub; expected kaggle:owner/name or hf:owner/name"))
+        return None
+    if last is not None and last.is_active:
+        st.caption("The hub's client does not say how far it is; what it has fetched it keeps.")
+    if last is None:
         empty_state(
             "Nothing downloaded yet",
             "FER2013 is `kaggle:msambare/fer2013` (as pictures) on Kaggle. Read and accept the terms of a "
             "data set on its own page first.",
             icon=":material/cloud_download:",
         )
+    return _show(workspace, "hub")
+
+
+def _facts(origin: Origin) -> dict[str, str]:
+    return {"visitor": get_visitor(), "origin": origin}
+
+
+def _look(
+    workspace: Workspace,
+    origin: Origin,
+    source: str,
+    argument: str,
+    inputs: Mapping[str, IO[bytes]] | None = None,
+) -> NoReturn:
+    """Look into a source in the background, in place of the last one of this origin.
+
+    Args:
+        workspace: where it is done.
+        origin: where the source comes from.
+        source: what the user calls it.
+        argument: what `fer import` calls it.
+        inputs: the upload.
+    """
+    forget_source(workspace, origin)
+    start_task(
+        workspace,
+        kind=SCAN,
+        title="Downloading a data set" if origin == "hub" else "Looking into a source",
+        command=["import", argument, "--dry-run", "--samples={files}"],
+        page=link_to(ADD),
+        facts={**_facts(origin), "source": source},
+        inputs=inputs,
+        kept_s=UPLOAD_KEPT_S,
+    )
+    st.rerun()
+
+
+def forget_source(workspace: Workspace, origin: str) -> None:
+    """Forget what was found in the last source of an origin; an upload is deleted."""
+    task = find_task(workspace, SCAN, {"visitor": get_visitor(), "origin": origin})
+    if task is not None:
+        discard_task(workspace, task.name)
+
+
+def _show(workspace: Workspace, origin: Origin) -> Found | None:
+    """What was found in the last source of an origin, how far the search is, or why nothing was found."""
+    task = render_task(workspace, SCAN, _facts(origin), shows_failure=False)
+    if task is None or task.is_active:
         return None
-    if job.is_running:
-        return None  # the view shows its progress
-    if job.error is not None:
-        show_error(job.error)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{escape_markdown(Path(str(task.facts['source'])).name)}**", width="content")
+        st.button(
+            "Remove" if origin == "upload" else "Look again",
+            icon=":material/delete:" if origin == "upload" else ":material/refresh:",
+            key="import_forget",
+            help="Deletes the upload from this machine." if origin == "upload" else None,
+            on_click=forget_source,
+            args=(workspace, origin),
+        )
+    if task.error:  # an upload's folder would mean nothing to the user
+        show_error(DataError(task.error.replace(f"{task.inputs}/", "")))
         return None
-    assert job.result is not None
-    return _known(str(job.result)) or _look(str(job.result), job.result)
+    return Found(task, task.read_result(SourceFacts)) if task.state == "finished" else None
 
 
-def _known(key: str) -> Found | None:
-    found: Found | None = st.session_state.get(SOURCE)
-    return found if found is not None and found.key == key else None
-
-
-def _look(key: str, path: Path) -> Found | None:
-    """Look into a source and keep what was found for the next reruns; shows why it can't be imported."""
-    st.session_state.pop(SOURCE, None)
-    try:
-        with st.spinner("Looking into it…"):
-            source = inspect_source(path)
-            found = Found(key, source, _load_samples(source))
-    except FerError as error:
-        show_error(error if key == str(path) else hide_folder(error, path))
-        return None
-    st.session_state[SOURCE] = found
-    return found
-
-
-def hide_folder(error: FerError, path: Path) -> FerError:
-    """The same error without the temporary folder of an upload, which would mean nothing to the user."""
-    return type(error)(str(error).replace(str(path), path.name))
-
-
-def _load_samples(source: Source) -> dict[str, UInt8Array]:
-    """One small picture of each class name; those that can't be read are left to the import to list."""
-    import cv2
-    import numpy as np
-
-    from fer_core.data.tree import open_tree
-    from fer_core.images import load_image
-
-    if source.scan is None:
-        return {}
-    first: dict[str, str] = {}
-    for item in source.scan.items:
-        first.setdefault(item.label, item.path)
-    samples = {}
-    with open_tree(source.path) as tree:
-        pictures = source.scan.open_pictures(tree)
-        for label, path in list(first.items())[:_MAX_SAMPLES]:
-            try:
-                image = load_image(pictures.read(path))
-            except FerError:
-                continue
-            scale = _SAMPLE_PX * 2 / max(image.shape[:2])
-            size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-            samples[label] = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return samples
-
-
-def describe_source(source: Source) -> str:
+def describe_source(facts: SourceFacts) -> str:
     """What was found, as Markdown."""
-    name, title = escape_markdown(source.path.name), escape_markdown(source.title)
-    if source.scan is None:
+    name, title = escape_markdown(Path(facts.path).name), escape_markdown(facts.title)
+    if not facts.has_pictures:
         return f"**{name}**: {title}"
-    scan = source.scan
-    text = f"**{name}**: {len(scan.items):,} pictures in {title}"
-    return text + (f"; {len(scan.skipped):,} other files are left out" if scan.skipped else "")
+    text = f"**{name}**: {facts.num_pictures:,} pictures in {title}"
+    return text + (f"; {facts.num_skipped:,} other files are left out" if facts.num_skipped else "")

@@ -13,17 +13,17 @@ from app.explore_data.cleanup_gallery import (
     suggest_label,
     undo_button,
 )
-from app.explore_data.label_search import LabelSearch
-from app.shared.messages import empty_state, error_boundary, escape_markdown, show_error
-from app.shared.session_end import at_session_end
-from fer_core.checkpoint import CheckpointEntry, list_checkpoints
+from app.explore_data.state import link_to
+from app.shared.background import render_task
+from app.shared.messages import empty_state, escape_markdown, show_error
+from fer_core.checkpoint import list_checkpoints
 from fer_core.data.decisions import Decision
 from fer_core.data.suspects import load_suspects
-from fer_core.errors import DataError, FerError
+from fer_core.errors import DataError
 from fer_core.evaluation.label_errors import METHODS, Method, default_splits, describe_exposure
+from fer_core.jobs.background import BackgroundTask, find_task, start_task
 
-_SEARCH: Final[str] = "audit_search"
-_REFRESH_S: Final[float] = 1.0
+_SEARCH: Final[str] = "label-search"
 _ALL: Final[str] = "everybody"
 
 
@@ -34,12 +34,14 @@ def render_errors(desk: Desk) -> None:
     except DataError as error:
         show_error(error)
         suspects = []
-    search: LabelSearch | None = st.session_state.get(_SEARCH)
-    is_mine = search is not None and search.dataset == desk.audited.dataset.name
+    facts = {"fingerprint": desk.audited.dataset.info.fingerprint}
+    is_known = find_task(desk.workspace, _SEARCH, facts) is not None
     with st.expander(
-        "Look for doubtful labels with a model", expanded=not suspects or is_mine, icon=":material/search:"
+        "Look for doubtful labels with a model", expanded=not suspects or is_known, icon=":material/search:"
     ):
-        _render_search(desk, search if is_mine else None)
+        task = render_task(desk.workspace, _SEARCH, facts, on_result=_render_found)
+        if task is None or not task.is_active:
+            _render_search(desk, facts)
     if not suspects:
         empty_state(
             "No label is under suspicion yet",
@@ -107,12 +109,13 @@ def _keep(desk: Desk, cases: list[Case]) -> None:
     act(desk, {case.rows[0]: Decision(action="keep", reason="label error") for case in cases})
 
 
-def _render_search(desk: Desk, search: LabelSearch | None) -> None:
-    if search is not None and search.is_running:
-        st.fragment(_render_progress, run_every=_REFRESH_S)(search)
-        return
-    if search is not None:
-        _render_outcome(search)
+def _render_found(task: BackgroundTask) -> None:
+    result = task.result() or {}
+    lines = [result.get("text", ""), *(f"note: {caution}" for caution in result.get("cautions", []))]
+    st.success(escape_markdown("\n".join(lines)).replace("\n", "  \n"), icon=":material/check:")
+
+
+def _render_search(desk: Desk, facts: dict[str, str]) -> None:
     entries = {entry.key: entry for entry in list_checkpoints(desk.workspace)}
     if not entries:
         st.caption("There is no model yet; train one on the Train page, or with `fer train --preset quick`.")
@@ -129,44 +132,19 @@ def _render_search(desk: Desk, search: LabelSearch | None) -> None:
     )
     for caution in describe_exposure(entry.info, dataset, method, splits):
         st.caption(f":material/warning: {escape_markdown(caution)}")
-    st.button(
-        "Search",
-        type="primary",
-        icon=":material/search:",
-        disabled=not splits,
-        key="audit_search_start",
-        on_click=_start,
-        args=(desk, entry, method, splits),
-    )
+    if st.button(
+        "Search", type="primary", icon=":material/search:", disabled=not splits, key="audit_search_start"
+    ):
+        options = [f"--model={entry.key}", f"--method={method}", "--splits", *splits]
+        start_task(
+            desk.workspace,
+            kind=_SEARCH,
+            title=f"Looking for doubtful labels in {dataset.name}",
+            command=["datasets", "label-errors", dataset.name, *options],
+            page=link_to(dataset.name, "Clean up"),
+            facts=facts,
+        )
+        st.rerun()
 
 
 _HELP: Final[str] = "\n".join(f"- **{name}**: {text}" for name, text in METHODS.items())
-
-
-def _start(desk: Desk, entry: CheckpointEntry, method: Method, splits: list[str]) -> None:
-    previous: LabelSearch | None = st.session_state.pop(_SEARCH, None)
-    if previous is not None:
-        previous.close()
-    st.session_state[_SEARCH] = LabelSearch(
-        desk.workspace, desk.audited.dataset.name, entry.key, method, splits
-    )
-
-
-def _render_progress(search: LabelSearch) -> None:
-    with error_boundary():
-        at_session_end(f"label-search-{id(search)}", search.close)
-        if not search.is_running:
-            st.rerun()
-        fraction = search.fraction
-        st.progress(fraction, "Judging the labels…" if fraction else "Loading the model…")
-        if st.button("Cancel", icon=":material/stop_circle:", key="audit_search_cancel"):
-            search.close()
-            st.session_state.pop(_SEARCH, None)
-            st.rerun()
-
-
-def _render_outcome(search: LabelSearch) -> None:
-    if search.failed:
-        show_error(FerError(search.message or "The search ended without a word; try again."))
-    else:
-        st.success(escape_markdown(search.message).replace("\n", "  \n"), icon=":material/check:")

@@ -1,6 +1,9 @@
 """Keys of this page in the session state."""
 
 from enum import StrEnum
+from urllib.parse import urlencode
+
+from app.shared.navigation import EXPLORE_DATA
 
 
 class Key(StrEnum):
@@ -16,3 +19,9 @@ class Key(StrEnum):
     """Row number of the image whose details are shown."""
     EXPLORE_FACES = "explore_faces"
     """How the face of each class is shown."""
+
+
+def link_to(dataset: str, part: str = "") -> str:
+    """The page with a data set, and a part of it, as a background task names it."""
+    query = {"dataset": dataset} | ({"part": part} if part else {})
+    return f"{EXPLORE_DATA.name}?{urlencode(query)}"

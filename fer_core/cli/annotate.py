@@ -1,15 +1,17 @@
 """`fer annotate`: draw apparent expressions into a video."""
 
+import math
+from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import describe_detectors
+from fer_core.cli.terminal import describe_detectors, show_progress
 from fer_core.errors import ConfigError
 from fer_core.inference.predictor import Runtime
 from fer_core.inference.video_writer import EncoderSettings, Preset
+from fer_core.progress import keep_result
 from fer_core.results import list_endings
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ def main(  # noqa: PLR0913 - the command's options
     runtime: Runtime = "auto",
     device: str = "auto",
     prior: str = "training",
+    max_minutes: float = math.inf,
+    max_side: int = 8192,
 ) -> int:
     """Draw boxes, labels and probabilities of the faces into a video, with its sound.
 
@@ -65,6 +69,8 @@ def main(  # noqa: PLR0913 - the command's options
         device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
         prior: How often each class is expected: training (as in the training data), uniform, halfway (between
             the two), or a share for every class, such as neutral=5,happiness=2 and so on.
+        max_minutes: Refuse a longer video.
+        max_side: Refuse a video with more pixels on a side.
     """
     for path in (target, table):
         if path is not None and path.exists() and not overwrite:
@@ -74,9 +80,10 @@ def main(  # noqa: PLR0913 - the command's options
     style = OverlayStyle(top_k=top_k, uncertain_below=uncertain_below)
     encoder = EncoderSettings(crf=crf, preset=preset)
     from fer_core.cli.streams import build_stream, stop_on_interrupt
-    from fer_core.inference.video import annotate_video, probe_video
+    from fer_core.inference.video import VideoLimits, annotate_video, probe_video
 
-    probe_video(source)  # a wrong file is told before a model is loaded
+    limits = VideoLimits(max_side_px=max_side, max_duration_s=60 * max_minutes)
+    probe_video(source, limits)  # a wrong file is told before a model is loaded
     stream = build_stream(
         model,
         detector,
@@ -87,59 +94,33 @@ def main(  # noqa: PLR0913 - the command's options
         device=device,
         prior=prior,
     )
-    with stop_on_interrupt() as is_stopped, _ProgressBar() as bar:
+    with stop_on_interrupt() as is_stopped, show_progress("Reading the first frames…") as show:
         summary = annotate_video(
             source,
             target,
             stream,
             style=style,
             table=table,
+            limits=limits,
             encoder=encoder,
-            on_progress=bar.show,
+            on_progress=lambda step: show(step.num_done, step.num_total or 0, _describe(step)),
             cancelled=is_stopped,
         )
+    keep_result(asdict(summary))
     _print_summary(summary, target, table)
     return INTERRUPTED if summary.was_cancelled else 0
 
 
-class _ProgressBar:
-    """Frames done, frames a second and time left, on stderr."""
+def _describe(progress: "Progress") -> str:
+    """How far it is, how fast, and how long it will take."""
+    total = f" of {progress.num_total:,}" if progress.num_total else ""
+    left = "" if progress.remaining_s is None else f" · {_format_seconds(progress.remaining_s)} left"
+    return f"{progress.num_done:,}{total} frames · {progress.fps:.0f} fps{left}"
 
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-        from rich.progress import Progress as RichProgress
 
-        self._progress = RichProgress(
-            TextColumn("annotating"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("frames  {task.fields[pace]}"),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task = self._progress.add_task("annotate", total=None, pace="")
-
-    def __enter__(self) -> "_ProgressBar":
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _value: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-    def show(self, progress: "Progress") -> None:
-        left = "" if progress.remaining_s is None else f"  {progress.remaining_s:.0f} s left"
-        self._progress.update(
-            self._task,
-            completed=progress.num_done,
-            total=progress.num_total,
-            pace=f"{progress.fps:.0f} fps{left}",
-        )
+def _format_seconds(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def _print_summary(summary: "VideoSummary", target: Path, table: Path | None) -> None:

@@ -8,14 +8,13 @@ from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
 from fer_core.checkpoint import DEFAULT_CHECKPOINT
+from fer_core.cli.terminal import show_progress
 from fer_core.errors import ConfigError
+from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fer_core.data.store import Dataset
-    from fer_core.evaluation.label_errors import LabelErrors
 
 _APP: Final = SubcommandApp()
 
@@ -102,11 +101,10 @@ def export(
         target: Folder or file to make.
         kind: `folders` (split/class/row.png) or `csv`.
     """
-    from fer_core.cli.import_data import _Bar
     from fer_core.data.exporting import export_dataset
 
-    with _Bar(f"exporting {name}") as show_progress:
-        export_dataset(_load(name), target, kind, show_progress)
+    with show_progress(f"exporting {name}") as show:
+        export_dataset(_load(name), target, kind, show)
     print(f"{name} is at {target}")
     return 0
 
@@ -125,6 +123,7 @@ def derive(  # noqa: PLR0913 - the options of the command
     resplit: tuple[float, float] | None = None,
     seed: int = 0,
     reason: str = "",
+    decisions: bool = False,
 ) -> int:
     """Make a new data set from one; it records its parent and what was changed.
 
@@ -140,16 +139,23 @@ def derive(  # noqa: PLR0913 - the options of the command
         resplit: Divide all anew: shares of validation and test.
         seed: Of balancing and dividing.
         reason: Why, in words.
+        decisions: Carry out what was decided about single images under Explore data, Clean up.
     """
+    from dataclasses import replace
+
     import numpy as np
 
-    from fer_core.cli.import_data import _Bar
+    from fer_core.data.decisions import build_derivation, load_decisions
     from fer_core.data.derive import Derivation, derive_dataset
     from fer_core.data.quality import compute_marks, find_duplicates
     from fer_core.data.splits import SplitPlan
 
+    workspace = Workspace.default()
     dataset = _load(name)
-    dropped = set(exclude)
+    base = Derivation(reason=reason)
+    if decisions:
+        base = build_derivation(load_decisions(dataset, workspace), reason=reason)
+    dropped = {*base.exclude, *exclude}
     if exclude_duplicates or exclude_blank:
         marks = compute_marks(dataset.images)
         if exclude_duplicates:
@@ -158,19 +164,18 @@ def derive(  # noqa: PLR0913 - the options of the command
         if exclude_blank:
             dropped.update(np.flatnonzero(marks.is_blank).tolist())
     plan = None if resplit is None else SplitPlan(valid=resplit[0], test=resplit[1], seed=seed)
-    derivation = Derivation(
+    derivation = replace(
+        base,
         exclude=frozenset(dropped),
-        relabel=_parse_labels(relabel),
+        relabel={**base.relabel, **_parse_labels(relabel)},
         classes=classes,
         balance=balance,
         split=plan,
         seed=seed,
-        reason=reason,
     )
-    with _Bar(f"deriving {new_name}") as show_progress:
-        info = derive_dataset(
-            dataset, Workspace.default().dataset(new_name), derivation, on_progress=show_progress
-        )
+    with show_progress(f"deriving {new_name}") as show:
+        info = derive_dataset(dataset, workspace.dataset(new_name), derivation, on_progress=show)
+    keep_result({"dataset": info.name})
     print(f"{info.name}: {info.num_images:,} of {len(dataset.images):,} images; parent {name}")
     return 0
 
@@ -194,16 +199,20 @@ def quality(
 ) -> int:
     """Report repeats, blank images, and likely label errors where a model's probabilities are given.
 
+    Repeats and blank images are looked for once and kept until the data set changes.
+
     Args:
         name: The data set.
         predictions: predictions.parquet of a run on this data set.
         json_output: Print JSON.
     """
-    from fer_core.data.quality import summarise_quality
+    from fer_core.data.audit import find_flaws, summarise_quality
     from fer_core.data.suspects import find_suspects
 
     dataset = _load(name)
-    summary = dict(summarise_quality(dataset))
+    with show_progress(f"looking at {name}") as show:
+        flaws = find_flaws(dataset, Workspace.default(), show)
+    summary = dict(summarise_quality(dataset, flaws))
     if predictions is not None:
         suspects = find_suspects(dataset, predictions)
         summary["likely_label_errors"] = len(suspects)
@@ -225,7 +234,6 @@ def label_errors(
     splits: tuple[str, ...] = (),
     device: str = "auto",
     seed: int = 0,
-    progress_lines: bool = False,
 ) -> int:
     """Look for likely label errors with a model that is at hand, and note them for the data page.
 
@@ -237,37 +245,70 @@ def label_errors(
         splits: Which splits to judge; all, or for `model` those it was not trained on, if not given.
         device: Where to compute: auto, cpu or cuda.
         seed: Of the folds.
-        progress_lines: Print `progress DONE TOTAL` lines instead of a bar, for programs that read them.
     """
     from fer_core.checkpoint import find_checkpoint
-    from fer_core.cli.import_data import _Bar
     from fer_core.data.suspects import suspects_path
     from fer_core.evaluation.label_errors import detect_label_errors, save_label_errors
 
     workspace = Workspace.default()
     dataset = _load(name)
     entry = find_checkpoint(model, workspace)
-
-    def print_progress(done: int, total: int) -> None:
-        print(f"progress {done} {total}", flush=True)
-
-    def search(show: "Callable[[int, int], None]") -> "LabelErrors":
-        return detect_label_errors(
-            entry, dataset, method=method, splits=splits, seed=seed, device=device, on_progress=show
+    with show_progress("loading the model") as show:
+        found = detect_label_errors(
+            entry,
+            dataset,
+            method=method,
+            splits=splits,
+            seed=seed,
+            device=device,
+            on_progress=lambda done, total: show(done, total, f"judging the labels of {name}"),
         )
-
-    if progress_lines:
-        found = search(print_progress)
-    else:
-        with _Bar(f"judging {name}") as show:
-            found = search(show)
     save_label_errors(found, dataset, workspace, model=entry.key, method=method)
-    print(
+    text = (
         f"{len(found.suspects):,} of {found.num_checked:,} images of {name} ({', '.join(found.splits)}) "
-        f"have a doubtful label by {entry.key}, {method}; noted in {suspects_path(workspace, name)}"
+        f"have a doubtful label by {entry.key}, {method}"
     )
+    keep_result({"text": text, "cautions": found.cautions})
+    print(f"{text}; noted in {suspects_path(workspace, name)}")
     for caution in found.cautions:
         print(f"note: {caution}")
     for item in found.suspects[:20]:
         print(f"  row {item.row}: {item.source}")
+    return 0
+
+
+@_APP.command(name="map")
+def map_images(
+    name: Positional[str],
+    *,
+    model: str = DEFAULT_CHECKPOINT,
+    split: str = "valid",
+    count: int = 2000,
+    method: Literal["PCA", "t-SNE"] = "PCA",
+) -> int:
+    """Lay images out as a model sees them, for the embedding map of the data page; it is kept.
+
+    Args:
+        name: The data set.
+        model: A shipped checkpoint's name, a run's name, or a checkpoint folder.
+        split: Whose images.
+        count: At most so many of them, drawn at random, always the same.
+        method: `PCA`, or `t-SNE`, which shows groups more clearly and takes up to a minute.
+    """
+    import numpy as np
+
+    from fer_core.checkpoint import find_checkpoint
+    from fer_core.data.quality import name_classes
+    from fer_core.evaluation.embedding_map import build_map, choose_rows, locate_map
+
+    workspace = Workspace.default()
+    dataset = _load(name)
+    entry = find_checkpoint(model, workspace)
+    is_candidate = (dataset.samples["split"].to_numpy(object) == split) & (name_classes(dataset) != "")
+    rows = choose_rows(np.flatnonzero(is_candidate), count)
+    with show_progress(f"mapping {name}") as show:
+        build_map(
+            entry, dataset, rows, method, workspace, on_progress=lambda share, text: show(share, 1, text)
+        )
+    print(f"{len(rows):,} images of {name}, {split}; {locate_map(entry, dataset, rows, method, workspace)}")
     return 0

@@ -1,20 +1,25 @@
 """`fer import`: bring a data set into the workspace."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from fer_core.cli.terminal import show_progress
 from fer_core.errors import ConfigError
+from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     from fer_core.data.importers.base import Scan
     from fer_core.data.importers.pictures import Cropper, ImportReport
+    from fer_core.data.importing import Source
     from fer_core.data.store import DatasetInfo
 
 _SHOWN_SKIPPED = 20
+_KEPT_SKIPPED = 1000
 
 
 def _describe_importer() -> str:
@@ -47,6 +52,7 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     test: float = 0.1,
     seed: int = 0,
     dry_run: bool = False,
+    samples: Path | None = None,
 ) -> int:
     """Import FER2013, class folders, a CSV or list with pictures, Parquet, or a zip or tar of any of these.
 
@@ -56,18 +62,18 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
         votes: fer2013new.csv: the FER+ votes of exactly the same rows (FER2013 only).
         name: Name of the data set; made from the source if not given.
         replace: Exchange an existing data set of that name.
-        importer: What the source is; found out if `auto`.
+        importer: What the source is.
         class_map: What a class name of the source means, once a name: --map joy=happiness; --map other=
             leaves a class out.
         classes: Emotions to keep; all if not given.
         size: Rows and columns of the stored images.
         color: Grey or RGB.
-        detector: Find the face on each picture and cut it out; boxes of the source are used where there are
-            any.
+        detector: Find the face on each picture and cut it out.
         valid: Share for validation, of pictures whose source names no split.
         test: Share for testing, of those.
         seed: Of the division.
         dry_run: Only show what is there and how classes would be mapped.
+        samples: Folder to write a small picture of each class name to; with `--dry-run`.
     """
     from fer_core.data.download import fetch_source, is_remote
     from fer_core.data.importers.pictures import PictureOptions, resolve_mapping
@@ -79,9 +85,12 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     if source == SCHEMATIC_FACES:
         _print_info(_draw(workspace, name or SCHEMATIC_FACES, replace=replace), workspace)
         return 0
-    path = fetch_source(source) if is_remote(source) else Path(source)
+    with show_progress(f"fetching {source}" if is_remote(source) else "looking into it"):
+        path = fetch_source(source) if is_remote(source) else Path(source)
+        found = inspect_source(path, "" if importer == "auto" else importer)
     changes = _parse_map(class_map)
-    found = inspect_source(path, "" if importer == "auto" else importer)
+    if dry_run:
+        return _look(found, changes, samples)
     options = None
     if found.scan is not None:
         _print_mapping(found.kind, found.scan, changes)
@@ -96,13 +105,40 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
             splits=SplitPlan(valid=valid, test=test, seed=seed),
             crop=_build_cropper(detector, workspace, width=columns, height=rows),
         )
-    if dry_run:
-        return 0
     target = workspace.dataset(name or found.suggest_name(with_votes=votes is not None))
-    with _Bar(f"importing {path.name}") as show:
-        report = import_source(found, target, options, votes=votes, replace=replace, on_progress=show)
+    with show_progress(f"importing {path.name}") as report_progress:
+        report = import_source(
+            found, target, options, votes=votes, replace=replace, on_progress=report_progress
+        )
+    keep_result(
+        {
+            "dataset": report.info.name,
+            "num_without_face": report.num_without_face,
+            "num_skipped": len(report.skipped),
+            "skipped": report.skipped[:_KEPT_SKIPPED],
+        }
+    )
     _print_info(report.info, workspace)
     _print_losses(report, has_detector=detector != "none" and found.scan is not None)
+    return 0
+
+
+def _look(source: "Source", changes: dict[str, str], samples: Path | None) -> int:
+    """Say what a source holds, and how its class names would be taken."""
+    from fer_core.data.source_facts import describe_source, save_samples
+
+    facts = describe_source(source)
+    if samples is not None:
+        save_samples(source, samples)
+    keep_result(asdict(facts))
+    if source.scan is None:
+        print(f"{facts.title}: {facts.path}")
+    else:
+        from fer_core.data.importers.pictures import resolve_mapping
+
+        _print_mapping(source.kind, source.scan, changes)
+        unknown = {name: "" for name, meaning in facts.meanings.items() if meaning is None}
+        resolve_mapping(source.scan, unknown | changes)  # tells a mistyped --map
     return 0
 
 
@@ -125,38 +161,17 @@ def _print_losses(report: "ImportReport", *, has_detector: bool) -> None:
         print(f"no face found on {missed:,} of {total:,} ({missed / total:.1%})")
 
 
-class _Bar:
-    """A progress bar that takes (done, total)."""
-
-    def __init__(self, title: str) -> None:
-        from rich.progress import Progress
-
-        self._progress = Progress(transient=True)
-        self._title = title
-
-    def __enter__(self) -> "_Bar":
-        self._progress.start()
-        self._task = self._progress.add_task(self._title, total=None)
-        return self
-
-    def __call__(self, done: int, total: int) -> None:
-        self._progress.update(self._task, completed=done, total=total)
-
-    def __exit__(self, *_error: object) -> None:
-        self._progress.stop()
-
-
 def _draw(workspace: Workspace, name: str, *, replace: bool) -> "DatasetInfo":
     from fer_core.data.builtin import write_schematic_faces
 
-    with _Bar("drawing") as show:
+    with show_progress("drawing faces") as show:
         return write_schematic_faces(workspace, name, replace=replace, on_progress=show)
 
 
 def _parse_map(pairs: tuple[str, ...]) -> dict[str, str]:
     result = {}
     for pair in pairs:
-        key, sign, value = pair.partition("=")
+        key, sign, value = pair.rpartition("=")  # emotions have no "=", class names may
         if not sign:
             raise ConfigError(f"--map {pair!r}; expected NAME=EMOTION, or NAME= to leave a class out")
         result[key] = value.strip()

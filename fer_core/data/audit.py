@@ -1,8 +1,9 @@
 """Copies and blank images of a data set, looked for once and kept by its fingerprint."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from fer_core.data.quality import (
     Int64Array,
     Progress,
     compute_marks,
+    compute_vote_entropy,
     find_duplicates,
 )
 from fer_core.data.store import Dataset
@@ -76,6 +78,29 @@ def find_flaws(dataset: Dataset, workspace: Workspace, on_progress: Progress | N
     flaws = Flaws(duplicates, np.flatnonzero(marks.is_blank), np.flatnonzero(marks.is_constant))
     _save(flaws, flaws_path(dataset, workspace))
     return flaws
+
+
+def summarise_quality(dataset: Dataset, flaws: Flaws) -> Mapping[str, Any]:
+    """Counts that `fer datasets quality` prints."""
+    duplicates = flaws.duplicates
+    splits = dataset.samples["split"].to_numpy(object)
+    near = splits[duplicates.near_pairs] if len(duplicates.near_pairs) else np.empty((0, 2), object)
+    summary: dict[str, Any] = {
+        "num_images": len(dataset.images),
+        "exact_groups": len(duplicates.groups),
+        "exact_repeats": duplicates.num_repeats,
+        "near_pairs": len(duplicates.near_pairs),
+        "near_pairs_across_splits": int((near[:, 0] != near[:, 1]).sum()),
+        "constant_rows": flaws.constant.tolist(),
+        "blank_rows": flaws.blank.tolist(),
+    }
+    for split in dataset.info.split_counts:
+        if split != "train":
+            summary[f"{split}_copies_of_train"] = duplicates.count_cross_split(splits, split)
+    if dataset.info.has_votes:
+        entropy = compute_vote_entropy(dataset.votes)
+        summary["mean_vote_entropy_bits"] = float(np.nanmean(entropy)) if np.isfinite(entropy).any() else None
+    return summary
 
 
 def _save(flaws: Flaws, path: Path) -> None:

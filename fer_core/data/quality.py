@@ -1,9 +1,9 @@
 """What is wrong with a data set: repeats, blank images, doubtful labels, annotators who disagree."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -296,27 +296,3 @@ def find_label_errors(labels: Int64Array, probabilities: Float64Array) -> Int64A
         find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1),
         np.int64,
     )
-
-
-def summarise_quality(dataset: Dataset, on_progress: Progress | None = None) -> Mapping[str, Any]:
-    """Counts that `fer datasets quality` prints."""
-    marks = compute_marks(dataset.images)
-    duplicates = find_duplicates(dataset.images, marks=marks, on_progress=on_progress)
-    splits = dataset.samples["split"].to_numpy(object)
-    near = splits[duplicates.near_pairs] if len(duplicates.near_pairs) else np.empty((0, 2), object)
-    summary: dict[str, Any] = {
-        "num_images": len(dataset.images),
-        "exact_groups": len(duplicates.groups),
-        "exact_repeats": duplicates.num_repeats,
-        "near_pairs": len(duplicates.near_pairs),
-        "near_pairs_across_splits": int((near[:, 0] != near[:, 1]).sum()),
-        "constant_rows": np.flatnonzero(marks.is_constant).tolist(),
-        "blank_rows": np.flatnonzero(marks.is_blank).tolist(),
-    }
-    for split in dataset.info.split_counts:
-        if split != "train":
-            summary[f"{split}_copies_of_train"] = duplicates.count_cross_split(splits, split)
-    if dataset.info.has_votes:
-        entropy = compute_vote_entropy(dataset.votes)
-        summary["mean_vote_entropy_bits"] = float(np.nanmean(entropy)) if np.isfinite(entropy).any() else None
-    return summary

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Final, Literal, TypeVar
 
 from fer_core.errors import RunError
 from fer_core.io import atomic_directory, read_json, read_record, remove_directory, storage_errors, write_json
@@ -35,6 +35,8 @@ RESULT_FILE: Final[str] = "result.json"
 LOG_FILE: Final[str] = "log.txt"
 CANCEL_FILE: Final[str] = "cancel-requested"
 """Empty; there from the moment a task is to be cancelled."""
+DISCARD_FILE: Final[str] = "discard-requested"
+"""Empty; there from the moment a task at work is to be removed: nobody sees it any more."""
 INPUTS_FOLDER: Final[str] = "inputs"
 FILES_FOLDER: Final[str] = "files"
 SCHEMA_VERSION: Final[int] = 1
@@ -49,6 +51,7 @@ SAFE_S: Final[float] = 24 * 3600.0
 """Of those that ended longer ago than this, only the newest `KEPT_COUNT` are kept."""
 KEPT_COUNT: Final[int] = 50
 _LOG_TAIL: Final[int] = 2000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,8 @@ class TaskDescription:
     """What the page wants to know again when it returns."""
     created: Seconds
     """Unix time in seconds."""
+    kept_s: Seconds = KEPT_S
+    """How long its folder is kept after it ended, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,11 @@ class BackgroundTask(TaskDescription):
     def is_cancelling(self) -> bool:
         """Whether it was asked to end, and has not yet."""
         return self.is_active and (self.folder / CANCEL_FILE).exists()
+
+    @property
+    def is_discarded(self) -> bool:
+        """Whether it is to be removed as soon as it has ended."""
+        return (self.folder / DISCARD_FILE).exists()
 
     @property
     def files(self) -> Path:
@@ -136,6 +146,14 @@ class BackgroundTask(TaskDescription):
         """
         return read_cached(self.folder / RESULT_FILE, _read_object)
 
+    def read_result(self, kind: type[T]) -> T:
+        """What the command found, as a record.
+
+        Raises:
+            RunError: it found nothing, or it does not fit.
+        """
+        return read_record(self.folder / RESULT_FILE, kind, RunError, advice="do it again")
+
     @property
     def error(self) -> str:
         """Why it failed, in words; empty while it is active, and if it finished or was cancelled."""
@@ -160,7 +178,7 @@ class BackgroundTask(TaskDescription):
             return ""
 
 
-def start_task(
+def start_task(  # noqa: PLR0913 - each is a choice of its own
     workspace: Workspace,
     *,
     kind: str,
@@ -170,6 +188,7 @@ def start_task(
     facts: Mapping[str, Any] | None = None,
     inputs: Mapping[str, bytes | Path | IO[bytes]] | None = None,
     environment: Mapping[str, str] | None = None,
+    kept_s: float = KEPT_S,
 ) -> BackgroundTask:
     """Start a `fer` command in the background and return at once.
 
@@ -184,6 +203,7 @@ def start_task(
         facts: what the page wants to know again when it returns; plain values that JSON can hold.
         inputs: files for the command by name: their bytes, a path to copy, or an open file to read.
         environment: variables beside the usual ones.
+        kept_s: how long its folder is kept after it ended, in seconds.
 
     Raises:
         ConfigError: a name can't be used.
@@ -202,6 +222,7 @@ def start_task(
         page=page,
         facts=dict(facts or {}),
         created=time.time(),
+        kept_s=kept_s,
     )
     with atomic_directory(folder) as temporary:
         (temporary / FILES_FOLDER).mkdir()
@@ -272,7 +293,7 @@ def _read_status(path: Path) -> TaskStatus:
 
 def list_tasks(workspace: Workspace) -> list[BackgroundTask]:
     """Every readable task of the workspace, newest first; damaged folders are left out."""
-    return list(_iterate_tasks(workspace))
+    return [task for task in _iterate_tasks(workspace) if not task.is_discarded]
 
 
 def _iterate_tasks(workspace: Workspace) -> Iterator[BackgroundTask]:
@@ -292,7 +313,8 @@ def find_task(
     """The newest task of a kind whose facts hold these."""
     wanted = json.loads(json.dumps(dict(facts or {})))  # as they are read: lists for tuples
     for task in _iterate_tasks(workspace):
-        if task.kind == kind and {key: task.facts.get(key) for key in wanted} == wanted:
+        is_meant = task.kind == kind and {key: task.facts.get(key) for key in wanted} == wanted
+        if is_meant and not task.is_discarded:
             return task
     return None
 
@@ -336,12 +358,27 @@ def delete_task(workspace: Workspace, name: str) -> None:
     remove_directory(folder, f"task {name!r}", RunError)
 
 
+def discard_task(workspace: Workspace, name: str) -> None:
+    """Remove a task with all it was given and made; one at work is cancelled, and removed when it has ended.
+
+    Raises:
+        RunError: there is no such task, it works on another machine, or it can't be removed.
+    """
+    task = load_task(workspace, name)
+    if task.is_active:
+        with storage_errors(task.folder / DISCARD_FILE):
+            (task.folder / DISCARD_FILE).touch()  # its process removes the folder, or else `prune_tasks`
+        cancel_task(workspace, name)
+        return
+    delete_task(workspace, name)
+
+
 def prune_tasks(workspace: Workspace) -> None:
-    """Remove what ended over a week ago, and of what ended over a day ago all but the newest 50."""
+    """Remove what is discarded or has been kept long enough, and of what ended over a day ago all but 50."""
     now = time.time()
-    ended = [task for task in list_tasks(workspace) if task.ended is not None]
+    ended = [task for task in _iterate_tasks(workspace) if task.ended is not None]
     for place, task in enumerate(ended):
         age_s = now - (task.ended or now)
-        if age_s > KEPT_S or (age_s > SAFE_S and place >= KEPT_COUNT):
+        if task.is_discarded or age_s > task.kept_s or (age_s > SAFE_S and place >= KEPT_COUNT):
             with contextlib.suppress(RunError):
                 delete_task(workspace, task.name)

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from fer_core.errors import FerError
-from fer_core.io import write_json
+from fer_core.errors import FerError, RunError
+from fer_core.io import remove_directory, write_json
 from fer_core.jobs.background import (
     CANCEL_FILE,
+    DISCARD_FILE,
     LOG_FILE,
     PROGRESS_FILE,
     RESULT_FILE,
@@ -26,6 +27,8 @@ from fer_core.redact import redact
 from fer_core.runs.process import ProcessIdentity
 
 _LOG: Final = logging.getLogger(__name__)
+INTERRUPTED: Final[int] = 130
+"""Exit status of a command that was asked to end."""
 _HEARTBEAT_S: Final[float] = 30.0
 _PATIENCE_S: Final[float] = 10.0
 """What a cancelled command gets to put its things away; one inside a long computation never hears of it."""
@@ -76,16 +79,22 @@ def work_on_task(folder: Path, run: Callable[[], int]) -> int:
     Returns:
         The exit status.
     """
-    status = _Status(folder)
+    code = _work(_Status(folder), folder, run)
+    if (folder / DISCARD_FILE).exists():
+        remove_directory(folder, f"task {folder.name!r}", RunError)
+    return code
+
+
+def _work(status: _Status, folder: Path, run: Callable[[], int]) -> int:
     status.begin()
     try:
         code, message = _run(folder, run)
     except _CancelledError:
-        _ignore_signals()
-        status.end("cancelled")
-        return 130
+        code, message = INTERRUPTED, ""
     _ignore_signals()
-    if code:
+    if code == INTERRUPTED:
+        status.end("cancelled")  # with a result, if the command kept what it had done so far
+    elif code:
         status.end("failed", message=redact(message or _read_last_words(folder, code)))
     else:
         status.end("finished")

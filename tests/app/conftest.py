@@ -1,12 +1,15 @@
 """Fixtures for tests of pages: a workspace without shipped models, and small models for it."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import streamlit as st
 
-from fer_core.workspace import Workspace
+from fer_core import cli
+from fer_core.jobs import background, task_process
+from fer_core.workspace import TASK_VARIABLE, Workspace
 from tests.small_models import save_small_model
 
 
@@ -28,3 +31,18 @@ def save_model(app_workspace: Workspace) -> Callable[[str], Path]:
         return save_small_model(app_workspace, name, seed=seed, metrics=metrics)
 
     return save
+
+
+@pytest.fixture
+def tasks_at_once(monkeypatch) -> None:
+    """Background tasks run in this process, and have ended when the page goes on: a process takes seconds."""
+
+    def run(command, log_path, workspace, *, environment) -> None:
+        with log_path.open("w") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            task_process.work_on_task(
+                Path(environment[TASK_VARIABLE]), lambda: cli._run(command[3], command[4:])
+            )
+
+    # Pages run in threads of the test, and only the main one may catch signals.
+    monkeypatch.setattr(task_process.signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(background, "start_detached", run)

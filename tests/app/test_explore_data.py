@@ -1,5 +1,6 @@
 """The Explore data page: empty, with a data set, with a damaged one, and each of its parts."""
 
+import functools
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from fer_core.data.quality import name_classes
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import PROJECT_ROOT
 
+pytestmark = pytest.mark.usefixtures("tasks_at_once")
 PAGE = str(PROJECT_ROOT / "pages" / "explore_data.py")
 
 
@@ -40,11 +42,16 @@ def faces(app_workspace, draw_faces):
 
 
 def test_an_empty_workspace_offers_a_first_set(app_workspace, monkeypatch):
-    monkeypatch.setattr("fer_core.data.builtin.NUM_IMAGES", 240)
+    from fer_core.data import builtin
+
+    few = functools.partial(builtin.write_schematic_faces, num_images=240)
+    monkeypatch.setattr(builtin, "write_schematic_faces", few)
     page = _run()
     assert not page.exception
     assert "No data set yet" in _texts(page)
-    assert any("drawn" in item.label.lower() or "Draw" in item.label for item in page.button)
+    next(item for item in page.button if item.label == "Draw the built-in data set").click().run()
+    assert not page.exception and not page.error
+    assert "**240** images of 48 × 48 px, grey" in _texts(page)
 
 
 def test_the_overview_says_what_the_set_is_made_of(faces):

@@ -10,10 +10,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.explore_data import import_source
-from app.explore_data.import_job import Job, StoppedError, clean_name, keep_upload
+from app.shared.uploads import clean_name
 from fer_core.data.store import list_datasets, load_dataset
-from fer_core.errors import DataError
+from fer_core.jobs.background import find_task, list_tasks
 from tests.unit.data.pictures import class_files, encode, write_tree, write_zip
+
+pytestmark = pytest.mark.usefixtures("tasks_at_once")
 
 
 def _script():
@@ -32,10 +34,8 @@ def _name_path(path: Path) -> AppTest:
 
 
 def _finish(page: AppTest) -> AppTest:
-    """Press Import, wait for the job, and look again."""
-    page.button(key="import_start").click().run()
-    page.session_state["import_job"].wait(60)
-    return page.run()
+    """Press Import, and look at what came of it."""
+    return page.button(key="import_start").click().run()
 
 
 def _texts(page: AppTest) -> str:
@@ -56,7 +56,7 @@ def test_class_folders_are_mapped_then_imported(app_workspace, tmp_path):
     page = _name_path(source)
     assert not page.exception and not page.error
     assert "16 pictures in class folders" in _texts(page)
-    key = f"import_map_{source}_"
+    key = f"import_map_{find_task(app_workspace, 'look-into').name}_"
     assert page.selectbox(key=f"{key}happy").value == "happiness"
     assert page.selectbox(key=f"{key}blorp").value is None
     assert page.button(key="import_start").disabled
@@ -78,6 +78,37 @@ def test_class_folders_are_mapped_then_imported(app_workspace, tmp_path):
     assert page.button(key="import_start").disabled
     page.checkbox(key="import_replace").check().run()
     assert not page.button(key="import_start").disabled
+
+
+def test_an_upload_is_looked_into_imported_and_deleted(app_workspace, tmp_path):
+    archive = write_zip(tmp_path / "faces.zip", class_files(count=5))
+    page = _run()
+    page.file_uploader[0].set_value(("../My faces.zip", archive.read_bytes(), "application/zip")).run()
+    assert not page.exception and not page.error
+    (task,) = list_tasks(app_workspace)
+    assert [path.name for path in task.inputs.iterdir()] == ["My_faces.zip"]
+    # Another visit, as after a reload or a new start of the server.
+    page = _run()
+    assert "10 pictures in class folders" in _texts(page)
+    _finish(page)
+    assert "10 images" in page.success[0].value
+    assert not task.folder.exists()
+    page = _run()
+    assert "10 images" in page.success[0].value and "Nothing uploaded yet" in _texts(page)
+    next(item for item in page.button if item.label == "Close this report").click().run()
+    assert not page.success and list_tasks(app_workspace) == []
+
+
+def test_an_upload_can_be_removed(app_workspace):
+    page = _run()
+    page.file_uploader[0].set_value(("fer2013.zip", b"no archive", "application/zip")).run()
+    (task,) = list_tasks(app_workspace)
+    if page.error:
+        assert str(app_workspace.root) not in page.error[0].value
+    page.button(key="import_forget").click().run()
+    assert not page.exception
+    assert not task.folder.exists()
+    assert "Nothing uploaded yet" in _texts(page)
 
 
 def test_one_emotion_is_not_enough(app_workspace, tmp_path):
@@ -141,8 +172,6 @@ def test_a_download_that_fails_says_what_to_do_by_hand(app_workspace, monkeypatc
     page = _run("hub")
     page.text_input(key="import_hub_id").set_value("kaggle:a/b")
     page.button[0].click().run()
-    page.session_state["import_download"].wait(60)
-    page.run()
     assert not page.exception
     assert "accept its terms, download the archive" in page.error[0].value
 
@@ -153,8 +182,6 @@ def test_a_download_is_looked_into(app_workspace, monkeypatch, tmp_path):
     page = _run("hub")
     page.text_input(key="import_hub_id").set_value("kaggle:a/b")
     page.button[0].click().run()
-    page.session_state["import_download"].wait(60)
-    page.run()
     assert "6 pictures in class folders" in _texts(page)
     _finish(page)
     assert "6 images" in page.success[0].value
@@ -180,52 +207,6 @@ def test_fer2013_with_votes_needs_no_mapping(app_workspace, tmp_path):
     assert load_dataset(app_workspace.dataset("fer2013")).info.num_images == 4
 
 
-def test_a_job_stops_at_its_next_step_and_tells_its_errors():
-    import threading
-
-    started = threading.Event()
-
-    def work(report):
-        while True:
-            report(1, 2)
-            started.set()
-
-    job = Job(work, title="t")
-    started.wait(10)
-    assert job.is_running and job.progress == (1, 2)
-    job.stop()
-    job.wait(10)
-    assert isinstance(job.error, StoppedError) and job.result is None
-
-    def fail(_report):
-        raise DataError("bad")
-
-    def break_down(_report):
-        raise ZeroDivisionError
-
-    for work_, words in ((fail, "bad"), (break_down, "program's fault")):
-        job = Job(work_, title="t")
-        job.wait(10)
-        assert words in str(job.error)
-
-
-def test_a_stopped_import_leaves_nothing(app_workspace, tmp_path, monkeypatch):
-    from fer_core.data.importers import pictures
-
-    source = write_tree(tmp_path / "faces", class_files(count=60))
-    page = _name_path(source)
-    gate, real = __import__("threading").Event(), pictures._prepare
-    monkeypatch.setattr(pictures, "_prepare", lambda *args: gate.wait(30) and real(*args))
-    page.button(key="import_start").click().run()
-    assert any(button.label == "Cancel" for button in page.button)
-    page.button(key="import_cancel").click().run()
-    gate.set()
-    page.session_state["import_job"].wait(60)
-    page.run()
-    assert "nothing was kept" in page.info[0].value
-    assert [path for path in app_workspace.datasets.iterdir() if not path.name.endswith(".lock")] == []
-
-
 @pytest.mark.parametrize(
     ("name", "clean"),
     [
@@ -235,12 +216,8 @@ def test_a_stopped_import_leaves_nothing(app_workspace, tmp_path, monkeypatch):
         ("..", "upload"),
         ("", "upload"),
         ("x" * 300 + ".zip", "x" * 76 + ".zip"),
+        ("a..b.zip", "a.b.zip"),
     ],
 )
 def test_names_of_uploads_are_not_trusted(name, clean):
     assert clean_name(name) == clean
-    kept = keep_upload(name, b"data")
-    assert kept.path.parent == kept.folder
-    folder = kept.folder
-    del kept
-    assert not folder.exists()

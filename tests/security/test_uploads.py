@@ -4,7 +4,6 @@ import ast
 import io
 import struct
 import tarfile
-import tempfile
 import tomllib
 import tracemalloc
 import zipfile
@@ -16,13 +15,14 @@ import pytest
 from PIL import Image
 
 from app.analyze_media import video_job
-from app.explore_data.import_job import keep_upload
+from app.shared.uploads import clean_name
 from fer_core.data import archive
 from fer_core.data.importers.fer2013 import import_fer2013
 from fer_core.data.tree import open_tree
 from fer_core.errors import DataError, MediaError
 from fer_core.images import load_image
 from fer_core.inference.video_reader import VideoLimits, open_video, probe_video
+from fer_core.jobs import background
 from fer_core.workspace import PROJECT_ROOT
 from tests.e2e.dashboard import write_clip
 
@@ -195,9 +195,13 @@ def test_nothing_but_plain_files_is_read_from_a_tar(tmp_path, kind):
         "con\n.zip",
     ],
 )
-def test_the_name_of_an_upload_leads_nowhere(name):
-    kept = keep_upload(name, b"content")
-    assert kept.path.read_bytes() == b"content"
-    assert kept.path.resolve().parent == kept.path.parent.resolve()
-    assert kept.path.name.isprintable()
-    assert str(kept.path).startswith(tempfile.gettempdir())
+def test_the_name_of_an_upload_leads_nowhere(workspace, monkeypatch, name):
+    monkeypatch.setattr(background, "start_detached", lambda *_args, **_more: None)
+    inputs = {clean_name(name): io.BytesIO(b"content")}
+    task = background.start_task(
+        workspace, kind="import", title="x", command=["import", "x"], page="explore_data", inputs=inputs
+    )
+    (path,) = task.inputs.iterdir()
+    assert path.read_bytes() == b"content"
+    assert path.resolve().parent == (workspace.tasks / task.name / "inputs").resolve()
+    assert path.name.isprintable()

@@ -148,11 +148,10 @@ def test_a_second_finding_replaces_the_first_and_keeps_what_people_noted(data, e
 
 
 def test_the_command(data, entry, workspace, capsys):
-    assert main(["datasets", "label-errors", "faces", "--model", "judge", "--progress-lines"]) == 0
+    assert main(["datasets", "label-errors", "faces", "--model", "judge"]) == 0
     output = capsys.readouterr().out
     assert f"4 of {NUM} images of faces (train, valid)" in output
     assert "note: judge does not say what it was trained on" in output
-    assert "progress 120 " in output
     assert len(load_suspects(data, workspace)) == 4
     assert main(["datasets", "label-errors", "faces", "--model", "absent"]) == 1
     assert "no checkpoint 'absent'" in capsys.readouterr().err
