@@ -15,6 +15,11 @@ T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 
 
+def list_plugin_names(group: str) -> list[str]:
+    """Names that installed packages promise to add to a registry; none of their code is imported."""
+    return sorted({point.name for point in entry_points(group=group)})
+
+
 class Registry(Generic[T]):
     """Maps names to entries of one kind.
 

@@ -10,6 +10,7 @@ from tyro.conf import arg
 from fer_core.cli.base_config import BaseOptions, parse_options
 from fer_core.config import TrainConfig, list_presets
 from fer_core.errors import ConfigError, FerError
+from fer_core.registry import list_plugin_names
 from fer_core.workspace import Workspace
 
 
@@ -37,11 +38,19 @@ class TrainCommand(BaseOptions):
 
 def parse(arguments: list[str]) -> int:
     """Read the command line (the preset first, since it changes every other default) and train."""
-    description = f"Train a model. Presets: {', '.join(list_presets())}."
-    command = parse_options(TrainCommand, arguments, prog="fer train", description=description)
+    command = parse_options(TrainCommand, arguments, prog="fer train", description=_describe())
     if "RANK" in os.environ:
         return _train_under_launcher(command)
     return _submit(command) if command.detach else _train(command)
+
+
+def _describe() -> str:
+    """Without loading torch, as the registry of networks would."""
+    added = ", ".join(list_plugin_names("fer_workbench.models"))
+    return (
+        f"Train a model. Presets: {', '.join(list_presets())}. Networks: `fer summary` lists them"
+        f"{f', with {added} of installed packages' if added else ''}."
+    )
 
 
 def _submit(command: TrainCommand) -> int:

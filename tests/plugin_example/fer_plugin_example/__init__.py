@@ -1,0 +1,1 @@
+"""An example of an installed package that adds to the FER workbench."""
