@@ -107,7 +107,7 @@ def make_arithmetic(trainer: Trainer, steps: int) -> Callable[[], None]:
     picked = task.train.indices[: task.config.batch_size]
     batch = normalise(load_batch(task.dataset.images, picked, task.spec, trainer.device), task.spec)
     labels = torch.from_numpy(task.train.labels[: task.config.batch_size]).to(trainer.device)
-    model = trainer.raw_model
+    model = trainer.setup.model
 
     def take() -> None:
         model.train()

@@ -21,6 +21,10 @@ SCHEMA_VERSION: Final[int] = 1
 INFO_FILE: Final[str] = "model.json"
 CARD_FILE: Final[str] = "MODEL_CARD.md"
 
+HUB: Final[str] = "hub"
+"""In place of a checkpoint's name: timm's own weights of a backbone."""
+WEIGHT_SUFFIXES: Final[tuple[str, ...]] = (".safetensors", ".pt", ".pth", ".bin")
+"""Of files with nothing but weights."""
 CLASS_PRIOR_KEY: Final[str] = "class_prior"
 """In a checkpoint's `data`: the share of each class in what it learnt, by name."""
 

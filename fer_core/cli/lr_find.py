@@ -35,15 +35,13 @@ def parse(arguments: list[str]) -> int:
 
 def find(command: LrFindCommand) -> int:
     """Run the range test in this process and print what it saw."""
-    from fer_core.data.builtin import open_dataset
     from fer_core.io import to_json_line
     from fer_core.training.lr_finder import run_rate_test
-    from fer_core.training.task import prepare_task
+    from fer_core.training.task import load_task
 
     workspace = Workspace.default()
-    config = command.config
     with show_progress("loading torch and the data set") as show:
-        task = prepare_task(config, open_dataset(config.data.dataset, workspace), workspace)
+        task = load_task(command.config, workspace)
         test = run_rate_test(
             task,
             num_steps=command.steps,

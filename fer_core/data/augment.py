@@ -1,5 +1,6 @@
-"""Batched augmentation on the device that trains (kornia): no per-image Python."""
+"""Batched augmentation on the device that trains (kornia, mixup, cutmix): no per-image Python."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -113,3 +114,48 @@ class _RandAugment(nn.Module):
         changed: Tensor = self.operations(match_channels(images, 3).contiguous().clamp(0, 1))
         # Grey stays grey under every operation, so any channel would do; the mean keeps rounding even.
         return changed if channels == 3 else changed.mean(dim=1, keepdim=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """A mixed batch."""
+
+    images: Tensor
+    """N x C x H x W."""
+    partner: Tensor | None = None
+    """Index of each image's partner, N; None if nothing was mixed."""
+    weight: float = 1.0
+    """Share of an image's own target in the loss; its partner's target has the rest."""
+
+
+def mix_batch(images: Tensor, config: AugmentConfig) -> Mix:
+    """Mix the images of a batch with each other, or not, as chance has it.
+
+    Mixup (Zhang et al., 2018) blends whole images, the larger weight staying with the image itself; cutmix
+    (Yun et al., 2019) pastes one rectangle, the same for all of the batch.
+    """
+    if not (config.mixup_alpha or config.cutmix_alpha) or float(torch.rand(())) >= config.mixup_probability:
+        return Mix(images)
+    use_cutmix = bool(config.cutmix_alpha)
+    if use_cutmix and config.mixup_alpha:
+        use_cutmix = float(torch.rand(())) < 0.5
+    alpha = torch.tensor(config.cutmix_alpha if use_cutmix else config.mixup_alpha)
+    weight = float(torch.distributions.Beta(alpha, alpha).sample())
+    weight = max(weight, 1 - weight)
+    partner = torch.randperm(len(images)).to(images.device)
+    if not use_cutmix:
+        return Mix(weight * images + (1 - weight) * images[partner], partner, weight)
+    top, bottom, left, right = _draw_rectangle(images.shape[2], images.shape[3], 1 - weight)
+    mixed = images.clone()
+    mixed[:, :, top:bottom, left:right] = images[partner, :, top:bottom, left:right]
+    pasted = (bottom - top) * (right - left) / (images.shape[2] * images.shape[3])
+    return Mix(mixed, partner, 1 - pasted)
+
+
+def _draw_rectangle(height: int, width: int, area: float) -> tuple[int, int, int, int]:
+    """Edges (top, bottom, left, right) in pixels of a rectangle of about `area`, cut off at the border."""
+    half_height, half_width = height * area**0.5 / 2, width * area**0.5 / 2
+    row, column = float(torch.rand(())) * height, float(torch.rand(())) * width
+    top, bottom = round(max(0, row - half_height)), round(min(height, row + half_height))
+    left, right = round(max(0, column - half_width)), round(min(width, column + half_width))
+    return top, bottom, left, right

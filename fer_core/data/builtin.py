@@ -1,5 +1,6 @@
 """The data set that every machine has: schematic faces, drawn on first use."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -11,17 +12,20 @@ from fer_core.data.store import (
     VOTE_COLUMNS,
     Dataset,
     DatasetInfo,
+    list_datasets,
     load_dataset,
+    load_dataset_info,
     write_dataset,
 )
 from fer_core.data.stream import claim_name, full_disk_as_error
-from fer_core.data.synthetic import generate_schematic_faces
-from fer_core.errors import FerError
+from fer_core.data.synthetic import SIZE_PX, generate_schematic_faces, list_splits
+from fer_core.errors import DataError, FerError
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import Workspace
 
 NUM_IMAGES: Final[int] = 4000
 _SEED: Final[int] = 20240
+_LICENCE: Final[str] = "CC0: drawn faces of nobody"
 _WAIT_S: Final[float] = 120
 """Drawing takes about ten seconds; runs that start together wait for the one that draws."""
 
@@ -69,9 +73,9 @@ def _draw(
         images=faces.images,
         samples=samples,
         classes=EMOTIONS,
-        importer="schematic-faces",
+        importer=SCHEMATIC_FACES,
         source=f"drawn by this program, seed {seed}",
-        licence="CC0: drawn faces of nobody",
+        licence=_LICENCE,
         replace=replace,
     )
 
@@ -90,3 +94,36 @@ def open_dataset(name: str, workspace: Workspace) -> Dataset:
             if not folder.exists():  # else another process has just drawn it
                 raise
     return load_dataset(folder)
+
+
+def describe_dataset(name: str, workspace: Workspace) -> DatasetInfo:
+    """What is known of a data set without its images; nothing is drawn.
+
+    The built-in set has an empty fingerprint until it is drawn.
+
+    Raises:
+        DataError: there is no such data set, or it is damaged.
+    """
+    folder = workspace.dataset(name)
+    if folder.exists():
+        return load_dataset_info(folder)
+    if name != SCHEMATIC_FACES:
+        known = ", ".join(dict.fromkeys([SCHEMATIC_FACES, *(info.name for info in list_datasets(workspace))]))
+        raise DataError(
+            f"there is no data set {name!r} in {workspace.datasets}; import it with `fer import`. "
+            f"Known: {known}"
+        )
+    return DatasetInfo(
+        name=name,
+        classes=EMOTIONS,
+        color="gray",
+        height=SIZE_PX,
+        width=SIZE_PX,
+        num_images=NUM_IMAGES,
+        split_counts=Counter(list_splits(NUM_IMAGES)),
+        has_votes=True,
+        importer=SCHEMATIC_FACES,
+        source=f"drawn by this program, seed {_SEED}",
+        licence=_LICENCE,
+        fingerprint="",
+    )

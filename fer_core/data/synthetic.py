@@ -22,6 +22,8 @@ from fer_core.types import UInt8Array
 
 ColorMode: TypeAlias = Literal["gray", "rgb"]
 
+SIZE_PX: Final[int] = 48
+"""Side of the images unless another is asked for: FER2013's."""
 NUM_ANNOTATORS: Final[int] = 10
 """As many as each FER+ image had."""
 _SPLITS: Final[tuple[str, ...]] = tuple(
@@ -63,7 +65,7 @@ def generate_schematic_faces(
     num_images: int,
     *,
     seed: int = 0,
-    size: int = 48,
+    size: int = SIZE_PX,
     color: ColorMode = "gray",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SchematicFaces:
@@ -96,8 +98,12 @@ def generate_schematic_faces(
         votes[index] = _draw_votes(emotion, intensity, rng)
         if on_progress is not None and ((index + 1) % step == 0 or index + 1 == num_images):
             on_progress(index + 1, num_images)
-    split = tuple(_SPLITS[(index // len(EMOTIONS)) % len(_SPLITS)] for index in range(num_images))
-    return SchematicFaces(images=images, labels=labels, votes=votes, split=split)
+    return SchematicFaces(images=images, labels=labels, votes=votes, split=list_splits(num_images))
+
+
+def list_splits(num_images: int) -> tuple[str, ...]:
+    """Split of each face of a set of `num_images`."""
+    return tuple(_SPLITS[(index // len(EMOTIONS)) % len(_SPLITS)] for index in range(num_images))
 
 
 def draw_face(

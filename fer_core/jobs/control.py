@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from fer_core.config import TrainConfig, config_from_dict, dump_config
-from fer_core.errors import ConfigError, DataError, RunError
+from fer_core.errors import RunError
 from fer_core.io import remove_directory
 from fer_core.jobs.devices import DeviceRequest, resolve_request
 from fer_core.jobs.launch import start_detached
@@ -87,9 +87,10 @@ def enqueue_run(
     Raises:
         FerError: as in `submit_run`.
     """
+    from fer_core.training.checks import check_settings  # brings pandas
+
     request = resolve_request(device, num_processes)
-    _check_data(config, workspace)
-    _check_batch(config, num_processes)
+    check_settings(config, workspace, num_processes=num_processes)
     config = _with_absolute_weights(config)
     return RunWriter.create(
         workspace,
@@ -247,31 +248,6 @@ def _wait_for_report(folder: Path, process: subprocess.Popen[bytes]) -> bool:
 
 def _enter_queue(request: DeviceRequest) -> QueueEntry:
     return QueueEntry(**asdict(request), submitted=time.time())
-
-
-def _check_data(config: TrainConfig, workspace: Workspace) -> None:
-    from fer_core.data.store import SCHEMATIC_FACES, list_datasets, load_dataset_info  # brings pandas
-
-    name, folder = config.data.dataset, workspace.dataset(config.data.dataset)
-    if not folder.exists():
-        if name == SCHEMATIC_FACES:  # drawn on first use
-            return
-        known = ", ".join([SCHEMATIC_FACES, *(info.name for info in list_datasets(workspace))])
-        raise DataError(
-            f"there is no data set {name!r} in {workspace.datasets}; import it with `fer import`. "
-            f"Known: {known}"
-        )
-    splits = load_dataset_info(folder).split_counts
-    for split in (config.data.train_split, config.data.valid_split):
-        if not splits.get(split):
-            raise DataError(f"data set {name!r} has no split {split!r}; it has {', '.join(splits)}")
-
-
-def _check_batch(config: TrainConfig, num_processes: int) -> None:
-    if config.batch_size % num_processes:
-        raise ConfigError(
-            f"batch_size is {config.batch_size}; expected a multiple of num_processes, {num_processes}"
-        )
 
 
 def _with_absolute_weights(config: TrainConfig) -> TrainConfig:

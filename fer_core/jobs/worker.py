@@ -106,9 +106,9 @@ def train_run(
     with _failure_in_status(writer):
         with _run_log(writer):
             stop.check()
-            from fer_core.training.start import open_run
+            from fer_core.training.trainer import attach_trainer
 
-            trainer = open_run(writer, workspace, observer=observer)
+            trainer = attach_trainer(writer, workspace, observer=observer)
         stop.hand_over(trainer.request_stop)
         return trainer.run()
 
@@ -147,10 +147,12 @@ def train_under_launcher(
     Raises:
         FerError: the run failed, or the device is in use.
     """
-    from fer_core.training.start import resume_run, start_run
+    from fer_core.training.trainer import create_trainer, resume_trainer
 
     with StopSignal((signal.SIGINT, signal.SIGTERM)) as stop:
-        trainer = resume_run(resume, workspace) if resume else start_run(config, workspace, name=name)
+        trainer = (
+            resume_trainer(resume, workspace) if resume else create_trainer(config, workspace, name=name)
+        )
         os.nice(nice)
         stop.hand_over(trainer.request_stop)
         if not is_first_process():

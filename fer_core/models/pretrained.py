@@ -13,13 +13,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from fer_core.checkpoint import find_checkpoint, verify_weights
+from fer_core.checkpoint import HUB, WEIGHT_SUFFIXES, find_checkpoint, verify_weights
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.models.base import FerModel, count_parameters
 from fer_core.models.timm_backbone import TimmBackbone
 from fer_core.workspace import Workspace, expand_home
 
-HUB: Final[str] = "hub"
 _FLAG: Final[str] = "--transfer.weights"
 _SMALLEST_SHARE: Final[float] = 0.5
 """Weights that fill less of the network than this belong to another one."""
@@ -82,7 +81,7 @@ def load_pretrained(model: FerModel, source: str, workspace: Workspace) -> Pretr
     path = expand_home(source)
     if path.is_file():
         return _fill_any(model, read_state_dict(path), str(path))
-    if path.suffix in (".safetensors", ".pt", ".pth", ".bin"):
+    if path.suffix in WEIGHT_SUFFIXES:
         raise CheckpointError(f"{path} does not exist; give {_FLAG} the weights file, or a checkpoint or run")
     entry = find_checkpoint(source, workspace)
     return _fill_any(model, load_file(verify_weights(entry.folder, entry.info)), source)

@@ -8,23 +8,14 @@ from typing import Final
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from torch import nn
 
 from fer_core.config import TrainConfig
-from fer_core.data.batches import shuffle_for_epoch
-from fer_core.data.builtin import open_dataset
 from fer_core.errors import ConfigError
 from fer_core.evaluation.scoring import compute_logits
 from fer_core.models import count_parameters
-from fer_core.training.device import set_threads
-from fer_core.training.ema import build_average
 from fer_core.training.gradients import GradientLog
-from fer_core.training.optim import build_optimizer
-from fer_core.training.schedule import compute_lr_factor
-from fer_core.training.task import Task, prepare_task
-from fer_core.training.train_step import StepTaker
+from fer_core.training.setup import TrainingSetup
+from fer_core.training.task import load_task
 from fer_core.workspace import Workspace
 
 _NUM_WARM_UP: Final[int] = 3
@@ -42,7 +33,7 @@ class Estimate:
     """What a training will cost on this machine as busy as it is now."""
 
     seconds_per_step: float
-    """Median over the measured steps."""
+    """Median over the measured steps; where layers are frozen at first, its mean over all epochs."""
     seconds_per_epoch: float
     """All steps and the validation."""
     total_seconds: float
@@ -85,76 +76,83 @@ def estimate_training(
     """
     if num_measured < _FEWEST_MEASURED:
         raise ConfigError(f"can't estimate from {num_measured} steps; expected {_FEWEST_MEASURED} or more")
-    task = prepare_task(config, open_dataset(config.data.dataset, workspace), workspace, is_resumed=True)
-    set_threads(config.threads)
-    AcceleratorState._reset_state()
-    accelerator = Accelerator(mixed_precision=task.precision)
+    task = load_task(config, workspace, is_resumed=True)
+    setup = TrainingSetup(task)
+    if config.log.gradients:
+        setup.train_step.on_gradients.append(GradientLog(setup.model).observe)
+    epochs = _choose_epochs(setup)
+    steps_each = _NUM_WARM_UP + num_measured
+    measured: list[list[float]] = []
     try:
-        step_s, model = _time_steps(task, accelerator, num_measured, on_progress)
-        valid_s = _time_validation(task, accelerator, model)
+        for epoch in epochs:
+
+            def show(taken: int) -> None:
+                if on_progress is not None:
+                    on_progress(len(measured) * steps_each + taken, len(epochs) * steps_each)
+
+            measured.append(_time_steps(setup, epoch, num_measured, _BUDGET_S / len(epochs), show))
+        valid_s = _time_validation(setup)
     finally:
-        accelerator.free_memory()
-    num_steps = len(task.train) // config.batch_size
-    median = float(np.median(step_s))
-    epoch_s = num_steps * median + valid_s
+        setup.release()
+    step_s = _mean_over_epochs(setup, epochs, [float(np.median(item)) for item in measured])
+    epoch_s = setup.num_steps * step_s + valid_s
     return Estimate(
-        seconds_per_step=median,
+        seconds_per_step=step_s,
         seconds_per_epoch=epoch_s,
         total_seconds=config.epochs * epoch_s,
-        images_per_s=config.batch_size / median,
-        peak_memory_mb=_measure_memory_mb(accelerator.device),
+        images_per_s=config.batch_size / step_s,
+        peak_memory_mb=_measure_memory_mb(setup.device),
         num_parameters=count_parameters(task.model),
-        num_steps=num_steps,
-        num_measured=len(step_s),
-        device=str(accelerator.device),
+        num_steps=setup.num_steps,
+        num_measured=sum(map(len, measured)),
+        device=str(setup.device),
         precision={"no": "fp32"}.get(task.precision, task.precision),
     )
 
 
+def _choose_epochs(setup: TrainingSetup) -> list[int]:
+    """The first epoch, and the last too where more layers learn in it."""
+    last = setup.config.epochs
+    return [1] if setup.count_thawed(1) == setup.count_thawed(last) else [1, last]
+
+
 def _time_steps(
-    task: Task, accelerator: Accelerator, num_measured: int, on_progress: ProgressCallback | None
-) -> tuple[list[float], nn.Module]:
-    """Seconds of each measured step, and the network that is validated."""
-    config = task.config
-    raw_model = task.model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = accelerator.prepare(
-        build_optimizer(raw_model.layer_groups(), config.optimizer, layer_decay=config.transfer.layer_decay)
-    )
-    model: nn.Module = accelerator.prepare_model(raw_model)
-    steps = StepTaker(task, accelerator, optimizer)
-    if config.log.gradients:
-        steps.on_gradients.append(GradientLog(raw_model).observe)
-    per_epoch = len(task.train) // config.batch_size
-    ema = build_average(raw_model, config, config.epochs * per_epoch)
-    total = _NUM_WARM_UP + num_measured
+    setup: TrainingSetup, epoch: int, num_measured: int, budget_s: float, on_step: Callable[[int], None]
+) -> list[float]:
+    """Seconds of each measured step of an epoch; a short one begins anew."""
+    setup.begin_epoch(epoch)
     seconds: list[float] = []
-    model.train()
-    for number in range(total):
+    for number in range(_NUM_WARM_UP + num_measured):
         started = time.monotonic()
-        epoch, step = number // per_epoch + 1, number % per_epoch
-        order = shuffle_for_epoch(len(task.train), seed=config.seed, epoch=epoch)
-        picked = order[step * config.batch_size : (step + 1) * config.batch_size]
-        factor = compute_lr_factor(
-            number, config.epochs * per_epoch, config.optimizer, steps_per_epoch=per_epoch
-        )
-        result = steps.take(model, epoch, step, picked, config.optimizer.learning_rate * factor)
-        if ema is not None:
-            ema.update_parameters(raw_model)
+        step = number % setup.num_steps
+        result = setup.take_step(epoch, step, setup.compute_learning_rate(epoch, step))
         float(result.loss)  # waits for the device
         seconds.append(time.monotonic() - started)
-        if on_progress is not None:
-            on_progress(number + 1, total)
-        if number + 1 >= _NUM_WARM_UP + _FEWEST_MEASURED and sum(seconds) > _BUDGET_S:
+        on_step(number + 1)
+        if number + 1 >= _NUM_WARM_UP + _FEWEST_MEASURED and sum(seconds) > budget_s:
             break
-    return seconds[_NUM_WARM_UP:], raw_model if ema is None else ema.module
+    return seconds[_NUM_WARM_UP:]
 
 
-def _time_validation(task: Task, accelerator: Accelerator, model: nn.Module) -> float:
+def _mean_over_epochs(setup: TrainingSetup, epochs: list[int], step_s: list[float]) -> float:
+    """Mean seconds of a step over a run, of which some epochs are known: others by the layers that learn."""
+    known = [setup.count_thawed(epoch) for epoch in epochs]
+    wanted = [setup.count_thawed(epoch) for epoch in range(1, setup.config.epochs + 1)]
+    return float(np.mean(np.interp(wanted, known, step_s)))
+
+
+def _time_validation(setup: TrainingSetup) -> float:
     """Seconds that scoring the whole validation split takes, from a part of it."""
     started = time.monotonic()
+    task = setup.task
     rows = task.valid.indices[:_VALID_IMAGES]
     compute_logits(
-        model, task.dataset.images, rows, task.spec, device=accelerator.device, autocast=accelerator.autocast
+        setup.model_to_keep,
+        task.dataset.images,
+        rows,
+        task.spec,
+        device=setup.device,
+        autocast=setup.accelerator.autocast,
     )
     return (time.monotonic() - started) * len(task.valid) / len(rows)
 

@@ -7,16 +7,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from torch import nn
 
-from fer_core.data.batches import shuffle_for_epoch
 from fer_core.errors import ConfigError
-from fer_core.training.device import set_threads
-from fer_core.training.optim import build_optimizer
+from fer_core.training.setup import TrainingSetup
 from fer_core.training.task import Task
-from fer_core.training.train_step import StepTaker
 
 _SMOOTHING: Final[float] = 0.9
 _DIVERGED: Final[float] = 3.0
@@ -44,7 +38,9 @@ def run_rate_test(
     highest: float = 3.0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> RateTest:
-    """Train for a few steps at rising learning rates. Nothing is written, but the task's model is used up.
+    """Train for a few steps at rising learning rates. Nothing is written, but the task's network is used up.
+
+    All but the rate is as in a training; layers that are frozen in its first epoch are so in every step.
 
     Args:
         task: as `prepare_task` makes it; its schedule is not used.
@@ -61,26 +57,17 @@ def run_rate_test(
             f"can't test {num_steps} learning rates from {lowest:g} to {highest:g}; expected at least "
             f"{_FEWEST_STEPS} steps, from a rate above 0 to a higher one"
         )
-    config = task.config
-    set_threads(config.threads)
-    AcceleratorState._reset_state()
-    accelerator = Accelerator(mixed_precision=task.precision)
-    model: nn.Module = accelerator.prepare_model(task.model)
-    model.train()
-    optimizer = accelerator.prepare(
-        build_optimizer(task.model.layer_groups(), config.optimizer, layer_decay=config.transfer.layer_decay)
-    )
-    steps = StepTaker(task, accelerator, optimizer)
+    setup = TrainingSetup(task)
     rates = np.geomspace(lowest, highest, num_steps)
-    per_epoch = len(task.train) // config.batch_size
     losses: list[float] = []
     average, best = 0.0, math.inf
     try:
         for number, rate in enumerate(rates):
-            epoch, step = number // per_epoch + 1, number % per_epoch
-            order = shuffle_for_epoch(len(task.train), seed=config.seed, epoch=epoch)
-            picked = order[step * config.batch_size : (step + 1) * config.batch_size]
-            loss = float(steps.take(model, epoch, step, picked, float(rate)).loss)
+            epoch, step = number // setup.num_steps + 1, number % setup.num_steps
+            if step == 0:
+                # A layer that began to learn on the way would bend the curve.
+                setup.begin_epoch(epoch, frozen_as_in=1)
+            loss = float(setup.take_step(epoch, step, float(rate)).loss)
             average = _SMOOTHING * average + (1 - _SMOOTHING) * loss
             smooth = average / (1 - _SMOOTHING ** (number + 1))
             if not math.isfinite(smooth) or (number > 10 and smooth > _DIVERGED * best):
@@ -90,7 +77,7 @@ def run_rate_test(
             if on_progress is not None:
                 on_progress(number + 1, num_steps)
     finally:
-        accelerator.free_memory()
+        setup.release()
     seen = np.asarray(losses)
     return RateTest(rates[: len(seen)], seen, suggest_rate(rates[: len(seen)], seen))
 

@@ -1,6 +1,5 @@
 """What is learned from what: settings checked against the data, and the network they describe."""
 
-import importlib.util
 import logging
 import os
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ import numpy as np
 import torch
 from accelerate import PartialState
 
-from fer_core.checkpoint import CLASS_PRIOR_KEY, InputSpec
-from fer_core.config import TrainConfig
-from fer_core.data.store import Dataset
+from fer_core.checkpoint import CLASS_PRIOR_KEY, HUB, ColorMode, InputSpec
+from fer_core.config import Precision, TrainConfig
+from fer_core.data.builtin import open_dataset
+from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import (
     Targets,
     compute_class_prior,
@@ -21,9 +21,9 @@ from fer_core.data.targets import (
     temper_targets,
 )
 from fer_core.errors import ConfigError
-from fer_core.models import FerModel, build_model, find_architecture
-from fer_core.training.device import resolve_precision
-from fer_core.training.distill import Teachers, load_teachers
+from fer_core.models import FerModel, build_model, count_parameters, find_architecture
+from fer_core.training.checks import check_settings, check_share, check_targets
+from fer_core.training.losses import Teachers, load_teachers
 from fer_core.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
@@ -58,6 +58,16 @@ class Task:
             ),
         }
 
+    def describe_run(self) -> dict[str, Any]:
+        """What meta.json of a run says about it."""
+        return {
+            "data_fingerprint": self.dataset.info.fingerprint,
+            "seed": self.config.seed,
+            "num_train_images": len(self.train),
+            "num_valid_images": len(self.valid),
+            "num_parameters": count_parameters(self.model),
+        }
+
     def describe_start(self) -> dict[str, Any]:
         """What a checkpoint says about other models it came from; empty if there were none."""
         config = self.config
@@ -65,6 +75,41 @@ class Task:
             **({"started_from": config.transfer.weights} if config.transfer.weights else {}),
             **({"teachers": config.distill.teachers} if config.distill.teachers else {}),
         }
+
+
+def load_task(config: TrainConfig, workspace: Workspace, *, is_resumed: bool = False) -> Task:
+    """Check a configuration, open its data set and build the network.
+
+    The built-in data set is drawn where it was not yet, but only after all that can be told without it.
+
+    Args:
+        config: the settings.
+        workspace: where data sets, pretrained weights and teachers are.
+        is_resumed: as in `prepare_task`.
+
+    Raises:
+        FerError: as in `prepare_task`.
+    """
+    info = check_settings(config, workspace, num_processes=_count_processes(), is_resumed=is_resumed)
+    check_network(config, info)
+    dataset = open_dataset(config.data.dataset, workspace)
+    return prepare_task(config, dataset, workspace, is_resumed=is_resumed)
+
+
+def check_network(config: TrainConfig, info: DatasetInfo) -> None:
+    """Build the network without memory for its weights.
+
+    Args:
+        config: the settings.
+        info: the data set.
+
+    Raises:
+        ConfigError: there is no such architecture, an argument does not work, or it can't take such images;
+            or the arithmetic does not go with the device.
+    """
+    resolve_precision(config.precision, PartialState().device)
+    with torch.device("meta"):
+        _build_network(config, info)
 
 
 def prepare_task(
@@ -85,22 +130,16 @@ def prepare_task(
         CheckpointError: the pretrained weights or a teacher can't be had or do not fit.
     """
     precision = resolve_precision(config.precision, PartialState().device)
-    _check_tracker(config)
     train = temper_targets(
         compute_targets(dataset, config.data.train_split, config.data.label_mode),
         config.data.label_temperature,
     )
     valid = compute_targets(dataset, config.data.valid_split, "majority")
-    _check_sizes(config, dataset, train)
+    check_targets(config, dataset.info, train)
+    check_share(config, _count_processes())
     spec = _describe_input(config, dataset, train)
     torch.manual_seed(config.seed)
-    model = build_model(
-        config.model.name,
-        num_classes=len(dataset.info.classes),
-        in_channels=spec.channels,
-        input_size=(spec.height, spec.width),
-        arguments=config.model.arguments,
-    )
+    model = _build_network(config, dataset.info)
     workspace = workspace or Workspace.default()
     if config.transfer.weights and not is_resumed:
         from fer_core.models.pretrained import load_pretrained
@@ -111,16 +150,36 @@ def prepare_task(
     return Task(config, dataset, train, valid, spec, precision, model, teachers)
 
 
-def _describe_input(config: TrainConfig, dataset: Dataset, train: Targets) -> InputSpec:
-    designed = find_architecture(config.model.name).input_size
-    height, width = designed or (dataset.info.height, dataset.info.width)
+def _count_processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _build_network(config: TrainConfig, info: DatasetInfo) -> FerModel:
+    return build_model(
+        config.model.name,
+        num_classes=len(info.classes),
+        in_channels=1 if _choose_color(config, info) == "gray" else 3,
+        input_size=_choose_size(config, info),
+        arguments=config.model.arguments,
+    )
+
+
+def _choose_size(config: TrainConfig, info: DatasetInfo) -> tuple[int, int]:
+    """Rows and columns of the network's input."""
     if config.model.height:
-        height, width = config.model.height, config.model.width
-    color = dataset.info.color
+        return config.model.height, config.model.width
+    return find_architecture(config.model.name).input_size or (info.height, info.width)
+
+
+def _choose_color(config: TrainConfig, info: DatasetInfo) -> ColorMode:
     if config.model.color != "auto":
-        color = config.model.color
-    elif config.transfer.weights == "hub":
-        color = "rgb"
+        return config.model.color
+    return "rgb" if config.transfer.weights == HUB else info.color
+
+
+def _describe_input(config: TrainConfig, dataset: Dataset, train: Targets) -> InputSpec:
+    height, width = _choose_size(config, dataset.info)
+    color = _choose_color(config, dataset.info)
     mean, std = compute_pixel_statistics(dataset, train.indices)
     if color == "rgb" and dataset.info.color == "gray":
         mean, std = mean * 3, std * 3
@@ -129,27 +188,28 @@ def _describe_input(config: TrainConfig, dataset: Dataset, train: Targets) -> In
     return InputSpec(height=height, width=width, color=color, mean=mean, std=std)
 
 
-def _check_sizes(config: TrainConfig, dataset: Dataset, train: Targets) -> None:
-    num_classes, num_processes = len(dataset.info.classes), int(os.environ.get("WORLD_SIZE", "1"))
-    if len(train) < max(config.batch_size, num_classes):
-        raise ConfigError(
-            f"batch_size is {config.batch_size}, but split {config.data.train_split!r} of {dataset.name!r} "
-            f"has only {len(train)} images of {num_classes} classes to learn from; take a smaller batch, or "
-            "more data"
-        )
-    share, rest = divmod(config.batch_size, num_processes)
-    if rest or share < 2 * config.optimizer.accumulation_steps:
-        raise ConfigError(
-            f"batch_size is {config.batch_size}; expected a multiple of the {num_processes} processes with "
-            f"at least {2 * config.optimizer.accumulation_steps} images for each"
-        )
-    counts = np.bincount(train.labels, minlength=num_classes)
-    absent = [name for name, count in zip(dataset.info.classes, counts, strict=True) if not count]
-    if absent:
-        _LOG.warning("no image to learn %s from: it will not be predicted", ", ".join(absent))
+def resolve_precision(precision: Precision, device: torch.device) -> str:
+    """Name of the arithmetic in accelerate's terms: `no` (fp32), `bf16` or `fp16`.
+
+    Raises:
+        ConfigError: fp16 on a CPU, which has no gradient scaling.
+    """
+    if precision == "fp32":
+        return "no"
+    if precision == "fp16":
+        if device.type == "cpu":
+            raise ConfigError("precision is 'fp16' on a CPU; expected 'bf16', 'fp32' or 'auto'")
+        return "fp16"
+    if precision == "bf16":
+        return "bf16"
+    return "bf16" if _is_bf16_fast(device) else "no"
 
 
-def _check_tracker(config: TrainConfig) -> None:
-    tracker = config.log.tracker
-    if tracker != "none" and importlib.util.find_spec(tracker) is None:
-        raise ConfigError(f"log.tracker is {tracker!r}, which is not installed; run: pip install {tracker}")
+def _is_bf16_fast(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        # Native bf16 only: emulated, it is slower than fp32.
+        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
+    return False

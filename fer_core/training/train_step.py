@@ -12,14 +12,12 @@ from accelerate import Accelerator
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import Tensor, nn, optim
 
-from fer_core.data.augment import BatchAugmenter
+from fer_core.config import TrainConfig
+from fer_core.data.augment import BatchAugmenter, Mix, mix_batch
 from fer_core.data.batches import load_batch, normalise
 from fer_core.errors import ConfigError
-from fer_core.training.distill import add_distillation
-from fer_core.training.losses import DistributionLoss, compute_class_weights, draw_targets
-from fer_core.training.mixing import Mix, is_epoch_mixed, mix_batch
-from fer_core.training.optim import ascend, set_learning_rate
-from fer_core.training.state import seed_step
+from fer_core.training.losses import DistributionLoss, add_distillation, compute_class_weights, draw_targets
+from fer_core.training.optim import locate_in_cycle, sam_perturbation, set_learning_rate
 from fer_core.training.task import Task
 
 _LOG = logging.getLogger(__name__)
@@ -35,8 +33,8 @@ class StepResult:
     """Images of all processes whose most probable class is the target's; a scalar."""
 
 
-class StepTaker:
-    """Takes the steps of one task."""
+class TrainStep:
+    """One step of a task, made again and again with other images."""
 
     def __init__(self, task: Task, accelerator: Accelerator, optimizer: optim.Optimizer) -> None:
         """Set up augmentation and loss on the accelerator's device."""
@@ -53,7 +51,7 @@ class StepTaker:
         self.on_gradients: list[Callable[[], None]] = []
         """Called when the gradients of a step are complete and not yet clipped."""
 
-    def take(
+    def run(
         self, model: nn.Module, epoch: int, step: int, picked: npt.NDArray[np.int64], learning_rate: float
     ) -> StepResult:
         """Learn from the training images numbered `picked`, all processes together.
@@ -97,7 +95,7 @@ class StepTaker:
         result = self._backward(model, mix, targets)
         if self.config.optimizer.sam_rho:
             parameters = [item for item in model.parameters() if item.requires_grad]
-            with ascend(parameters, self.config.optimizer.sam_rho):
+            with sam_perturbation(parameters, self.config.optimizer.sam_rho):
                 self._backward(model, mix, targets)
         return result
 
@@ -143,3 +141,14 @@ class StepTaker:
             )
         self.num_parts *= 2
         _LOG.warning("out of memory: batches are now split into %d parts (%s)", self.num_parts, reason)
+
+
+def is_epoch_mixed(epoch: int, config: TrainConfig) -> bool:
+    """Whether batches may be mixed in an epoch, counted from 1: not in the last ones of a cycle."""
+    where = locate_in_cycle(epoch - 1, config.epochs, config.optimizer.cycles)
+    return where.place < config.augment.mixup_until * where.length
+
+
+def seed_step(*parts: int) -> None:
+    """Seed torch from numbers alone, so that a step draws the same whether or not the run was interrupted."""
+    torch.manual_seed(int(np.random.SeedSequence(list(parts)).generate_state(1, np.uint64)[0] >> 1))

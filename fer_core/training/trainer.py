@@ -1,4 +1,4 @@
-"""The training loop, on accelerate.
+"""The training loop, on accelerate, and its beginnings: a new run, or one that is taken up again.
 
 All randomness of a step is a function of (seed, epoch, step), so a run that is stopped and resumed takes the
 same steps as one that never stopped. With several processes every one runs this loop on its share of each
@@ -6,7 +6,6 @@ batch; only the first writes.
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,31 +15,24 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object
-from torch import nn, optim
 
-from fer_core.config import config_to_dict
-from fer_core.data.batches import draw_balanced_order, shuffle_for_epoch
-from fer_core.errors import ConfigError
+from fer_core.config import TrainConfig, config_from_dict, config_to_dict, dump_config
+from fer_core.errors import ConfigError, RunError
 from fer_core.evaluation.comparison import flatten
 from fer_core.evaluation.scores import compute_scores
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
-from fer_core.runs.records import EpochRecord
-from fer_core.runs.run_files import LAST_FOLDER, STATE_FILE
-from fer_core.runs.writer import RunWriter
-from fer_core.training.device import set_threads
-from fer_core.training.early_stopping import StopState
-from fer_core.training.ema import build_average
-from fer_core.training.freezing import count_thawed_groups, hold_frozen_statistics, set_thawed_groups
-from fer_core.training.optim import build_optimizer
-from fer_core.training.recording import RunRecorder
-from fer_core.training.schedule import compute_lr_factor
-from fer_core.training.state import Progress, load_state
-from fer_core.training.task import Task
+from fer_core.runs.process import is_first_process
+from fer_core.runs.reader import load_run
+from fer_core.runs.records import EpochRecord, RunStatus
+from fer_core.runs.run_files import LAST_FOLDER, RESUMABLE_STATES, STATE_FILE, STOP_FILE
+from fer_core.runs.writer import RunWriter, new_run_name
+from fer_core.training.recording import Progress, RunRecorder, StopState, load_state
+from fer_core.training.setup import TrainingSetup, join_processes
+from fer_core.training.task import Task, load_task
 from fer_core.training.trackers import select_scores
-from fer_core.training.train_step import StepResult, StepTaker
+from fer_core.training.train_step import StepResult
+from fer_core.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
 
@@ -62,7 +54,7 @@ class Trainer:
     """Trains one task and writes its run folder."""
 
     def __init__(self, task: Task, writer: RunWriter, *, observer: Observer | None = None) -> None:
-        """Set up devices, precision, optimiser and average. Nothing is trained yet.
+        """Set up. Nothing is trained yet.
 
         Args:
             task: what is learned from what.
@@ -70,35 +62,15 @@ class Trainer:
             observer: told how the run goes on, in the first process.
         """
         self.task, self.config, self.writer = task, task.config, writer
-        set_threads(self.config.threads)
-        _set_determinism(self.config.deterministic)
-        # accelerate keeps its precision for the life of the process; a notebook trains more than once.
-        AcceleratorState._reset_state()
-        tracker = self.config.log.tracker
-        self.accelerator = Accelerator(
-            mixed_precision=task.precision, log_with=None if tracker == "none" else tracker
-        )
+        self.setup = TrainingSetup(task, tracker=self.config.log.tracker)
+        self.accelerator, self.device = self.setup.accelerator, self.setup.device
+        self.num_steps = self.setup.num_steps
         self.is_main: bool = self.accelerator.is_main_process
         self.observer = observer if self.is_main else None
-        self.device: torch.device = self.accelerator.device
-        model = task.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.device.type == "cuda" and self.accelerator.num_processes > 1:
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
-        self.raw_model = model
-        self.layer_groups = model.layer_groups()
-        optimizer = build_optimizer(
-            self.layer_groups, self.config.optimizer, layer_decay=self.config.transfer.layer_decay
-        )
-        self.optimizer: optim.Optimizer = self.accelerator.prepare(optimizer)
-        self.model: nn.Module | None = None
-        """What computes gradients: the network, wrapped where several processes share the work."""
-        self.steps = StepTaker(task, self.accelerator, self.optimizer)
-        self.recorder = RunRecorder(task, writer, model) if self.is_main else None
+        self.recorder = RunRecorder(task, writer, self.setup.model) if self.is_main else None
         if self.recorder is not None:
-            self.steps.on_gradients += self.recorder.list_gradient_hooks()
+            self.setup.train_step.on_gradients += self.recorder.list_gradient_hooks()
         self._is_tracking = False
-        self.num_steps = len(task.train) // self.config.batch_size
-        self.ema = build_average(model, self.config, self.config.epochs * self.num_steps)
         self.progress = Progress()
         self.learning_rate = 0.0
         self.stop_requested = False
@@ -117,7 +89,8 @@ class Trainer:
             RunError: there is none, or it does not fit.
         """
         path = self.writer.folder / LAST_FOLDER / STATE_FILE
-        self.progress = load_state(path, self.raw_model, self.ema, self.optimizer)
+        setup = self.setup
+        self.progress = load_state(path, setup.model, setup.ema, setup.optimizer)
         if self.is_main:
             self.writer.truncate_records(self.progress.epoch)
         _LOG.info("resumed after epoch %d, step %d", self.progress.epoch, self.progress.step)
@@ -133,33 +106,31 @@ class Trainer:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         try:
-            self._open_trackers()
-            self._announce("running")
+            self._open_logs()
+            self._write_status("running")
             self._train_epochs()
             state = "stopped" if self.stop_requested else "finished"
-            self._announce(state, eta_s=None)
+            self._write_status(state, eta_s=None)
             _LOG.info("%s after epoch %d", state, self.progress.epoch)
             return state
         except BaseException as error:
             _LOG.exception("run failed")
-            self._announce("failed", message=f"{type(error).__name__}: {error}", eta_s=None)
+            self._write_status("failed", message=f"{type(error).__name__}: {error}", eta_s=None)
             raise
         finally:
-            self._close_trackers()
+            self._close_logs()
             logger.removeHandler(handler)
             handler.close()
-            self.optimizer.zero_grad()
-            self.model = None
-            self.accelerator.free_memory()
+            self.setup.release()
 
-    def _open_trackers(self) -> None:
+    def _open_logs(self) -> None:
         if self.recorder is not None:
             self.recorder.open_events(self.progress.epoch)
         if self.config.log.tracker != "none":
             self.accelerator.init_trackers("fer-workbench", flatten(config_to_dict(self.config)))
             self._is_tracking = True
 
-    def _close_trackers(self) -> None:
+    def _close_logs(self) -> None:
         if self.recorder is not None:
             self.recorder.close_events()
         if self._is_tracking:  # not where it failed to begin: that error is the one to tell
@@ -183,54 +154,26 @@ class Trainer:
     def _train_one_epoch(self) -> bool:
         """Take the steps of an epoch; False if a stop was requested before its end."""
         epoch = self.progress.epoch + 1
-        order = self._order(epoch)
-        model = self._prepare_model(epoch)
-        batch_size = self.config.batch_size
+        self.setup.begin_epoch(epoch)
         for step in range(self.progress.step, self.num_steps):
             if self._must_stop():
                 return False
-            picked = order[step * batch_size : (step + 1) * batch_size]
-            self.learning_rate = self._compute_learning_rate(epoch, step)
+            self.learning_rate = self.setup.compute_learning_rate(epoch, step) * self.progress.plateau.factor
             if step == self.num_steps - 1:
-                self.steps.on_gradients.append(self._write_gradient_histograms)
-            self._pending.append(self.steps.take(model, epoch, step, picked, self.learning_rate))
-            if self.ema is not None:
-                self.ema.update_parameters(self.raw_model)
+                self.setup.train_step.on_gradients.append(self._write_gradient_histograms)
+            self._pending.append(self.setup.take_step(epoch, step, self.learning_rate))
             self._steps_this_time += 1
             self.progress = replace(self.progress, step=step + 1)
             if self.device.type == "cpu" or step % _READ_EVERY == 0 or step == self.num_steps - 1:
                 self._read_results()
-            self._beat()
+            self._write_heartbeat()
         return True
 
     def _write_gradient_histograms(self) -> None:
         """Once: takes itself out of the hooks."""
-        self.steps.on_gradients.remove(self._write_gradient_histograms)
+        self.setup.train_step.on_gradients.remove(self._write_gradient_histograms)
         if self.recorder is not None:
             self.recorder.write_gradient_histograms(self.progress.epoch + 1)
-
-    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
-        """Numbers of training images in the order of an epoch, the same in every process."""
-        seed = self.config.seed
-        if self.config.data.sampling == "balanced":
-            return draw_balanced_order(self.task.train.labels, seed=seed, epoch=epoch)
-        return shuffle_for_epoch(len(self.task.train), seed=seed, epoch=epoch)
-
-    def _prepare_model(self, epoch: int) -> nn.Module:
-        """Thaw the layers that learn in this epoch and put the network into training mode."""
-        num_thawed = count_thawed_groups(epoch, len(self.layer_groups), self.config.transfer)
-        changed = set_thawed_groups(self.layer_groups, num_thawed)
-        if changed:
-            _LOG.info("epoch %d: %d of %d layer groups learn", epoch, num_thawed, len(self.layer_groups))
-        if self.model is None or changed:
-            # Wrapped anew: the wrapper that averages gradients only knows parameters that learned when it
-            # was made.
-            self.accelerator._models.clear()
-            self.model = self.accelerator.prepare_model(self.raw_model)
-        model: nn.Module = self.model
-        model.train()
-        hold_frozen_statistics(model)
-        return model
 
     def _must_stop(self) -> bool:
         """Whether a stop was requested, of any process: all must end after the same step."""
@@ -238,16 +181,6 @@ class Trainer:
             flag = torch.tensor(float(self.stop_requested), device=self.device)
             self.stop_requested = bool(self.accelerator.reduce(flag, "sum") > 0)
         return self.stop_requested
-
-    def _compute_learning_rate(self, epoch: int, step: int) -> float:
-        config = self.config
-        factor = compute_lr_factor(
-            (epoch - 1) * self.num_steps + step,
-            config.epochs * self.num_steps,
-            config.optimizer,
-            steps_per_epoch=self.num_steps,
-        )
-        return config.optimizer.learning_rate * factor * self.progress.plateau.factor
 
     def _read_results(self) -> None:
         """Add the results of the last steps to the progress, which waits for the device."""
@@ -272,10 +205,10 @@ class Trainer:
             mean_loss = self.progress.loss_sum / step
             self.observer.on_step(self.progress.epoch + 1, step, self.num_steps, mean_loss)
 
-    def _beat(self) -> None:
+    def _write_heartbeat(self) -> None:
         """Tell the run folder that this process lives, if the last time is long enough ago."""
         if self.is_main:
-            self.writer.beat("stopping" if self.stop_requested else "running", **self._facts())
+            self.writer.beat("stopping" if self.stop_requested else "running", **self._describe_progress())
 
     def _validate(self) -> npt.NDArray[np.float64]:
         """Probabilities of all validation images, M x K, in every process; each computes its share."""
@@ -286,7 +219,7 @@ class Trainer:
             self.accelerator.num_processes,
         )
         logits = compute_logits(
-            self._model_to_keep(),
+            self.setup.model_to_keep,
             task.dataset.images,
             task.valid.indices[rank::num_processes],
             task.spec,
@@ -299,10 +232,6 @@ class Trainer:
             for number, part in enumerate(parts):
                 logits[number::num_processes] = part
         return compute_probabilities(logits)
-
-    def _model_to_keep(self) -> nn.Module:
-        """The network that is validated and saved: the average where there is one."""
-        return self.raw_model if self.ema is None else self.ema.module
 
     def _finish_epoch(
         self, probabilities: npt.NDArray[np.float64], images_per_s: float, seconds: float
@@ -335,15 +264,15 @@ class Trainer:
         plateau = self.progress.plateau.after(monitored, self.config.optimizer)
         self.progress = replace(self.progress, plateau=plateau)
         if self.recorder is not None:
-            self.recorder.write_epoch(record, scores, probabilities, self._model_to_keep())
+            self.recorder.write_epoch(record, scores, probabilities, self.setup.model_to_keep)
         self.progress = Progress(epoch=epoch, stop=stop, plateau=plateau)
         if self.recorder is not None:
-            self.recorder.save_state(self.progress, self.ema, self.optimizer)
+            self.recorder.save_state(self.progress, self.setup)
         if self.config.log.tracker != "none":
             self.accelerator.log(select_scores(record), step=epoch)
         self.accelerator.wait_for_everyone()
         _LOG.info("epoch %d: %s", epoch, record)
-        self._announce("running")
+        self._write_status("running")
         if self.observer is not None:
             self.observer.on_epoch(record)
 
@@ -359,15 +288,15 @@ class Trainer:
         self._read_results()
         if self.recorder is not None:
             if self.progress.epoch == 0:
-                self.recorder.save_model(LAST_FOLDER, self._model_to_keep(), 0, None)
-            self.recorder.save_state(self.progress, self.ema, self.optimizer)
+                self.recorder.save_model(LAST_FOLDER, self.setup.model_to_keep, 0, None)
+            self.recorder.save_state(self.progress, self.setup)
         self.accelerator.wait_for_everyone()
 
-    def _announce(self, state: Any, **facts: Any) -> None:
+    def _write_status(self, state: Any, **facts: Any) -> None:
         if self.is_main:
-            self.writer.set_state(state, **{**self._facts(), **facts})
+            self.writer.set_state(state, **{**self._describe_progress(), **facts})
 
-    def _facts(self) -> dict[str, Any]:
+    def _describe_progress(self) -> dict[str, Any]:
         done = self.progress.epoch * self.num_steps + self.progress.step
         left = self.config.epochs * self.num_steps - done
         elapsed = time.monotonic() - self._started
@@ -385,10 +314,68 @@ class Trainer:
         }
 
 
-def _set_determinism(wanted: bool) -> None:
-    """Choose between the fastest algorithms and those that repeat bit for bit."""
-    if wanted:
-        # cuBLAS reads this when it starts; without it some of its products may differ from run to run.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(wanted, warn_only=True)
-    torch.backends.cudnn.benchmark = not wanted
+def create_trainer(
+    config: TrainConfig, workspace: Workspace, *, name: str | None = None, observer: Observer | None = None
+) -> Trainer:
+    """Make a run folder for a checked configuration; call `run()` on the result to train.
+
+    It takes no part in the queue of the device. With several processes each calls this; the first writes.
+
+    Raises:
+        FerError: the configuration or the data set does not work; nothing was written then.
+    """
+    join_processes()
+    task = load_task(config, workspace)
+    name = name or new_run_name(config.model.name, config.data.dataset)
+    if not is_first_process():
+        return Trainer(task, RunWriter(workspace.run(name)), observer=observer)
+    writer = RunWriter.create(
+        workspace,
+        name,
+        config_toml=dump_config(config),
+        meta=task.describe_run(),
+        status=RunStatus(num_epochs=config.epochs),
+    )
+    return Trainer(task, writer, observer=observer)
+
+
+def resume_trainer(name: str, workspace: Workspace, *, observer: Observer | None = None) -> Trainer:
+    """Load a stopped, failed or interrupted run; call `run()` on the result to go on.
+
+    Raises:
+        RunError: no such run, it is still running, it is finished, or its data has changed.
+    """
+    run = load_run(workspace.run(name))
+    if is_first_process() and run.state not in RESUMABLE_STATES:
+        raise RunError(
+            f"run {name!r} is {run.state}; only a stopped, failed or interrupted run can be resumed"
+        )
+    if is_first_process():
+        (run.folder / STOP_FILE).unlink(missing_ok=True)
+    return attach_trainer(RunWriter.attach(run.folder), workspace, observer=observer)
+
+
+def attach_trainer(writer: RunWriter, workspace: Workspace, *, observer: Observer | None = None) -> Trainer:
+    """Load a run that this process works on: from its saved state, or from the beginning if it has none.
+
+    With several processes each calls this; only the first writes.
+
+    Raises:
+        FerError: the configuration or the data set does not work, or the data has changed since.
+    """
+    run = load_run(writer.folder)
+    config = config_from_dict(run.config)
+    join_processes()
+    is_saved = (run.folder / LAST_FOLDER / STATE_FILE).is_file()
+    task = load_task(config, workspace, is_resumed=is_saved)
+    if is_saved and run.meta.data_fingerprint != task.dataset.info.fingerprint:
+        raise RunError(
+            f"data set {task.dataset.name!r} has changed since run {run.name!r} began; start a new run"
+        )
+    trainer = Trainer(task, writer, observer=observer)
+    if is_saved:
+        trainer.resume()
+    elif trainer.is_main:
+        writer.update_meta(**task.describe_run())
+        writer.truncate_records(0)
+    return trainer

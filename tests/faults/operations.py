@@ -113,14 +113,14 @@ def _read_checkpoint(workspace: Workspace) -> Any:
 
 
 def _save_state(step: int, workspace: Workspace) -> None:
-    from fer_core.training.state import Progress, save_state
+    from fer_core.training.recording import Progress, save_state
 
     model, optimizer = _build_learner()
     save_state(workspace.root / "state.safetensors", Progress(step=step), model, None, optimizer)
 
 
 def _read_state(workspace: Workspace) -> Any:
-    from fer_core.training.state import load_state
+    from fer_core.training.recording import load_state
 
     path = workspace.root / "state.safetensors"
     model, optimizer = _build_learner()

@@ -15,7 +15,7 @@ from fer_core.data.builtin import open_dataset, write_schematic_faces
 from fer_core.data.targets import compute_targets
 from fer_core.evaluation.explain import explain_rows
 from fer_core.models import build_model
-from fer_core.training.start import start_run
+from fer_core.training.trainer import create_trainer
 
 CONFIG = TrainConfig(
     data=DataConfig(dataset="faces"),
@@ -31,7 +31,7 @@ CONFIG = TrainConfig(
 def two_models(workspace, draw_faces):
     draw_faces(workspace, "faces", num_images=320)
     for name, seed in (("first", 0), ("second", 1)):
-        start_run(dataclasses.replace(CONFIG, seed=seed), workspace, name=name).run()
+        create_trainer(dataclasses.replace(CONFIG, seed=seed), workspace, name=name).run()
         assert main(["evaluate", name, "--save", "--resamples", "50"]) == 0
     return workspace
 
@@ -57,7 +57,7 @@ def test_two_models_compared_and_exported(two_models, tmp_path, capsys):
 def test_what_can_not_be_compared(two_models, capsys):
     write_schematic_faces(two_models, "others", num_images=320, seed=5)
     config = dataclasses.replace(CONFIG, data=DataConfig(dataset="others"))
-    start_run(config, two_models, name="third").run()
+    create_trainer(config, two_models, name="third").run()
     assert main(["compare", "first", "third"]) == 1
     assert "fer evaluate third" in capsys.readouterr().err
     assert main(["evaluate", "third", "--save", "--resamples", "50"]) == 0

@@ -25,8 +25,8 @@ from fer_core.errors import ConfigError
 from fer_core.models import load_checkpoint
 from fer_core.runs.reader import load_run
 from fer_core.training.lr_finder import run_rate_test, suggest_rate
-from fer_core.training.start import resume_run, start_run
 from fer_core.training.task import prepare_task
+from fer_core.training.trainer import create_trainer, resume_trainer
 from tests.small_models import save_small_model
 
 SMALL = {"stem_width": 8, "widths": "16-32", "depths": "1-1"}
@@ -51,7 +51,7 @@ def faces(workspace, draw_faces):
 
 
 def train(workspace, name="run", **changes):
-    trainer = start_run(dataclasses.replace(CONFIG, **changes), workspace, name=name)
+    trainer = create_trainer(dataclasses.replace(CONFIG, **changes), workspace, name=name)
     assert trainer.run() == "finished"
     return load_run(workspace.run(name))
 
@@ -89,15 +89,15 @@ def test_a_run_writes_gradients_validation_and_tensorboard_events(faces):
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
-    trainer = start_run(CONFIG, faces, name="run")
-    model = trainer.raw_model.eval()  # in training, batch normalisation sees the parts
+    trainer = create_trainer(CONFIG, faces, name="run")
+    model = trainer.setup.model.eval()  # in training, batch normalisation sees the parts
     picked = np.arange(30)
     gradients, losses = [], []
     for num_parts in (1, 4):
-        trainer.steps.num_parts = num_parts
-        losses.append(trainer.steps._compute_gradients(model, 1, picked).loss.item())
+        trainer.setup.train_step.num_parts = num_parts
+        losses.append(trainer.setup.train_step._compute_gradients(model, 1, picked).loss.item())
         gradients.append([item.grad.clone() for item in model.parameters()])
-        trainer.optimizer.zero_grad()
+        trainer.setup.optimizer.zero_grad()
     assert losses[1] == pytest.approx(losses[0], rel=1e-6)
     for whole, parts in zip(*gradients, strict=True):
         assert torch.allclose(whole, parts, atol=1e-6)
@@ -138,8 +138,8 @@ def test_every_option_learns_and_resumes_exactly(faces, changes):
     unbroken = train(faces, "unbroken", **changes)
     losses = [record.train_loss for record in unbroken.load_metrics()]
     assert losses[1] < losses[0]
-    trainer = start_run(dataclasses.replace(CONFIG, **changes), faces, name="broken")
-    take, counted = trainer.steps.take, []
+    trainer = create_trainer(dataclasses.replace(CONFIG, **changes), faces, name="broken")
+    take, counted = trainer.setup.train_step.run, []
 
     def take_and_stop(*arguments):
         counted.append(1)
@@ -147,9 +147,9 @@ def test_every_option_learns_and_resumes_exactly(faces, changes):
             trainer.request_stop()
         return take(*arguments)
 
-    trainer.steps.take = take_and_stop
+    trainer.setup.train_step.run = take_and_stop
     assert trainer.run() == "stopped"
-    assert resume_run("broken", faces).run() == "finished"
+    assert resume_trainer("broken", faces).run() == "finished"
     broken = load_run(faces.run("broken"))
     assert [record.train_loss for record in broken.load_metrics()] == losses
     shas = [load_checkpoint(run.folder / "last")[1].weights_sha256 for run in (unbroken, broken)]
@@ -158,8 +158,8 @@ def test_every_option_learns_and_resumes_exactly(faces, changes):
 
 def test_only_the_head_learns_while_the_rest_is_frozen(faces):
     config = dataclasses.replace(CONFIG, transfer=TransferConfig(freeze_epochs=1), epochs=2)
-    trainer = start_run(config, faces, name="frozen")
-    before = {name: item.clone() for name, item in trainer.raw_model.state_dict().items()}
+    trainer = create_trainer(config, faces, name="frozen")
+    before = {name: item.clone() for name, item in trainer.setup.model.state_dict().items()}
     seen = []
 
     class Watch:
@@ -167,7 +167,7 @@ def test_only_the_head_learns_while_the_rest_is_frozen(faces):
             pass
 
         def on_epoch(self, record):
-            state = trainer.raw_model.state_dict()
+            state = trainer.setup.model.state_dict()
             seen.append({name for name in state if not torch.equal(state[name], before[name])})
 
     trainer.observer = Watch()
@@ -198,18 +198,18 @@ def test_plateau_cuts_the_learning_rate(faces):
 
 def run_out_of_memory(trainer, *, until_parts):
     """Make every step fail as a full device does, until batches are split into so many parts."""
-    compute = trainer.steps._compute_gradients
+    compute = trainer.setup.train_step._compute_gradients
 
     def fail_or_compute(model, epoch, picked):
-        if trainer.steps.num_parts < until_parts:
+        if trainer.setup.train_step.num_parts < until_parts:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return compute(model, epoch, picked)
 
-    trainer.steps._compute_gradients = fail_or_compute
+    trainer.setup.train_step._compute_gradients = fail_or_compute
 
 
 def test_out_of_memory_says_what_to_try(faces):
-    trainer = start_run(CONFIG, faces, name="full")
+    trainer = create_trainer(CONFIG, faces, name="full")
     run_out_of_memory(trainer, until_parts=2)
     with pytest.raises(ConfigError, match=r"batch_size 16.*accumulation_steps to 2"):
         trainer.run()
@@ -219,10 +219,10 @@ def test_out_of_memory_says_what_to_try(faces):
 
 
 def test_out_of_memory_halves_when_asked_to(faces):
-    trainer = start_run(dataclasses.replace(CONFIG, halve_on_out_of_memory=True), faces, name="halved")
+    trainer = create_trainer(dataclasses.replace(CONFIG, halve_on_out_of_memory=True), faces, name="halved")
     run_out_of_memory(trainer, until_parts=4)
     assert trainer.run() == "finished"
-    assert trainer.steps.num_parts == 4
+    assert trainer.setup.train_step.num_parts == 4
     assert "split into 4 parts" in (trainer.writer.folder / "log.txt").read_text()
 
 
@@ -258,7 +258,7 @@ def test_steepest_slope_of_a_known_curve():
 )
 def test_what_can_not_work_is_refused_before_anything_is_written(faces, changes, message):
     with pytest.raises(ConfigError, match=message):
-        start_run(dataclasses.replace(CONFIG, **changes), faces, name="bad")
+        create_trainer(dataclasses.replace(CONFIG, **changes), faces, name="bad")
     assert not faces.runs.exists()
 
 

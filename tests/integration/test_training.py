@@ -28,7 +28,7 @@ from fer_core.evaluation.report import build_report
 from fer_core.io import to_json_line
 from fer_core.models import load_checkpoint
 from fer_core.runs.reader import load_run
-from fer_core.training.start import resume_run, start_run
+from fer_core.training.trainer import create_trainer, resume_trainer
 
 CONFIG = TrainConfig(
     data=DataConfig(dataset="faces"),
@@ -70,7 +70,7 @@ def metrics_without_times(run):
 def test_a_run_learns_and_leaves_a_complete_folder(workspace):
     write_schematic_faces(workspace, "faces", num_images=960)
     config = dataclasses.replace(CONFIG, epochs=6, augment=load_preset("quick").augment)
-    trainer = start_run(config, workspace, name="learns")
+    trainer = create_trainer(config, workspace, name="learns")
     assert trainer.run() == "finished"
     run = load_run(workspace.run("learns"))
     assert run.state == "finished"
@@ -89,7 +89,7 @@ def test_a_run_learns_and_leaves_a_complete_folder(workspace):
 
 def test_evaluation_reproduces_the_run_and_itself(faces):
     config = dataclasses.replace(CONFIG, precision="fp32")
-    start_run(config, faces, name="run").run()
+    create_trainer(config, faces, name="run").run()
     entry = find_checkpoint("run", faces)
     data = open_dataset("faces", faces)
     first = evaluate_checkpoint(entry.folder, data, "valid")
@@ -111,12 +111,12 @@ def test_evaluation_reproduces_the_run_and_itself(faces):
 @pytest.mark.parametrize("steps", [3, 7, 10])
 def test_stopped_and_resumed_equals_unbroken(faces, steps):
     """Bit for bit on the CPU, wherever it was stopped: within an epoch or between two."""
-    start_run(CONFIG, faces, name="unbroken").run()
+    create_trainer(CONFIG, faces, name="unbroken").run()
     observer = StopAfter(steps)
-    observer.trainer = start_run(CONFIG, faces, name="broken", observer=observer)
+    observer.trainer = create_trainer(CONFIG, faces, name="broken", observer=observer)
     assert observer.trainer.run() == "stopped"
     assert load_run(faces.run("broken")).state == "stopped"
-    assert resume_run("broken", faces).run() == "finished"
+    assert resume_trainer("broken", faces).run() == "finished"
     unbroken, broken = load_run(faces.run("unbroken")), load_run(faces.run("broken"))
     assert metrics_without_times(broken) == metrics_without_times(unbroken)
     for folder in ("best", "last"):
@@ -148,14 +148,14 @@ def wait_for_epoch(workspace, name, epoch, process):
 def test_killed_without_warning_and_resumed_equals_unbroken(faces, tmp_path):
     config = dataclasses.replace(CONFIG, epochs=5)
     (tmp_path / "config.toml").write_text(dump_config(config))
-    start_run(config, faces, name="unbroken").run()
+    create_trainer(config, faces, name="unbroken").run()
     process = train_in_process(faces, "--config-file", str(tmp_path / "config.toml"), "--name", "killed")
     wait_for_epoch(faces, "killed", 2, process)
     process.kill()
     process.communicate()
     assert load_run(faces.run("killed")).state == "interrupted"
     load_checkpoint(faces.run("killed") / "best")
-    assert resume_run("killed", faces).run() == "finished"
+    assert resume_trainer("killed", faces).run() == "finished"
     unbroken, killed = load_run(faces.run("unbroken")), load_run(faces.run("killed"))
     assert metrics_without_times(killed) == metrics_without_times(unbroken)
     assert (
@@ -176,24 +176,24 @@ def test_sigterm_stops_so_that_it_can_resume(faces, tmp_path):
 
 
 def test_only_runs_that_stopped_can_be_resumed(faces):
-    start_run(CONFIG, faces, name="done").run()
+    create_trainer(CONFIG, faces, name="done").run()
     with pytest.raises(RunError, match="finished"):
-        resume_run("done", faces)
+        resume_trainer("done", faces)
     with pytest.raises(RunError, match="no run"):
-        resume_run("absent", faces)
+        resume_trainer("absent", faces)
 
 
 def test_changed_data_is_not_resumed_on(faces):
     observer = StopAfter(2)
-    observer.trainer = start_run(CONFIG, faces, name="run", observer=observer)
+    observer.trainer = create_trainer(CONFIG, faces, name="run", observer=observer)
     observer.trainer.run()
     write_schematic_faces(faces, "faces", num_images=320, seed=5, replace=True)
     with pytest.raises(RunError, match="has changed"):
-        resume_run("run", faces)
+        resume_trainer("run", faces)
 
 
 def test_a_failure_is_told_in_the_run(faces, monkeypatch):
-    trainer = start_run(CONFIG, faces, name="fails")
+    trainer = create_trainer(CONFIG, faces, name="fails")
     monkeypatch.setattr(trainer, "_validate", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         trainer.run()
@@ -206,7 +206,7 @@ def test_a_failure_is_told_in_the_run(faces, monkeypatch):
 def test_divergence_is_explained(faces):
     config = dataclasses.replace(CONFIG, optimizer=OptimizerConfig(learning_rate=1e30, gradient_clip=0))
     with pytest.raises(ConfigError, match=r"lower optimizer\.learning_rate"):
-        start_run(config, faces, name="diverges").run()
+        create_trainer(config, faces, name="diverges").run()
 
 
 def test_early_stop(faces):
@@ -217,7 +217,7 @@ def test_early_stop(faces):
         early_stopping=EarlyStoppingConfig(patience=1, confirm_epochs=1, min_delta=0.5),
         ema_decay=0.0,
     )
-    trainer = start_run(config, faces, name="early")
+    trainer = create_trainer(config, faces, name="early")
     trainer.run()
     assert trainer.progress.epoch == 3
 
@@ -230,7 +230,7 @@ def test_every_label_mode_trains(faces, mode):
         data=DataConfig(dataset="faces", label_mode=mode),
         augment=AugmentConfig(mixup_probability=1.0),
     )
-    assert start_run(config, faces).run() == "finished"
+    assert create_trainer(config, faces).run() == "finished"
 
 
 @pytest.mark.parametrize(
@@ -246,5 +246,5 @@ def test_every_label_mode_trains(faces, mode):
 )
 def test_a_bad_configuration_leaves_no_trace(faces, changes, error, match):
     with pytest.raises(error, match=match):
-        start_run(dataclasses.replace(CONFIG, **changes), faces)
+        create_trainer(dataclasses.replace(CONFIG, **changes), faces)
     assert not faces.runs.exists()

@@ -10,7 +10,7 @@ from fer_core.checkpoint import InputSpec
 from fer_core.config import DistillConfig
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.labels import EMOTIONS
-from fer_core.training.distill import Teachers, add_distillation, load_teachers
+from fer_core.training.losses import Teachers, add_distillation, load_teachers
 from tests.small_models import save_small_model
 
 GRAY = InputSpec(height=8, width=8, color="gray", mean=(0.5,), std=(0.25,))

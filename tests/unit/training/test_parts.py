@@ -17,19 +17,26 @@ from fer_core.config import (
     TrainConfig,
     TransferConfig,
 )
+from fer_core.data.augment import mix_batch
 from fer_core.errors import ConfigError
 from fer_core.evaluation.comparison import flatten
 from fer_core.runs.records import EpochRecord, LayerNorms, SampleRecord
-from fer_core.training.device import resolve_precision
-from fer_core.training.early_stopping import StopState
-from fer_core.training.ema import build_average
-from fer_core.training.freezing import count_thawed_groups, hold_frozen_statistics, set_thawed_groups
 from fer_core.training.gradients import GradientLog, describe_problems
 from fer_core.training.losses import DistributionLoss, compute_class_weights, draw_targets
-from fer_core.training.mixing import is_epoch_mixed, mix_batch
-from fer_core.training.optim import ascend, build_optimizer, set_learning_rate
-from fer_core.training.schedule import PlateauState, compute_lr_factor, locate_in_cycle
+from fer_core.training.optim import (
+    PlateauState,
+    build_average,
+    build_optimizer,
+    compute_lr_factor,
+    locate_in_cycle,
+    sam_perturbation,
+    set_learning_rate,
+)
+from fer_core.training.recording import StopState
+from fer_core.training.setup import count_thawed_groups, hold_frozen_statistics, set_thawed_groups
+from fer_core.training.task import resolve_precision
 from fer_core.training.trackers import draw_samples, select_scores
+from fer_core.training.train_step import is_epoch_mixed
 
 LOG_PROBABILITIES = torch.log(torch.tensor([[0.5, 0.3, 0.2]]))
 
@@ -186,7 +193,7 @@ def test_layer_decay_slows_what_is_far_from_the_head():
 def test_sharpness_aware_step_looks_at_the_worst_point_nearby_and_comes_back():
     weight = torch.nn.Parameter(torch.tensor([3.0, 4.0]))
     (weight**2).sum().backward()  # gradient (6, 8), norm 10
-    with ascend([weight], rho=0.5):
+    with sam_perturbation([weight], rho=0.5):
         assert weight.tolist() == pytest.approx([3.3, 4.4])
         assert weight.grad is None
         (weight**2).sum().backward()

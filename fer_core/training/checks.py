@@ -1,0 +1,94 @@
+"""Settings against data and machine: what can be told before a run is made, a data set drawn or torch loaded.
+
+Whether the network can be built is for `fer_core.training.task.check_network`, which needs torch.
+"""
+
+import importlib.util
+import logging
+
+import numpy as np
+
+from fer_core.checkpoint import HUB, WEIGHT_SUFFIXES, find_checkpoint
+from fer_core.config import TrainConfig
+from fer_core.data.builtin import describe_dataset
+from fer_core.data.store import DatasetInfo
+from fer_core.data.targets import Targets
+from fer_core.errors import ConfigError, DataError
+from fer_core.workspace import Workspace, expand_home
+
+_LOG = logging.getLogger(__name__)
+
+
+def check_settings(
+    config: TrainConfig, workspace: Workspace, *, num_processes: int = 1, is_resumed: bool = False
+) -> DatasetInfo:
+    """Check a configuration against a data set's description, other models and this machine.
+
+    Args:
+        config: the settings.
+        workspace: where data sets and models are.
+        num_processes: processes that share each batch.
+        is_resumed: the network's weights come from the run's own state.
+
+    Returns:
+        What is known of the data set.
+
+    Raises:
+        DataError: there is no such data set, or it has no such split.
+        ConfigError: the batch size does not work, or the tracker is not installed.
+        CheckpointError: weights to start from, or a teacher, are not there.
+    """
+    info = describe_dataset(config.data.dataset, workspace)
+    for split in (config.data.train_split, config.data.valid_split):
+        if not info.split_counts.get(split):
+            raise DataError(
+                f"data set {info.name!r} has no split {split!r}; it has {', '.join(info.split_counts)}"
+            )
+    _check_number(config, info, info.split_counts[config.data.train_split])
+    check_share(config, num_processes)
+    tracker = config.log.tracker
+    if tracker != "none" and importlib.util.find_spec(tracker) is None:
+        raise ConfigError(f"log.tracker is {tracker!r}, which is not installed; run: pip install {tracker}")
+    for teacher in config.distill.teacher_names:
+        find_checkpoint(teacher, workspace)
+    weights = expand_home(config.transfer.weights)
+    is_name = config.transfer.weights not in ("", HUB) and weights.suffix not in WEIGHT_SUFFIXES
+    if is_name and not is_resumed and not weights.is_file():
+        find_checkpoint(config.transfer.weights, workspace)
+    return info
+
+
+def check_targets(config: TrainConfig, info: DatasetInfo, train: Targets) -> None:
+    """Check the batch size against what the label mode keeps, and tell of classes without an image.
+
+    Raises:
+        ConfigError: there are fewer images than a batch holds, or than there are classes.
+    """
+    _check_number(config, info, len(train))
+    counts = np.bincount(train.labels, minlength=len(info.classes))
+    absent = [name for name, count in zip(info.classes, counts, strict=True) if not count]
+    if absent:
+        _LOG.warning("no image to learn %s from: it will not be predicted", ", ".join(absent))
+
+
+def check_share(config: TrainConfig, num_processes: int) -> None:
+    """Check that every process gets an equal share of each batch.
+
+    Raises:
+        ConfigError: it does not, or a share is too small to be split as asked for.
+    """
+    share, rest = divmod(config.batch_size, num_processes)
+    if rest or share < 2 * config.optimizer.accumulation_steps:
+        raise ConfigError(
+            f"batch_size is {config.batch_size}; expected a multiple of num_processes, {num_processes}, with "
+            f"at least {2 * config.optimizer.accumulation_steps} images for each process"
+        )
+
+
+def _check_number(config: TrainConfig, info: DatasetInfo, num_images: int) -> None:
+    if num_images < max(config.batch_size, len(info.classes)):
+        raise ConfigError(
+            f"batch_size is {config.batch_size}, but split {config.data.train_split!r} of {info.name!r} "
+            f"has only {num_images} images of {len(info.classes)} classes to learn from; take a smaller "
+            "batch, or more data"
+        )
