@@ -109,19 +109,9 @@ RESPONSIBLE_USE: Final[PageSpec] = PageSpec(
 
 
 PAGES: Final[dict[str, PageSpec]] = {
-    page.name: page
-    for page in (
-        EXPLORE_DATA,
-        TRAIN,
-        TUNE,
-        COMPARE_RUNS,
-        MODELS,
-        ANALYZE_MEDIA,
-        LIVE_WEBCAM,
-        RESPONSIBLE_USE,
-    )
+    item.name: item for item in list(globals().values()) if isinstance(item, PageSpec)
 }
-"""Every page that is a file, by name, in the order of the navigation."""
+"""Every page that is a file, by name, in the order in which they are defined above: the navigation's."""
 
 
 def build_pages(home: Callable[[], None]) -> list[Page]:
