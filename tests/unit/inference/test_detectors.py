@@ -10,14 +10,14 @@ from fer_core.inference.crop import compute_square
 from fer_core.inference.detectors import (
     DETECTORS,
     DetectorKind,
-    HaarDetector,
-    WholeImageDetector,
     build_detector,
     choose_detector,
     default_detector,
     list_usable_detectors,
-    merge_boxes,
 )
+from fer_core.inference.detectors.haar import HaarDetector
+from fer_core.inference.detectors.whole_image import WholeImageDetector
+from fer_core.inference.detectors.yunet import merge_boxes
 from fer_core.inference.downloads import YUNET, weights_path
 from fer_core.inference.face_import import build_cropper
 from fer_core.inference.pipeline import build_pipeline, build_stream

@@ -1,0 +1,62 @@
+"""Building detectors by name, and which there are on this machine."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fer_core.errors import ConfigError
+from fer_core.inference.detectors.base import DETECTORS, DetectorRequest
+from fer_core.inference.downloads import YUNET, is_installed, weights_path
+from fer_core.inference.interfaces import FaceDetector
+from fer_core.workspace import Workspace
+
+
+def build_detector(name: str, workspace: Workspace | None = None, **wishes: Any) -> FaceDetector:
+    """Make a detector. Each thread needs one of its own.
+
+    Args:
+        name: a name in `DETECTORS`.
+        workspace: where downloaded weights are; None is the default one.
+        wishes: further fields of `DetectorRequest`.
+
+    Raises:
+        ConfigError: unknown name, a wish out of range, or a detector that goes by another name.
+        FerError: the detector's file is not installed or damaged.
+    """
+    kind = DETECTORS[name]
+    detector = kind.build(DetectorRequest(workspace=workspace or Workspace.default(), **wishes))
+    if detector.name != name:
+        raise ConfigError(f"the detector {name!r} calls itself {detector.name!r}; expected that name")
+    return detector
+
+
+def list_usable_detectors(workspace: Workspace) -> list[str]:
+    """Names of the detectors that can be built here: those whose files are installed."""
+    kinds = {name: DETECTORS[name] for name in DETECTORS}
+    return [name for name, kind in kinds.items() if kind.file is None or is_installed(kind.file, workspace)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorChoice:
+    """The detector to use when nobody chose one."""
+
+    name: str
+    note: str | None
+    """What the user should know about it; None if it is the best there is."""
+
+
+def choose_detector(workspace: Workspace) -> DetectorChoice:
+    """Return YuNet if its file is installed, else Haar with a note that says why and how to get better."""
+    if is_installed(YUNET, workspace):
+        return DetectorChoice(name="yunet", note=None)
+    damaged = weights_path(YUNET, workspace).exists()
+    reason = "is damaged" if damaged else "is not installed"
+    return DetectorChoice(
+        name="haar",
+        note=f"The face detector YuNet {reason}; `fer fetch yunet` gets it. Haar finds upright frontal faces "
+        "only.",
+    )
+
+
+def default_detector(workspace: Workspace) -> str:
+    """Name of the detector to use when nobody chose one."""
+    return choose_detector(workspace).name
