@@ -105,7 +105,7 @@ def visit_dataset(page: Page, url: str, *, dataset: str) -> Times:
     page.wait_for_timeout(1500)  # the new grid takes the place of the old one
     chart = page.get_by_test_id("stPlotlyChart").first
     expect(chart.locator(".imagelayer image").first).to_be_attached()
-    similar = page.get_by_text("Images that look most like it")
+    similar = page.get_by_text("Most similar images")
     times["detail"] = clock(lambda: click(page, chart, right=1 / 24, down_px=48), similar)
     return times
 

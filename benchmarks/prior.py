@@ -18,7 +18,7 @@ from fer_core.checkpoint import find_checkpoint
 from fer_core.data.builtin import open_dataset
 from fer_core.evaluation.evaluator import evaluate_checkpoint
 from fer_core.evaluation.scores import compute_scores
-from fer_core.inference.prior import adjust_prior
+from fer_core.inference.class_prior import adjust_prior
 from fer_core.workspace import Workspace
 
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)

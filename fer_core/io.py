@@ -299,13 +299,13 @@ def read_json(path: Path, error: type[FerError]) -> dict[str, Any]:
 
 
 def read_record(path: Path, kind: type[T], error: type[FerError], *, advice: str) -> T:
-    """Read a JSON object into a dataclass: fields are checked against their types, unknown ones passed over.
+    """Read a JSON object into a dataclass: fields are checked against their types, unknown ones skipped.
 
     Args:
         path: of the file.
         kind: the dataclass.
         error: what to raise.
-        advice: what a person can do about a file that does not fit.
+        advice: what the user can do about a file that does not fit.
 
     Raises:
         FerError: as `error`, if the file is missing, unreadable, or does not fit.

@@ -1,8 +1,8 @@
 """Plug-in that measures what each test costs: `python -m pytest -p tests.cpu_times tests/unit`.
 
-`build/cpu_times.csv` then has a line per test, the dearest first: processor seconds (user and system) of its
-setup, call and teardown, with those of child processes that have been waited for. Time does not depend on what
-else the machine does, but for some 20 %. What is made once for several tests counts for the first of them.
+`build/cpu_times.csv` then has one line per test, the most expensive first: processor seconds (user and
+system) of its setup, call and teardown, with those of finished child processes. Other work on the machine
+changes them by some 20 %. What is made once for several tests counts for the first of them.
 """
 
 import csv

@@ -91,8 +91,9 @@ def _render_calibration(comparison: Comparison) -> None:
     for column, variant in zip(columns, ("temperature 1", "cross-fitted"), strict=True):
         column.plotly_chart(build_reliability(reports, variant), key=f"compare-calibration-{variant}")
     st.caption(
-        "On the dotted line a model is right as often as it says; below it is too sure of itself. Left the "
-        "plain softmax; right after temperature scaling, each half of the faces by the other's temperature."
+        "On the dotted line a model is right as often as it says; below the line it is overconfident. Left: "
+        "raw probabilities. Right: probabilities corrected by temperature scaling, fitted on the other half "
+        "of the faces."
     )
 
 

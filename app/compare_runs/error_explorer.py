@@ -12,8 +12,8 @@ from app.shared.messages import error_boundary, escape_markdown
 from fer_core.data.store import Dataset, load_dataset
 from fer_core.errors import DataError, FerError
 from fer_core.evaluation.comparison import Comparison
+from fer_core.evaluation.error_selection import Selection, add_suspects
 from fer_core.evaluation.stored_reports import StoredEvaluation
-from fer_core.evaluation.suspects import Selection, add_suspects
 from fer_core.labels import FERPLUS_COLUMNS
 from fer_core.workspace import Workspace
 

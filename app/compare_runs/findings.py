@@ -36,8 +36,8 @@ def render_findings(comparison: Comparison) -> None:
             alt=f"Difference in accuracy of {len(results)} models to {results[0].baseline}",
         )
         st.caption(
-            "Real: McNemar's exact test says so after Holm's correction for all these comparisons, and the "
-            "interval leaves zero out."
+            "Real: unlikely to be chance by McNemar's exact test (a test on the faces that only one model "
+            "gets right, with Holm's correction for several comparisons), and the interval excludes zero."
         )
         with st.expander("In words"):
             st.markdown("\n".join(f"- {escape_markdown(item.describe())}" for item in results))
@@ -70,6 +70,12 @@ def _render_figures(comparison: Comparison) -> None:
     frame = pd.DataFrame(table).rename_axis("figure").fillna("").reset_index()
     column = st.column_config.TextColumn("figure", pinned=True)
     st.dataframe(frame, column_config={"figure": column}, hide_index=True, height=38 + 35 * len(frame))
+    st.caption(
+        "**Macro-F1**, **balanced accuracy**: means over the classes, so that rare ones count as much. **Log "
+        "loss** (cross-entropy): penalises confident mistakes. **ECE**: mean gap between confidence and "
+        "accuracy. **KL**, **Jensen-Shannon**: distance to the shares of the annotators' votes. **Kappa**, "
+        "**MCC**: agreement beyond chance. For losses, gaps and distances less is better."
+    )
 
 
 def render_export(comparison: Comparison) -> None:

@@ -64,8 +64,8 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
         format_func=TTA_TITLES.__getitem__,
         key=Key.COMPARE_TTA,
         bind="query-params",
-        help="Test-time augmentation: the mean of the logits of a face and of its mirror image takes twice "
-        "the time and is often a little better. Reports with and without are kept apart.",
+        help="Averaging the answers for a face and its mirror image (test-time augmentation) takes twice the "
+        "time and is often a little better. Reports with and without are kept apart.",
     )
     return Conditions(chosen, part or DEFAULT_SPLIT, augmentation or "none")
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from fer_core.data.audit import Flaws
-from fer_core.data.suspects import Suspect
+from fer_core.data.flaws import Flaws
+from fer_core.data.suspected_labels import Suspect
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,23 +56,23 @@ def build_copies(
 def build_near(
     flaws: Flaws, splits: "npt.NDArray[np.object_]", classes: "npt.NDArray[np.object_]", which: Which
 ) -> list[Case]:
-    """Pairs that look the same, the most alike first."""
+    """Pairs that look the same, the most similar first."""
     found = flaws.duplicates
     order = (-found.near_correlation).argsort(kind="stable")
     cases = []
     for place in order.tolist():
         first, second = found.near_pairs[place].tolist()
         if _matches((first, second), splits, classes, which):
-            alike = f"{100 * found.near_correlation[place]:.1f} % alike"
+            alike = f"{100 * found.near_correlation[place]:.1f} % similar"
             cases.append(Case((first, second), _describe((first, second), splits, classes, alike)))
     return cases
 
 
 def build_blank(flaws: Flaws) -> list[Case]:
-    """Images that show nothing, one per case."""
+    """Blank images, one per case."""
     constant = set(flaws.constant.tolist())
     return [
-        Case((row,), "one value throughout" if row in constant else "nothing but shading")
+        Case((row,), "one value throughout" if row in constant else "only shading")
         for row in flaws.blank.tolist()
     ]
 
@@ -103,7 +103,7 @@ def build_disagreement(
         wanted &= splits == split
     rows = np.flatnonzero(wanted)
     rows = rows[np.argsort(-entropy[rows], kind="stable")]
-    return [Case((row,), f"{entropy[row]:.2f} bits") for row in rows.tolist()]
+    return [Case((row,), f"disagreement {entropy[row]:.2f} bits") for row in rows.tolist()]
 
 
 def find_training_side(cases: Sequence[Case], splits: "npt.NDArray[np.object_]") -> list[int]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from fer_core.data.audit import Flaws, flaws_path, load_flaws
+from fer_core.data.flaws import Flaws, flaws_path, load_flaws
 from fer_core.data.store import INFO_FILE, Dataset, load_dataset, load_dataset_info
 from fer_core.workspace import Workspace
 

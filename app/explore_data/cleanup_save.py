@@ -4,7 +4,7 @@ from typing import Final
 
 import streamlit as st
 
-from app.explore_data.cleanup_gallery import Desk, act
+from app.explore_data.cleanup_gallery import Review, save_decisions
 from app.explore_data.state import link_to
 from app.shared.background import render_task
 from app.shared.messages import error_boundary, escape_markdown, show_error
@@ -17,56 +17,56 @@ from fer_core.workspace import Workspace
 _DERIVE: Final[str] = "derive"
 
 
-def render_save(desk: Desk) -> None:
+def render_save(review: Review) -> None:
     """Sum the decisions up, offer to save them as a data set, and link to what was saved."""
-    dataset = desk.audited.dataset
+    dataset = review.audited.dataset
     with st.container(border=True):
         st.markdown("##### :material/save: Save as a derived data set")
-        st.markdown(escape_markdown(summarise_decisions(desk.decisions)))
+        st.markdown(escape_markdown(summarise_decisions(review.decisions)))
         left, right = st.columns([1, 2])
-        name = left.text_input("Name", f"{dataset.name}-clean", key=f"audit_name_{desk.audited.key}")
+        name = left.text_input("Name", f"{dataset.name}-clean", key=f"audit_name_{review.audited.key}")
         note = right.text_input(
             "Why", key="audit_note", placeholder="In your own words; it is kept in the history"
         )
-        changes = _choose_changes(desk)
+        changes = _choose_changes(review)
         with st.container(horizontal=True):
             wanted = st.button(
                 "Save as a derived data set",
                 type="primary",
                 icon=":material/save:",
                 key="audit_save",
-                disabled=changes is None or not (desk.decisions or changes),
-                help=None if desk.decisions or changes else "Decide on an image first, or change something.",
+                disabled=changes is None or not (review.decisions or changes),
+                help=None if review.decisions or changes else "Decide on an image or change something first.",
             )
-            with st.popover("Forget all decisions", disabled=not desk.decisions, icon=":material/delete:"):
-                st.markdown(f"Forget all {len(desk.decisions):,} decisions on this data set?")
+            with st.popover("Forget all decisions", disabled=not review.decisions, icon=":material/delete:"):
+                st.markdown(f"Forget all {len(review.decisions):,} decisions on this data set?")
                 st.button(
                     "Forget them",
                     key="audit_forget",
-                    on_click=act,
-                    args=(desk, dict.fromkeys(desk.decisions)),
+                    on_click=save_decisions,
+                    args=(review, dict.fromkeys(review.decisions)),
                 )
         if wanted and changes is not None:
             with error_boundary():
-                _save(desk, name.strip(), note, changes)
+                _save(review, name.strip(), note, changes)
         render_task(
-            desk.workspace,
+            review.workspace,
             _DERIVE,
             {"parent": dataset.name},
-            on_result=lambda task: _show_saved(desk.workspace, task),
+            on_result=lambda task: _show_saved(review.workspace, task),
         )
 
 
-def _choose_changes(desk: Desk) -> list[str] | None:
+def _choose_changes(review: Review) -> list[str] | None:
     """Further options of the derivation; None, with a message, if it can't be made."""
-    info = desk.audited.dataset.info
+    info = review.audited.dataset.info
     changes: list[str] = []
     with st.expander("Also change classes, balance or splits"):
         classes = st.multiselect(
             "Classes to keep",
             info.classes,
             default=list(info.classes),
-            key=f"audit_classes_{desk.audited.key}",
+            key=f"audit_classes_{review.audited.key}",
             help="Images of the others go. Where votes are known, those for other classes count no longer.",
         )
         if not classes:
@@ -77,7 +77,8 @@ def _choose_changes(desk: Desk) -> list[str] | None:
         if st.toggle(
             "As many training images of every class as of the rarest",
             key="audit_balance",
-            help="Where votes are known, by their majority; training images without one are left out.",
+            help="By the class with more than half of the votes, where votes are known; training images "
+            "without such a class are left out.",
         ):
             changes.append("--balance")
         if st.toggle("Divide anew into train, valid and test", key="audit_resplit"):
@@ -89,14 +90,14 @@ def _choose_changes(desk: Desk) -> list[str] | None:
     return changes
 
 
-def _save(desk: Desk, name: str, note: str, changes: list[str]) -> None:
+def _save(review: Review, name: str, note: str, changes: list[str]) -> None:
     """Start `fer datasets derive`; what is wrong with the name is said at once."""
-    dataset, target = desk.audited.dataset, desk.workspace.dataset(name)
+    dataset, target = review.audited.dataset, review.workspace.dataset(name)
     if target.exists():
         show_error(DataError(f"data set {name!r} exists already; choose another name"))
         return
     start_task(
-        desk.workspace,
+        review.workspace,
         kind=_DERIVE,
         title=f"Deriving {name} from {dataset.name}",
         command=["datasets", "derive", dataset.name, name, "--decisions", f"--reason={note}", *changes],

@@ -57,8 +57,8 @@ def _render_with(audited: Audited, entries: dict[str, CheckpointEntry], workspac
         "Layout",
         METHODS,
         key="explore_map_method",
-        help="PCA keeps distances as well as two axes can, at once. t-SNE keeps neighbours together and "
-        "shows groups more clearly; it takes up to a minute, and distances between groups mean nothing.",
+        help="PCA is instant and keeps distances as well as two axes can. t-SNE keeps neighbours together "
+        "and shows groups more clearly; it takes up to a minute, and distances between groups mean nothing.",
     )
     coloring = first[4].selectbox("Colour", _COLORINGS, key="explore_map_color")
     candidates = np.flatnonzero((audited.splits == split) & (audited.classes != ""))

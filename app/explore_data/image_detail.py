@@ -1,4 +1,4 @@
-"""One image with all that is known of it."""
+"""One image with all its data."""
 
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -24,7 +24,7 @@ _NUM_SIMILAR: Final[int] = 12
 
 
 def render_detail(audited: Audited, row: int) -> None:
-    """Show the image enlarged, its votes, what each rule makes of them, and the images most like it."""
+    """Show the image enlarged, its votes, the targets of each label mode, and similar images."""
     dataset = audited.dataset
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -45,7 +45,7 @@ def render_detail(audited: Audited, row: int) -> None:
                     key="explore_votes",
                 )
                 st.caption("Votes of the annotators.")
-        st.markdown("**Images that look most like it**")
+        st.markdown("**Most similar images**")
         _render_similar(audited, row)
 
 
@@ -65,14 +65,17 @@ def _render_facts(audited: Audited, row: int, label: str) -> None:
         lines.insert(0, f"Name: {escape_markdown(name)}")
     if dataset.info.has_votes:
         rules = describe_rules(dataset.votes[row], dataset.info.classes)
-        lines += ["What training sees of it:", *(f"- {mode}: {text}" for mode, text in rules.items())]
+        lines += [
+            "Training target in each label mode:",
+            *(f"- {mode}: {text}" for mode, text in rules.items()),
+        ]
     else:
         lines.append(f"Counts as **{escape_markdown(label)}**")
     st.markdown("  \n".join(lines).replace("  \n- ", "\n- "))
 
 
 def describe_rules(votes: "npt.NDArray[np.float64]", classes: tuple[str, ...]) -> dict[str, str]:
-    """What every FER+ rule makes of the votes of one image, 10: shares of classes, or that it is left out."""
+    """The target of every label mode for the votes of one image, 10: shares of classes, or `left out`."""
     import numpy as np
 
     from fer_core.data.ferplus import compute_distributions
@@ -120,7 +123,7 @@ def _render_similar(audited: Audited, row: int) -> None:
     from fer_core.data.browsing import find_similar
 
     descriptors = load_descriptors(audited, audited.dataset.info.fingerprint)
-    rows, likeness = find_similar(descriptors, row, _NUM_SIMILAR)
+    rows, similarity = find_similar(descriptors, row, _NUM_SIMILAR)
     if not len(rows):
         st.caption("There is no other image.")
         return
@@ -129,8 +132,8 @@ def _render_similar(audited: Audited, row: int) -> None:
         [int(item) for item in rows],
         num_columns=_NUM_SIMILAR,
         key=f"similar_{row}",
-        notes=[f"correlation {value:.2f}" for value in likeness],
+        notes=[f"correlation {value:.2f}" for value in similarity],
     )
     st.caption(
-        "By the correlation of their pixels, seen from afar. At 0.99 and more it is often the same photo."
+        "By the correlation of their pixels at low resolution. At 0.99 and more it is often the same photo."
     )

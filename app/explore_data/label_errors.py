@@ -6,10 +6,10 @@ import streamlit as st
 
 from app.explore_data.cleanup_cases import Case, build_errors
 from app.explore_data.cleanup_gallery import (
-    Desk,
-    act,
+    Review,
     bulk_button,
     render_gallery,
+    save_decisions,
     suggest_label,
     undo_button,
 )
@@ -18,7 +18,7 @@ from app.shared.background import render_task
 from app.shared.messages import empty_state, escape_markdown, show_error
 from fer_core.checkpoint import list_checkpoints
 from fer_core.data.decisions import Decision
-from fer_core.data.suspects import load_suspects
+from fer_core.data.suspected_labels import load_suspects
 from fer_core.errors import DataError
 from fer_core.evaluation.label_errors import METHODS, Method, default_splits, describe_exposure
 from fer_core.jobs.background import BackgroundTask, find_task, start_task
@@ -27,26 +27,26 @@ _SEARCH: Final[str] = "label-search"
 _ALL: Final[str] = "everybody"
 
 
-def render_errors(desk: Desk) -> None:
+def render_errors(review: Review) -> None:
     """Show the noted suspects, and the way to more."""
     try:
-        suspects = load_suspects(desk.audited.dataset, desk.workspace)
+        suspects = load_suspects(review.audited.dataset, review.workspace)
     except DataError as error:
         show_error(error)
         suspects = []
-    facts = {"fingerprint": desk.audited.dataset.info.fingerprint}
-    is_known = find_task(desk.workspace, _SEARCH, facts) is not None
+    facts = {"fingerprint": review.audited.dataset.info.fingerprint}
+    is_known = find_task(review.workspace, _SEARCH, facts) is not None
     with st.expander(
         "Look for doubtful labels with a model", expanded=not suspects or is_known, icon=":material/search:"
     ):
-        task = render_task(desk.workspace, _SEARCH, facts, on_result=_render_found)
+        task = render_task(review.workspace, _SEARCH, facts, on_result=_render_found)
         if task is None or not task.is_active:
-            _render_search(desk, facts)
+            _render_search(review, facts)
     if not suspects:
         empty_state(
             "No label is under suspicion yet",
             "Start a search above, run `fer datasets label-errors "
-            f"{desk.audited.dataset.name}`, or send faces here from the Compare runs page.",
+            f"{review.audited.dataset.name}`, or send faces here from the Compare runs page.",
             icon=":material/label_off:",
         )
         return
@@ -56,22 +56,22 @@ def render_errors(desk: Desk) -> None:
         cases = build_errors(suspects, "" if source == _ALL else source)
         rows = [case.rows[0] for case in cases]
         bulk_button(
-            desk,
+            review,
             f"Exclude all {len(rows):,}",
             rows,
             "errors",
             "errors",
             "A suspicion is no proof: look through some pages first.",
         )
-        undo_button(desk, "errors")
+        undo_button(review, "errors")
     st.caption(f"{len(cases):,} images; those that people noted first, then the most suspicious.")
-    shown = render_gallery(desk, cases, "errors")
-    _render_page_actions(desk, shown)
+    shown = render_gallery(review, cases, "errors")
+    _render_page_actions(review, shown)
 
 
-def _render_page_actions(desk: Desk, shown: list[Case]) -> None:
+def _render_page_actions(review: Review, shown: list[Case]) -> None:
     """Decide on all faces of a page at once."""
-    open_cases = [case for case in shown if case.rows[0] not in desk.decisions]
+    open_cases = [case for case in shown if case.rows[0] not in review.decisions]
     with_name = [case for case in open_cases if case.suggestion]
     with st.container(horizontal=True):
         st.button(
@@ -80,7 +80,7 @@ def _render_page_actions(desk: Desk, shown: list[Case]) -> None:
             key="audit_errors_relabel",
             disabled=not with_name,
             on_click=_relabel,
-            args=(desk, with_name),
+            args=(review, with_name),
         )
         st.button(
             f"Keep the {len(open_cases)} undecided of this page",
@@ -88,14 +88,14 @@ def _render_page_actions(desk: Desk, shown: list[Case]) -> None:
             key="audit_errors_keep",
             disabled=not open_cases,
             on_click=_keep,
-            args=(desk, open_cases),
+            args=(review, open_cases),
         )
 
 
-def _relabel(desk: Desk, cases: list[Case]) -> None:
-    audited = desk.audited
-    act(
-        desk,
+def _relabel(review: Review, cases: list[Case]) -> None:
+    audited = review.audited
+    save_decisions(
+        review,
         {
             case.rows[0]: Decision(
                 action="relabel", label=suggest_label(audited, case.rows[0], case), reason="label error"
@@ -105,8 +105,8 @@ def _relabel(desk: Desk, cases: list[Case]) -> None:
     )
 
 
-def _keep(desk: Desk, cases: list[Case]) -> None:
-    act(desk, {case.rows[0]: Decision(action="keep", reason="label error") for case in cases})
+def _keep(review: Review, cases: list[Case]) -> None:
+    save_decisions(review, {case.rows[0]: Decision(action="keep", reason="label error") for case in cases})
 
 
 def _render_found(task: BackgroundTask) -> None:
@@ -115,12 +115,12 @@ def _render_found(task: BackgroundTask) -> None:
     st.success(escape_markdown("\n".join(lines)).replace("\n", "  \n"), icon=":material/check:")
 
 
-def _render_search(desk: Desk, facts: dict[str, str]) -> None:
-    entries = {entry.key: entry for entry in list_checkpoints(desk.workspace)}
+def _render_search(review: Review, facts: dict[str, str]) -> None:
+    entries = {entry.key: entry for entry in list_checkpoints(review.workspace)}
     if not entries:
         st.caption("There is no model yet; train one on the Train page, or with `fer train --preset quick`.")
         return
-    dataset = desk.audited.dataset
+    dataset = review.audited.dataset
     left, middle, right = st.columns(3)
     entry = entries[left.selectbox("Judge", list(entries), key="audit_judge")]
     method: Method = middle.selectbox("By", get_args(Method), key="audit_method", help=_HELP)
@@ -128,7 +128,7 @@ def _render_search(desk: Desk, facts: dict[str, str]) -> None:
         "In",
         list(dataset.info.split_counts),
         default=list(default_splits(entry.info, dataset, method)),
-        key=f"audit_splits_{desk.audited.key}_{entry.key}_{method}",
+        key=f"audit_splits_{review.audited.key}_{entry.key}_{method}",
     )
     for caution in describe_exposure(entry.info, dataset, method, splits):
         st.caption(f":material/warning: {escape_markdown(caution)}")
@@ -137,7 +137,7 @@ def _render_search(desk: Desk, facts: dict[str, str]) -> None:
     ):
         options = [f"--model={entry.key}", f"--method={method}", "--splits", *splits]
         start_task(
-            desk.workspace,
+            review.workspace,
             kind=_SEARCH,
             title=f"Looking for doubtful labels in {dataset.name}",
             command=["datasets", "label-errors", dataset.name, *options],

@@ -1,4 +1,4 @@
-"""From the label of the source to the majority of the annotators: who moves where."""
+"""From the label of the source to the majority of the annotators' votes, as a Sankey diagram."""
 
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,8 @@ def render_flow(audited: Audited) -> None:
     if not audited.dataset.info.has_votes:
         empty_state(
             "No annotators' votes here",
-            "The flow runs from each image's own label to the majority of its votes. Import FER2013 with "
+            "The flow runs from each image's own label to the class with more than half of its votes (the "
+            "majority). Import FER2013 with "
             "its FER+ votes: `fer import fer2013.zip --votes fer2013new.csv`.",
             icon=":material/account_tree:",
         )
@@ -45,7 +46,7 @@ def describe_flow(flow: "pd.DataFrame") -> str:
     return (
         f"Of {total:,} images, {same:,} ({same / total:.0%}) keep their label by the majority of the votes, "
         f"{changed:,} ({changed / total:.0%}) get another, and {gone:,} ({gone / total:.0%}) have none: no "
-        "expression has the majority."
+        "expression has more than half of the votes."
     )
 
 

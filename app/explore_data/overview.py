@@ -163,7 +163,9 @@ def describe_balance(counts: "pd.DataFrame") -> str:
     if ratio >= _UNEVEN:
         text += f"{totals.index[-1]} is {ratio:,.0f} times as frequent as {totals.index[0]}. "
     if discarded := int(counts.loc[counts["share"].isna(), "count"].sum()):
-        text += f"{discarded:,} images have no majority among their votes and are left out."
+        text += (
+            f"{discarded:,} images have no majority (no class with over half of the votes) and are left out."
+        )
     return escape_markdown(text)
 
 

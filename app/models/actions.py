@@ -11,7 +11,7 @@ from app.shared.state import SharedKey
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import FerError
 from fer_core.exchange.facts import ModelFacts
-from fer_core.exchange.outgoing import build_zip, get_short_name, list_files
+from fer_core.exchange.model_zip import build_zip, get_short_name, list_files
 from fer_core.exchange.removal import delete_model, explain_protection
 from fer_core.workspace import Workspace
 

@@ -36,8 +36,8 @@ def render_facts(facts: ModelFacts, workspace: Workspace) -> None:
                 "std": ", ".join(f"{value:.4f}" for value in spec.std),
                 "crop": f"a square, {spec.framing.side_per_height:g} × the height of the face's box, moved "
                 f"up by {100 * spec.framing.shift_up:g} %",
-                "temperature": f"{info.temperature:.4f}: logits are divided by it, so that 80 % certain "
-                "means right in 80 % of the cases",
+                "temperature": f"{info.temperature:.4f}: the raw scores (logits) are divided by it, so that "
+                "a confidence of 80 % means right in 80 % of the cases",
             }
         )
     with made:

@@ -10,7 +10,7 @@ from app.models.state import Key
 from app.models.wording import open_model
 from app.shared.messages import escape_markdown, show_error
 from fer_core.errors import FerError
-from fer_core.exchange.incoming import ImportedModel, import_model
+from fer_core.exchange.model_import import ImportedModel, import_model
 from fer_core.workspace import Workspace
 
 _TYPES: Final[list[str]] = ["zip", "json", "safetensors", "onnx", "data", "md"]

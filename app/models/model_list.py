@@ -129,7 +129,7 @@ def _render_card(facts: ModelFacts) -> None:
         st.markdown(f"#### {escape_markdown(facts.name)}\n\n{describe_badges(facts)}")
         if facts.figures:
             accuracy = describe_figure(facts, "accuracy")
-            st.metric("Accuracy", accuracy, help="Share of the images that it reads right.")
+            st.metric("Accuracy", accuracy, help="Share of the images that it classifies correctly.")
             st.caption(
                 f"macro-F1 **{describe_figure(facts, 'macro_f1')}** · calibration error "
                 f"**{describe_figure(facts, 'ece')}**  \n{describe_protocol(facts)}"

@@ -86,20 +86,28 @@ def _render_figures_row(facts: ModelFacts) -> None:
     where = facts.latency_device or "not measured; `fer evaluate --save` measures it"
     with st.container(horizontal=True, gap="small"):
         for label, value, hint in (
-            ("Accuracy", describe_figure(facts, "accuracy"), "Share of the images that it reads right."),
+            (
+                "Accuracy",
+                describe_figure(facts, "accuracy"),
+                "Share of the images that it classifies correctly.",
+            ),
             (
                 "Macro-F1",
                 describe_figure(facts, "macro_f1"),
-                "Mean F1 of the classes: rare ones count as much.",
+                "Mean over the classes of F1 (precision and recall combined); rare ones count as much.",
             ),
             (
                 "Calibration",
                 describe_figure(facts, "ece"),
-                "Expected calibration error: how far its certainty is from its accuracy.",
+                "Expected calibration error (ECE): the mean gap between confidence and accuracy; 0 is best.",
             ),
-            ("Parameters", describe_parameters(facts.entry.info.num_parameters), "Trained numbers."),
-            ("Size", describe_size(facts.num_bytes), "Of the file that predicts."),
-            ("Latency", latency, f"Median time for a face that was found: {where}"),
+            (
+                "Parameters",
+                describe_parameters(facts.entry.info.num_parameters),
+                "Number of trained weights.",
+            ),
+            ("Size", describe_size(facts.num_bytes), "Of the model file."),
+            ("Latency", latency, f"Median time per detected face: {where}"),
         ):
             st.metric(label, value, help=hint, border=True, width=150)
     st.caption(describe_protocol(facts))

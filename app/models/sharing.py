@@ -8,8 +8,8 @@ from app.shared.messages import escape_markdown, show_error
 from fer_core.errors import FerError
 from fer_core.exchange.facts import ModelFacts, ModelKind
 from fer_core.exchange.hub import has_hub_login, is_hub_offline, push_to_hub
-from fer_core.exchange.incoming import require_free_name
-from fer_core.exchange.outgoing import get_short_name
+from fer_core.exchange.model_import import require_free_name
+from fer_core.exchange.model_zip import get_short_name
 from fer_core.workspace import Workspace
 
 

@@ -7,8 +7,8 @@ import streamlit as st
 
 from app.shared.state import SharedKey
 from fer_core.checkpoint import CheckpointEntry
+from fer_core.inference.class_prior import HALFWAY_PRIOR, TRAINING_PRIOR, UNIFORM_PRIOR
 from fer_core.inference.overlay import OverlayStyle
-from fer_core.inference.prior import HALFWAY_PRIOR, TRAINING_PRIOR, UNIFORM_PRIOR
 
 _PRIOR_TITLES: Final[dict[str, str]] = {
     TRAINING_PRIOR: "As common as in the training data",

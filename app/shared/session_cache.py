@@ -8,8 +8,8 @@ from typing import Final, Generic, TypeVar
 import streamlit as st
 
 from fer_core.checkpoint import CheckpointEntry
+from fer_core.inference.class_prior import TRAINING_PRIOR, with_prior
 from fer_core.inference.interfaces import Predictor
-from fer_core.inference.prior import TRAINING_PRIOR, with_prior
 from fer_core.workspace import Workspace
 
 T = TypeVar("T")

@@ -206,8 +206,8 @@ def quality(
         predictions: predictions.parquet of a run on this data set.
         json_output: Print JSON.
     """
-    from fer_core.data.audit import find_flaws, summarise_quality
-    from fer_core.data.suspects import find_suspects
+    from fer_core.data.flaws import find_flaws, summarise_quality
+    from fer_core.data.suspected_labels import find_suspects
 
     dataset = _load(name)
     with show_progress(f"looking at {name}") as show:
@@ -247,7 +247,7 @@ def label_errors(
         seed: Of the folds.
     """
     from fer_core.checkpoint import find_checkpoint
-    from fer_core.data.suspects import suspects_path
+    from fer_core.data.suspected_labels import suspects_path
     from fer_core.evaluation.label_errors import detect_label_errors, save_label_errors
 
     workspace = Workspace.default()

@@ -149,7 +149,7 @@ def import_files(files: Positional[tuple[Path, ...]], *, name: str = "") -> int:
     """
     from rich.console import Console
 
-    from fer_core.exchange.incoming import import_model
+    from fer_core.exchange.model_import import import_model
 
     with Console(stderr=True).status("Checking…") as status:
         done = import_model(
@@ -169,7 +169,7 @@ def write(name: Positional[str], target: Positional[Path | None] = None) -> int:
         name: The model.
         target: The file; MODEL.zip in this folder, if not given.
     """
-    from fer_core.exchange.outgoing import get_short_name, write_zip
+    from fer_core.exchange.model_zip import get_short_name, write_zip
 
     entry = _load(name).entry
     path = write_zip(entry, target or Path(f"{get_short_name(entry)}.zip"))

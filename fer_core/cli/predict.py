@@ -151,10 +151,10 @@ def _build_pipeline(
     model: str | None, detector: str | None, *, device: str, runtime: Runtime, prior: str
 ) -> "FacePipeline":
     from fer_core.checkpoint import default_checkpoint
+    from fer_core.inference.class_prior import with_prior
     from fer_core.inference.detectors import choose_detector
     from fer_core.inference.pipeline import build_pipeline
     from fer_core.inference.predictor import load_predictor
-    from fer_core.inference.prior import with_prior
 
     workspace = Workspace.default()
     reference = model or default_checkpoint(workspace).key

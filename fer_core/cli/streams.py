@@ -34,9 +34,9 @@ def build_stream(
     temporal = replace(TemporalConfig(), detect_every=detect_every, smoothing_s=smoothing)
     from fer_core.checkpoint import default_checkpoint
     from fer_core.inference import pipeline
+    from fer_core.inference.class_prior import with_prior
     from fer_core.inference.detectors import choose_detector
     from fer_core.inference.predictor import load_predictor
-    from fer_core.inference.prior import with_prior
 
     workspace = Workspace.default()
     limit_threads(threads)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fer_core.config import AugmentConfig
 from fer_core.data.batches import match_channels, resize_batch
-from fer_core.data.degrade import Degrade
+from fer_core.data.random_corruption import RandomCorruption
 
 
 class BatchAugmenter(nn.Module):
@@ -45,7 +45,7 @@ class BatchAugmenter(nn.Module):
         if config.randaugment_ops:
             parts.append(_RandAugment(config.randaugment_ops, config.randaugment_magnitude))
         if config.degrade_probability:
-            parts.append(Degrade(config.degrade_probability))
+            parts.append(RandomCorruption(config.degrade_probability))
         if config.erasing_probability:
             parts.append(K.RandomErasing(scale=(0.02, 0.2), ratio=(0.4, 2.5), p=config.erasing_probability))
         self.chain = nn.Sequential(*parts)

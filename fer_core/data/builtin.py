@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from fer_core.data.image_writer import claim_name, full_disk_as_error
 from fer_core.data.store import (
     SCHEMATIC_FACES,
     VOTE_COLUMNS,
@@ -17,7 +18,7 @@ from fer_core.data.store import (
     load_dataset_info,
     write_dataset,
 )
-from fer_core.data.stream import claim_name, full_disk_as_error
+from fer_core.data.image_writer import claim_name, full_disk_as_error
 from fer_core.data.synthetic import SIZE_PX, generate_schematic_faces, list_splits
 from fer_core.errors import DataError, FerError
 from fer_core.labels import EMOTIONS

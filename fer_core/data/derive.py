@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fer_core.data.image_writer import write_stream
 from fer_core.data.quality import compute_marks, name_classes
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import VOTE_COLUMNS, VOTE_PREFIX, Dataset, DatasetInfo
-from fer_core.data.stream import write_stream
 from fer_core.errors import DataError
 from fer_core.labels import canonical_emotion
 from fer_core.types import UInt8Array

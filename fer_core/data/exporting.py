@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from fer_core.data.image_writer import full_disk_as_error
 from fer_core.data.store import Dataset
-from fer_core.data.stream import full_disk_as_error
 from fer_core.errors import DataError, FerError
 from fer_core.io import atomic_directory, atomic_path
 

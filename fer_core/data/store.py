@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fer_core.checkpoint import ColorMode
-from fer_core.data.frames import ARRAY_DAMAGE, load_frame
+from fer_core.data.table_files import ARRAY_DAMAGE, load_frame
 from fer_core.errors import DataError
 from fer_core.io import atomic_directory, read_json, write_json
 from fer_core.labels import FERPLUS_COLUMNS, validate_classes

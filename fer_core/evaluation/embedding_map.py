@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.checkpoint import CheckpointEntry
-from fer_core.data.frames import ARRAY_DAMAGE
 from fer_core.data.store import Dataset
+from fer_core.data.table_files import ARRAY_DAMAGE
 from fer_core.errors import DataError
 from fer_core.io import atomic_path
 from fer_core.workspace import Workspace

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fer_core.checkpoint import CheckpointEntry, CheckpointInfo
 from fer_core.data.quality import find_duplicates, find_label_errors
 from fer_core.data.store import Dataset
-from fer_core.data.suspects import Suspect, note_suspects
+from fer_core.data.suspected_labels import Suspect, note_suspects
 from fer_core.data.targets import compute_targets
 from fer_core.errors import ConfigError, DataError
 from fer_core.workspace import Workspace

@@ -10,7 +10,7 @@ from typing import Final
 import pandas as pd
 
 from fer_core.checkpoint import CheckpointEntry
-from fer_core.data.frames import parse_frame
+from fer_core.data.table_files import parse_frame
 from fer_core.errors import DataError, RunError
 from fer_core.evaluation.predictions import Predictions
 from fer_core.evaluation.report import Report

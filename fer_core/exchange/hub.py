@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from fer_core.checkpoint import CARD_FILE, CheckpointEntry
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.exchange.card import load_card
-from fer_core.exchange.outgoing import build_readme, get_short_name, list_files
+from fer_core.exchange.model_zip import build_readme, get_short_name, list_files
 from fer_core.exchange.unpack import README_FILE
 from fer_core.redact import redact
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from fer_core.data.audit import find_flaws
 from fer_core.data.decisions import load_decisions
+from fer_core.data.flaws import find_flaws
 from fer_core.data.store import VOTE_COLUMNS, load_dataset, write_dataset
-from fer_core.data.suspects import Suspect, note_suspects, suspects_path
+from fer_core.data.suspected_labels import Suspect, note_suspects, suspects_path
 from fer_core.data.synthetic import generate_schematic_faces
 from fer_core.labels import EMOTIONS
 
@@ -79,7 +79,7 @@ def test_a_data_set_that_is_gone_is_named(app_workspace):
 def test_copies_are_looked_for_on_demand(app_workspace):
     _write(app_workspace)
     page = _run()
-    assert "Nobody has looked yet" in _texts(page)
+    assert "Not searched yet" in _texts(page)
     page.button(key="audit_look").click().run()
     assert not page.exception
     assert "3 groups of exactly equal images" in _texts(page)
@@ -141,13 +141,13 @@ def test_near_copies_lose_their_training_side(data, app_workspace):
     page.button(key="audit_bulk_near").click().run()
     assert list(load_decisions(data, app_workspace)) == [7]
     page.selectbox(key="audit_which_near").set_value("within one split").run()
-    assert "Nothing of this kind" in _texts(page)
+    assert "No such images" in _texts(page)
     assert not page.exception
 
 
 def test_blank_images_and_undo(data, app_workspace):
     page = _choose(_run(), "blank")
-    assert "1 images show nothing" in _texts(page)
+    assert "1 images are blank" in _texts(page)
     page.button(key="audit_bulk_blank").click().run()
     assert list(load_decisions(data, app_workspace)) == [30]
     page.button(key="audit_undo_blank").click().run()

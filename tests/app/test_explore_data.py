@@ -60,7 +60,7 @@ def test_the_overview_says_what_the_set_is_made_of(faces):
     text = _texts(page)
     assert "**240** images of 48 × 48 px, grey" in text
     assert "with annotators' votes" in text
-    assert "have no majority among their votes" in text
+    assert "have no majority (no class with over half" in text
     counts = {name: int((name_classes(faces) == name).sum()) for name in EMOTIONS}
     for name, count in counts.items():
         assert f"**{name}** · {count}" in text
@@ -90,7 +90,7 @@ def test_an_image_in_detail(faces):
     assert "##### Image 7" in text
     for rule, found in describe_rules(faces.votes[7], EMOTIONS).items():
         assert f"{rule}: {found}" in text
-    assert "Images that look most like it" in text
+    assert "Most similar images" in text
     page.button(key="explore_close").click().run()
     assert "##### Image 7" not in _texts(page)
 

@@ -33,7 +33,7 @@ def test_from_a_filter_to_a_face(open_page, dashboard_workspace):
     expect(chart.locator(".layer-below image, .imagelayer image").first).to_be_attached()
     chart.click(position={"x": 40, "y": 48})  # within the first of twelve tiles of about 96 px
     expect(page.get_by_role("heading", name=f"Image {wanted[0]}", exact=True)).to_be_visible()
-    expect(page.get_by_text("Images that look most like it")).to_be_visible()
+    expect(page.get_by_text("Most similar images")).to_be_visible()
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("heading", name=f"Image {wanted[0]}", exact=True)).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)

@@ -12,10 +12,10 @@ from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.decisions import Decision, decide, load_decisions
 from fer_core.data.derive import Derivation, derive_dataset
 from fer_core.data.store import list_datasets, load_dataset, verify_dataset
-from fer_core.data.suspects import Suspect, load_suspects, note_suspects
+from fer_core.data.suspected_labels import Suspect, load_suspects, note_suspects
 from fer_core.evaluation.report import build_report
 from fer_core.evaluation.stored_reports import load_evaluation, save_report
-from fer_core.exchange.incoming import import_model
+from fer_core.exchange.model_import import import_model
 from fer_core.exchange.removal import delete_model
 from fer_core.exported import ExportRecord, Parity, add_export, list_exports
 from fer_core.jobs import delete_run, save_notes

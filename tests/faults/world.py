@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from fer_core.checkpoint import find_checkpoint
-from fer_core.data.audit import find_flaws, flaws_path, load_flaws
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.decisions import Decision, decide, decisions_path, load_decisions
+from fer_core.data.flaws import find_flaws, flaws_path, load_flaws
 from fer_core.data.store import Dataset, load_dataset, verify_dataset
-from fer_core.data.suspects import Suspect, load_suspects, note_suspects, suspects_path
+from fer_core.data.suspected_labels import Suspect, load_suspects, note_suspects, suspects_path
 from fer_core.evaluation.report import build_report
 from fer_core.evaluation.stored_reports import load_evaluation, save_report
 from fer_core.exported import list_exports

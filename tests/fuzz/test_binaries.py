@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fer_core.checkpoint import CheckpointInfo, InputSpec, load_checkpoint_info
-from fer_core.data.audit import flaws_path, load_flaws
 from fer_core.data.decisions import decisions_path, load_decisions
+from fer_core.data.flaws import flaws_path, load_flaws
 from fer_core.data.store import load_dataset, write_dataset
-from fer_core.data.suspects import load_suspects, suspects_path
+from fer_core.data.suspected_labels import load_suspects, suspects_path
 from fer_core.evaluation.embedding_map import load_map
 from fer_core.evaluation.predictions import Predictions
 from fer_core.evaluation.report import Subject, build_report

@@ -15,7 +15,7 @@ from app.train import run_view
 from fer_core.checkpoint import find_checkpoint
 from fer_core.config import config_from_dict, config_to_dict, dump_config, load_config, load_preset
 from fer_core.data.builtin import open_dataset
-from fer_core.inference.prior import parse_prior
+from fer_core.inference.class_prior import parse_prior
 from fer_core.runs.notes import clean_tags, read_notes, write_notes
 from fer_core.runs.reader import compute_queue_positions, get_ticket, list_runs, load_run
 from fer_core.runs.records import QueueEntry

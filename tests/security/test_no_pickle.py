@@ -12,7 +12,7 @@ import pytest
 from fer_core.data.store import load_dataset
 from fer_core.errors import CheckpointError, DataError
 from fer_core.evaluation.embedding_map import load_map
-from fer_core.exchange.incoming import import_model
+from fer_core.exchange.model_import import import_model
 from fer_core.models.pretrained import read_state_dict
 from fer_core.workspace import PROJECT_ROOT
 

@@ -57,8 +57,8 @@ def import_fer2013(
             written then.
         FerError: the data set exists, or another import writes it now.
     """
+    from fer_core.data.image_writer import check_disk_space, claim_name, full_disk_as_error
     from fer_core.data.store import write_dataset
-    from fer_core.data.stream import check_disk_space, claim_name, full_disk_as_error
 
     with claim_name(target, replace=replace), full_disk_as_error():
         vote_table = None if votes is None else _read_votes(votes)

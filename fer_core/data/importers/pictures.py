@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from fer_core.checkpoint import ColorMode
+from fer_core.data.image_writer import write_stream
 from fer_core.data.importers.base import Item, Scan
 from fer_core.data.importers.sources import find_source
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import DatasetInfo
-from fer_core.data.stream import write_stream
 from fer_core.data.tree import FileTree, open_tree
 from fer_core.errors import DataError, MediaError
 from fer_core.images import load_image

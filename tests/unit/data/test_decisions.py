@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_core.data.audit import find_flaws, flaws_path, load_flaws
 from fer_core.data.decisions import (
     Decision,
     build_derivation,
@@ -14,6 +13,7 @@ from fer_core.data.decisions import (
     summarise_decisions,
 )
 from fer_core.data.derive import derive_dataset
+from fer_core.data.flaws import find_flaws, flaws_path, load_flaws
 from fer_core.data.store import load_dataset, write_dataset
 from fer_core.errors import DataError
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_core.data import stream
+from fer_core.data import image_writer
 from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, list_importers
 from fer_core.data.importers.pictures import PictureOptions, import_pictures, resolve_mapping
 from fer_core.data.importing import inspect_source
@@ -232,10 +232,10 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     source = write_tree(tmp_path / "source", class_files(count=3))
 
     def fail(self, _image):
-        with stream.full_disk_as_error():
+        with image_writer.full_disk_as_error():
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(stream.ImageWriter, "append", fail)
+    monkeypatch.setattr(image_writer.ImageWriter, "append", fail)
     with pytest.raises(DataError, match="disk is full"):
         run(source, tmp_path / "sets" / "a")
     assert is_clean(tmp_path / "sets")
@@ -243,7 +243,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
 
 def test_too_little_space_is_told_before_anything_is_read(tmp_path):
     with pytest.raises(DataError, match="free some space"):
-        stream.check_disk_space(tmp_path / "a", 10**18)
+        image_writer.check_disk_space(tmp_path / "a", 10**18)
 
 
 def test_two_imports_of_one_name(tmp_path):

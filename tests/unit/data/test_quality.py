@@ -19,7 +19,7 @@ from fer_core.data.quality import (
 )
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import VOTE_COLUMNS, load_dataset, verify_dataset, write_dataset
-from fer_core.data.suspects import Suspect, find_suspects, load_suspects, note_suspects
+from fer_core.data.suspected_labels import Suspect, find_suspects, load_suspects, note_suspects
 from fer_core.data.synthetic import generate_schematic_faces
 from fer_core.data.targets import compute_targets
 from fer_core.errors import ConfigError, DataError

@@ -149,7 +149,7 @@ def test_every_emotion_has_a_prototype_of_known_actions():
 def test_drawing_a_face_is_little_work():
     with cProfile.Profile() as profile:
         generate_schematic_faces(50, seed=9)
-    # Calls, which no machine slows down; benchmarks/drawing.py measures the pace. 3,100 a face at present.
+    # Calls, which no machine slows down; benchmarks/library.py measures the speed. 3,100 a face at present.
     assert pstats.Stats(profile).total_calls / 50 < 5000
 
 

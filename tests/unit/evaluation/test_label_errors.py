@@ -7,7 +7,7 @@ import pytest
 from fer_core.checkpoint import CheckpointEntry, find_checkpoint
 from fer_core.cli import main
 from fer_core.data.store import load_dataset, write_dataset
-from fer_core.data.suspects import Suspect, load_suspects, note_suspects
+from fer_core.data.suspected_labels import Suspect, load_suspects, note_suspects
 from fer_core.errors import ConfigError, DataError
 from fer_core.evaluation.label_errors import (
     default_splits,

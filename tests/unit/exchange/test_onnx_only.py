@@ -12,8 +12,8 @@ from fer_core.checkpoint import find_checkpoint
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.errors import CheckpointError
 from fer_core.exchange.facts import build_facts
-from fer_core.exchange.incoming import import_model
-from fer_core.exchange.outgoing import write_zip
+from fer_core.exchange.model_import import import_model
+from fer_core.exchange.model_zip import write_zip
 from fer_core.export import ExportOptions, export_checkpoint
 from fer_core.exported import list_exports
 from fer_core.inference.predictor import load_predictor

@@ -10,7 +10,7 @@ import pytest
 from fer_core.checkpoint import find_checkpoint, load_checkpoint_info
 from fer_core.data.builtin import open_dataset
 from fer_core.errors import CheckpointError, ConfigError, ExportError
-from fer_core.exchange.outgoing import list_files
+from fer_core.exchange.model_zip import list_files
 from fer_core.export import ExportOptions, export_checkpoint, exporting, list_exports, parity
 from fer_core.export.faces import load_faces
 from fer_core.export.formats import EXPORTS, ExportFormat, Tolerance

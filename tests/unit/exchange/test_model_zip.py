@@ -8,8 +8,8 @@ import pytest
 from fer_core.checkpoint import CheckpointEntry, load_checkpoint_info
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.exchange.hub import push_to_hub
-from fer_core.exchange.incoming import import_model
-from fer_core.exchange.outgoing import build_zip, write_zip
+from fer_core.exchange.model_import import import_model
+from fer_core.exchange.model_zip import build_zip, write_zip
 from tests.fake_hub import FakeHub
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.data.suspects import Suspect, note_suspects
+from fer_core.data.suspected_labels import Suspect, note_suspects
 from fer_core.errors import DataError
 from fer_core.evaluation.predictions import Predictions
 from fer_core.workspace import Workspace

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from fer_core.checkpoint import INFO_FILE, find_checkpoint, list_checkpoints, load_checkpoint_info
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.exchange import unpack
-from fer_core.exchange.incoming import import_model
+from fer_core.exchange.model_import import import_model
 from fer_core.models import load_checkpoint
 
 
@@ -244,7 +244,7 @@ def test_a_full_disk_leaves_nothing(model_folder, workspace, monkeypatch):
     def fail(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fer_core.exchange.incoming.save_checkpoint_info", fail)
+    monkeypatch.setattr("fer_core.exchange.model_import.save_checkpoint_info", fail)
     _refuse(workspace, [model_folder], "No space left on device; make room")
 
 

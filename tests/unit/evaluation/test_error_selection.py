@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from fer_core.data.suspects import suspects_path
+from fer_core.data.suspected_labels import suspects_path
 from fer_core.errors import DataError
-from fer_core.evaluation.suspects import Selection, add_suspects
+from fer_core.evaluation.error_selection import Selection, add_suspects
 from tests.unit.evaluation.makers import NAMES, make_predictions
 
 ANGER, FEAR, NEUTRAL = range(3)

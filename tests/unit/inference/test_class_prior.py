@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_core.errors import ConfigError
-from fer_core.inference.prior import TRAINING_PRIOR, adjust_prior, parse_prior, with_prior
+from fer_core.inference.class_prior import TRAINING_PRIOR, adjust_prior, parse_prior, with_prior
 from fer_core.inference.torch_predictor import TorchPredictor
 from fer_core.types import FaceBox
 from tests.unit.inference.test_predictor import CLASSES, MeanModel, make_info

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from fer_core.data.frames import ARRAY_DAMAGE
 from fer_core.data.quality import (
     Duplicates,
     Int64Array,
@@ -17,6 +16,7 @@ from fer_core.data.quality import (
     find_duplicates,
 )
 from fer_core.data.store import Dataset
+from fer_core.data.table_files import ARRAY_DAMAGE
 from fer_core.io import atomic_path
 from fer_core.workspace import Workspace
 
