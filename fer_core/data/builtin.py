@@ -18,7 +18,6 @@ from fer_core.data.store import (
     load_dataset_info,
     write_dataset,
 )
-from fer_core.data.image_writer import claim_name, full_disk_as_error
 from fer_core.data.synthetic import SIZE_PX, generate_schematic_faces, list_splits
 from fer_core.errors import DataError, FerError
 from fer_core.labels import EMOTIONS
