@@ -138,7 +138,7 @@ def open_study(sweep: Sweep, *, seed_offset: int = 0) -> "Study":
         seed_offset: tells workers apart, so that they do not all try the same values first.
 
     Raises:
-        RunError: the database can't be reached or is none of optuna's.
+        RunError: the database can't be reached, is none of optuna's, or is a file outside the sweep's folder.
     """
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
@@ -147,7 +147,7 @@ def open_study(sweep: Sweep, *, seed_offset: int = 0) -> "Study":
     # Heartbeats and the constant liar are called experimental; they have been there for years.
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     settings = sweep.settings
-    url = settings.storage or f"sqlite:///{sweep.folder / STUDY_FILE}"
+    url = _choose_address(sweep)
     pruner: optuna.pruners.BasePruner = {
         "median": optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
         "hyperband": optuna.pruners.HyperbandPruner(max_resource=settings.base.epochs),
@@ -173,3 +173,24 @@ def open_study(sweep: Sweep, *, seed_offset: int = 0) -> "Study":
                 ) from cause
             time.sleep(_RETRY_S * 2**attempt)
     raise AssertionError("unreachable")
+
+
+def _choose_address(sweep: Sweep) -> str:
+    """Where the study is. Files only in the sweep's folder: optuna writes into what it opens to read."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    own = f"sqlite:///{sweep.folder / STUDY_FILE}"
+    try:
+        url = make_url(sweep.settings.storage or own)
+    except ArgumentError as cause:
+        raise RunError(
+            f"the storage of sweep {sweep.name!r} is no database address; expected one like {own}"
+        ) from cause
+    is_file = url.get_backend_name() == "sqlite"
+    if is_file and Path(url.database or "").resolve().parent != sweep.folder.resolve():
+        raise RunError(
+            f"the storage of sweep {sweep.name!r} is the file {url.database!r}; expected one in "
+            f"{sweep.folder}, or the address of a database server"
+        )
+    return url.render_as_string(hide_password=False)

@@ -1,9 +1,11 @@
 """Searching for settings: real runs, pruning, several workers on sqlite and on PostgreSQL."""
 
+import contextlib
 import dataclasses
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -169,6 +171,22 @@ def test_a_database_out_of_reach_is_said(workspace):
     sweep = create_sweep("search", settings, workspace)
     with pytest.raises(RunError, match="can't be opened"):
         open_study(sweep)
+
+
+# optuna 4.9: load_study makes its tables in any SQLite file it is pointed at, and makes one that is not there
+# (findings/optuna_writes_where_it_should_read.sh).
+@pytest.mark.parametrize("address", ["sqlite:///{outside}/other.db", "sqlite://", "no address"])
+def test_a_file_outside_the_sweep_is_neither_read_nor_made(workspace, tmp_path, address):
+    database = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(database)) as other:
+        other.execute("create table recordings (name text)")
+        other.commit()
+    before = database.read_bytes()
+    settings = SweepSettings(base=CONFIG, space=SPACE, storage=address.format(outside=tmp_path))
+    sweep = create_sweep("search", settings, workspace)
+    with pytest.raises(RunError, match="expected"):
+        open_study(sweep)
+    assert database.read_bytes() == before
 
 
 def test_a_sweep_is_read_as_it_was_written(workspace):
