@@ -1,3 +1,4 @@
+import hashlib
 import io
 import struct
 import zlib
@@ -164,8 +165,9 @@ def test_damaged_pictures_raise_nothing_but_media_errors(noise, kind, position):
         assert str(error)
 
 
-def test_sample():
-    assert load_sample().shape == (512, 512, 3)
+def test_the_sample_has_the_pixels_of_scikit_images_astronaut():
+    digest = hashlib.sha256(load_sample().tobytes()).hexdigest()
+    assert digest == "a8c429c18afa7b0fd5673e598d73a21225d94c864a71bbb3885126fdecb41071"
 
 
 def _jpeg(mode="RGB", size=(400, 320), **options):

@@ -1,12 +1,16 @@
 """Promises about the project as a whole."""
 
+import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from fer_core.cli import COMMANDS, main
 from fer_core.labels import EMOTIONS
@@ -21,6 +25,63 @@ def test_requirements_and_pyproject_name_the_same_packages():
     required = [line for line in lines if line and not line.startswith(("#", "-e"))]
     assert sorted(project["dependencies"]) == sorted(required)
     assert "-e ." in lines
+
+
+UNDECLARED = {
+    "google": "protobuf, onnx's own file format: whichever version onnx brings",
+    "tensorrt": "only where NVIDIA's runtime is installed; onnxruntime's provider for it",
+}
+"""Imported where they are there."""
+UNIMPORTED = {
+    "onnxscript": "torch's ONNX export is written in it",
+    "torchvision": "timm needs it, and it must fit torch",
+    "tensorboard": "torch.utils.tensorboard writes with it",
+}
+"""Needed by what is imported."""
+
+
+def list_imported(*folders: str) -> set[str]:
+    """Third-party packages that the modules in these folders import anywhere."""
+    names = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(str(node.module).partition(".")[0])
+    own = {path.name for path in ROOT.iterdir()} | {"fer_core"}
+    return names - set(sys.stdlib_module_names) - own
+
+
+def list_declared(*files: str) -> set[str]:
+    lines = [line for file in files for line in (ROOT / file).read_text().splitlines()]
+    names = {re.match(r"[\w.-]+", line) for line in lines if line and line[0] not in "#-"}
+    return {canonicalize_name(name.group()) for name in names if name}
+
+
+@pytest.mark.parametrize(
+    ("folders", "files"),
+    [
+        (("fer_core", "app", "pages"), ("requirements.txt",)),
+        (("tests", "benchmarks", "examples"), ("requirements.txt", "requirements-dev.txt")),
+    ],
+)
+def test_what_is_imported_is_declared(folders, files):
+    packages = packages_distributions()
+    imported = list_imported(*folders) - UNDECLARED.keys()
+    declared = list_declared(*files)
+    for name in imported:
+        owners = {canonicalize_name(owner) for owner in packages.get(name, [name])}
+        assert owners & declared, f"{name} ({', '.join(owners)}) is imported and not in {files}"
+
+
+def test_what_is_declared_is_imported():
+    packages = packages_distributions()
+    imported = list_imported("fer_core", "app", "pages")
+    owners = {canonicalize_name(owner) for name in imported for owner in packages.get(name, [])}
+    known = list_declared("requirements.txt")
+    assert known - owners - UNIMPORTED.keys() - {"onnxruntime-gpu", "onnxruntime"} == set()
+    assert known >= UNIMPORTED.keys()
 
 
 def test_requirements_stay_clear_of_the_traps():
