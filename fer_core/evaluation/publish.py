@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast, get_args
 
@@ -24,7 +24,8 @@ from fer_core.data.targets import compute_class_prior, compute_targets
 from fer_core.errors import CheckpointError
 from fer_core.evaluation.calibration import compute_ece, fit_temperature
 from fer_core.evaluation.evaluator import Evaluation, evaluate_checkpoint
-from fer_core.evaluation.report import Report, build_report
+from fer_core.evaluation.figures import Figure
+from fer_core.evaluation.report import build_report
 from fer_core.evaluation.scoring import compute_logits
 from fer_core.io import atomic_directory, write_text
 from fer_core.models import load_checkpoint
@@ -125,131 +126,40 @@ def _score_without_copies(evaluation: Evaluation, dataset: Dataset) -> dict[str,
     }
 
 
-def _describe_copies(metrics: Mapping[str, Any]) -> str:
-    """A sentence about images that training has seen; empty if there are none."""
-    count = metrics.get("num_training_copies", 0)
-    if not count:
-        return ""
-    rest = metrics.get("accuracy_without_copies")
-    without = "" if rest is None else f" Without them: accuracy {rest:.2%}, n = {metrics['n'] - count:,}."
-    return f"\n{count:,} of these images are exact copies of training images.{without}\n"
-
-
-def _interval(report: Report, name: str, *, percent: bool = False) -> str:
-    figure = report.figures[name]
+def _format_interval(figure: Figure, spec: str = ".3f") -> str:
     if not (math.isfinite(figure.low) and math.isfinite(figure.high)):
         return "undefined"
-    return f"{figure.low:.2%} to {figure.high:.2%}" if percent else f"{figure.low:.3f} to {figure.high:.3f}"
+    return f"{figure.low:{spec}} to {figure.high:{spec}}"
 
 
-def _percent(report: Report, name: str) -> str:
+def _format_percent(figure: Figure) -> str:
     """Value and interval in per cent."""
-    figure = report.figures[name]
     if not math.isfinite(figure.value):
         return "undefined"
     return f"{100 * figure.value:.1f} ({100 * figure.low:.0f} to {100 * figure.high:.0f})"
 
 
-def _describe_agreement(rows: str) -> str:
-    """A table of the accuracy by how many annotators agreed; empty for data without votes."""
-    if not rows:
-        return ""
-    return f"""
-Accuracy by the share of annotators who gave the most frequent answer:
-
-| agreement | accuracy, per cent | images |
-|---|---|---|
-{rows}
-"""
-
-
-def _describe_start(info: CheckpointInfo) -> str:
-    """The initial weights and the teachers."""
-    weights, teachers = info.origin.get("started_from"), info.origin.get("teachers")
-    start = f"from the weights of `{weights}`" if weights else "from random weights"
-    return f"{start}, distilled from {teachers}" if teachers else start
-
-
 def build_model_card(info: CheckpointInfo, data: DatasetInfo, evaluation: Evaluation) -> str:
     """The model card (Mitchell et al., 2019) as Markdown, every figure from `evaluation`."""
-    report = build_report(evaluation.data, evaluation.subject)
-    scores = evaluation.scores
-    by_class = "\n".join(
-        " | ".join(
-            [
-                f"| {item.name}",
-                *(_percent(report, f"{kind}.{item.name}") for kind in ("precision", "recall", "f1")),
-                f"{item.support:,} |",
-            ]
-        )
-        for item in scores.classes
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    environment.filters |= {"fmt": format, "interval": _format_interval, "percent": _format_percent}
+    figures = build_report(evaluation.data, evaluation.subject).figures
+    bands = {
+        name.removeprefix("agreement."): item
+        for name, item in figures.items()
+        if name.startswith("agreement.") and item.n
+    }
+    scored = [item for item in evaluation.scores.classes if item.support]
+    template = Path(__file__).with_name("model_card.md.jinja").read_text(encoding="utf-8")
+    return environment.from_string(template).render(
+        info=info,
+        data=data,
+        evaluation=evaluation,
+        scores=evaluation.scores,
+        figures=figures,
+        metrics=info.metrics[0] if info.metrics else {},
+        bands=bands,
+        weakest=sorted(scored, key=lambda item: item.recall)[:3],
     )
-    bands = [name for name, item in report.figures.items() if name.startswith("agreement.") and item.n]
-    by_agreement = "\n".join(
-        f"| {name.removeprefix('agreement.')} | {_percent(report, name)} | {report.figures[name].n:,} |"
-        for name in bands
-    )
-    arguments = ", ".join(f"{key} = {value}" for key, value in info.arguments.items()) or "defaults"
-    weak = sorted((item for item in scores.classes if item.support), key=lambda item: item.recall)[:3]
-    weakest = ", ".join(f"{item.name} ({item.recall:.0%} of {item.support} found)" for item in weak)
-    return f"""# {info.name}
-
-Names the **apparent expression** of one face: {", ".join(info.classes)}.
-It reads faces, not feelings: what a
-face shows and what a person feels are different things, and people disagree on both.
-
-| | |
-|---|---|
-| architecture | `{info.architecture}` ({arguments}) |
-| parameters | {info.num_parameters:,} |
-| input | {info.input} px, one face, framed as FER2013 frames it; `model.json` has the exact preprocessing |
-| trained on | {info.data.get("num_train_images", 0):,} images of `{info.data.get("name", "")}`, label mode \
-{info.data.get("label_mode", "")}, {_describe_start(info)} |
-| origin | run `{info.origin.get("run", "")}`, epoch {info.origin.get("epoch", "")} |
-| weights | SHA-256 `{info.weights_sha256}` |
-
-## Figures
-Data set `{evaluation.dataset}`, split `{evaluation.split}`, {evaluation.protocol}, **n = {scores.n:,}**,
-fp32, no test-time augmentation. Reproduce with
-`fer evaluate {info.name} --dataset {evaluation.dataset} --split {evaluation.split}`.
-
-| figure | value | bootstrap 95 % interval |
-|---|---|---|
-| accuracy | {scores.accuracy:.2%} | {_interval(report, "accuracy", percent=True)} |
-| balanced accuracy (mean recall of the classes) | {scores.balanced_accuracy:.2%} | \
-{_interval(report, "balanced_accuracy", percent=True)} |
-| macro-F1 | {scores.macro_f1:.3f} | {_interval(report, "macro_f1")} |
-| log loss | {scores.log_loss:.3f} | {_interval(report, "log_loss")} |
-| expected calibration error, 15 bins, T = {info.temperature:.3f} | {report.figures["ece"].value:.4f} | \
-{_interval(report, "ece")} |
-| the same with T = 1 | {report.figures["ece_uncalibrated"].value:.4f} | \
-{_interval(report, "ece_uncalibrated")} |
-| the same with T fitted on the other half | {report.figures["ece_cross_fitted"].value:.4f} | \
-{_interval(report, "ece_cross_fitted")} |
-{_describe_copies(info.metrics[0] if info.metrics else {})}
-In per cent, with 95 % intervals:
-
-| class | precision | recall | F1 | images |
-|---|---|---|---|---|
-{by_class}
-{_describe_agreement(by_agreement)}
-The best epoch was chosen, and the temperature fitted, on this same split: on new images of the same kind
-expect slightly less, and on other kinds of images clearly less.
-
-## Data
-{data.source}: {data.num_images:,} images. {data.licence}
-
-## Known failures
-- Weakest classes: {weakest}. Rare classes have few examples, and annotators disagree on them most.
-- Trained on small, mostly frontal, grey web images. Profiles, occlusion, blur, darkness and very small faces
-  lower accuracy.
-- The training data does not say who the people are, so accuracy by age, sex or skin tone is unknown. Assume
-  that it differs.
-
-## Intended use
-Research, teaching, and prototypes in which the people shown have agreed and a person checks the result.
-
-Not for: decisions about people (hiring, work, schools, credit, border or police work), lie detection,
-diagnosis, or watching people without their consent. The EU's AI Act (Art. 5(1)(f)) prohibits inferring
-emotions from faces at work and in schools, medical and safety reasons aside.
-"""
