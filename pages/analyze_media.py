@@ -1,11 +1,15 @@
 """Analyze media: find the faces on pictures and in videos, and read their apparent expressions."""
 
+from typing import Final
+
 import streamlit as st
 
 from app.analyze_media.picture_results import render_results
 from app.analyze_media.pictures import MAX_PICTURE_MB, MAX_PICTURES, Picture, analyze_pictures
 from app.analyze_media.state import Key
+from app.analyze_media.video_task import find_video
 from app.analyze_media.video_view import render_video_part
+from app.shared.background import open_asked_part
 from app.shared.messages import RESPONSIBLE_USE, empty_state
 from app.shared.model_picker import choose_detector, choose_model
 from app.shared.overlay_options import choose_prior, choose_style
@@ -16,8 +20,10 @@ from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.sample import SAMPLE_CREDIT, sample_path
 from fer_core.workspace import Workspace
 
+_TABS: Final = (":material/image: Pictures", ":material/movie: Video")
 PRIVACY = (
-    ":material/lock: What you upload is analyzed on this machine, in memory. Nothing is stored or sent on."
+    ":material/lock: What you upload is analyzed on this machine, in memory, until your session ends. "
+    "Nothing is stored or sent on."
 )
 
 
@@ -37,14 +43,22 @@ def main() -> None:
         with detector:
             prior = choose_prior([entry] if entry else [])
     if entry is not None:
-        pictures, video = st.tabs(
-            [":material/image: Pictures", ":material/movie: Video"], key=Key.MEDIA_TAB, on_change="rerun"
-        )
+        _open_last_tab(workspace)
+        pictures, video = st.tabs(_TABS, key=Key.MEDIA_TAB, on_change="rerun")
+        st.session_state[Key.LAST_TAB] = st.session_state[Key.MEDIA_TAB]
         with pictures:
             _render_pictures(entry, detector_name, prior, style, workspace, is_open=bool(pictures.open))
         with video:
             render_video_part(entry, detector_name, prior, style, workspace, is_open=bool(video.open))
     st.caption(RESPONSIBLE_USE)
+
+
+def _open_last_tab(workspace: Workspace) -> None:
+    """Open the tab that a link asks for, that was open last, or that of a video that waits from before."""
+    open_asked_part(Key.MEDIA_TAB, _TABS)
+    if Key.MEDIA_TAB not in st.session_state:
+        first = _TABS[0] if find_video(workspace) is None else _TABS[1]
+        st.session_state[Key.MEDIA_TAB] = st.session_state.get(Key.LAST_TAB) or first
 
 
 def _render_pictures(
@@ -71,11 +85,16 @@ def _choose_pictures() -> list[Picture]:
         accept_multiple_files=True,
         max_upload_size=MAX_PICTURE_MB,
         key=Key.PICTURES,
+        on_change=_keep_pictures,
     )
+    uploaded: list[Picture] = st.session_state.setdefault(Key.KEPT_PICTURES, [])
+    if uploaded and not uploads:  # the user was on another page
+        count = "1 picture" if len(uploaded) == 1 else f"{len(uploaded)} pictures"
+        st.button(f"Remove {count} uploaded before", icon=":material/close:", on_click=_forget_pictures)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.toggle("Show the sample picture", key=Key.SAMPLE, help=SAMPLE_CREDIT)
         st.caption(PRIVACY, width="content")
-    pictures = [Picture(item.name, item.getvalue()) for item in uploads[:MAX_PICTURES]]
+    pictures = list(uploaded)
     if len(uploads) > MAX_PICTURES:
         st.warning(f"{len(uploads)} pictures were uploaded; the first {MAX_PICTURES} are analyzed.")
     if st.session_state[Key.SAMPLE]:
@@ -83,6 +102,15 @@ def _choose_pictures() -> list[Picture]:
     if not pictures:
         empty_state("Nothing to analyze yet", "Upload pictures above, or switch the sample picture on.")
     return pictures
+
+
+def _keep_pictures() -> None:
+    uploads = st.session_state[Key.PICTURES][:MAX_PICTURES]
+    st.session_state[Key.KEPT_PICTURES] = [Picture(item.name, item.getvalue()) for item in uploads]
+
+
+def _forget_pictures() -> None:
+    st.session_state[Key.KEPT_PICTURES] = []
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import streamlit as st
 from app.analyze_media.state import Key
 from app.analyze_media.table_downloads import render_table_downloads
 from app.analyze_media.video_charts import TIMELINE_CONFIG, build_timeline_chart, chosen_moment
-from app.analyze_media.video_job import VideoJob
+from app.analyze_media.video_task import VideoTask
 from app.shared.charts import STATIC_CONFIG, build_probability_bars, describe_prediction
 from app.shared.messages import empty_state, error_boundary, escape_markdown
 from fer_core.inference.timeline import class_columns, compute_presence, compute_shares, compute_timeline
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
 _MAX_SHOWN_HEIGHT_PX: Final[int] = 560
 
 
-def render_result(job: VideoJob, summary: VideoSummary) -> None:
+def render_result(video: VideoTask, summary: VideoSummary) -> None:
     """Show the annotated video, its mean shares and timeline, and the downloads."""
     for note in summary.notes:
         st.warning(escape_markdown(note), icon=":material/info:")
     shown, facts = st.columns([3, 2], gap="large")
     with shown:
-        _render_video(job, summary)
-    rows = job.load_rows()
+        _render_video(video, summary)
+    rows = video.load_rows()
     with facts:
         _render_facts(summary, rows)
     if len(rows):
-        _render_timeline(job, rows)
+        _render_timeline(video, rows)
 
 
-def _render_video(job: VideoJob, summary: VideoSummary) -> None:
+def _render_video(video: VideoTask, summary: VideoSummary) -> None:
     source = summary.source
     is_tall = source.height_px > source.width_px
     st.video(
-        str(job.annotated),
+        str(video.annotated),
         width=round(_MAX_SHOWN_HEIGHT_PX * source.width_px / source.height_px) if is_tall else "stretch",
-        alt=f"{job.video.path.name} with its faces marked",
+        alt=f"{video.name} with its faces marked",
     )
     st.caption(describe_work(summary))
-    stem = job.video.path.stem
+    stem = Path(video.name).stem
     with st.container(horizontal=True):
-        _download("Annotated video (MP4)", job.annotated, f"{stem}-annotated.mp4", "video/mp4")
+        _download("Annotated video (MP4)", video.annotated, f"{stem}-annotated.mp4", "video/mp4")
         render_table_downloads(
-            job.load_rows,
+            video.load_rows,
             f"{stem}-faces",
             what="One row per face and frame: time, box, label, and the probability of each class.",
         )
@@ -108,7 +108,7 @@ def _render_facts(summary: VideoSummary, rows: "pd.DataFrame") -> None:
 
 
 @st.fragment
-def _render_timeline(job: VideoJob, rows: "pd.DataFrame") -> None:
+def _render_timeline(video: VideoTask, rows: "pd.DataFrame") -> None:
     """The chosen face over time, and the frame at the moment that was picked. Reruns by itself."""
     with error_boundary():
         st.subheader("Over time", anchor=False)
@@ -122,7 +122,7 @@ def _render_timeline(job: VideoJob, rows: "pd.DataFrame") -> None:
         of_face = rows[rows["track_id"] == face].sort_values("frame", ignore_index=True)
         moment_s = _choose_moment(of_face)
         nearest = of_face.iloc[(of_face["time_s"] - moment_s).abs().argmin()]
-        _render_moment(job, nearest, class_columns(rows))
+        _render_moment(video, nearest, class_columns(rows))
 
 
 def _choose_moment(of_face: "pd.DataFrame") -> float:
@@ -165,13 +165,13 @@ def _most_telling_moment(of_face: "pd.DataFrame") -> float:
     return float(of_face["time_s"].iloc[int(of_face["confidence"].argmax())])
 
 
-def _render_moment(job: VideoJob, row: "pd.Series", classes: list[str]) -> None:
+def _render_moment(video: VideoTask, row: "pd.Series", classes: list[str]) -> None:
     prediction = Prediction.from_array(classes, [row[name] for name in classes])
     time_s = float(row["time_s"])
     shown, bars = st.columns([3, 2], gap="large", vertical_alignment="center")
     with shown:
         st.image(
-            _frame_jpeg(job.annotated, time_s),
+            _frame_jpeg(video.annotated, time_s),
             width="stretch",
             caption=f"{time_s:.2f} s, frame {int(row['frame']) + 1}",
             alt=f"The frame at {time_s:.2f} seconds with its faces marked",

@@ -1,28 +1,37 @@
-"""The video part of the Analyze media page: from an upload to a job, its progress, and its result."""
+"""The video part of the Analyze media page: from an upload to a background task and its result."""
 
 from typing import Final
 
 import streamlit as st
 
 from app.analyze_media.state import Key
-from app.analyze_media.video_job import MAX_MINUTES, MAX_VIDEO_MB, JobStatus, UploadedVideo, VideoJob
 from app.analyze_media.video_results import render_result
+from app.analyze_media.video_task import (
+    KIND,
+    MAX_MINUTES,
+    MAX_VIDEO_MB,
+    UploadedVideo,
+    VideoTask,
+    check_upload,
+    find_video,
+    forget_video,
+    start_video,
+)
+from app.shared.background import render_task
 from app.shared.messages import empty_state, error_boundary, escape_markdown, show_error
-from app.shared.session_cache import load_shared_predictor
-from app.shared.session_end import at_session_end
+from app.shared.run_format import describe_duration
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import FerError, MediaError
 from fer_core.inference.overlay import OverlayStyle
-from fer_core.inference.stream import FaceStream
-from fer_core.inference.video import FILE_TEMPORAL, Progress, VideoInfo
+from fer_core.inference.video import VideoInfo
 from fer_core.workspace import Workspace
 
 VIDEO_TYPES: Final[tuple[str, ...]] = ("mp4", "mov", "m4v", "webm", "avi", "mkv")
 PRIVACY: Final[str] = (
-    ":material/lock: What you upload is analyzed on this machine. The video and its result are temporary "
-    "files; they go when you upload another, remove it, or close the page."
+    ":material/lock: What you upload is analyzed on this machine. Once you press *Analyze*, the video and "
+    "its result are files in the workspace (`tasks/`), so that you find them again. They are deleted when "
+    "you press *Delete* or upload another video, and a day after the work has ended."
 )
-_REFRESH_S: Final[float] = 0.5
 
 
 def render_video_part(
@@ -41,154 +50,103 @@ def render_video_part(
         detector: name of the chosen face detector.
         prior: how often each class is expected.
         style: what is drawn.
-        workspace: where downloaded weights are.
+        workspace: where the video is kept and downloaded weights are.
         is_open: whether the user sees this part; what costs time is left out if not.
     """
-    video = _choose_video()
-    job: VideoJob | None = st.session_state.get(Key.VIDEO_JOB)
-    for item in (video, job):
-        if item is not None:
-            at_session_end(str(item.folder), item.close)
-    if video is None or not is_open:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(
-            "Analyze again" if job else "Analyze the video",
-            type="secondary" if job else "primary",
-            icon=":material/play_arrow:",
-            disabled=job is not None and job.status.is_running,
-            help="With the model, detector and drawing chosen above." if job else None,
-        ):
-            _start_job(video, entry, detector, prior, style, workspace)
-            st.rerun()
-        st.caption(describe_video(video.info), width="content")
-    if job is not None:
-        _render_job(job)
-
-
-def _choose_video() -> UploadedVideo | None:
-    """The uploaded video as a checked file; None, with a message, if there is none or it is not usable."""
-    upload = st.file_uploader(
-        f"Video: up to {MAX_VIDEO_MB} MB and {MAX_MINUTES} minutes",
-        type=list(VIDEO_TYPES),
-        max_upload_size=MAX_VIDEO_MB,
-        key=Key.VIDEO_UPLOAD,
-    )
-    st.caption(PRIVACY)
-    if upload is None:
-        _forget_video()
+    _take_upload(workspace)
+    upload: UploadedVideo | None = st.session_state.get(Key.VIDEO)
+    video = None if upload is not None else find_video(workspace)
+    if upload is None and video is None:
         empty_state(
             "No video yet",
             "Upload one above. You get it back with the faces marked, a timeline of every apparent "
             "expression, and a table with one row per face and frame.",
             icon=":material/movie:",
         )
-        return None
-    known: tuple[str, UploadedVideo] | None = st.session_state.get(Key.VIDEO)
-    if known is not None and known[0] == upload.file_id:
-        return known[1]
-    _forget_video()
-    try:
-        video = UploadedVideo(upload.name, upload.getvalue())
-    except MediaError as error:
-        show_error(error)
-        return None
-    st.session_state[Key.VIDEO] = (upload.file_id, video)
-    return video
+    elif is_open:
+        options = [f"--model={entry.key}", f"--detector={detector}", f"--prior={prior}"]
+        options += [f"--top-k={style.top_k}", f"--uncertain-below={style.uncertain_below}"]
+        _render_buttons(upload, video, options, workspace)
+        if video is not None:
+            _render_video(video, workspace)
 
 
-def _forget_video() -> None:
-    """Delete the files of the last video and end its job."""
-    _forget_job()
-    known: tuple[str, UploadedVideo] | None = st.session_state.pop(Key.VIDEO, None)
-    if known is not None:
-        known[1].close()
+def _take_upload(workspace: Workspace) -> None:
+    """Take a video out of the file dialog, which is empty again then; what it replaces is deleted."""
+    number = st.session_state.setdefault(Key.VIDEO_UPLOAD, 0)
+    file = st.file_uploader(
+        f"Video: up to {MAX_VIDEO_MB} MB and {MAX_MINUTES} minutes",
+        type=list(VIDEO_TYPES),
+        max_upload_size=MAX_VIDEO_MB,
+        key=f"{Key.VIDEO_UPLOAD}_{number}",
+    )
+    st.caption(PRIVACY)
+    if file is not None:
+        st.session_state[Key.VIDEO_UPLOAD] = number + 1
+        st.session_state[Key.VIDEO_ERROR] = None
+        try:
+            st.session_state[Key.VIDEO] = check_upload(file.name, file)
+            forget_video(workspace)
+        except MediaError as error:
+            st.session_state[Key.VIDEO_ERROR] = str(error)
+        st.rerun()
+    if problem := st.session_state.get(Key.VIDEO_ERROR):
+        show_error(MediaError(problem))
 
 
-def _forget_job() -> None:
-    job: VideoJob | None = st.session_state.pop(Key.VIDEO_JOB, None)
-    if job is not None:
-        job.close()
-    for key in (Key.VIDEO_FACE, Key.VIDEO_MOMENT, Key.VIDEO_SHARES):
-        st.session_state.pop(key, None)
-
-
-def _start_job(
-    video: UploadedVideo,
-    entry: CheckpointEntry,
-    detector: str,
-    prior: str,
-    style: OverlayStyle,
-    workspace: Workspace,
+def _render_buttons(
+    upload: UploadedVideo | None, video: VideoTask | None, options: list[str], workspace: Workspace
 ) -> None:
-    """Replace the session's job by a new one.
-
-    Raises:
-        CheckpointError: the model is damaged.
-    """
-    from fer_core.inference import pipeline
-    from fer_core.inference.threads import limit_threads
-
-    _forget_job()
-    limit_threads()  # before the job's thread starts, which takes the number over
-    predictor = load_shared_predictor(entry, prior)  # here: the cache belongs to the page's thread
-
-    def build() -> FaceStream:
-        return pipeline.build_stream(detector, predictor, workspace, FILE_TEMPORAL)
-
-    st.session_state[Key.VIDEO_JOB] = VideoJob(video, build, style=style)
-
-
-def _render_job(job: VideoJob) -> None:
-    status = job.status
-    if status.is_running:
-        _render_progress(job)
-    elif status.summary is not None:
-        render_result(job, status.summary)
-    else:
-        show_error(FerError(status.error), about=job.video.path.name)
-
-
-@st.fragment(run_every=_REFRESH_S)
-def _render_progress(job: VideoJob) -> None:
-    """Progress and a way to stop; reruns by itself, and the page once the job has ended."""
-    with error_boundary():
-        status = job.status
-        if not status.is_running:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            "Analyze again" if video else "Analyze the video",
+            type="secondary" if video else "primary",
+            icon=":material/play_arrow:",
+            disabled=video is not None and video.task.is_active,
+            help="With the model, detector and drawing chosen above." if video else None,
+        ):
+            if upload is not None:
+                start_video(workspace, upload.name, upload.file, options)
+                del st.session_state[Key.VIDEO]
+            elif video is not None:
+                start_video(workspace, video.name, video.source, options)
+            for key in (Key.VIDEO_FACE, Key.VIDEO_MOMENT, Key.VIDEO_SHARES):
+                st.session_state.pop(key, None)
             st.rerun()
-        fraction = status.progress.fraction if status.progress else 0.0
-        st.progress(0.0 if fraction is None else fraction, describe_progress(status, job.is_cancelled))
         st.button(
-            "Cancel",
-            icon=":material/stop_circle:",
-            disabled=job.is_cancelled,
-            on_click=job.cancel,
-            help="Ends early; what is done up to there is kept.",
+            "Delete",
+            icon=":material/delete:",
+            key="video_delete",
+            help="Deletes the video and its result from this machine.",
+            on_click=_delete,
+            args=(workspace,),
         )
+        name = upload.name if upload is not None else video.name if video is not None else ""
+        facts = f" · {describe_video(upload.info)}" if upload is not None else ""
+        st.caption(escape_markdown(name) + facts, width="content")
 
 
-def describe_progress(status: JobStatus, is_cancelled: bool) -> str:
-    """How far the job is, how fast, and how long it will take."""
-    if is_cancelled:
-        return "Stopping: what is done so far is being finished…"
-    progress: Progress | None = status.progress
-    if progress is None:
-        return "Reading the first frames…"
-    total = f" of {progress.num_total:,}" if progress.num_total else ""
-    left = "" if progress.remaining_s is None else f" · {_duration(progress.remaining_s)} left"
-    return f"{progress.num_done:,}{total} frames · {progress.fps:.0f} fps{left}"
+def _delete(workspace: Workspace) -> None:
+    with error_boundary():
+        st.session_state.pop(Key.VIDEO, None)
+        forget_video(workspace)
 
 
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+def _render_video(video: VideoTask, workspace: Workspace) -> None:
+    summary = video.summary
+    if summary is not None:
+        render_result(video, summary)
+        return
+    task = render_task(workspace, KIND, {"visitor": video.task.facts["visitor"]}, shows_failure=False)
+    if task is not None and task.error:  # the folder of the upload would mean nothing to the user
+        show_error(FerError(task.error.replace(f"{task.inputs}/", "")), about=video.name)
 
 
 def describe_video(info: VideoInfo) -> str:
     """What is in a video file, as one line of Markdown."""
     facts = [f"{info.width_px:,} × {info.height_px:,} px", f"{info.fps:.3g} fps", escape_markdown(info.codec)]
     if info.duration_s is not None:
-        facts.insert(0, _duration(info.duration_s) if info.duration_s >= 1 else f"{info.duration_s:.1f} s")
+        facts.insert(0, describe_duration(info.duration_s))
     if not info.has_audio:
         facts.append("no sound")
     return " · ".join(facts)

@@ -13,6 +13,7 @@ from streamlit_webrtc import component
 from app.live_webcam import camera as live
 from app.live_webcam import consent
 from app.live_webcam import readout as live_view
+from app.shared import session_end
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import ConfigError
 from fer_core.inference.live_stats import HistoryCurve, LiveStats
@@ -317,3 +318,16 @@ def test_unreadable_servers_are_refused(monkeypatch):
     monkeypatch.setenv(live.ICE_VARIABLE, "not json")
     with pytest.raises(ConfigError, match="FER_ICE_SERVERS is no JSON"):
         live.load_ice_servers()
+
+
+def test_a_session_that_is_gone_is_cleaned_up_after_and_one_that_is_back_is_not(monkeypatch):
+    done = []
+    watch = session_end._Watch("mine", lambda: done.append(1))
+    alive = SimpleNamespace(is_active_session=lambda session_id: session_id == "mine")
+    monkeypatch.setattr(session_end.runtime, "exists", lambda: True)
+    monkeypatch.setattr(session_end.runtime, "get_instance", lambda: alive)
+    watch.act_if_gone()
+    assert done == []
+    alive.is_active_session = lambda _session_id: False
+    watch.act_if_gone()
+    assert done == [1]

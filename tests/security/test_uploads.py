@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.analyze_media import video_job
+from app.analyze_media import video_task
 from app.shared.uploads import clean_name
 from fer_core.data import archive
 from fer_core.data.importers.fer2013 import import_fer2013
@@ -135,8 +135,8 @@ def test_a_video_is_held_to_its_limits_by_what_comes_out_of_it(tmp_path):
 
 
 def test_the_page_has_limits_for_videos():
-    assert video_job.MAX_VIDEO_MB <= MAX_MB
-    assert 0 < video_job.MAX_MINUTES <= 60
+    assert video_task.MAX_VIDEO_MB <= MAX_MB
+    assert 0 < video_task.MAX_MINUTES <= 60
 
 
 def _pack(path: Path, name: str, num_bytes: int) -> Path:

@@ -1,0 +1,144 @@
+"""Annotating a video in the background: `fer annotate`, with the upload and the result in the task's folder.
+
+Before *Analyze* is pressed an upload is in memory only. From then on it lies in the folder of its task, which
+is deleted when the user says so or uploads another, or a day after the work has ended.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from app.shared.navigation import ANALYZE_MEDIA
+from app.shared.uploads import UPLOAD_KEPT_S, clean_name
+from app.shared.visitor import get_visitor
+from fer_core.inference.video import VideoInfo, VideoLimits, VideoSummary, probe_video
+from fer_core.jobs.background import BackgroundTask, discard_task, find_task, start_task
+from fer_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_VIDEO_MB: Final[int] = 500
+MAX_MINUTES: Final[int] = 10
+LIMITS: Final[VideoLimits] = VideoLimits(max_side_px=4096, max_duration_s=60 * MAX_MINUTES)
+"""What is taken from a browser; the command line has no such limit."""
+KIND: Final[str] = "video"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedVideo:
+    """A checked upload that nobody has asked to analyze yet; in memory."""
+
+    name: str
+    """Can be the name of a file."""
+    file: IO[bytes]
+    info: VideoInfo
+
+
+def check_upload(name: str, file: IO[bytes]) -> UploadedVideo:
+    """Look into an upload; it is written to a temporary file for that moment.
+
+    Raises:
+        MediaError: it is no video, has no frame, or is larger or longer than `LIMITS`.
+    """
+    clean = clean_name(name)
+    with tempfile.TemporaryDirectory(prefix="fer-video-") as folder:
+        path = Path(folder) / clean
+        with path.open("wb") as copy:
+            copy.write(file.read())
+        file.seek(0)
+        return UploadedVideo(clean, file, probe_video(path, LIMITS))
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTask:
+    """A video that is being annotated, or has been."""
+
+    task: BackgroundTask
+
+    @property
+    def name(self) -> str:
+        """Of the upload."""
+        return str(self.task.facts["name"])
+
+    @property
+    def source(self) -> Path:
+        """The upload."""
+        return self.task.inputs / self.name
+
+    @property
+    def annotated(self) -> Path:
+        """The video with its faces marked."""
+        return self.task.files / "annotated.mp4"
+
+    @property
+    def table(self) -> Path:
+        """A row per face and frame."""
+        return self.task.files / "faces.parquet"
+
+    @property
+    def summary(self) -> VideoSummary | None:
+        """What became of it, also when it was cancelled after some frames; None without a result.
+
+        Raises:
+            RunError: it can't be read.
+        """
+        if self.task.is_active or self.task.result() is None:
+            return None
+        return self.task.read_result(VideoSummary)
+
+    def load_rows(self) -> "pd.DataFrame":
+        """The table of a video with a result."""
+        import pandas as pd
+
+        return pd.read_parquet(self.table)
+
+
+def find_video(workspace: Workspace) -> VideoTask | None:
+    """The video that this visitor analyzed last, if it is still there."""
+    task = find_task(workspace, KIND, {"visitor": get_visitor()})
+    return None if task is None else VideoTask(task)
+
+
+def start_video(workspace: Workspace, name: str, file: IO[bytes] | Path, options: Sequence[str]) -> None:
+    """Annotate a video in place of the last one, which is deleted.
+
+    Args:
+        workspace: where it is done.
+        name: of the video.
+        file: the upload, or the path of an earlier one.
+        options: of `fer annotate`.
+
+    Raises:
+        FerError: it can't be started.
+    """
+    last = find_video(workspace)
+    limits = [f"--max-minutes={MAX_MINUTES}", f"--max-side={LIMITS.max_side_px}"]
+    start_task(
+        workspace,
+        kind=KIND,
+        title="Analyzing a video",  # without its name: the navigation shows it to everybody
+        command=[
+            "annotate",
+            f"{{inputs}}/{name}",
+            "{files}/annotated.mp4",
+            "--table={files}/faces.parquet",
+            *limits,
+            *options,
+        ],
+        page=f"{ANALYZE_MEDIA.name}?part=Video",
+        facts={"visitor": get_visitor(), "name": name},
+        inputs={name: file},
+        kept_s=UPLOAD_KEPT_S,
+    )
+    if last is not None:
+        discard_task(workspace, last.task.name)
+
+
+def forget_video(workspace: Workspace) -> None:
+    """Delete the last video with its result; if it is being annotated, that ends."""
+    last = find_video(workspace)
+    if last is not None:
+        discard_task(workspace, last.task.name)
