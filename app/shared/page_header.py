@@ -25,10 +25,12 @@ LOGO_SVG: Final[str] = (
 
 _STYLE: Final[str] = (
     "<style>.stMainBlockContainer {padding-top: 4.5rem; max-width: 84rem;}"
+    ".st-key-at-work {position: fixed; top: .6rem; right: 4rem; width: auto; z-index: 999991;}"
     "[data-testid=stHeaderActionElements] {display: none;}"
     ".stAppHeader a:focus-visible {outline: 2px solid currentColor; outline-offset: 1px;}</style>"
 )
-"""Less empty room above the title than Streamlit leaves, and readable lines on wide screens.
+"""Less empty room above the title than Streamlit leaves, and readable lines on wide screens. What is at work
+in the background is told within the navigation's bar, so that it moves nothing on the page.
 
 For the keyboard: no stop at every heading's link to itself, and a visible focus in the navigation, where
 Streamlit shows none.
