@@ -145,12 +145,26 @@ def derive(  # noqa: PLR0913 - the options of the command
 
     import numpy as np
 
+    from fer_core.data.builtin import describe_dataset
     from fer_core.data.decisions import build_derivation, load_decisions
-    from fer_core.data.derive import Derivation, derive_dataset
+    from fer_core.data.derive import Derivation, check_derivation, derive_dataset
     from fer_core.data.quality import compute_marks, find_duplicates
     from fer_core.data.splits import SplitPlan
+    from fer_core.data.stream import refuse_existing
 
     workspace = Workspace.default()
+    plan = None if resplit is None else SplitPlan(valid=resplit[0], test=resplit[1], seed=seed)
+    asked = Derivation(
+        exclude=frozenset(exclude),
+        relabel=_parse_labels(relabel),
+        classes=classes,
+        balance=balance,
+        split=plan,
+        seed=seed,
+        reason=reason,
+    )
+    check_derivation(describe_dataset(name, workspace), asked)  # before anything is drawn
+    refuse_existing(workspace.dataset(new_name))
     dataset = _load(name)
     base = Derivation(reason=reason)
     if decisions:
@@ -163,15 +177,8 @@ def derive(  # noqa: PLR0913 - the options of the command
             dropped.update(find_duplicates(dataset.images, marks=marks, max_bits=-1).repeats(splits))
         if exclude_blank:
             dropped.update(np.flatnonzero(marks.is_blank).tolist())
-    plan = None if resplit is None else SplitPlan(valid=resplit[0], test=resplit[1], seed=seed)
     derivation = replace(
-        base,
-        exclude=frozenset(dropped),
-        relabel={**base.relabel, **_parse_labels(relabel)},
-        classes=classes,
-        balance=balance,
-        split=plan,
-        seed=seed,
+        asked, exclude=frozenset(dropped), relabel={**base.relabel, **asked.relabel}, reason=base.reason
     )
     with show_progress(f"deriving {new_name}") as show:
         info = derive_dataset(dataset, workspace.dataset(new_name), derivation, on_progress=show)

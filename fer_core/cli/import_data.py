@@ -9,6 +9,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 
 from fer_core.cli.terminal import show_progress
 from fer_core.errors import ConfigError
+from fer_core.labels import canonical_emotion
 from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
 
@@ -82,13 +83,15 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     from fer_core.data.store import SCHEMATIC_FACES
 
     workspace = Workspace.default()
+    changes = _parse_map(class_map)
     if source == SCHEMATIC_FACES:
+        if changes or classes:
+            raise ConfigError(f"--map and --classes do not go with {SCHEMATIC_FACES}: it is drawn, not read")
         _print_info(_draw(workspace, name or SCHEMATIC_FACES, replace=replace), workspace)
         return 0
     with show_progress(f"fetching {source}" if is_remote(source) else "looking into it"):
         path = fetch_source(source) if is_remote(source) else Path(source)
         found = inspect_source(path, "" if importer == "auto" else importer)
-    changes = _parse_map(class_map)
     if dry_run:
         return _look(found, changes, samples)
     options = None
@@ -174,7 +177,7 @@ def _parse_map(pairs: tuple[str, ...]) -> dict[str, str]:
         key, sign, value = pair.rpartition("=")  # emotions have no "=", class names may
         if not sign:
             raise ConfigError(f"--map {pair!r}; expected NAME=EMOTION, or NAME= to leave a class out")
-        result[key] = value.strip()
+        result[key] = canonical_emotion(value) if value.strip() else ""
     return result
 
 

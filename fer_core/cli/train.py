@@ -53,12 +53,26 @@ def _describe() -> str:
     )
 
 
+def _check(command: TrainCommand, workspace: Workspace) -> None:
+    """Tell what can't work before the run waits for its turn and a data set is drawn."""
+    if command.resume:
+        return
+    from fer_core.training.checks import check_settings
+    from fer_core.training.task import check_network
+
+    check_network(
+        command.config,
+        check_settings(command.config, workspace, num_processes=command.num_processes),
+    )
+
+
 def _submit(command: TrainCommand) -> int:
     from fer_core import jobs
 
     if not command.wait:
         raise ConfigError("--detach waits for its turn; leave out --no-wait, or train in the foreground")
     workspace = Workspace.default()
+    _check(command, workspace)
     if command.resume:
         run = jobs.resume_run(command.resume, workspace)
     else:
@@ -83,6 +97,7 @@ def _train(command: TrainCommand) -> int:
     from fer_core.runs.reader import load_run
 
     workspace = Workspace.default()
+    _check(command, workspace)
     if command.resume:
         writer = jobs.requeue_run(command.resume, workspace, is_launched=False)
     else:

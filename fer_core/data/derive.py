@@ -1,6 +1,6 @@
 """New data sets from old: exclude, relabel, choose classes, balance, divide anew; with their history."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -100,6 +100,30 @@ def derive_dataset(
     )
 
 
+def check_derivation(info: DatasetInfo, derivation: Derivation) -> tuple[tuple[str, ...], dict[int, str]]:
+    """Check a derivation against the description of a data set; its images are not needed.
+
+    Returns:
+        The classes to keep, in order, and the new labels by row in their canonical spelling.
+
+    Raises:
+        DataError: a row or a class is not there.
+    """
+    wrong = [row for row in (*derivation.exclude, *derivation.relabel) if not 0 <= row < info.num_images]
+    if wrong:
+        raise DataError(f"row {wrong[0]} is not in {info.name!r}; it has rows 0 to {info.num_images - 1}")
+    strangers = set(derivation.classes) - set(info.classes)
+    if strangers:
+        raise DataError(f"{', '.join(sorted(strangers))} is none of the classes {', '.join(info.classes)}")
+    classes = tuple(name for name in info.classes if name in (derivation.classes or info.classes))
+    labels = {}
+    for row, label in derivation.relabel.items():
+        labels[row] = label if label in classes else canonical_emotion(label)
+        if labels[row] not in classes:
+            raise DataError(f"row {row}: {labels[row]} is none of the classes {', '.join(classes)}")
+    return classes, labels
+
+
 def _iterate(
     dataset: Dataset, rows: npt.NDArray[np.int64], on_progress: Callable[[int, int], None] | None
 ) -> Iterator[tuple[UInt8Array, Mapping[str, Any]]]:
@@ -110,14 +134,10 @@ def _iterate(
 
 
 def _apply(dataset: Dataset, derivation: Derivation) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    _check_rows(dataset, [*derivation.exclude, *derivation.relabel])
-    classes = _choose_classes(dataset, derivation.classes)
+    classes, labels = check_derivation(dataset.info, derivation)
     samples = dataset.samples.copy()
-    for row, label in derivation.relabel.items():
-        name = label if label in classes else canonical_emotion(label)
-        if name not in classes:
-            raise DataError(f"row {row}: {name} is none of the classes {', '.join(classes)}")
-        _relabel(samples, row, name)
+    for row, label in labels.items():
+        _relabel(samples, row, label)
     # Votes that were overridden count as such from here on.
     changed = replace(dataset, info=replace(dataset.info, classes=classes), samples=samples)
     shown = pd.Series(name_classes(changed), index=samples.index)
@@ -151,14 +171,6 @@ def _divide(
     return divided
 
 
-def _choose_classes(dataset: Dataset, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    classes = dataset.info.classes
-    strangers = set(wanted) - set(classes)
-    if strangers:
-        raise DataError(f"{', '.join(sorted(strangers))} is none of the classes {', '.join(classes)}")
-    return tuple(name for name in classes if not wanted or name in wanted)
-
-
 def _relabel(samples: pd.DataFrame, row: int, name: str) -> None:
     samples.loc[row, "label"] = name
     if VOTE_COLUMNS[0] in samples:
@@ -185,11 +197,3 @@ def _balance(samples: pd.DataFrame, shown: pd.Series, seed: int) -> pd.DataFrame
     kept = [rng.choice(part.index, int(smallest), replace=False) for _, part in train.groupby(train)]
     others = samples.index[samples["split"] != "train"]
     return samples.loc[np.sort(np.concatenate([*kept, others]))]
-
-
-def _check_rows(dataset: Dataset, rows: Iterable[int]) -> None:
-    wrong = [row for row in rows if not 0 <= row < len(dataset.samples)]
-    if wrong:
-        raise DataError(
-            f"row {wrong[0]} is not in {dataset.name!r}; it has rows 0 to {len(dataset.samples) - 1}"
-        )

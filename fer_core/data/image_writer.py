@@ -99,10 +99,10 @@ def claim_name(folder: Path, *, replace: bool = False, wait_s: float = 0) -> Ite
     Raises:
         FerError: it exists and is not to be replaced, or another process writes it now.
     """
-    _refuse_existing(folder, replace)
+    refuse_existing(folder, replace)
     try:
         with hold_lock(folder.parent / f".{folder.name}.lock", timeout_s=wait_s):
-            _refuse_existing(folder, replace)  # it may have been finished while we waited
+            refuse_existing(folder, replace)  # it may have been finished while we waited
             _clear_leftovers(folder)
             yield
     except filelock.Timeout as cause:
@@ -118,7 +118,12 @@ def _clear_leftovers(folder: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _refuse_existing(folder: Path, replace: bool) -> None:
+def refuse_existing(folder: Path, replace: bool = False) -> None:
+    """Make sure that a data set may be written.
+
+    Raises:
+        FerError: it exists and is not to be replaced.
+    """
     if folder.exists() and not replace:
         raise FerError(f"data set {folder.name!r} exists already; choose another name or replace it")
 

@@ -13,6 +13,7 @@ from fer_core.config import TrainConfig
 from fer_core.errors import ConfigError
 from fer_core.evaluation.scoring import compute_logits
 from fer_core.models import count_parameters
+from fer_core.training.checks import check_settings
 from fer_core.training.gradients import GradientLog
 from fer_core.training.setup import TrainingSetup
 from fer_core.training.task import load_task
@@ -76,7 +77,8 @@ def estimate_training(
     """
     if num_measured < _FEWEST_MEASURED:
         raise ConfigError(f"can't estimate from {num_measured} steps; expected {_FEWEST_MEASURED} or more")
-    task = load_task(config, workspace, is_resumed=True)
+    check_settings(config, workspace)
+    task = load_task(config, workspace, is_resumed=True)  # weights to start from cost no time in a step
     setup = TrainingSetup(task)
     if config.log.gradients:
         setup.train_step.on_gradients.append(GradientLog(setup.model).observe)

@@ -92,22 +92,21 @@ def load_task(config: TrainConfig, workspace: Workspace, *, is_resumed: bool = F
     """
     info = check_settings(config, workspace, num_processes=_count_processes(), is_resumed=is_resumed)
     check_network(config, info)
+    resolve_precision(config.precision, PartialState().device)
     dataset = open_dataset(config.data.dataset, workspace)
     return prepare_task(config, dataset, workspace, is_resumed=is_resumed)
 
 
 def check_network(config: TrainConfig, info: DatasetInfo) -> None:
-    """Build the network without memory for its weights.
+    """Build the network without memory for its weights. No device is touched: which one is not settled yet.
 
     Args:
         config: the settings.
         info: the data set.
 
     Raises:
-        ConfigError: there is no such architecture, an argument does not work, or it can't take such images;
-            or the arithmetic does not go with the device.
+        ConfigError: there is no such architecture, an argument does not work, or it can't take such images.
     """
-    resolve_precision(config.precision, PartialState().device)
     with torch.device("meta"):
         _build_network(config, info)
 

@@ -24,8 +24,10 @@ from fer_core.data.builtin import open_dataset
 from fer_core.errors import ConfigError
 from fer_core.models import load_checkpoint
 from fer_core.runs.reader import load_run
+from fer_core.training.estimate import estimate_training
 from fer_core.training.lr_finder import run_rate_test, suggest_rate
 from fer_core.training.task import prepare_task
+from fer_core.training.train_step import TrainStep
 from fer_core.training.trainer import create_trainer, resume_trainer
 from tests.small_models import save_small_model
 
@@ -236,6 +238,46 @@ def test_learning_rate_test_finds_a_slope_and_writes_nothing(faces):
     assert not faces.runs.exists()
     with pytest.raises(ConfigError, match="20 steps"):
         run_rate_test(task, num_steps=5)
+
+
+def test_learning_rate_test_freezes_what_training_freezes(faces):
+    config = dataclasses.replace(CONFIG, transfer=TransferConfig(freeze_epochs=2))
+    task = prepare_task(config, open_dataset("faces", faces))
+    before = {name: item.clone() for name, item in task.model.state_dict().items()}
+    run_rate_test(task, num_steps=22)  # into the fourth epoch
+    after = task.model.state_dict()
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert changed == {"classifier.weight", "classifier.bias"}
+
+
+def test_training_rate_test_and_estimate_take_the_same_steps(faces, monkeypatch):
+    """Same images in the same order, same layers learning, in the three that take steps."""
+    config = dataclasses.replace(
+        CONFIG,
+        data=DataConfig(dataset="faces", sampling="balanced"),
+        transfer=TransferConfig(freeze_epochs=1),
+        ema_decay=0.9,
+    )
+    seen = []
+    run = TrainStep.run
+
+    def watch(self, model, epoch, step, picked, learning_rate):
+        learning = [name for name, item in model.named_parameters() if item.requires_grad]
+        seen.append((epoch, step, picked.tolist(), learning, torch.is_autocast_enabled("cpu")))
+        return run(self, model, epoch, step, picked, learning_rate)
+
+    monkeypatch.setattr(TrainStep, "run", watch)
+    create_trainer(config, faces, name="run").run()
+    in_training, seen[:] = seen[:], []
+    run_rate_test(prepare_task(config, open_dataset("faces", faces)), num_steps=20)
+    in_rate_test, seen[:] = seen[:], []
+    estimate_training(config, faces, num_measured=3)
+    in_estimate = seen
+    num_steps = len(in_training) // 2
+    assert in_rate_test[:num_steps] == in_training[:num_steps]
+    assert in_estimate[:6] == in_training[:6]
+    assert in_estimate[6:12] == in_training[num_steps : num_steps + 6], "the epoch after thawing"
+    assert len(in_training[0][3]) == 2 < len(in_training[-1][3])
 
 
 def test_steepest_slope_of_a_known_curve():
