@@ -148,9 +148,9 @@ def derive(  # noqa: PLR0913 - the options of the command
     from fer_core.data.builtin import describe_dataset
     from fer_core.data.decisions import build_derivation, load_decisions
     from fer_core.data.derive import Derivation, check_derivation, derive_dataset
+    from fer_core.data.image_writer import refuse_existing
     from fer_core.data.quality import compute_marks, find_duplicates
     from fer_core.data.splits import SplitPlan
-    from fer_core.data.stream import refuse_existing
 
     workspace = Workspace.default()
     plan = None if resplit is None else SplitPlan(valid=resplit[0], test=resplit[1], seed=seed)

@@ -31,7 +31,6 @@ def undrawn(workspace, monkeypatch):
         (["train", "--model.name", "fer_restnet", "--detach"], "Did you mean 'fer_resnet'"),
         (["train", "--model.name", "timm/resnet81"], "timm/resnet"),
         (["train", "--model.arguments.depths", "0-1"], "depths"),
-        (["train", "--model.height", "4", "--model.width", "4"], "model.height is 4"),
         (["train", "--batch-size", "5000"], "batch_size is 5000"),
         (["train", "--data.valid-split", "vaild"], "no split 'vaild'"),
         (["lr-find", "--model.name", "fer_restnet"], "Did you mean 'fer_resnet'"),
