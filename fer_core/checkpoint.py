@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
-from fer_core.errors import CheckpointError, DataError
+from fer_core.errors import CheckpointError, DataError, FerError
 from fer_core.io import read_json, sha256_file, write_json
 from fer_core.labels import validate_classes
 from fer_core.workspace import Workspace, expand_home
@@ -29,6 +29,8 @@ CLASS_PRIOR_KEY: Final[str] = "class_prior"
 """In a checkpoint's `data`: the share of each class in what it learnt, by name."""
 
 ColorMode = Literal["gray", "rgb"]
+InputKind = Literal["image"]
+"""What the samples of a data set and the inputs of a model are. Files that do not say hold images."""
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "name": (str,),
@@ -81,8 +83,11 @@ class InputSpec:
     """Standard deviation a channel, of values in [0, 1]; > 0."""
     framing: FramingSpec = FramingSpec()
     """How a face box becomes the crop."""
+    kind: InputKind = "image"
+    """What it takes; the fields above describe images."""
 
     def __post_init__(self) -> None:
+        check_kind(self.kind, "input.kind", CheckpointError)
         if not (8 <= self.height <= 2048 and 8 <= self.width <= 2048):
             raise CheckpointError(f"input is {self.height}x{self.width}; expected sides of 8 to 2048 px")
         if self.color not in ("gray", "rgb"):
@@ -186,6 +191,7 @@ class CheckpointInfo:
                 )
         try:
             spec = dict(fields.pop("input"))
+            check_kind(spec.get("kind", "image"), f"{source}: input.kind", CheckpointError)
             framing = FramingSpec(**_floats(spec.pop("framing", {})))
             spec["mean"] = tuple(float(item) for item in spec["mean"])
             spec["std"] = tuple(float(item) for item in spec["std"])
@@ -203,6 +209,17 @@ class CheckpointInfo:
             raise CheckpointError(
                 f"{source} does not describe a model: {cause}; copy the checkpoint again"
             ) from cause
+
+
+def check_kind(kind: object, name: str, error: type[FerError]) -> None:
+    """Check what a description says of its kind of input; `name` is what the message calls it.
+
+    Raises:
+        error: this program knows no such kind.
+    """
+    known = get_args(InputKind)
+    if kind not in known:
+        raise error(f"{name} is {kind!r}; this version reads {', '.join(known)}: update the program")
 
 
 def _floats(value: Mapping[str, Any]) -> dict[str, float]:

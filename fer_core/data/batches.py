@@ -1,6 +1,7 @@
-"""Pixels on disk to float batches on a device: the one place where uint8 becomes float."""
+"""Samples on disk to float batches on a device, by kind of input: the one place where uint8 becomes float."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -8,27 +9,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fer_core.checkpoint import InputSpec
+from fer_core.checkpoint import InputKind, InputSpec
 from fer_core.types import UInt8Array
 
 
 def load_batch(
-    images: UInt8Array, indices: npt.NDArray[np.int64], spec: InputSpec, device: torch.device
+    samples: UInt8Array, indices: npt.NDArray[np.int64], spec: InputSpec, device: torch.device
 ) -> Tensor:
-    """Gather images and bring them to a model's size and channels.
+    """Gather samples and bring them into the form that a model takes, as its kind of input has it.
 
     Args:
-        images: N x H x W or N x H x W x 3, uint8, memory-mapped or not.
+        samples: of images N x H x W or N x H x W x 3, uint8, memory-mapped or not.
         indices: rows to take, in any order.
         spec: the model's input.
-        device: where the batch goes; it travels as uint8, a quarter of the bytes.
+        device: where the batch goes; it travels as it is stored: uint8 is a quarter of the bytes.
 
     Returns:
-        B x C x height x width in [0, 1], not yet normalised.
+        Of images B x C x height x width in [0, 1], not yet normalised.
     """
+    return _LOADERS[spec.kind](samples, indices, spec, device)
+
+
+def _load_images(
+    images: UInt8Array, indices: npt.NDArray[np.int64], spec: InputSpec, device: torch.device
+) -> Tensor:
     batch = torch.from_numpy(images[indices]).to(device, non_blocking=True)
     batch = batch.unsqueeze(1) if batch.ndim == 3 else batch.permute(0, 3, 1, 2)
     return resize_batch(match_channels(batch.float() / 255, spec.channels), (spec.height, spec.width))
+
+
+_LOADERS: Final[Mapping[InputKind, Callable[..., Tensor]]] = {"image": _load_images}
 
 
 def match_channels(batch: Tensor, channels: int) -> Tensor:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fer_core.checkpoint import ColorMode
+from fer_core.checkpoint import ColorMode, InputKind, check_kind
 from fer_core.data.table_files import ARRAY_DAMAGE, load_frame
 from fer_core.errors import DataError
 from fer_core.io import atomic_directory, read_json, write_json
@@ -68,6 +68,8 @@ class DatasetInfo:
     """What is known about the terms of use."""
     fingerprint: str
     """SHA-256 over pixels and samples: equal means the same data."""
+    kind: InputKind = "image"
+    """What a sample is."""
     history: tuple[Mapping[str, Any], ...] = ()
     """What it was derived by, oldest step first: `parent`, `fingerprint` of the parent, `operation`."""
 
@@ -293,6 +295,7 @@ def load_dataset_info(folder: Path) -> DatasetInfo:
     version = value.pop("schema_version", None)
     if version != SCHEMA_VERSION:
         raise DataError(f"{folder / INFO_FILE} has schema_version {version!r}; expected {SCHEMA_VERSION}")
+    check_kind(value.get("kind", "image"), f"{folder / INFO_FILE}: kind", DataError)
     try:
         value["classes"] = validate_classes(value["classes"])
         value["name"] = folder.name  # a folder may have been renamed

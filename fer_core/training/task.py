@@ -184,7 +184,7 @@ def _describe_input(config: TrainConfig, dataset: Dataset, train: Targets) -> In
         mean, std = mean * 3, std * 3
     elif color == "gray" and dataset.info.color == "rgb":
         mean, std = (float(np.mean(mean)),), (float(np.mean(std)),)
-    return InputSpec(height=height, width=width, color=color, mean=mean, std=std)
+    return InputSpec(kind=dataset.info.kind, height=height, width=width, color=color, mean=mean, std=std)
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> str:

@@ -142,6 +142,25 @@ def test_damage_is_a_clear_error(tmp_path, damage):
         load_dataset(tmp_path / "set")
 
 
+def edit_kind(folder, kind):
+    value = json.loads((folder / "dataset.json").read_text())
+    assert value.pop("kind") == "image"
+    (folder / "dataset.json").write_text(json.dumps(value | ({"kind": kind} if kind else {})))
+
+
+def test_a_data_set_without_a_kind_is_of_images(tmp_path):
+    write(tmp_path / "set")
+    edit_kind(tmp_path / "set", None)
+    assert load_dataset(tmp_path / "set").info.kind == "image"
+
+
+def test_an_unknown_kind_is_told(tmp_path):
+    write(tmp_path / "set")
+    edit_kind(tmp_path / "set", "sound")
+    with pytest.raises(DataError, match="kind is 'sound'; this version reads image"):
+        load_dataset(tmp_path / "set")
+
+
 def test_listing_leaves_out_what_is_damaged(workspace):
     write(workspace.dataset("good"))
     write(workspace.dataset("bad"))

@@ -48,6 +48,14 @@ def test_round_trip(tmp_path):
     )
 
 
+def test_a_description_without_a_kind_is_of_images(tmp_path):
+    make(tmp_path / "model")
+    description = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert description["input"].pop("kind") == "image"
+    edit(tmp_path / "model", input=description["input"])
+    assert load_checkpoint(tmp_path / "model")[1].input.kind == "image"
+
+
 def test_branches_that_only_training_needs_are_folded(tmp_path):
     arguments = ARGUMENTS | {"convolutions": "repvgg"}
     model, _ = make(tmp_path / "model", arguments=arguments)
@@ -111,6 +119,7 @@ def edit(folder, **changes):
         ({"input": {"height": 48}}, "lacks the field"),
         ({"input": {"height": 48, "width": 48, "color": "bgr", "mean": [0.5], "std": [0.2]}}, "bgr"),
         ({"input": {"height": 48, "width": 48, "color": "gray", "mean": [0.5], "std": [0]}}, "std"),
+        ({"input": {"kind": "sound", "rate": 16_000}}, "input.kind is 'sound'; this version reads image"),
         ({"input": {"height": 10**9, "width": 48, "color": "gray", "mean": [0.5], "std": [1]}}, "sides"),
         ({"surprise": 1}, "does not describe"),
     ],
