@@ -27,6 +27,7 @@ _STYLE: Final[str] = (
     "<style>.stMainBlockContainer {padding-top: 4.5rem; max-width: 84rem;}"
     "[data-testid=stLayoutWrapper]:has(.st-key-at-work) {position: absolute;}"
     ".st-key-at-work {position: fixed; top: .6rem; right: 4rem; width: auto; z-index: 999991;}"
+    ".st-key-at-work button {color: inherit !important;}"
     "[data-testid=stHeaderActionElements] {display: none;}"
     ".stAppHeader a:focus-visible {outline: 2px solid currentColor; outline-offset: 1px;}</style>"
 )
