@@ -12,7 +12,7 @@ from fer_core.errors import ConfigError
 from fer_core.inference.predictor import Runtime
 from fer_core.inference.video_writer import EncoderSettings, Preset
 from fer_core.progress import keep_result
-from fer_core.results import list_endings
+from fer_core.results import list_extensions
 
 if TYPE_CHECKING:
     from fer_core.inference.video import Progress, VideoSummary
@@ -22,7 +22,7 @@ INTERRUPTED = 130
 
 def describe_tables() -> str:
     """Help of `--table`, with the formats of installed packages."""
-    return f"Also write one row per face and frame to this file, which ends in {list_endings()}."
+    return f"Also write one row per face and frame to this file, which ends in {list_extensions()}."
 
 
 def main(  # noqa: PLR0913 - the command's options

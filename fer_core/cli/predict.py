@@ -13,7 +13,7 @@ from tyro.conf import Positional, arg
 from fer_core.cli.terminal import describe_detectors
 from fer_core.errors import FerError, MediaError
 from fer_core.inference.predictor import Runtime
-from fer_core.results import find_format, list_endings
+from fer_core.results import find_format, list_extensions
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def describe_tables() -> str:
     """Help of `--table`, with the formats of installed packages."""
-    return f"Also write one row per face to this file, which ends in {list_endings()}."
+    return f"Also write one row per face to this file, which ends in {list_extensions()}."
 
 
 def main(  # noqa: PLR0913 - the command's options

@@ -4,7 +4,7 @@ A resample is a column of weights: how often each image was drawn. A metric gets
 that sums over images are one matrix product for all of them (`fer_core.evaluation.metrics.Weighting`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -83,8 +83,16 @@ def compute_samples(
     metrics: PreparedMetrics, num_resamples: int = NUM_RESAMPLES, *, seed: int = 0
 ) -> dict[str, FloatArray]:
     """The figures of each resample: name to R values."""
-    blocks = [
-        metrics.compute(weights)
-        for weights in iterate_resamples(len(metrics.images.labels), num_resamples, seed=seed)
-    ]
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]} if blocks else {}
+    return compute_paired_samples([metrics], num_resamples, seed=seed)[0]
+
+
+def compute_paired_samples(
+    models: Sequence[PreparedMetrics], num_resamples: int = NUM_RESAMPLES, *, seed: int = 0
+) -> list[dict[str, FloatArray]]:
+    """The same for several models on the same images, with the same resamples, drawn once."""
+    resamples = iterate_resamples(len(models[0].images.labels), num_resamples, seed=seed)
+    blocks = [[item.compute(weights) for item in models] for weights in resamples]
+    return [
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        for parts in zip(*blocks, strict=True)
+    ] or [{} for _ in models]

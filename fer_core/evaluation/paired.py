@@ -7,7 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.errors import DataError
-from fer_core.evaluation.bootstrap import NUM_RESAMPLES, PreparedMetrics, compute_point, compute_samples
+from fer_core.evaluation.bootstrap import (
+    NUM_RESAMPLES,
+    PreparedMetrics,
+    compute_paired_samples,
+    compute_point,
+)
 from fer_core.evaluation.figures import CONFIDENCE, Figure, summarise_samples
 from fer_core.evaluation.metrics import METRICS
 from fer_core.evaluation.predictions import Predictions
@@ -163,7 +168,8 @@ def compare_with_baseline(
     names = [name for name in METRICS if METRICS[name].is_paired]
     prepared = {key: PreparedMetrics(item, names) for key, item in predictions.items()}
     points = {key: compute_point(item) for key, item in prepared.items()}
-    samples = {key: compute_samples(item, num_resamples, seed=seed) for key, item in prepared.items()}
+    drawn = compute_paired_samples(list(prepared.values()), num_resamples, seed=seed)
+    samples = dict(zip(prepared, drawn, strict=True))
     results = []
     for key in others:
         test = compute_mcnemar(first.is_right, predictions[key].is_right)

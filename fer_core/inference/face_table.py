@@ -84,7 +84,7 @@ def create_table(path: Path, classes: Sequence[str]) -> Iterator[TableWriter]:
     Memory does not grow with the number of rows.
 
     Raises:
-        ConfigError: no results format has the ending of `path`, or a class is called like another column.
+        ConfigError: no results format has the extension of `path`, or a class is called like another column.
         MediaError: the file can't be written.
     """
     find_format(path)

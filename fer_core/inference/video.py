@@ -127,7 +127,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         target: the MP4 file to write.
         stream: finds and classifies the faces; it is reset first. `FILE_TEMPORAL` suits recordings.
         style: what is drawn.
-        table: to write, in the results format of its ending; see `face_table.FIXED_COLUMNS`.
+        table: to write, in the results format of its extension; see `face_table.FIXED_COLUMNS`.
         limits: what is refused.
         encoder: compression.
         on_progress: told how far it is, a few times per second and at the end.

@@ -1,4 +1,4 @@
-"""The formats of tables of results, by the ending of the file. Commands and pages write all of them."""
+"""The formats of tables of results, by file extension. Commands and pages write all of them."""
 
 from fer_core.results import tables  # noqa: F401 - importing it registers its formats
 from fer_core.results.base import (
@@ -8,7 +8,7 @@ from fer_core.results.base import (
     build_schema,
     encode_table,
     find_format,
-    list_endings,
+    list_extensions,
     write_table,
 )
 
@@ -19,6 +19,6 @@ __all__ = [
     "build_schema",
     "encode_table",
     "find_format",
-    "list_endings",
+    "list_extensions",
     "write_table",
 ]

@@ -30,7 +30,7 @@ class BatchWriter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultsFormat:
-    """A kind of table file. Its key in `RESULTS` is the ending of its files, without the dot."""
+    """A kind of table file. Its key in `RESULTS` is the file extension without the dot."""
 
     title: str
     """What people call it."""
@@ -43,21 +43,21 @@ class ResultsFormat:
 RESULTS: Final[Registry[ResultsFormat]] = Registry("results format", "fer_workbench.results")
 
 
-def list_endings() -> str:
-    """The endings of all formats in words: `.csv or .parquet`."""
+def list_extensions() -> str:
+    """The extensions of all formats in words: `.csv or .parquet`."""
     *most, last = (f".{name}" for name in RESULTS)
     return f"{', '.join(most)} or {last}" if most else last
 
 
 def find_format(path: Path) -> ResultsFormat:
-    """The format that the ending of `path` names.
+    """The format of the extension of `path`.
 
     Raises:
         ConfigError: there is none; the message lists all.
     """
     name = path.suffix.lower().removeprefix(".")
     if name not in RESULTS:
-        raise ConfigError(f"table {path.name!r} ends in {path.suffix!r}; expected {list_endings()}")
+        raise ConfigError(f"table {path.name!r} ends in {path.suffix!r}; expected {list_extensions()}")
     return RESULTS[name]
 
 
@@ -81,10 +81,10 @@ def build_schema(fixed: Sequence[str], classes: Sequence[str]) -> "pa.Schema":
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: "pa.Schema") -> None:
-    """Write rows as the file `path`, in the format of its ending, whole or not at all.
+    """Write rows as the file `path`, in the format of its extension, whole or not at all.
 
     Raises:
-        ConfigError: no format has that ending.
+        ConfigError: no format has that extension.
         StorageError: it can't be written.
     """
     import pyarrow as pa
