@@ -1,15 +1,21 @@
 """An installed package (tests/plugin_example) adds to every registry, and nothing of this tree knows it."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
+from fer_core.onnx_file import load_onnx_info
 from fer_core.workspace import PROJECT_ROOT
 from tests.unit.data.pictures import encode, write_tree
+from tests.unit.inference.videos import make_video
 
 EXAMPLE = PROJECT_ROOT / "tests" / "plugin_example"
 
@@ -74,13 +80,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 @pytest.fixture(scope="module")
 def printed(place: Place) -> str:
-    """What importing with the example's importer, training its network and using its detector print."""
+    """What importing, training, scoring, exporting and predicting with the example's parts print."""
+    make_video(place.folder / "clip.mp4", num_frames=3)
     return place.fer(
         "import faces --name faces",
         "train --name run --model.name example_net --model.arguments.width 4 --data.dataset faces --epochs 1 "
         "--batch-size 8 --data.label-mode majority --device cpu --precision fp32 --log.no-tensorboard",
         "summary run",
         "predict faces/0.png --model run --detector example_middle --device cpu",
+        "evaluate run --metrics accuracy,example_brier --resamples 20 --device cpu",
+        "export run --format example_rounded",
+        "annotate clip.mp4 marked.mp4 --table faces.jsonl --model run --detector example_middle --device cpu",
     )
 
 
@@ -89,11 +99,29 @@ def test_commands_use_its_parts(printed: str) -> None:
     assert "finished: " in printed
     assert "convolution" in printed, "of the network's layers"
     assert "detector example_middle" in printed
+    assert "Brier score (example)" in printed
+    assert "macro-F1" not in printed, "only what --metrics names"
+    assert "model-example_rounded.onnx" in printed
+
+
+def test_what_its_formats_wrote(place: Place, printed: str) -> None:
+    rows = [json.loads(line) for line in (place.folder / "faces.jsonl").read_text().splitlines()]
+    assert [row["frame"] for row in rows] == [0, 1, 2]
+    assert rows[0]["happiness"] + rows[0]["sadness"] == pytest.approx(1)
+    (path,) = (place.folder / "workspace" / "runs").glob("run/best/model-example_rounded.onnx")
+    # Without the package the file is read all the same.
+    assert load_onnx_info(path).precision == "example_rounded"
+    weights = [numpy_helper.to_array(item) for item in onnx.load(str(path)).graph.initializer]
+    floats = [item for item in weights if item.dtype == np.float32]
+    assert floats
+    assert not any((item.view(np.uint32) & 0xFFFF).any() for item in floats)
 
 
 def test_help_names_its_parts(place: Place) -> None:
-    printed = place.fer("import --help", "predict --help", "train --help")
-    assert all(name in printed for name in ("example_list", "example_middle", "example_net"))
+    commands = ("import", "predict", "train", "evaluate", "export", "annotate")
+    printed = place.fer(*(f"{command} --help" for command in commands))
+    names = ("example_list", "example_middle", "example_net", "example_brier", "example_rounded", ".jsonl")
+    assert [name for name in names if name not in printed] == []
 
 
 LOOK_AT_PAGES = """
@@ -101,6 +129,10 @@ import sys
 from streamlit.testing.v1 import AppTest
 from fer_core.workspace import PROJECT_ROOT
 
+DOWNLOADS = (
+    "import pandas as pd\\nfrom app.analyze_media.table_downloads import render_table_downloads\\n"
+    "render_table_downloads(lambda: pd.DataFrame({'label': ['fear']}), 'faces')"
+)
 IMPORT = "from app.explore_data import import_dataset\\nimport_dataset.render()"
 
 def open_page(name):
@@ -115,6 +147,15 @@ print(*[item.value for item in page.markdown])
 for name in ("train.py", "analyze_media.py"):
     for box in open_page(name).selectbox:
         print(name, box.label, *box.options)
+(columns, _models) = open_page("compare_runs.py").multiselect
+print("compare_runs.py", *columns.options)
+page = AppTest.from_file(str(PROJECT_ROOT / "pages" / "models.py"), default_timeout=600)
+page.query_params["model"], page.query_params["part"] = "run/best", "ONNX"
+page.run()
+assert not page.exception, page.exception
+print("models.py", *page.segmented_control(key="models-onnx-format").options)
+page = AppTest.from_string(DOWNLOADS, default_timeout=600).run()
+print("downloads", *[item.proto.label for item in page.get("download_button")])
 """
 
 
@@ -126,3 +167,6 @@ def test_pages_offer_its_parts(place: Place, printed: str) -> None:
         line.startswith("analyze_media.py Face detector") and "Middle (example)" in line for line in shown
     )
     assert any(line.startswith("train.py") and "example_net" in line for line in shown)
+    assert any(line.startswith("compare_runs.py") and "Brier score (example)" in line for line in shown)
+    assert "models.py fp32 fp16 int8 example_rounded" in shown
+    assert "downloads Table (CSV) Table (Parquet) Table (JSON lines)" in shown
