@@ -127,7 +127,8 @@ def test_help_names_its_parts(place: Place) -> None:
 LOOK_AT_PAGES = """
 import sys
 from streamlit.testing.v1 import AppTest
-from fer_core.workspace import PROJECT_ROOT
+from fer_core.workspace import PROJECT_ROOT, Workspace
+from tests.background import finish_task
 
 DOWNLOADS = (
     "import pandas as pd\\nfrom app.analyze_media.table_downloads import render_table_downloads\\n"
@@ -143,6 +144,8 @@ def open_page(name):
 page = AppTest.from_string(IMPORT, default_timeout=600).run()
 page = page.segmented_control(key="import_origin").set_value("path").run()
 page = page.text_input(key="import_path").set_value(sys.stdin.read()).run()
+finish_task(Workspace.default(), "look-into")
+page.run()
 print(*[item.value for item in page.markdown])
 for name in ("train.py", "analyze_media.py"):
     for box in open_page(name).selectbox:
