@@ -51,7 +51,7 @@ def render(workspace: Workspace) -> None:
         icon = _ICONS[index % len(_ICONS)]
         with st.expander(f"**{title}**", icon=icon, expanded=index < 2):
             st.markdown(body)
-            if title.startswith("Whose data"):
+            if title.startswith("Training data"):
                 _render_terms(workspace)
             if title.startswith("What is kept"):
                 st.markdown(f"The workspace of this dashboard is `{workspace.root}`.")

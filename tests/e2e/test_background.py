@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from fer_core.data.builtin import write_schematic_faces
 from fer_core.jobs.background import find_task
 from fer_core.workspace import Workspace
 from tests.background import finish_task
-from tests.e2e.dashboard import serve_dashboard
+from tests.e2e.dashboard import moving_face, serve_dashboard, write_clip
 from tests.e2e.waiting import settle
 from tests.small_models import save_small_model
 
@@ -37,6 +38,8 @@ class Work:
     """Begins it on that page."""
     expect_result: Callable[[Page], None]
     """Looks for what came of it, on the page that the navigation leads back to."""
+    has_data: bool = True
+    """Whether there is a data set before."""
 
 
 def _start_export(page: Page) -> None:
@@ -49,7 +52,33 @@ def _expect_export(page: Page) -> None:
     expect(page.get_by_role("button", name="Download", exact=True)).to_be_visible()
 
 
-WORKS = [Work("export", "models?model=mine", _start_export, _expect_export)]
+def _start_video(page: Page) -> None:
+    page.get_by_role("tab", name="Video").click()
+    with tempfile.TemporaryDirectory() as folder:
+        clip = write_clip(Path(folder) / "clip.mp4", moving_face(24), fps=10).read_bytes()
+    upload = {"name": "clip.mp4", "mimeType": "video/mp4", "buffer": clip}
+    page.get_by_test_id("stFileUploaderDropzoneInput").last.set_input_files(upload)
+    page.get_by_role("button", name="Analyze the video").click()
+
+
+def _expect_video(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Over time")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("24 frames of 640 × 480 px")).to_be_visible()
+
+
+def _start_drawing(page: Page) -> None:
+    page.get_by_role("button", name="Draw the built-in data set").click()
+
+
+def _expect_drawing(page: Page) -> None:
+    expect(page.get_by_text("4,000 images of 48 × 48 px")).to_be_visible(timeout=SLOW_MS)
+
+
+WORKS = [
+    Work("export", "models?model=mine", _start_export, _expect_export),
+    Work("video", "analyze_media", _start_video, _expect_video),
+    Work("draw", "explore_data", _start_drawing, _expect_drawing, has_data=False),
+]
 """Each is tried twice; the others of this kind are added here."""
 
 
@@ -71,6 +100,8 @@ def machine(tmp_path: Path) -> Iterator[Workspace]:
 def test_work_goes_on_without_its_page(
     work: Work, is_killed: bool, machine: Workspace, tmp_path: Path, dashboard_browser
 ) -> None:
+    if not work.has_data:
+        shutil.rmtree(machine.dataset("schematic-faces"))
     with ExitStack() as stack:
         context = dashboard_browser.new_context(viewport={"width": 1280, "height": 1200})
         stack.callback(context.close)
