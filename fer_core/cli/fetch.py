@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from fer_core.cli.terminal import show_progress
 from fer_core.errors import ConfigError
 from fer_core.workspace import Workspace
 
@@ -34,8 +35,6 @@ def main(
         name: The face detector whose file to fetch.
         from_file: Install this copy, downloaded by hand, instead of downloading it.
     """
-    from rich.progress import Progress
-
     from fer_core.inference.downloads import fetch_file, install_file
 
     workspace = Workspace.default()
@@ -46,10 +45,7 @@ def main(
     if from_file is not None:
         path = install_file(file, workspace, from_file)
     else:
-        with Progress(transient=True) as bars:
-            task = bars.add_task(f"downloading {file.title}", total=file.num_bytes)
-            path = fetch_file(
-                file, workspace, progress=lambda done, total: bars.update(task, completed=done, total=total)
-            )
+        with show_progress(f"downloading {file.title}") as show:
+            path = fetch_file(file, workspace, progress=show)
     print(f"{file.title} is at {path} (SHA-256 verified, licence {file.license})")
     return 0

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from fer_core.cli.terminal import show_progress
 from fer_core.errors import CheckpointError
 from fer_core.workspace import Workspace, validate_name
 
@@ -22,8 +23,6 @@ def main(
         split: Split of its training data set to score and calibrate on.
         replace: Exchange a published checkpoint of that name.
     """
-    from rich.progress import Progress
-
     from fer_core.checkpoint import find_checkpoint
     from fer_core.data.builtin import open_dataset
     from fer_core.evaluation.publish import publish_checkpoint
@@ -34,15 +33,14 @@ def main(
     if target.exists() and not replace:
         raise CheckpointError(f"{target} exists already; `--replace` exchanges it, or give another --name")
     dataset = open_dataset(str(entry.info.data.get("name", "")), workspace)
-    with Progress(transient=True) as progress:
-        task = progress.add_task("scoring")
+    with show_progress("scoring") as show:
         info = publish_checkpoint(
             entry.folder,
             target,
             dataset,
             split=split,
             replace=replace,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_progress=show,
         )
     figures = info.metrics[0]
     print(f"{target}: accuracy {figures['accuracy']:.4%} ({figures['protocol']}, n = {figures['n']:,})")
