@@ -76,7 +76,7 @@ def _find_network(
     """The network, the shape of its input (channels, rows, columns), and its reference."""
     from fer_core.checkpoint import find_checkpoint
     from fer_core.models import ARCHITECTURES, build_model, find_architecture, load_checkpoint
-    from fer_core.models.registry import TIMM_PREFIX
+    from fer_core.models.architecture import TIMM_PREFIX
 
     if name in ARCHITECTURES or name.startswith(TIMM_PREFIX):
         architecture = find_architecture(name)

@@ -110,7 +110,9 @@ def _train(command: TrainCommand) -> int:
             is_launched=False,
         )
     with StopSignal((signal.SIGINT, signal.SIGTERM)) as stop, TrainBars(writer) as bars:
-        stop.tell(lambda: bars.print("stopping after this step; resume with the command printed at the end"))
+        stop.notify(
+            lambda: bars.print("stopping after this step; resume with the command printed at the end")
+        )
         try:
             state = execute_run(
                 writer,

@@ -219,7 +219,7 @@ class _Sources:
 
     def _load(self, reference: str) -> "tuple[FerModel, CheckpointInfo, Path | None]":
         from fer_core.models import ARCHITECTURES, load_checkpoint
-        from fer_core.models.registry import TIMM_PREFIX
+        from fer_core.models.architecture import TIMM_PREFIX
 
         try:
             folder = find_checkpoint(reference, self._workspace).folder
@@ -298,7 +298,7 @@ class _Sources:
 def _build_untrained(name: str) -> "tuple[FerModel, CheckpointInfo]":
     """An architecture with random weights, as it was designed, and a description to export it with."""
     from fer_core.models import build_model, count_parameters, find_architecture
-    from fer_core.models.registry import TIMM_PREFIX
+    from fer_core.models.architecture import TIMM_PREFIX
 
     height, width = find_architecture(name).input_size or _DEFAULT_SIZE
     channels = 3 if name.startswith(TIMM_PREFIX) else 1

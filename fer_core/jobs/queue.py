@@ -140,7 +140,7 @@ def _wait_for_turn(
                 if on_wait is not None:
                     on_wait(waiting)
         num_looks += 1
-        writer.beat("queued", every_s=_HEARTBEAT_S)
+        writer.write_heartbeat("queued", every_s=_HEARTBEAT_S)
         stop.sleep(_POLL_S)
 
 

@@ -17,7 +17,7 @@ class StopRequestedError(RunError):
 
 
 class StopSignal:
-    """Catches signals for as long as it is entered; later ones go where `hand_over` says.
+    """Catches signals for as long as it is entered; later ones go where `forward_to` says.
 
     Examples:
         >>> with StopSignal() as stop:
@@ -81,11 +81,11 @@ class StopSignal:
         while not self._is_requested and time.monotonic() < end:
             time.sleep(min(_SLICE_S, seconds))
 
-    def tell(self, on_request: Callable[[], None]) -> None:
+    def notify(self, on_request: Callable[[], None]) -> None:
         """Call this too at every signal from now on, for a word to the user."""
         self._on_signal = on_request
 
-    def hand_over(self, on_request: Callable[[], None]) -> None:
+    def forward_to(self, on_request: Callable[[], None]) -> None:
         """Call this at every request from now on, and at once if there was one."""
         self._on_request = on_request
         if self.is_requested:

@@ -109,7 +109,7 @@ def train_run(
             from fer_core.training.trainer import attach_trainer
 
             trainer = attach_trainer(writer, workspace, observer=observer)
-        stop.hand_over(trainer.request_stop)
+        stop.forward_to(trainer.request_stop)
         return trainer.run()
 
 
@@ -154,7 +154,7 @@ def train_under_launcher(
             resume_trainer(resume, workspace) if resume else create_trainer(config, workspace, name=name)
         )
         os.nice(nice)
-        stop.hand_over(trainer.request_stop)
+        stop.forward_to(trainer.request_stop)
         if not is_first_process():
             return trainer.run()
         request = resolve_request("cpu" if trainer.device.type == "cpu" else "", _count_local_processes())

@@ -8,12 +8,12 @@ from fer_core.models import (  # noqa: F401 - importing an architecture register
     vgg13,
     vit,
 )
+from fer_core.models.architecture import Architecture
 from fer_core.models.base import FerModel, ModelOutputs, count_parameters
 from fer_core.models.checkpoint_files import load_checkpoint, save_checkpoint
 from fer_core.models.device import resolve_device
 from fer_core.models.registry import (
     ARCHITECTURES,
-    Architecture,
     build_model,
     check_input_size,
     find_architecture,

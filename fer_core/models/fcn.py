@@ -3,9 +3,10 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fer_core.models.architecture import Architecture, parse_widths, require, require_halvings
 from fer_core.models.base import FerModel, ModelOutputs, init_kaiming
 from fer_core.models.fer_resnet import ConvBlock
-from fer_core.models.registry import ARCHITECTURES, Architecture, parse_widths, require, require_halvings
+from fer_core.models.registry import ARCHITECTURES
 
 
 class FullyConvolutional(FerModel):

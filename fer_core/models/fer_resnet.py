@@ -3,9 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fer_core.models.base import FerModel, init_kaiming
-from fer_core.models.registry import (
-    ARCHITECTURES,
+from fer_core.models.architecture import (
     MAX_DEPTH,
     Architecture,
     parse_widths,
@@ -14,6 +12,8 @@ from fer_core.models.registry import (
     require_halvings,
     require_width,
 )
+from fer_core.models.base import FerModel, init_kaiming
+from fer_core.models.registry import ARCHITECTURES
 
 _OPEN_GATE_BIAS = 2.0
 """Gates begin at sigmoid(2) = 0.88: half-shut ones slow the first epochs down."""

@@ -6,16 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fer_core.models.architecture import Architecture, require, require_choice, require_depth, require_width
 from fer_core.models.base import FerModel, init_kaiming
 from fer_core.models.fer_resnet import ConvBlock
-from fer_core.models.registry import (
-    ARCHITECTURES,
-    Architecture,
-    require,
-    require_choice,
-    require_depth,
-    require_width,
-)
+from fer_core.models.registry import ARCHITECTURES
 
 _EDGES: Final[tuple[str, ...]] = ("both", "grid", "knn", "none")
 _CONVOLUTIONS: Final[tuple[str, ...]] = ("max_relative", "edge")

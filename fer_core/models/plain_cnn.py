@@ -2,15 +2,9 @@
 
 from torch import Tensor, nn
 
+from fer_core.models.architecture import Architecture, parse_widths, require, require_halvings, require_width
 from fer_core.models.base import FerModel, init_kaiming
-from fer_core.models.registry import (
-    ARCHITECTURES,
-    Architecture,
-    parse_widths,
-    require,
-    require_halvings,
-    require_width,
-)
+from fer_core.models.registry import ARCHITECTURES
 
 
 class PlainCnn(FerModel):

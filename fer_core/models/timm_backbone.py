@@ -10,8 +10,8 @@ from timm.models import group_parameters
 from torch import Tensor, nn
 
 from fer_core.errors import ConfigError
+from fer_core.models.architecture import TIMM_PREFIX, Architecture, require
 from fer_core.models.base import FerModel
-from fer_core.models.registry import TIMM_PREFIX, Architecture, require
 
 EMBEDDING_DIM: Final[int] = 128
 """Embedding layer of a timm backbone unless another size is asked for."""

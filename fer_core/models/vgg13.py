@@ -2,8 +2,9 @@
 
 from torch import Tensor, nn
 
+from fer_core.models.architecture import Architecture
 from fer_core.models.base import FerModel, init_kaiming
-from fer_core.models.registry import ARCHITECTURES, Architecture
+from fer_core.models.registry import ARCHITECTURES
 
 _GROUPS = ((64, 2), (128, 2), (256, 3), (256, 3))
 """Channels and number of convolutions before each max pooling."""

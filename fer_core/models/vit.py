@@ -3,15 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from fer_core.models.architecture import Architecture, require, require_choice, require_depth, require_width
 from fer_core.models.base import FerModel, init_transformer
-from fer_core.models.registry import (
-    ARCHITECTURES,
-    Architecture,
-    require,
-    require_choice,
-    require_depth,
-    require_width,
-)
+from fer_core.models.registry import ARCHITECTURES
 
 
 class SmallViT(FerModel):

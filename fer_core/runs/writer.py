@@ -159,7 +159,7 @@ class RunWriter:
             process = {key: value if key == "host" else None for key, value in process.items()}
         write_json(folder / STATUS_FILE, replace(self._status, state=state, heartbeat=time.time(), **process))
 
-    def beat(self, state: State, *, every_s: float = _HEARTBEAT_S, **facts: Any) -> None:
+    def write_heartbeat(self, state: State, *, every_s: float = _HEARTBEAT_S, **facts: Any) -> None:
         """Write status.json if the last time is long enough ago; cheap to call every step.
 
         A disk that is full for a while is told in the log: a heartbeat is not worth a run.

@@ -208,7 +208,9 @@ class Trainer:
     def _write_heartbeat(self) -> None:
         """Tell the run folder that this process lives, if the last time is long enough ago."""
         if self.is_main:
-            self.writer.beat("stopping" if self.stop_requested else "running", **self._describe_progress())
+            self.writer.write_heartbeat(
+                "stopping" if self.stop_requested else "running", **self._describe_progress()
+            )
 
     def _validate(self) -> npt.NDArray[np.float64]:
         """Probabilities of all validation images, M x K, in every process; each computes its share."""

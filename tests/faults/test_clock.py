@@ -97,5 +97,5 @@ def test_a_writer_beats_by_the_monotonic_clock(workspace, clock):
     writer = save_small_run(workspace, "run", state="running")
     clock.wall -= HOUR_S
     clock.monotonic += 10
-    writer.beat("running", step=7)
+    writer.write_heartbeat("running", step=7)
     assert load_run(writer.folder).status.step == 7

@@ -68,7 +68,7 @@ def test_a_full_disk_leaves_status_and_metrics_whole(writer, monkeypatch, caplog
         writer.append_metrics(EpochRecord(2))
     with pytest.raises(OSError, match="No space"):
         writer.set_state("running", epoch=2)
-    writer.beat("running", every_s=0, epoch=2)
+    writer.write_heartbeat("running", every_s=0, epoch=2)
     assert "No space" in caplog.text, "a heartbeat is not worth a run"
     run = load_run(writer.folder)
     assert run.status.epoch == 1
