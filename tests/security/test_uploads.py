@@ -83,7 +83,7 @@ def test_only_the_first_picture_of_an_animation_is_decoded():
 def test_the_content_decides_what_a_picture_is(tmp_path, data):
     """Formats that can name other files or run programs are not read, whatever the file is called."""
     (tmp_path / "face.png").write_bytes(data)
-    with pytest.raises(MediaError, match="no picture that can be read|is HEIC"):
+    with pytest.raises(MediaError, match=r"no picture that can be read|is HEIC"):
         load_image(tmp_path / "face.png")
 
 
