@@ -25,7 +25,9 @@ from fer_core.workspace import Workspace
 
 
 def main() -> None:
-    page_header("Compare runs", "Which model is better at **apparent expressions**, and is that real?")
+    page_header(
+        "Compare runs", "Which model is better at **apparent expressions**, and is the difference real?"
+    )
     workspace = Workspace.default()
     models = list_models(workspace)
     if not models:

@@ -28,7 +28,7 @@ _PARTS: Final[dict[str, Callable[[str, Workspace], None]]] = {
 
 def main() -> None:
     page_header(
-        "Explore data", "What a data set is made of, where it is flawed, and the way in for **your own**."
+        "Explore data", "See what a data set contains and where it is flawed, and import **your own**."
     )
     workspace = Workspace.default()
     name = choose_dataset(workspace)

@@ -18,7 +18,7 @@ def main() -> None:
     page_header(
         "Models",
         "Every model on this machine that reads **apparent expressions**: what it is, how well it does, and "
-        "how to take it away.",
+        "how to export it.",
     )
     render_import(workspace)
     render_list(workspace)

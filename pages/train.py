@@ -16,7 +16,7 @@ TITLES = {NEW_PART: ":material/add: New run", RUNS_PART: ":material/timeline: Ru
 
 
 def main() -> None:
-    page_header("Train", "Teach a model to read **apparent expressions**, and watch it learn.")
+    page_header("Train", "Train a model to read **apparent expressions**, and watch it learn.")
     workspace = Workspace.default()
     name = st.query_params.get("run")
     if name is not None:

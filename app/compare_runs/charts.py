@@ -119,7 +119,7 @@ def _render_learning(comparison: Comparison, workspace: Workspace) -> None:
         0.0,
         step=0.05,
         key=Key.COMPARE_SMOOTHING,
-        help="Weight of the epochs before; the raw values stay behind the curve, faintly.",
+        help="Weight of the earlier epochs; the raw values stay visible, faintly.",
         width=320,
     )
     curve = partial(smooth, weight=weight) if weight else None
@@ -129,7 +129,7 @@ def _render_learning(comparison: Comparison, workspace: Workspace) -> None:
 def _render_settings(comparison: Comparison) -> None:
     settings = diff_configs(comparison.configs)
     if not settings:
-        st.caption("No two of these models have settings that differ.")
+        st.caption("The settings of these models do not differ.")
         return
     configs = {key: item for key, item in comparison.configs.items() if item}
     varied = list_varied_settings(configs)

@@ -112,10 +112,10 @@ def _render_selection(
             on_click="ignore",
         )
         if st.button(
-            "Send to the data page as suspects",
+            "Mark as suspected label errors",
             key="compare_suspects",
             icon=":material/flag:",
-            help="Notes these faces as ones whose label may be wrong.",
+            help="Marks these faces as having a possibly wrong label; review them on Explore data, Clean up.",
         ):
             source = f"{first.key}: {words}"
             rows = chosen["row"].tolist()
@@ -150,7 +150,7 @@ def _render_faces(
     if st.toggle(
         "Show where each model looked",
         key=Key.COMPARE_MAPS,
-        help="Orange: what spoke for the class that the model predicted (Grad-CAM).",
+        help="Orange: where the model found evidence for its prediction (Grad-CAM).",
     ):
         maps = _load_maps(dataset, shown, rows, workspace)
     columns = st.columns(4, gap="small")

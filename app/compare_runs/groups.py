@@ -24,7 +24,7 @@ from fer_core.workspace import Workspace
 _TITLES: Final[dict[str, str]] = {
     AGREEMENT: "how many annotators agree",
     "label": "label in the source",
-    "source": "where the image comes from",
+    "source": "source of the image",
     "group": "person",
 }
 
@@ -52,8 +52,9 @@ def render_groups(comparison: Comparison, workspace: Workspace) -> None:
         st.warning(escape_markdown(warning), icon=":material/group_off:")
     st.markdown("\n".join(f"- {escape_markdown(item.describe())}" for item in reports))
     st.caption(
-        "Each expression weighs alike in *balanced accuracy* and *macro-F1*, over the classes that occur in "
-        "a group: look at them where groups show other expressions. p: a permutation test of equal accuracy."
+        "Every expression has the same weight in *balanced accuracy* and *macro-F1*, over the classes that "
+        "occur in a group: look at them where groups show other expressions. p: a permutation test of equal "
+        "accuracy."
     )
     with st.expander("All figures of all groups"):
         st.dataframe(build_group_table(reports), hide_index=True)
@@ -69,7 +70,7 @@ def _choose(columns: list[str]) -> tuple[str, str]:
             format_func=lambda name: _TITLES.get(name, name),
             key=Key.COMPARE_GROUPING,
             width=300,
-            help="Columns of the data set that divide its images into 2 to 30 groups. Further columns of an "
+            help="Columns of the data set with 2 to 30 values. Further columns of an "
             "imported list (age group, camera, glasses …) are kept with the images.",
         )
         figure_name = st.segmented_control(
@@ -86,7 +87,7 @@ def _choose(columns: list[str]) -> tuple[str, str]:
 def _explain_nothing(name: str, *, is_here: bool) -> None:
     empty_state(
         "Nothing to group by",
-        f"The images of **{escape_markdown(name)}** have no column that divides them. Import a CSV list with "
+        f"The images of **{escape_markdown(name)}** have no column to group by. Import a CSV list with "
         "further columns, such as an age group or a camera: they are kept with the images."
         if is_here
         else f"Data set **{escape_markdown(name)}** is not on this machine, or was changed since; import it "

@@ -54,7 +54,8 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
         required=True,
         key=Key.COMPARE_SPLIT,
         bind="query-params",
-        help="`valid` is for choosing between models, `test` for the last word, `train` for overfitting.",
+        help="`valid` is for choosing between models, `test` for the final figure, `train` to see "
+        "overfitting.",
     )
     augmentation = row.segmented_control(
         "Faces",

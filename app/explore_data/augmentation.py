@@ -83,7 +83,5 @@ def describe_policy(config: AugmentConfig) -> str:
     default = load_augment_policy("none")
     changed = {name: value for name, value in vars(config).items() if value != getattr(default, name)}
     text = ", ".join(f"`{name} = {value}`" for name, value in changed.items()) or "nothing is changed"
-    mixing = (
-        " Training also mixes pictures with each other, which is not shown." if config.mixup_alpha else ""
-    )
+    mixing = " Training also mixes images (mixup, CutMix), which is not shown." if config.mixup_alpha else ""
     return f"{text}.{mixing}"

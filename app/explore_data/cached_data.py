@@ -49,7 +49,7 @@ def load_image_statistics(_audited: Audited, fingerprint: str) -> "pd.DataFrame"
     return compute_image_statistics(_audited.dataset.images)
 
 
-@st.cache_resource(max_entries=_MAX_SETS, show_spinner="Laying faces upon each other…")
+@st.cache_resource(max_entries=_MAX_SETS, show_spinner="Computing mean faces…")
 def load_class_faces(_audited: Audited, fingerprint: str) -> "list[ClassFace]":
     """Mean and variation of each class."""
     from fer_core.data.statistics import compute_class_faces
@@ -58,7 +58,7 @@ def load_class_faces(_audited: Audited, fingerprint: str) -> "list[ClassFace]":
     return compute_class_faces(dataset.images, _audited.classes, dataset.info.classes)
 
 
-@st.cache_resource(max_entries=_MAX_SETS, show_spinner="Looking at all images once…")
+@st.cache_resource(max_entries=_MAX_SETS, show_spinner="Reading all images…")
 def load_descriptors(_audited: Audited, fingerprint: str) -> "npt.NDArray[np.float32]":
     """What each image looks like from afar, N x 144."""
     from fer_core.data.browsing import compute_descriptors

@@ -25,9 +25,7 @@ def render_save(review: Review) -> None:
         st.markdown(escape_markdown(summarise_decisions(review.decisions)))
         left, right = st.columns([1, 2])
         name = left.text_input("Name", f"{dataset.name}-clean", key=f"audit_name_{review.audited.key}")
-        note = right.text_input(
-            "Why", key="audit_note", placeholder="In your own words; it is kept in the history"
-        )
+        note = right.text_input("Why", key="audit_note", placeholder="In your own words; kept in the history")
         changes = _choose_changes(review)
         with st.container(horizontal=True):
             wanted = st.button(
@@ -67,7 +65,8 @@ def _choose_changes(review: Review) -> list[str] | None:
             info.classes,
             default=list(info.classes),
             key=f"audit_classes_{review.audited.key}",
-            help="Images of the others go. Where votes are known, those for other classes count no longer.",
+            help="Images of other classes are removed. Where votes are known, votes for other classes are "
+            "ignored.",
         )
         if not classes:
             show_error(DataError("no class is left; keep two or more"))
@@ -81,7 +80,7 @@ def _choose_changes(review: Review) -> list[str] | None:
             "without such a class are left out.",
         ):
             changes.append("--balance")
-        if st.toggle("Divide anew into train, valid and test", key="audit_resplit"):
+        if st.toggle("Split again into train, valid and test", key="audit_resplit"):
             left, middle, right = st.columns(3)
             valid = left.number_input("Share of valid", 0.0, 0.9, 0.1, 0.05, key="audit_valid")
             test = middle.number_input("Share of test", 0.0, 0.9, 0.1, 0.05, key="audit_test")

@@ -35,7 +35,7 @@ def render_map(name: str, workspace: Workspace) -> None:
         entries = {entry.key: entry for entry in list_checkpoints(workspace)}
         if not entries:
             empty_state(
-                "No model to look with",
+                "No model to compute it with",
                 "Train one on the **Train** page, or with `fer train --preset quick`.",
             )
             return
@@ -68,7 +68,7 @@ def _render_with(audited: Audited, entries: dict[str, CheckpointEntry], workspac
         return
     laid_out = load_map(path)
     if laid_out is None:
-        st.caption("This map has not been made yet. It is kept once it is, and then opens at once.")
+        st.caption("This map has not been computed yet. Once computed it is kept and opens at once.")
         if st.button("Make the map", type="primary", icon=":material/scatter_plot:", key="explore_map_make"):
             options = [f"--model={key}", f"--split={split}", f"--count={count}", f"--method={method}"]
             start_task(

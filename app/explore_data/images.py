@@ -93,7 +93,7 @@ def _render_found(
 
     rows = find_images(audited.dataset, audited.classes, agreement, wanted)
     if not len(rows):
-        empty_state("No image passes these filters", "Take one of them back to see more.")
+        empty_state("No image matches these filters", "Remove one of them to see more.")
         return
     num_pages = -(-len(rows) // _PER_PAGE)
     if st.session_state.get(Key.EXPLORE_PAGE, 1) > num_pages:

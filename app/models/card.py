@@ -12,7 +12,7 @@ from fer_core.exchange.facts import ModelFacts, ModelKind
 
 _OUTLINE = """# {name}
 
-What it reads, in one sentence.
+What it recognises, in one sentence.
 
 ## Figures
 Data set, split, rule and number of images beside every figure.
@@ -51,14 +51,14 @@ def render_card(facts: ModelFacts) -> None:
     if not text:
         empty_state(
             "No card yet",
-            "A model card (Mitchell et al., 2019) says what a model is for, how well it does on whom, and "
-            "where it fails. `fer publish` writes one from measured figures; **Write a card** begins with an "
-            "outline.",
+            "A model card (Mitchell et al., 2019) says what a model is for, how well it works on whom, and "
+            "where it fails. `fer publish` writes one from measured figures; **Write a card** begins with "
+            "an outline.",
             icon=":material/description:",
         )
         return
     if facts.kind is ModelKind.IMPORTED:
-        st.caption("Written by whoever made the model. Pictures in it are not loaded from elsewhere.")
+        st.caption("Written by the author of the model. External images are not loaded.")
     st.html(_STYLE)
     with st.container(border=True, key=_SHOWN):
         st.markdown(disarm_markdown(text))

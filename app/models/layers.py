@@ -32,7 +32,7 @@ def render_layers(facts: ModelFacts) -> None:
         len(info.classes),
     )
     st.caption(
-        f"Input {info.input} · {summary['parameters']:,} parameters · {summary['mflops']:,.0f} MFLOPs an "
+        f"Input {info.input} · {summary['parameters']:,} parameters · {summary['mflops']:,.0f} MFLOPs per "
         f"image (multiplication and addition are two) · {summary['megabytes']:.1f} MB in fp32"
     )
     st.plotly_chart(

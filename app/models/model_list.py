@@ -57,14 +57,14 @@ def render_list(workspace: Workspace) -> None:
     if not models:
         empty_state(
             "No model on this machine yet",
-            "Train one on the **Train** page or with `fer train --preset quick`, or bring one in: "
-            "**Import a model** above takes a zip.",
+            "Train one on the **Train** page or with `fer train --preset quick`, or import one with "
+            "**Import a model** above.",
             icon=":material/neurology:",
         )
         return
     shown = _choose(models)
     if not shown:
-        st.caption(f"None of the {len(models):,} models matches; loosen the search.")
+        st.caption(f"None of the {len(models):,} models matches; change the search.")
         return
     count = max(_PAGE_SIZE, int(st.session_state.get(Key.MODELS_SHOWN, _PAGE_SIZE)))
     for start in range(0, min(count, len(shown)), _NUM_COLUMNS):

@@ -89,7 +89,7 @@ def _render_form(facts: ModelFacts, workspace: Workspace) -> None:
         embedding = st.toggle(
             "Also the embedding",
             key="models-onnx-embedding",
-            help="A second output: what the classifier sees.",
+            help="A third output: the embedding, which is the input of the classifier.",
         )
         uint8_input = st.toggle(
             "Preprocessing inside",
@@ -108,7 +108,7 @@ def _render_form(facts: ModelFacts, workspace: Workspace) -> None:
         icon=":material/deployed_code:",
         key="models-onnx-export",
         disabled=task is not None and task.is_active,
-        help="Goes on in the background when you leave this page.",
+        help="Continues in the background when you leave this page.",
     ):
         start_task(
             workspace,

@@ -25,7 +25,7 @@ def render_share(facts: ModelFacts, workspace: Workspace) -> None:
 def _render_publish(facts: ModelFacts, workspace: Workspace) -> None:
     st.markdown("##### :material/inventory_2: Ship it with the project")
     st.markdown(
-        "Copies it into `checkpoints/` under a name of its own: calibrated and scored on the validation "
+        "Copies it into `checkpoints/` under its own name: calibrated and scored on the validation "
         "images of its data set, with a model card made from those figures."
     )
     if facts.kind is ModelKind.SHIPPED:

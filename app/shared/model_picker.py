@@ -47,7 +47,7 @@ def choose_model(
             "No model on this machine yet",
             "Train one in a terminal, then reload this page:\n\n"
             "```text\nfer train --preset quick\n```\n\n"
-            "or bring one in on the **Models** page.",
+            "or import one on the **Models** page.",
             icon=":material/neurology:",
         )
         return None
@@ -100,7 +100,7 @@ def render_fetch_button(workspace: Workspace) -> None:
     if not st.button(
         f"Get YuNet ({size_kb:.0f} KB)",
         icon=":material/download:",
-        help=f"Downloads the better face detector once, and checks it. It finds small and turned faces.\n\n"
+        help=f"Downloads and verifies the better face detector. It finds small and rotated faces.\n\n"
         f"Source: {YUNET.source} ({YUNET.license})",
     ):
         return

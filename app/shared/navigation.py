@@ -70,20 +70,20 @@ TUNE: Final[PageSpec] = PageSpec(
     "tune.py",
     "Tune",
     ":material/tune:",
-    "Search for good settings by many short runs.",
+    "Search for good settings with many short runs.",
 )
 COMPARE_RUNS: Final[PageSpec] = PageSpec(
     "compare_runs.py",
     "Compare runs",
     ":material/compare_arrows:",
-    "See which model is better, whether that is real, and where each errs.",
+    "See which model is better, whether the difference is real, and where each errs.",
     label="Compare",
 )
 MODELS: Final[PageSpec] = PageSpec(
     "models.py",
     "Models",
     ":material/neurology:",
-    "What each model is and how well it reads; take one away, or bring one in.",
+    "See what each model is and how good it is; export and import models.",
 )
 ANALYZE_MEDIA: Final[PageSpec] = PageSpec(
     "analyze_media.py",

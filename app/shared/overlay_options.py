@@ -38,7 +38,7 @@ def choose_prior(entries: Sequence[CheckpointEntry]) -> str:
 
 def choose_style() -> OverlayStyle:
     """Let the user choose the number of bars and the threshold of an uncertain face."""
-    top_k = st.slider("Bars drawn beside a face", 0, 8, 3, key=SharedKey.TOP_K, persist_state="session")
+    top_k = st.slider("Bars beside a face", 0, 8, 3, key=SharedKey.TOP_K, persist_state="session")
     below_pct = st.slider(
         "Uncertain below",
         0,

@@ -72,7 +72,7 @@ def render_estimate(config: TrainConfig | None, workspace: Workspace, *, device:
         workspace,
         device=device,
         icon=":material/timer:",
-        help_text="Takes a few real steps in the background; nothing is trained.",
+        help_text="Runs a few real steps in the background; nothing is trained.",
         on_result=show,
     )
 

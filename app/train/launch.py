@@ -38,7 +38,7 @@ def render_launch(config: TrainConfig | None, workspace: Workspace) -> Run | Non
         icon=":material/play_arrow:",
         disabled=config is None or problem is not None,
         width="stretch",
-        help="Runs by itself, also when this page is closed.",
+        help="Continues when this page is closed.",
     ):
         assert config is not None
         try:
@@ -65,7 +65,7 @@ def _choose_name(workspace: Workspace) -> tuple[str, FerError | None]:
         "Name of the run",
         key=Key.TRAIN_NAME,
         persist_state="session",
-        placeholder="made from time, model and data set",
+        placeholder="generated from time, model and data set",
     ).strip()
     if not name:
         return "", None
@@ -91,7 +91,7 @@ def _choose_device(devices: Sequence[str]) -> tuple[str, int]:
             format_func=lambda name: titles.get(name, name),
             key=Key.TRAIN_DEVICE,
             persist_state="session",
-            help="One device trains one run at a time; others wait their turn.",
+            help="One device trains one run at a time; others wait in a queue.",
         )
         num_processes = st.number_input(
             "Processes",

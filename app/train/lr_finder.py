@@ -25,8 +25,8 @@ def render_rate_test(config: TrainConfig | None, workspace: Workspace, *, device
         workspace,
         device=device,
         icon=":material/trending_down:",
-        help_text="Trains up to 100 steps at rising rates in the background and shows where the loss falls "
-        "fastest (Smith, 2017). Nothing is kept.",
+        help_text="Trains up to 100 steps at increasing rates in the background and shows where the loss "
+        "falls fastest (Smith, 2017). Nothing is kept.",
         on_result=_render_result,
     )
 

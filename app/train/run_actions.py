@@ -41,7 +41,7 @@ def render_actions(run: Run, workspace: Workspace) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if run.is_active:
             st.button(
-                "Stop" if run.state != "queued" else "Take out of the queue",
+                "Stop" if run.state != "queued" else "Remove from the queue",
                 icon=":material/stop_circle:",
                 disabled=run.state == "stopping",
                 on_click=_try,
@@ -55,7 +55,7 @@ def render_actions(run: Run, workspace: Workspace) -> None:
                 type="primary",
                 on_click=_try,
                 args=(lambda: resume_run(run.name, workspace),),
-                help="Goes on where it was saved.",
+                help="Continues where it was saved.",
             )
         st.button(
             "Clone with changes",
@@ -97,7 +97,7 @@ def _ask_deletion(run: Run, workspace: Workspace) -> None:
 
     confirm_deletion(
         "run",
-        f"**{escape_markdown(run.name)}** goes with its settings, scores, log and checkpoints. "
+        f"**{escape_markdown(run.name)}** is deleted with its settings, scores, log and checkpoints. "
         "This can't be undone.",
         delete,
     )
@@ -110,7 +110,7 @@ def render_notes(run: Run) -> None:
         tags = st.text_input(
             "Tags", ", ".join(known.tags), placeholder="baseline, paper", help="Separated by commas."
         )
-        notes = st.text_area("Notes", known.notes, placeholder="What this run was for, what came of it")
+        notes = st.text_area("Notes", known.notes, placeholder="Purpose and result of this run")
         if st.form_submit_button("Save", icon=":material/save:"):
             save_notes(run, tags.split(","), notes)
             st.rerun()

@@ -39,7 +39,7 @@ def render_curves(run: Run) -> None:
             step=0.05,
             key=Key.RUN_SMOOTHING,
             persist_state="session",
-            help="Weight of the epochs before; the raw values stay behind the curve, faintly.",
+            help="Weight of the earlier epochs; the raw values stay visible, faintly.",
             width=320,
         )
         shared: dict[str, Any] = {"smoothing": smoothing, "num_epochs": num_epochs}
@@ -94,7 +94,7 @@ def render_gradients(run: Run) -> None:
     if not records:
         is_on = run.config.get("log", {}).get("gradients", True)
         st.caption(
-            "Gradient norms come with the first epoch."
+            "Gradient norms appear after the first epoch."
             if is_on and run.is_active
             else "This run has no gradient norms: it was made without `log.gradients`, or ended before its "
             "first epoch."
@@ -121,7 +121,7 @@ def render_best_epoch(run: Run, workspace: Workspace) -> None:
     """Confusion matrix and sample predictions of the best epoch so far."""
     validation = load_validation(run)
     if validation is None:
-        st.caption("Comes with the first epoch that is the best so far.")
+        st.caption("Appears after the first epoch.")
         return
     confusion = validation.confusion
     total = sum(map(sum, confusion))

@@ -75,7 +75,7 @@ def _render_table(workspace: Workspace, words: str, states: Sequence[str]) -> No
     shown = [run for run in runs if matches(run, words) and (not states or run.state in states)]
     shown.sort(key=order_by_interest)
     if not shown:
-        st.caption(f"None of the {len(runs):,} runs matches; loosen the filter.")
+        st.caption(f"None of the {len(runs):,} runs matches; change the filter.")
         return
     chosen = st.dataframe(
         build_table(shown),

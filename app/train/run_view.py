@@ -109,7 +109,7 @@ def _render_trouble(run: Run) -> None:
         st.error(f"**The run failed.** {cause}", icon=":material/error:")
     elif run.state == "interrupted":
         st.error(
-            "**The run was interrupted:** its process is gone. Resume goes on from the last saved epoch.",
+            "**The run was interrupted:** its process is gone. Resume continues from the last saved epoch.",
             icon=":material/power_off:",
         )
     if run.state in ("failed", "interrupted"):
@@ -156,8 +156,8 @@ def _render_results(run: Run, workspace: Workspace) -> None:
             render_epochs(run)
     elif run.is_active:
         empty_state(
-            "The first epoch is under way" if run.state != "queued" else "Not begun yet",
-            "Curves appear after its first epoch; this page follows by itself. You can close it, too.",
+            "The first epoch is running" if run.state != "queued" else "Not begun yet",
+            "Curves appear after its first epoch; this page updates itself. You can also close it.",
             icon=":material/show_chart:",
         )
     with st.expander("Log", icon=":material/article:"), error_boundary():

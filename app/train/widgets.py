@@ -105,7 +105,7 @@ def render_arguments(draft: Draft) -> None:
     unknown = given.keys() - {item.name for item in arguments}
     if unknown:
         st.warning(f"{name} has no argument {', '.join(sorted(unknown))}", icon=":material/warning:")
-        if st.button("Remove what it does not take"):
+        if st.button("Remove unknown arguments"):
             draft.values[ARGUMENTS] = {key: value for key, value in given.items() if key not in unknown}
             st.rerun()
     columns = st.columns(2, gap="medium")

@@ -37,7 +37,7 @@ def render_new_sweep(workspace: Workspace) -> None:
         width="stretch",
     )
     pruner: Pruner | None = st.segmented_control(
-        "Stop trials that look bad",
+        "Stop unpromising trials",
         PRUNERS,
         default="median",
         help="`median`: worse than half of the others at the same epoch. `hyperband`: rounds of elimination.",
@@ -76,7 +76,7 @@ def _columns() -> Mapping[str, Any]:
         "low": column.NumberColumn("From", format="%g"),
         "high": column.NumberColumn("To", format="%g"),
         "log": column.CheckboxColumn("Logarithmic", default=False),
-        "choices": column.TextColumn("Or one of (comma between)", default=""),
+        "choices": column.TextColumn("Or one of (comma-separated)", default=""),
     }
 
 
@@ -107,10 +107,10 @@ def build_space(rows: Sequence[Mapping[str, Any]]) -> dict[str, Range | Choice]:
         if name not in specs:
             raise ConfigError("a row names no setting; choose one, or delete the row")
         if name in space:
-            raise ConfigError(f"{name} comes twice; delete one of the rows")
+            raise ConfigError(f"{name} appears twice; delete one of the rows")
         space[name] = _build_entry(specs[name], row)
     if not space:
-        raise ConfigError("nothing varies; add at least one row to the table")
+        raise ConfigError("no setting varies; add at least one row to the table")
     return space
 
 

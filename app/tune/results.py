@@ -40,7 +40,7 @@ def _render(sweep: Sweep, workspace: Workspace, was_active: bool) -> None:
         _render_actions(sweep, workspace, is_active)
         if not counts["COMPLETE"]:
             st.caption(
-                "The first trial is on its way; a training takes a few seconds to begin."
+                "The first trial is starting; this takes a few seconds."
                 if is_active
                 else "No trial has finished yet. Go on searching, or see the log: `fer tasks`."
             )

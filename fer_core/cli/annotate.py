@@ -58,7 +58,7 @@ def main(  # noqa: PLR0913 - the command's options
         detector: Face detector; the best that is installed, if not given.
         table: Also write one row per face and frame to this file.
         overwrite: Replace files that exist.
-        top_k: Probability bars a face.
+        top_k: Probability bars per face.
         uncertain_below: Grey out faces whose best probability is lower.
         detect_every: Look for faces in every so-many-th frame.
         smoothing: Time constant of the smoothing of probabilities in seconds; 0 is off.

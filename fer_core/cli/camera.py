@@ -56,7 +56,7 @@ def main(  # noqa: PLR0913 - the command's options
         model: A shipped checkpoint's name, a run's name, a folder, or an exported .onnx file; the shipped
             default, if not given.
         detector: Face detector; the best that is installed, if not given.
-        top_k: Probability bars a face.
+        top_k: Probability bars per face.
         uncertain_below: Grey out faces whose best probability is lower.
         detect_every: Look for faces in every so-many-th frame.
         smoothing: Time constant of the smoothing of probabilities in seconds; 0 is off.

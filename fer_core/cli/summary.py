@@ -118,5 +118,5 @@ def _show(network: "FerModel", shape: tuple[int, int, int], reference: str, dept
         f"input {shape[1]}x{shape[2]}x{shape[0]}; {cost.num_parameters:,} parameters, "
         f"{cost.megabytes:.1f} MB in fp32"
     )
-    print(f"{cost.mflops:,.1f} MFLOPs an image (multiplication and addition are two)")
+    print(f"{cost.mflops:,.1f} MFLOPs per image (multiplication and addition are two)")
     print(f"reference: {reference}")

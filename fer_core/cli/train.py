@@ -19,7 +19,7 @@ class TrainCommand(BaseOptions):
     """Train a model. Settings come from the preset or file, then from the options given here."""
 
     name: str | None = None
-    """Name of the run; made from time, model and data set if not given."""
+    """Name of the run; generated from time, model and data set if not given."""
     resume: str | None = None
     """Continue a stopped, failed or interrupted run; all other settings come from that run."""
     device: str = ""

@@ -45,7 +45,7 @@ def submit_run(
     Args:
         config: the settings.
         workspace: where the run is written.
-        name: what it is called; made from time, model and data set if not given.
+        name: what it is called; generated from time, model and data set if not given.
         device: `cuda:0`, `cuda` (any GPU), `mps`, `cpu`; empty for the fastest kind there is.
         num_processes: processes that share the work: one GPU each, or all on the CPU.
 

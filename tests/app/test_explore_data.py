@@ -78,7 +78,7 @@ def test_filters_count_and_page(faces):
     both = (name_classes(faces) == "fear") & (faces.samples["split"] == "valid").to_numpy()
     assert f"**{int(both.sum())}** of 240 images" in _texts(page)
     page.text_input(key="explore_text").set_value("nothing like it").run()
-    assert "No image passes these filters" in _texts(page)
+    assert "No image matches these filters" in _texts(page)
 
 
 def test_an_image_in_detail(faces):
@@ -122,7 +122,7 @@ def test_augmentation_is_that_of_training(faces, policy):
 def test_a_map_needs_a_model(faces):
     page = _open_part(_run(), "Embedding map")
     assert not page.exception and not page.error
-    assert "No model to look with" in _texts(page)
+    assert "No model to compute it with" in _texts(page)
 
 
 def test_a_map_is_made_and_coloured(faces, save_model):

@@ -70,7 +70,7 @@ def test_models_are_cards_that_can_be_searched_and_opened(models):
     page.text_input(key=Key.MODELS_SEARCH).set_value("frie brought").run()
     assert [item.key for item in page.button if str(item.key).startswith("open-")] == ["open-model-friend"]
     page.text_input(key=Key.MODELS_SEARCH).set_value("nothing-like-it").run()
-    assert "loosen the search" in _texts(page)
+    assert "change the search" in _texts(page)
     page.text_input(key=Key.MODELS_SEARCH).set_value("").run()
     page.button(key="open-model-run-a/best").click().run()
     assert page.query_params["model"] == "run-a/best"

@@ -171,7 +171,7 @@ def test_the_list_shows_and_filters_runs(app_workspace):
     page.text_input(key=Key.RUN_FILTER).set_value("FIR resnet").run()
     assert list(page.dataframe[0].value["name"]) == ["first"]
     page.text_input(key=Key.RUN_FILTER).set_value("nothing like it").run()
-    assert "loosen the filter" in _texts(page)
+    assert "change the filter" in _texts(page)
 
 
 def test_a_finished_run_shows_its_scores(app_workspace):

@@ -88,7 +88,7 @@ def test_rows_become_a_space():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([], "nothing varies"),
+        ([], "no setting varies"),
         ([{"setting": ""}], "names no setting"),
         ([{"setting": "batch_size", "low": 16}], "both ends"),
         ([{"setting": "batch_size", "choices": "a,b"}], "'a' is no int"),

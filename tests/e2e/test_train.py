@@ -104,7 +104,7 @@ def test_a_run_is_launched_watched_left_alone_stopped_resumed_and_deleted(open_p
     done = load_run(dashboard_workspace.run("watched")).status.epoch
     assert done >= seen
     assert _expect_points(page, done) == done
-    expect(page.get_by_text("The first epoch is under way")).to_have_count(0)
+    expect(page.get_by_text("The first epoch is running")).to_have_count(0)
 
     page.get_by_role("button", name="Resume").click()
     more = _expect_points(page, done + 1)
