@@ -82,7 +82,7 @@ def _summarise(
 
 def _show(summary: dict[str, Any]) -> None:
     st.caption(
-        f"Input {summary['input']} · {summary['parameters']:,} parameters · {summary['mflops']:,.0f} MFLOPs per "
-        f"image (multiplication and addition are two) · {summary['megabytes']:.1f} MB in fp32"
+        f"Input {summary['input']} · {summary['parameters']:,} parameters · {summary['mflops']:,.0f} MFLOPs "
+        f"per image (multiplication and addition are two) · {summary['megabytes']:.1f} MB in fp32"
     )
     st.dataframe(summary["layers"], hide_index=True, height=360)
