@@ -89,7 +89,7 @@ def _resize_preview(image_rgb: UInt8Array) -> UInt8Array:
 def analyze_pictures(
     pictures: Sequence[Picture], entry: CheckpointEntry, detector: str, prior: str, workspace: Workspace
 ) -> list[tuple[Picture, PictureResult]]:
-    """Analyze what was not analyzed before, and show how far it is.
+    """Analyze the new pictures, and show the progress.
 
     A picture that can't be read becomes a message and is left out; the others are returned in order.
     """

@@ -70,7 +70,7 @@ def _start(found: Found, plan: Plan, workspace: Workspace) -> None:
 
 
 def _render_end(task: BackgroundTask, workspace: Workspace) -> None:
-    """What came of it; stays until it is closed, or the next import."""
+    """The result; stays until it is closed, or the next import."""
     result = task.result() or {}
     name = str(result.get("dataset"))
     if not workspace.dataset(name).is_dir():  # it was deleted since

@@ -143,7 +143,7 @@ def _from_hub(workspace: Workspace) -> Found | None:
         show_error(DataError(f"{name!r} names no hub; expected kaggle:owner/name or hf:owner/name"))
         return None
     if last is not None and last.is_active:
-        st.caption("The hub's client does not say how far it is; what it has fetched it keeps.")
+        st.caption("The hub's client reports no progress; it keeps what it has downloaded.")
     if last is None:
         empty_state(
             "Nothing downloaded yet",

@@ -114,7 +114,9 @@ def _render_faces(audited: Audited, fingerprint: str) -> None:
     if shown == "Variation":
         st.caption("Bright where the images of a class differ most from each other.")
     else:
-        st.caption("All images of a class laid upon each other. A clear face means that they are cut alike.")
+        st.caption(
+            "The mean of all images of a class. A clear face means that they are cropped in the same way."
+        )
 
 
 def build_balance_chart(counts: "pd.DataFrame") -> "go.Figure":

@@ -61,7 +61,7 @@ def render_benchmark(facts: ModelFacts, workspace: Workspace) -> None:
             else ["fp32"]
         )
     st.caption(
-        "All take turns on the same faces, so that what else the machine does disturbs all alike. What is "
+        "All take turns on the same faces, so that other work on the machine affects all equally. What is "
         "not exported yet is exported for this and thrown away."
     )
     about = {"weights": facts.entry.info.weights_sha256}

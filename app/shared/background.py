@@ -34,7 +34,7 @@ def render_task(
     on_result: Callable[[BackgroundTask], None] | None = None,
     shows_failure: bool = True,
 ) -> BackgroundTask | None:
-    """Show the newest task of a kind with these facts: how far it is, what came of it, or why it failed.
+    """Show the newest task of a kind with these facts: its progress, its result, or why it failed.
 
     While it is at work a fragment looks at its files every second; once it ended the page is redrawn.
 
@@ -125,7 +125,7 @@ def render_at_work(workspace: Workspace, page: str) -> None:
         if task.is_active:
             followed[task.name] = None
         elif task.name in followed and _is_shown(task, page):
-            del followed[task.name]  # the user sees what came of it
+            del followed[task.name]  # the user sees the result
         if task.name in followed:
             shown.append(task)
     if any(task.is_active for task in shown):

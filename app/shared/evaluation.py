@@ -20,7 +20,7 @@ _DONE: Final[Mapping[str, str]] = {EVALUATE: "evaluated", ROBUSTNESS: "measured 
 def render_evaluation(
     missing: Sequence[str], conditions: Conditions, workspace: Workspace, page: str
 ) -> None:
-    """Offer to evaluate models that have no usable report; show how far it is, and what failed.
+    """Offer to evaluate models that have no usable report; show their progress and what failed.
 
     Args:
         missing: keys of the models.

@@ -25,7 +25,7 @@ def render_measurement(
     help_text: str,
     on_result: Callable[[BackgroundTask], None],
 ) -> None:
-    """A button that tries a few steps of a training, how far it is, and what came of it.
+    """A button that tries a few steps of a training, with its progress and result.
 
     Args:
         kind: the command: it takes settings, as `fer estimate`.

@@ -63,7 +63,7 @@ def _render_small(records: Sequence[EpochRecord], shared: dict[str, Any]) -> Non
             "valid_balanced_accuracy": ("balanced accuracy", OTHER_COLOR),
         }
         figure = build_curves(
-            records, names, title="All classes alike", as_percent=True, height_px=220, **shared
+            records, names, title="Mean over classes", as_percent=True, height_px=220, **shared
         )
         _chart(figure, "macro-f1", records)
     plain = {"num_epochs": shared["num_epochs"]}

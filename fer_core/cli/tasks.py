@@ -16,7 +16,7 @@ def parse(arguments: list[str]) -> int:
     """Run one of the subcommands; without one the tasks are listed."""
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["list", *arguments]
-    description = "What pages of the dashboard have started in the background, and what came of it."
+    description = "Background tasks of the dashboard's pages, and their results."
     return int(_APP.cli(prog="fer tasks", description=description, args=arguments) or 0)
 
 

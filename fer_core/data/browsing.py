@@ -30,7 +30,7 @@ class ImageFilter:
     agreement: tuple[float, float] = (0.0, 1.0)
     """Smallest and largest share of the votes for the most frequent answer."""
     text: str = ""
-    """Must occur in the image's name or source; upper and lower case are alike."""
+    """Must occur in the image's name or source; case is ignored."""
     order: Order = "file"
 
 
@@ -115,7 +115,7 @@ def build_sheet(images: UInt8Array, names: Sequence[str], *, num_columns: int, t
 
 
 def compute_descriptors(images: UInt8Array) -> npt.NDArray[np.float32]:
-    """What images look like from afar: N x 144, each of length 1, alike whatever light and contrast."""
+    """Low-resolution descriptors, N x 144, each of length 1, independent of light and contrast."""
     small = shrink(images, _DESCRIPTOR_SIDE).reshape(len(images), -1)
     small -= small.mean(axis=1, keepdims=True)
     norm = np.linalg.norm(small, axis=1, keepdims=True)
@@ -126,10 +126,10 @@ def compute_descriptors(images: UInt8Array) -> npt.NDArray[np.float32]:
 def find_similar(
     descriptors: npt.NDArray[np.float32], row: int, count: int
 ) -> tuple[Int64Array, npt.NDArray[np.float32]]:
-    """The images most like one, best first, without itself, and their correlation with it."""
-    likeness = descriptors @ descriptors[row]
-    likeness[row] = -np.inf
+    """The images most similar to one, best first, without itself, and their correlation with it."""
+    similarity = descriptors @ descriptors[row]
+    similarity[row] = -np.inf
     count = min(count, len(descriptors) - 1)
-    best = np.argpartition(-likeness, count - 1)[:count] if count else np.empty(0, np.int64)
-    best = best[np.argsort(-likeness[best], kind="stable")]
-    return best.astype(np.int64), likeness[best]
+    best = np.argpartition(-similarity, count - 1)[:count] if count else np.empty(0, np.int64)
+    best = best[np.argsort(-similarity[best], kind="stable")]
+    return best.astype(np.int64), similarity[best]

@@ -124,7 +124,7 @@ def mark_training_copies(
 ) -> npt.NDArray[np.bool_]:
     """Which of some images have exactly the pixels of a training image.
 
-    A model has learnt those by heart, so a score that counts them is a little too good.
+    A model has memorised those, so a score that counts them is a little too good.
 
     Args:
         dataset: the data set.

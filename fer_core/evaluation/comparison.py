@@ -85,7 +85,7 @@ def _explain_mismatch(first: StoredEvaluation, other: StoredEvaluation) -> str:
     if ours.tta != theirs.tta:
         return (
             f"it was evaluated with test-time augmentation {theirs.tta!r}, {first.key} with {ours.tta!r}; "
-            "evaluate both alike"
+            "evaluate both in the same way"
         )
     missing = set(first.report.classes) ^ set(other.report.classes)
     if missing:

@@ -2,7 +2,7 @@
 
 A group is what images have in common: an age group, a source, a camera, whatever a column of
 `samples.parquet` says. Groups of few images say little, and a difference between groups can come from other
-expressions being shown in them: `balanced_accuracy` weighs every expression alike.
+expressions being shown in them: `balanced_accuracy` weighs every expression equally.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ class GroupReport:
     groups: tuple[Group, ...]
     """In the column's order."""
     p_value: float
-    """Chance of accuracies at least as unequal if all groups were read alike; NaN with a single group."""
+    """Chance of accuracies at least as unequal if all were equal; NaN with a single group."""
 
     @property
     def small_groups(self) -> tuple[Group, ...]:
@@ -98,10 +98,12 @@ class GroupReport:
             f"(p {format_p(self.p_value)} over all groups)"
         )
         if self.p_value < ALPHA:
-            return f"{self.key} does not read all groups of {self.column} alike: accuracy is {evidence}."
+            return (
+                f"{self.key} is not equally accurate on all groups of {self.column}: accuracy is {evidence}."
+            )
         return (
             f"{self.key}: that groups of {self.column} differ may be chance: accuracy is {evidence}. That is "
-            "no proof that they are read alike."
+            "no proof that accuracy is equal."
         )
 
 
@@ -206,7 +208,7 @@ def compute_groups(
     num_resamples: int = _NUM_RESAMPLES,
     seed: int = 0,
 ) -> GroupReport:
-    """Score every group by itself, with intervals, and test whether all are read alike.
+    """Score every group separately, with intervals, and test whether accuracy is equal in all.
 
     Args:
         predictions: of N images.

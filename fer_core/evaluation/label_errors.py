@@ -93,7 +93,7 @@ def describe_exposure(
         cautions.append(
             f"{info.name} was trained on these training images with these labels. "
             + (
-                "It knows many of the wrong ones by heart, so most errors in the training split stay hidden; "
+                "It has memorised many of the wrong ones, so most errors in the training split stay hidden; "
                 "cross-validation, or a model trained on other images, shows more."
                 if method == "model"
                 else "The classifier never saw the image it judges, but the embedding did: errors in the "

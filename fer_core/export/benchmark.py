@@ -1,7 +1,7 @@
 """How fast models are: torch against ONNX, by batch size, threads and precision.
 
 All contestants of a batch size and thread count take turns within a round, so that what else the machine does
-disturbs all alike; ratios are medians over rounds of the ratio within a round.
+affects all equally; ratios are medians over rounds of the ratio within a round.
 """
 
 import statistics

@@ -106,7 +106,7 @@ def fetch_file(
     Args:
         file: what to download.
         workspace: where to.
-        progress: told how far it is.
+        progress: called with the progress.
         timeout_s: longest silence of the server, in seconds.
 
     Raises:

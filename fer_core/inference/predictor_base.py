@@ -1,4 +1,4 @@
-"""What every predictor does alike: crop, check, work off in batches."""
+"""The common part of all predictors: crop, check, predict in batches."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

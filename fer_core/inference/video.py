@@ -130,7 +130,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         table: to write, in the results format of its extension; see `face_table.FIXED_COLUMNS`.
         limits: what is refused.
         encoder: compression.
-        on_progress: told how far it is, a few times per second and at the end.
+        on_progress: called with the progress several times per second and at the end.
         on_frame: given every frame's number, from 0, and result.
         cancelled: asked before every frame whether to stop.
 

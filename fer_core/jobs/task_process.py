@@ -1,4 +1,4 @@
-"""Being the process of a background task: telling how far it is, what it found, and how it ended."""
+"""The process of a background task: reports progress, result and how it ended."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""A graph convolutional network: places of the face as nodes, joined by nearness and by likeness."""
+"""A graph convolutional network: places of the face as nodes, joined by position and by similarity."""
 
 from typing import Final
 
@@ -20,11 +20,11 @@ _FADE: Final[float] = 0.1
 
 
 def find_neighbours(nodes: Tensor, num_neighbours: int) -> tuple[Tensor, Tensor]:
-    """The most alike nodes of each node, itself among them, and how far each of them counts.
+    """The most similar nodes of each node, including itself, and their weights.
 
-    Likeness is the cosine between features. A neighbour counts by how much more alike it is than the first
-    one that is left out, so that it comes and goes smoothly. If all counted fully, rounding alone (another
-    runtime, another batch size) would exchange two equally alike nodes and change the answer by a jump.
+    Similarity is the cosine between features. A neighbour's weight is how much more similar it is than the
+    first one left out, so that it changes smoothly. With full weights, rounding alone (another runtime, another
+    batch size) would swap two equally similar nodes and the answer would jump.
     Neither choice nor share has a gradient.
 
     Args:
@@ -35,8 +35,8 @@ def find_neighbours(nodes: Tensor, num_neighbours: int) -> tuple[Tensor, Tensor]
         Indices and shares from 0 to 1, both N x P x k.
     """
     unit = F.normalize(nodes.detach(), dim=1)
-    likeness = unit.transpose(1, 2) @ unit
-    best = likeness.topk(num_neighbours + 1, dim=2)
+    similarity = unit.transpose(1, 2) @ unit
+    best = similarity.topk(num_neighbours + 1, dim=2)
     shares = ((best.values[..., :-1] - best.values[..., -1:]) / _FADE).clamp(0, 1)
     return best.indices[..., :-1], shares
 
@@ -70,7 +70,7 @@ class GraphConvolution(nn.Module):
 
     `max_relative` is `W [x_i, max_j (x_j - x_i)]` (Li et al., 2019); `edge` is `max_j (A x_i + B x_j)`, the
     edge convolution of Wang et al. (2019) with a linear edge function. The neighbours j are the eight around
-    a node on the grid, the k most alike in feature space, or both; the node itself always counts.
+    a node on the grid, the k most similar in feature space, or both; the node itself always counts.
     """
 
     def __init__(self, channels: int, *, edges: str, convolution: str, num_neighbours: int) -> None:
@@ -157,9 +157,9 @@ class GraphNet(FerModel):
             width: features of a node.
             depth: number of graph blocks.
             reduction: pixels a node stands for, along each side: 4 or 8; 48 px make 12x12 or 6x6 nodes.
-            num_neighbours: most alike nodes that a node is joined with, itself among them.
-            edges: "both", "grid" (eight neighbours), "knn" (alike in feature space), or "none", which leaves
-                the same network without its graph.
+            num_neighbours: most similar nodes that a node is joined with, including itself.
+            edges: "both", "grid" (eight neighbours), "knn" (similar in feature space), or "none": the
+                same network without its graph.
             convolution: "max_relative" or "edge".
             dropout: chance of dropping a pooled feature, 0 to less than 1.
 
@@ -220,7 +220,7 @@ def _build_stem(in_channels: int, width: int, reduction: int) -> nn.Sequential:
 ARCHITECTURES.register("gcn")(
     Architecture(
         build=GraphNet,
-        summary="graph network over 12x12 places, joined on the grid and by likeness",
+        summary="graph network over 12x12 places, joined on the grid and by similarity",
         reference="Han et al., 2022, Vision GNN; Li et al., 2019 (max-relative); Wang et al., 2019 (edge)",
         min_side_px=16,
     )

@@ -143,7 +143,7 @@ def test_words_on_what_was_found():
     data = certain(right, wrong)
     names = np.array(["old"] * 150 + ["young"] * 150, dtype=object)
     report = compute_groups(data, names, key="m", column="age")
-    assert "does not read all groups of age alike" in report.describe()
+    assert "is not equally accurate on all groups of age" in report.describe()
     assert "50.0 % on “young” and 100.0 % on “old”, 50.0 points apart (p < 0.001" in report.describe()
     assert report.describe_small() == ""
     alike = compute_groups(certain(right, right), names, key="m", column="age", num_resamples=99)

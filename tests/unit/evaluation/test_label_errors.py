@@ -106,7 +106,7 @@ def test_it_says_what_the_model_knows(data, entry):
     assert default_splits(own.info, data, "cross-validation") == ("train", "valid")
     assert default_splits(other.info, data, "model") == ("train", "valid")
     said = " ".join(describe_exposure(own.info, data, "model", ("train", "valid")))
-    assert "by heart" in said and "best epoch" in said
+    assert "memorised" in said and "best epoch" in said
     assert "the embedding did" in " ".join(describe_exposure(own.info, data, "cross-validation", ("train",)))
     assert describe_exposure(own.info, data, "model", ("test",)) == []
     assert "trained on 'others'" in describe_exposure(other.info, data, "model", ("valid",))[0]

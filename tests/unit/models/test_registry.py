@@ -106,7 +106,7 @@ def test_predictions_do_not_depend_on_the_batch(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_overfits_a_few_images(name):
-    """A network that can't learn 32 random pictures by heart is wired wrongly."""
+    """A network that can't overfit 32 random images is wired wrongly."""
     side = 16 if name == "vgg13" else 48  # the largest by far
     model = build(name, num_classes=4, size=(side, side))
     for module in model.modules():
