@@ -23,7 +23,7 @@ def find_neighbours(nodes: Tensor, num_neighbours: int) -> tuple[Tensor, Tensor]
     """The most similar nodes of each node, including itself, and their weights.
 
     Similarity is the cosine between features. A neighbour's weight is how much more similar it is than the
-    first one left out, so that it changes smoothly. With full weights, rounding alone (another runtime, another
+    first one left out, so that it changes smoothly. With full weights, rounding alone (another runtime or
     batch size) would swap two equally similar nodes and the answer would jump.
     Neither choice nor share has a gradient.
 
