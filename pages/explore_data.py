@@ -8,11 +8,11 @@ import streamlit as st
 from app.explore_data import cleanup as audit_view
 from app.explore_data import import_dataset as import_view
 from app.explore_data.augmentation import render_augmentation
-from app.explore_data.dataset_picker import ADD, choose_dataset, offer_first_set
+from app.explore_data.dataset_picker import choose_dataset, offer_first_set
 from app.explore_data.embedding_map import render_map
 from app.explore_data.images import render_images
 from app.explore_data.overview import render_facts, render_overview
-from app.explore_data.state import Key
+from app.explore_data.state import ADD, Key
 from app.shared.background import open_asked_part
 from app.shared.page_header import page_header
 from fer_core.workspace import Workspace

@@ -4,15 +4,13 @@ from typing import Final
 
 import streamlit as st
 
-from app.explore_data.state import Key, link_to
-from app.shared.background import render_task
+from app.explore_data.state import ADD, Key, link_to
+from app.shared.background import open_asked_part, render_task
 from app.shared.messages import empty_state
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
 from fer_core.jobs.background import start_task
 from fer_core.workspace import Workspace
 
-ADD: Final[str] = "+"
-"""Stands for adding a data set; no data set can be called that."""
 _PARAMETER: Final[str] = "dataset"
 _DRAWING: Final[str] = "draw"
 
@@ -21,8 +19,10 @@ def choose_dataset(workspace: Workspace) -> str | None:
     """Let the user choose a data set, or `ADD`; None if there is none yet. The choice is in the URL."""
     infos = {info.name: info for info in list_datasets(workspace)}
     if not infos:
+        st.query_params.pop("part", None)  # there is nothing but the import
         return None
     options = [*infos, ADD]
+    open_asked_part(Key.EXPLORE_DATASET, [ADD])
     if st.session_state.get(Key.EXPLORE_DATASET) not in options:
         asked = st.query_params.get(_PARAMETER, "")
         st.session_state[Key.EXPLORE_DATASET] = asked if asked in options else options[0]

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
-from app.explore_data.dataset_picker import ADD
 from app.explore_data.import_form import Plan, render_form
-from app.explore_data.import_source import Found, choose_source, describe_source
-from app.explore_data.state import link_to
+from app.explore_data.import_source import Found, choose_source
+from app.explore_data.state import link_to_import
 from app.shared.background import render_dismiss, render_task
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import escape_markdown
@@ -34,7 +33,6 @@ def render() -> None:
     found = choose_source(workspace)
     if found is None:
         return
-    st.markdown(describe_source(found.facts))
     plan = render_form(found, workspace)
     if st.button(
         "Import",
@@ -63,7 +61,7 @@ def _start(found: Found, plan: Plan, workspace: Workspace) -> None:
         kind=_IMPORT,
         title=f"Importing {plan.name}",
         command=["import", found.facts.path, *options],
-        page=link_to(ADD),
+        page=link_to_import(),
         facts={**_facts(), "upload": found.task.name if found.task.facts["origin"] == "upload" else ""},
         inputs=inputs,
     )

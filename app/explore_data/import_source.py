@@ -7,8 +7,7 @@ from typing import IO, Final, Literal, NoReturn
 
 import streamlit as st
 
-from app.explore_data.dataset_picker import ADD
-from app.explore_data.state import link_to
+from app.explore_data.state import link_to_import
 from app.shared.background import render_task
 from app.shared.messages import empty_state, escape_markdown, show_error
 from app.shared.uploads import UPLOAD_KEPT_S, clean_name
@@ -180,7 +179,7 @@ def _look(
         kind=SCAN,
         title="Downloading a data set" if origin == "hub" else "Looking into a source",
         command=["import", argument, "--dry-run", "--samples={files}"],
-        page=link_to(ADD),
+        page=link_to_import(),
         facts={**_facts(origin), "source": source},
         inputs=inputs,
         kept_s=UPLOAD_KEPT_S,
@@ -200,8 +199,10 @@ def _show(workspace: Workspace, origin: Origin) -> Found | None:
     task = render_task(workspace, SCAN, _facts(origin), shows_failure=False)
     if task is None or task.is_active:
         return None
+    found = Found(task, task.read_result(SourceFacts)) if task.state == "finished" else None
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{escape_markdown(Path(str(task.facts['source'])).name)}**", width="content")
+        name = f"**{escape_markdown(Path(str(task.facts['source'])).name)}**"
+        st.markdown(name if found is None else describe_source(found.facts), width="content")
         st.button(
             "Remove" if origin == "upload" else "Look again",
             icon=":material/delete:" if origin == "upload" else ":material/refresh:",
@@ -212,8 +213,7 @@ def _show(workspace: Workspace, origin: Origin) -> Found | None:
         )
     if task.error:  # an upload's folder would mean nothing to the user
         show_error(DataError(task.error.replace(f"{task.inputs}/", "")))
-        return None
-    return Found(task, task.read_result(SourceFacts)) if task.state == "finished" else None
+    return found
 
 
 def describe_source(facts: SourceFacts) -> str:

@@ -1,9 +1,13 @@
 """Keys of this page in the session state."""
 
 from enum import StrEnum
+from typing import Final
 from urllib.parse import urlencode
 
 from app.shared.navigation import EXPLORE_DATA
+
+ADD: Final[str] = "+"
+"""Stands for adding a data set; no data set can be called that."""
 
 
 class Key(StrEnum):
@@ -25,3 +29,8 @@ def link_to(dataset: str, part: str = "") -> str:
     """The page with a data set, and a part of it, as a background task names it."""
     query = {"dataset": dataset} | ({"part": part} if part else {})
     return f"{EXPLORE_DATA.name}?{urlencode(query)}"
+
+
+def link_to_import() -> str:
+    """The page with the import open, as a background task names it."""
+    return f"{EXPLORE_DATA.name}?{urlencode({'part': ADD})}"

@@ -73,6 +73,18 @@ def test_with_nothing_uploaded_it_says_what_to_do(model):
     assert "Nothing is stored or sent on" in _texts(page)
 
 
+def test_pictures_stay_while_the_user_visits_another_page(model):
+    first = _run(("me.png", _png(draw_portrait("happiness", np.random.default_rng(0), size=128))))
+    kept = first.session_state[Key.KEPT_PICTURES]
+    assert [picture.name for picture in kept] == ["me.png"]
+    # Back from another page the dialog is empty; what the session holds is still there.
+    page = _run(**{Key.KEPT_PICTURES: kept})
+    assert not page.exception
+    assert "Nothing to analyze yet" not in _texts(page)
+    next(item for item in page.button if item.label == "Remove 1 picture uploaded before").click().run()
+    assert "Nothing to analyze yet" in _texts(page)
+
+
 def test_the_sample_is_one_click_away(model):
     page = _run()
     page.toggle(key=Key.SAMPLE).set_value(True).run()
