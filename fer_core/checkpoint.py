@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from fer_core.errors import CheckpointError, DataError, FerError
-from fer_core.io import read_json, sha256_file, write_json
+from fer_core.io import read_json, sha256_file, to_record, write_json
 from fer_core.labels import validate_classes
 from fer_core.workspace import Workspace, expand_home
 
@@ -31,21 +31,6 @@ CLASS_PRIOR_KEY: Final[str] = "class_prior"
 ColorMode = Literal["gray", "rgb"]
 InputKind = Literal["image"]
 """What the samples of a data set and the inputs of a model are. Files that do not say hold images."""
-
-_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "name": (str,),
-    "architecture": (str,),
-    "arguments": (dict,),
-    "classes": (list,),
-    "input": (dict,),
-    "weights_sha256": (str,),
-    "num_parameters": (int,),
-    "temperature": (int, float),
-    "data": (dict,),
-    "metrics": (list,),
-    "origin": (dict,),
-}
-"""What the fields of `model.json` hold; `true` and `false` are none of the numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,36 +161,18 @@ class CheckpointInfo:
         Raises:
             CheckpointError: a newer schema, or a field is missing, unknown or of the wrong kind.
         """
-        fields = dict(value)
-        version = fields.pop("schema_version", None)
+        version = value.get("schema_version")
         if version != SCHEMA_VERSION:
             raise CheckpointError(
                 f"{source} has schema_version {version!r}; this program reads {SCHEMA_VERSION}. "
                 "Update the program, or export the model again."
             )
-        for key, types in _TYPES.items():
-            if key in fields and (not isinstance(fields[key], types) or isinstance(fields[key], bool)):
-                expected = " or ".join(kind.__name__ for kind in types)
-                raise CheckpointError(
-                    f"{source}: {key} is a {type(fields[key]).__name__}; expected {expected}"
-                )
-        try:
-            spec = dict(fields.pop("input"))
+        spec = value.get("input")
+        if isinstance(spec, Mapping):
             check_kind(spec.get("kind", "image"), f"{source}: input.kind", CheckpointError)
-            framing = FramingSpec(**_floats(spec.pop("framing", {})))
-            spec["mean"] = tuple(float(item) for item in spec["mean"])
-            spec["std"] = tuple(float(item) for item in spec["std"])
-            spec["height"], spec["width"] = int(spec["height"]), int(spec["width"])
-            fields["input"] = InputSpec(**spec, framing=framing)
-            fields["classes"] = tuple(str(item) for item in fields["classes"])
-            fields["metrics"] = tuple(dict(item) for item in fields.get("metrics", ()))
-            fields["temperature"] = float(fields.get("temperature", 1.0))
-            for name in ("arguments", "data", "origin"):
-                fields[name] = dict(fields.get(name, {}))
-            return cls(**fields)
-        except KeyError as cause:
-            raise CheckpointError(f"{source} lacks the field {cause}; copy the checkpoint again") from cause
-        except (TypeError, ValueError, AttributeError) as cause:
+        try:
+            return to_record(value, cls)
+        except ValueError as cause:
             raise CheckpointError(
                 f"{source} does not describe a model: {cause}; copy the checkpoint again"
             ) from cause
@@ -220,10 +187,6 @@ def check_kind(kind: object, name: str, error: type[FerError]) -> None:
     known = get_args(InputKind)
     if kind not in known:
         raise error(f"{name} is {kind!r}; this version reads {', '.join(known)}: update the program")
-
-
-def _floats(value: Mapping[str, Any]) -> dict[str, float]:
-    return {key: float(item) for key, item in value.items()}
 
 
 def load_checkpoint_info(folder: Path) -> CheckpointInfo:

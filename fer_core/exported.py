@@ -4,8 +4,9 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 from filelock import Timeout
 
 from fer_core.errors import CheckpointError
@@ -72,10 +73,18 @@ def list_exports(folder: Path, *, weights_sha256: str = "") -> list[ExportRecord
     path = folder / EXPORTS_FILE
     if not path.is_file():
         return []
+
+    def locate(_kind: type, name: object) -> Path:
+        if not re.fullmatch(r"model-[\w.-]+", str(name)):
+            raise ValueError(f"file name {name!r}")
+        return folder / str(name)
+
     try:
-        entries = read_json(path, CheckpointError)["files"]
-        records = [_from_dict(folder, item) for item in entries]
-    except (KeyError, TypeError, ValueError, AttributeError) as cause:
+        files = read_json(path, CheckpointError).get("files")
+        records = msgspec.convert(files, list[ExportRecord], dec_hook=locate)
+        for record in records:
+            check_format_name(record.precision)
+    except ValueError as cause:
         raise CheckpointError(f"{path} is damaged ({cause}); delete it and export the model again") from cause
     return [
         record
@@ -105,20 +114,3 @@ def save_exports(folder: Path, records: list[ExportRecord]) -> None:
     """Write the folder's `exports.json`."""
     files = [{**dataclasses.asdict(item), "path": item.path.name} for item in records]
     write_json(folder / EXPORTS_FILE, {"schema_version": SCHEMA_VERSION, "files": files})
-
-
-def _from_dict(folder: Path, value: dict[str, Any]) -> ExportRecord:
-    name = str(value["path"])
-    if not re.fullmatch(r"model-[\w.-]+", name):
-        raise ValueError(f"file name {name!r}")
-    return ExportRecord(
-        path=folder / name,
-        precision=check_format_name(value["precision"]),
-        embedding=bool(value["embedding"]),
-        uint8_input=bool(value["uint8_input"]),
-        num_bytes=int(value["num_bytes"]),
-        sha256=str(value["sha256"]),
-        weights_sha256=str(value["weights_sha256"]),
-        parity=Parity(**{item.name: value["parity"][item.name] for item in dataclasses.fields(Parity)}),
-        created=str(value["created"]),
-    )

@@ -298,7 +298,21 @@ def read_json(path: Path, error: type[FerError]) -> dict[str, Any]:
     return value
 
 
-def read_record(path: Path, kind: type[T], error: type[FerError], *, advice: str) -> T:
+def to_record(value: Mapping[str, Any], kind: type[T]) -> T:
+    """A JSON object as a dataclass.
+
+    Raises:
+        ValueError: a field is missing, unknown or of another type; `schema_version` is passed over.
+    """
+    known = getattr(kind, "__dataclass_fields__", {}).keys() | {"schema_version"}
+    if unknown := value.keys() - known:
+        raise ValueError(f"unknown field {min(unknown)!r}")
+    return msgspec.convert(value, kind)
+
+
+def read_record(
+    path: Path, kind: type[T], error: type[FerError], *, advice: str, schema_version: int | None = None
+) -> T:
     """Read a JSON object into a dataclass: fields are checked against their types, unknown ones skipped.
 
     Args:
@@ -306,12 +320,17 @@ def read_record(path: Path, kind: type[T], error: type[FerError], *, advice: str
         kind: the dataclass.
         error: what to raise.
         advice: what the user can do about a file that does not fit.
+        schema_version: the only one that is read, and then without unknown fields; None for any.
 
     Raises:
         FerError: as `error`, if the file is missing, unreadable, or does not fit.
     """
+    value = read_json(path, error)
+    found = value.get("schema_version")
+    if schema_version not in (None, found):
+        raise error(f"{path} has schema_version {found!r}; this program reads {schema_version}; {advice}")
     try:
-        return msgspec.convert(read_json(path, error), kind)
+        return msgspec.convert(value, kind) if schema_version is None else to_record(value, kind)
     except ValueError as cause:
         raise error(f"{path} does not hold what it should: {cause}; {advice}") from cause
 

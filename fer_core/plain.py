@@ -8,7 +8,12 @@ import json
 import math
 import re
 import tomllib
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=0, le=10**11)]
+"""A whole number in a file that counts something."""
 
 _MAX_DIGITS: Final[int] = 18
 """What fits 64 bits whatever the digits are; nothing that is counted here needs more."""

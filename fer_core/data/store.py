@@ -20,8 +20,9 @@ import pandas as pd
 from fer_core.checkpoint import ColorMode, InputKind, check_kind
 from fer_core.data.table_files import ARRAY_DAMAGE, load_frame
 from fer_core.errors import DataError
-from fer_core.io import atomic_directory, read_json, write_json
+from fer_core.io import atomic_directory, read_json, read_record, write_json
 from fer_core.labels import FERPLUS_COLUMNS, validate_classes
+from fer_core.plain import Count
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace
 
@@ -50,13 +51,13 @@ class DatasetInfo:
     """Classes that a model of this data predicts, in order."""
     color: ColorMode
     """`gray` (N x H x W) or `rgb` (N x H x W x 3)."""
-    height: int
+    height: Count
     """Rows in pixels."""
-    width: int
+    width: Count
     """Columns in pixels."""
-    num_images: int
+    num_images: Count
     """Number of rows."""
-    split_counts: Mapping[str, int]
+    split_counts: Mapping[str, Count]
     """Images per split."""
     has_votes: bool
     """Whether annotators' votes are stored."""
@@ -291,36 +292,12 @@ def load_dataset_info(folder: Path) -> DatasetInfo:
             f"there is no data set at {folder} ({INFO_FILE} is missing); `fer import --help` says how to "
             "import one"
         )
-    value = read_json(folder / INFO_FILE, DataError)
-    version = value.pop("schema_version", None)
-    if version != SCHEMA_VERSION:
-        raise DataError(f"{folder / INFO_FILE} has schema_version {version!r}; expected {SCHEMA_VERSION}")
-    check_kind(value.get("kind", "image"), f"{folder / INFO_FILE}: kind", DataError)
-    try:
-        value["classes"] = validate_classes(value["classes"])
-        value["name"] = folder.name  # a folder may have been renamed
-        value["history"] = tuple(value.get("history", ()))
-        info = DatasetInfo(**value)
-        _check_types(info)
-        return info
-    except (KeyError, TypeError, AttributeError) as cause:
-        raise DataError(f"{folder / INFO_FILE} does not describe a data set: {cause}") from cause
-
-
-def _check_types(info: DatasetInfo) -> None:
-    """Raise TypeError if a field is not what pages and commands take it for."""
-    for key in ("importer", "source", "licence", "fingerprint"):
-        if not isinstance(getattr(info, key), str):
-            raise TypeError(f"{key} is no text")
-    counts = (info.num_images, info.height, info.width, *info.split_counts.values())
-    if not all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counts):
-        raise TypeError(f"one of the counts {list(counts)[:8]} is none")
-    if info.color not in ("gray", "rgb") or not isinstance(info.has_votes, bool):
-        raise TypeError(f"color is {info.color!r}, has_votes {info.has_votes!r}")
-    if not all(isinstance(name, str) for name in info.classes):
-        raise TypeError("a class has no name")
-    if not all(isinstance(step, Mapping) for step in info.history):
-        raise TypeError("a step of the history is no table")
+    path = folder / INFO_FILE
+    check_kind(read_json(path, DataError).get("kind", "image"), f"{path}: kind", DataError)
+    advice = "import the data set again"
+    info = read_record(path, DatasetInfo, DataError, advice=advice, schema_version=SCHEMA_VERSION)
+    # A folder may have been renamed.
+    return dataclasses.replace(info, name=folder.name, classes=validate_classes(info.classes))
 
 
 def load_dataset(folder: Path) -> Dataset:

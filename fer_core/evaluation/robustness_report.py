@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from fer_core.errors import RunError
 from fer_core.evaluation.corruptions import CORRUPTIONS
-from fer_core.io import read_json, write_json
+from fer_core.io import read_record, write_json
 
 SCHEMA_VERSION: Final[int] = 1
 ROBUSTNESS_FILE: Final[str] = "robustness.json"
@@ -78,28 +78,15 @@ def load_robustness(folder: Path, key: str, *, weights_sha256: str) -> Robustnes
     path = folder / ROBUSTNESS_FILE
     if not path.is_file():
         return None
-    report = _parse(read_json(path, RunError), path)
+    advice = "measure it again"
+    report = read_record(path, RobustnessReport, RunError, advice=advice, schema_version=SCHEMA_VERSION)
+    found = [(row.corruption, row.severity) for row in report.rows]
+    known = {CLEAN, *(item.name for item in CORRUPTIONS)}
+    if (CLEAN, 0) not in found or not {name for name, _ in found} <= known:
+        raise RunError(f"{path} lacks the plain pictures, or names unknown corruptions; {advice}")
     if report.weights_sha256 != weights_sha256:
         raise RunError(
             f"the robustness of {key!r} was measured with weights {report.weights_sha256[:12]}, but the "
             f"model now has {weights_sha256[:12]}; measure it again"
         )
-    return report
-
-
-def _parse(value: dict[str, Any], path: Path) -> RobustnessReport:
-    version = value.pop("schema_version", None)
-    if version != SCHEMA_VERSION:
-        raise RunError(
-            f"{path} has schema_version {version!r}, this program reads {SCHEMA_VERSION}; measure it again"
-        )
-    try:
-        rows = tuple(RobustnessRow(**row) for row in value.pop("rows"))
-        report = RobustnessReport(**value, rows=rows)
-        found = [(row.corruption, row.severity) for row in rows]
-    except (KeyError, TypeError) as cause:
-        raise RunError(f"{path} is no robustness report: {cause!r}; measure it again") from cause
-    known = {CLEAN, *(item.name for item in CORRUPTIONS)}
-    if (CLEAN, 0) not in found or not {name for name, _ in found} <= known:
-        raise RunError(f"{path} lacks the plain pictures, or names unknown corruptions; measure it again")
     return report

@@ -5,14 +5,10 @@ skipped. NaN is written as null and read back as None.
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated
 
-from msgspec import Meta
-
+from fer_core.plain import Count
 from fer_core.runs.process import ProcessStatus, Seconds
 from fer_core.runs.run_files import SCHEMA_VERSION, State
-
-Count = Annotated[int, Meta(ge=0, le=10**11)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

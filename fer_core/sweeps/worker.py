@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from fer_core import jobs
 from fer_core.errors import ConfigError, FerError, RunError
-from fer_core.io import read_json, write_json
+from fer_core.io import read_record, write_json
 from fer_core.jobs.background import BackgroundTask, start_task
 from fer_core.jobs.stopping import StopSignal
 from fer_core.runs.process import ProcessIdentity
@@ -184,9 +184,8 @@ def list_workers(sweep: Sweep) -> list[ProcessIdentity]:
     alive = []
     for path in sorted(sweep.folder.glob("worker-*.json")):
         try:
-            value = read_json(path, RunError)
-            process = ProcessIdentity(str(value["host"]), int(value["pid"]), float(value["started"]))
-        except (RunError, KeyError, TypeError, ValueError):
+            process = read_record(path, ProcessIdentity, RunError, advice="delete it")
+        except RunError:
             continue
         if process.is_alive() is False:
             path.unlink(missing_ok=True)

@@ -116,7 +116,7 @@ def edit(folder, **changes):
         ({"weights_sha256": "../../etc/passwd"}, "SHA-256"),
         ({"temperature": 0}, "temperature"),
         ({"temperature": "hot"}, "temperature|does not describe"),
-        ({"input": {"height": 48}}, "lacks the field"),
+        ({"input": {"height": 48}}, r"missing required field `width` - at `\$\.input`"),
         ({"input": {"height": 48, "width": 48, "color": "bgr", "mean": [0.5], "std": [0.2]}}, "bgr"),
         ({"input": {"height": 48, "width": 48, "color": "gray", "mean": [0.5], "std": [0]}}, "std"),
         ({"input": {"kind": "sound", "rate": 16_000}}, "input.kind is 'sound'; this version reads image"),
