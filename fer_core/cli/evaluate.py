@@ -70,7 +70,7 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         raise ConfigError(f"--resamples is {resamples} and --threads {threads}; expected 0 or more")
     if save and (exclude_copies or metrics):
         raise ConfigError(
-            "--save keeps every figure of a whole split; leave it out with --exclude-copies and --metrics"
+            "--save keeps reports of whole splits; leave it out with --exclude-copies and --metrics"
         )
     if threads:
         import torch
