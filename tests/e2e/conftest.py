@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from fer_core.checkpoint import list_checkpoints
 from fer_core.workspace import Workspace
-from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
+from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_faultless_dashboard
 from tests.small_models import save_small_model
 
 TIMEOUT_MS = 90_000
@@ -26,21 +26,11 @@ def dashboard_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
-@pytest.fixture(scope="module")
-def dashboard_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the server prints to."""
-    return tmp_path_factory.mktemp("log") / "server.log"
-
-
-@pytest.fixture(scope="module")
-def dashboard_url(dashboard_workspace: Workspace, dashboard_log: Path) -> Iterator[str]:
-    """Address of a dashboard that runs for one module; what it logs must hold no traceback and no warning."""
-    with serve_dashboard(dashboard_workspace, dashboard_log) as url:
+@pytest.fixture(scope="session")
+def dashboard_url(dashboard_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the one dashboard that all modules visit, but for those that override this."""
+    with serve_faultless_dashboard(dashboard_workspace, tmp_path_factory.mktemp("log") / "server.log") as url:
         yield url
-    log = dashboard_log.read_text()
-    assert "Traceback" not in log, log
-    assert "deprecat" not in log.lower(), log
-    assert "Session State API" not in log, log
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,17 @@ def serve_dashboard(
             _stop(server)
 
 
+@contextmanager
+def serve_faultless_dashboard(workspace: Workspace, log: Path) -> Iterator[str]:
+    """Serve the dashboard; what it logs must hold no traceback and no warning."""
+    with serve_dashboard(workspace, log) as url:
+        yield url
+    text = log.read_text()
+    assert "Traceback" not in text, text
+    assert "deprecat" not in text.lower(), text
+    assert "Session State API" not in text, text
+
+
 def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + _START_S
     while time.monotonic() < end and server.poll() is None:

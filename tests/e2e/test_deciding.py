@@ -14,12 +14,11 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def dashboard_url(dashboard_workspace, dashboard_log):
-    with serve_dashboard(
-        dashboard_workspace, dashboard_log, script=Path(__file__).parent / "deciding.py"
-    ) as url:
+def dashboard_url(dashboard_workspace, tmp_path_factory):
+    log = tmp_path_factory.mktemp("log") / "server.log"
+    with serve_dashboard(dashboard_workspace, log, script=Path(__file__).parent / "deciding.py") as url:
         yield url
-    assert "Traceback" not in dashboard_log.read_text()
+    assert "Traceback" not in log.read_text()
 
 
 def test_an_upload_becomes_a_cleaned_data_set(dashboard_workspace, open_page, tmp_path):

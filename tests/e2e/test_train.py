@@ -14,6 +14,7 @@ from fer_core.errors import RunError
 from fer_core.jobs import stop_run
 from fer_core.runs.reader import list_runs, load_run
 from fer_core.workspace import Workspace
+from tests.e2e.dashboard import serve_faultless_dashboard
 
 pytestmark = pytest.mark.e2e
 
@@ -39,6 +40,13 @@ def dashboard_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
                 continue  # ended meanwhile
         assert time.monotonic() < end, [run.name for run in active]
         time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def dashboard_url(dashboard_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A dashboard of its own: the runs of others would be in its list."""
+    with serve_faultless_dashboard(dashboard_workspace, tmp_path_factory.mktemp("log") / "server.log") as url:
+        yield url
 
 
 def _rest(page: Page) -> None:

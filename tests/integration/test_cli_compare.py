@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ import torch
 from fer_core.checkpoint import InputSpec
 from fer_core.cli import main
 from fer_core.config import DataConfig, LogConfig, ModelConfig, TrainConfig
-from fer_core.data.builtin import open_dataset, write_schematic_faces
+from fer_core.data.builtin import open_dataset
 from fer_core.data.targets import compute_targets
 from fer_core.evaluation.explain import explain_rows
 from fer_core.models import build_model
 from fer_core.training.trainer import create_trainer
+from fer_core.workspace import Workspace
 
 CONFIG = TrainConfig(
     data=DataConfig(dataset="faces"),
@@ -27,12 +29,22 @@ CONFIG = TrainConfig(
 )
 
 
-@pytest.fixture
-def two_models(workspace, draw_faces):
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, draw_faces):
+    """A workspace with two trained and evaluated models, which is only copied."""
+    workspace = Workspace(tmp_path_factory.mktemp("trained"))
     draw_faces(workspace, "faces", num_images=320)
-    for name, seed in (("first", 0), ("second", 1)):
-        create_trainer(dataclasses.replace(CONFIG, seed=seed), workspace, name=name).run()
-        assert main(["evaluate", name, "--save", "--resamples", "50"]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FER_WORKSPACE", str(workspace.root))
+        for name, seed in (("first", 0), ("second", 1)):
+            create_trainer(dataclasses.replace(CONFIG, seed=seed), workspace, name=name).run()
+            assert main(["evaluate", name, "--save", "--resamples", "50"]) == 0
+    return workspace
+
+
+@pytest.fixture
+def two_models(trained, workspace):
+    shutil.copytree(trained.root, workspace.root)
     return workspace
 
 
@@ -54,8 +66,8 @@ def test_two_models_compared_and_exported(two_models, tmp_path, capsys):
     assert "accuracy" in table.splitlines()[1] or "accuracy" in table
 
 
-def test_what_can_not_be_compared(two_models, capsys):
-    write_schematic_faces(two_models, "others", num_images=320, seed=5)
+def test_what_can_not_be_compared(two_models, draw_faces, capsys):
+    draw_faces(two_models, "others", num_images=160, seed=5)
     config = dataclasses.replace(CONFIG, data=DataConfig(dataset="others"))
     create_trainer(config, two_models, name="third").run()
     assert main(["compare", "first", "third"]) == 1

@@ -33,13 +33,13 @@ class Outbound:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def outbound(tmp_path_factory: pytest.TempPathFactory) -> Outbound:
     """The guard's log and the variables that switch it on."""
     return Outbound(tmp_path_factory.mktemp("outbound") / "attempts.log")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, outbound: Outbound) -> Iterator[str]:
     """Address of a dashboard under the guard, with one small model in its workspace."""
     folder = tmp_path_factory.mktemp("served")
