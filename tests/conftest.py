@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,20 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setenv("FER_WORKSPACE", str(tmp_path / "workspace"))
     return Workspace.default()
+
+
+@pytest.fixture(scope="session")
+def known_graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """From here on, no network is exported twice in the same form."""
+    from tests.graphs import reuse_graphs
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of all workers
+    folder = folder / "graphs"
+    folder.mkdir(exist_ok=True)
+    with reuse_graphs(folder):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -160,7 +160,7 @@ def test_figures_by_class_come_from_the_stored_report(models):
     assert page.metric[0].value == f"{100 * evaluation.scores.accuracy:.1f} %"
 
 
-def test_a_model_is_exported_timed_and_its_check_shown(models):
+def test_a_model_is_exported_timed_and_its_check_shown(models, known_graphs):
     write_schematic_faces(models, "schematic-faces", num_images=80)
     page = _open_tab(_run("friend"), "ONNX")
     page.button(key="models-onnx-export").click().run()

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from fer_core.cli import main
-from fer_core.data.builtin import write_schematic_faces
 from fer_core.inference.predictor import load_predictor
 from fer_core.inference.sample import sample_path
 from tests.conftest import ROOT
@@ -17,9 +16,9 @@ from tests.small_models import save_small_model
 
 
 @pytest.fixture
-def small(workspace):
-    write_schematic_faces(workspace, num_images=120)
-    save_small_model(workspace, "small", always="fear")
+def small(workspace, draw_faces, known_graphs):
+    draw_faces(workspace, "schematic-faces", num_images=120)
+    save_small_model(workspace, "small", always="happiness")
     return workspace
 
 
@@ -46,7 +45,7 @@ def test_export_predict_and_example(small, tmp_path, capsys):
         command = [ROOT / "examples" / "predict_onnx.py", file.with_name(name), tmp_path / "faces.npy"]
         result = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True)
         lines = result.stdout.splitlines()
-        assert [line.split()[2] for line in lines] == ["fear"] * 3
+        assert [line.split()[2] for line in lines] == ["happiness"] * 3
         found = [float(line.split()[3].rstrip(",")) for line in lines]
         assert found == pytest.approx(expected.tolist(), abs=2e-3)
 

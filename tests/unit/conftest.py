@@ -28,7 +28,7 @@ OPTIONS = {
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory) -> Exported:
+def exported(tmp_path_factory, known_graphs) -> Exported:
     """`small`, exported in every form. Read only: tests that change files copy the folder first."""
     workspace = Workspace(tmp_path_factory.mktemp("exported"))
     write_schematic_faces(workspace, num_images=240)

@@ -21,7 +21,7 @@ from fer_core.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
-def exported(made_once, tmp_path_factory):
+def exported(made_once, tmp_path_factory, known_graphs):
     """A checkpoint folder with its fp32 file."""
     workspace = Workspace(tmp_path_factory.mktemp("exporter"))
     write_schematic_faces(workspace, "schematic-faces", num_images=80)

@@ -224,7 +224,7 @@ def test_transformers_are_quantised_dynamically(small):
     from fer_core.models import save_checkpoint
 
     torch.manual_seed(0)
-    arguments = {"width": 32, "depth": 2, "num_heads": 2}
+    arguments = {"width": 16, "depth": 1, "num_heads": 2}
     model = build_model("vit", num_classes=8, arguments=arguments)
     with torch.no_grad():
         model.classifier.bias[3] = 4.0
