@@ -78,6 +78,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return Workspace.default()
 
 
+@pytest.fixture
+def few_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The built-in set has 320 faces: all 4,000 of them take a processor half a minute."""
+    from fer_core.data.builtin import write_schematic_faces
+
+    monkeypatch.setitem(write_schematic_faces.__kwdefaults__, "num_images", 320)
+
+
 @pytest.fixture(scope="session")
 def known_graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """From here on, no network is exported twice in the same form."""

@@ -9,7 +9,6 @@ import pytest
 
 from fer_core.checkpoint import load_checkpoint_info
 from fer_core.cli import main
-from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.targets import compute_targets
 from fer_core.workspace import Workspace
 
@@ -17,9 +16,7 @@ QUICK = ["--model.arguments.widths", "8-16-24", "--epochs", "2", "--threads", "1
 
 
 @pytest.fixture
-def small_builtin(workspace, monkeypatch):
-    """The built-in faces, a twelfth of them: the whole set takes a processor most of a minute."""
-    monkeypatch.setitem(write_schematic_faces.__kwdefaults__, "num_images", 320)
+def small_builtin(workspace, few_faces):
     assert main(["import", "schematic-faces"]) == 0
     return workspace
 
@@ -108,7 +105,6 @@ def test_import_stays_under_a_gigabyte(shared, tmp_path):
     code = f"""
 from pathlib import Path
 from fer_core.cli import main
-from fer_core.data.builtin import write_schematic_faces
 assert main(["import", {str(shared / "data" / "fer2013.zip")!r}, "--votes",
              {str(shared / "data" / "fer2013new.csv")!r}]) == 0
 # Not getrusage: its peak begins with that of the process that started this one.

@@ -63,6 +63,6 @@ def test_a_detector_reports_its_misses(workspace, source, capsys):
         (["verify", "absent"], "no data set"),
     ],
 )
-def test_errors_are_sentences(workspace, arguments, words, capsys):
+def test_errors_are_sentences(workspace, few_faces, arguments, words, capsys):
     assert main(["datasets", *arguments]) == 1
     assert words in capsys.readouterr().err

@@ -64,7 +64,7 @@ def test_mistakes_are_answered_in_a_sentence(resting, capsys, arguments, words):
     assert load_run(resting.run("resting")).state == "failed"
 
 
-def test_a_setting_that_does_not_work_leaves_no_run(workspace, capsys):
+def test_a_setting_that_does_not_work_leaves_no_run(workspace, few_faces, capsys):
     arguments = ["--model.name", "fer_resent", "--nice", "0", "--device", "cpu"]
     assert main(["train", "--name", "bad", *arguments]) == 1
     assert "fer_resent" in capsys.readouterr().err

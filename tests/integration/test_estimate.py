@@ -2,13 +2,11 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 
 import pytest
 
+from fer_core.cli import main
 from fer_core.config import DataConfig, EarlyStoppingConfig, ModelConfig, TrainConfig, dump_config
-from fer_core.data.builtin import write_schematic_faces
 from fer_core.errors import ConfigError, DataError
 from fer_core.training.estimate import estimate_training
 
@@ -23,8 +21,8 @@ CONFIG = TrainConfig(
 
 
 @pytest.fixture
-def faces(workspace):
-    write_schematic_faces(workspace, "faces", num_images=200)
+def faces(workspace, draw_faces):
+    draw_faces(workspace, "faces", num_images=200)
     return workspace
 
 
@@ -63,17 +61,13 @@ def test_what_can_not_be_trained_can_not_be_estimated(faces):
         estimate_training(CONFIG, faces, num_measured=2)
 
 
-def test_the_command_prints_json_alone(faces, tmp_path):
+def test_the_command_prints_json_and_a_line_of_progress_a_step(faces, tmp_path, capsys):
     path = tmp_path / "config.toml"
     path.write_text(dump_config(CONFIG))
-    command = [sys.executable, "-m", "fer_core", "estimate", "--json", "--steps", "3"]
-    done = subprocess.run(
-        [*command, "--config-file", str(path)], capture_output=True, text=True, check=True, timeout=120
-    )
-    assert json.loads(done.stdout)["num_measured"] == 3
-    assert done.stderr == "", "no bar where nobody looks"
-    refused = subprocess.run(
-        [*command, "--data.dataset", "absent"], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert refused.returncode == 1
-    assert refused.stderr.startswith("fer estimate: there is no data set")
+    command = ["estimate", "--json", "--steps", "3", "--config-file", str(path)]
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["num_measured"] == 3
+    assert [line for line in said.err.splitlines() if line.endswith("/6")] == [f"{n}/6" for n in range(1, 7)]
+    assert main([*command, "--data.dataset", "absent"]) == 1
+    assert capsys.readouterr().err.startswith("fer estimate: there is no data set")

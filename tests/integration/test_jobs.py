@@ -26,7 +26,7 @@ def faces(workspace, draw_faces):
             os.kill(run.status.pid, signal.SIGKILL)
 
 
-def wait_for(condition, timeout_s=120.0):
+def wait_for(condition, timeout_s=900.0):
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "never happened"

@@ -31,15 +31,15 @@ from fer_core.training.train_step import TrainStep
 from fer_core.training.trainer import create_trainer, resume_trainer
 from tests.small_models import save_small_model
 
-SMALL = {"stem_width": 8, "widths": "16-32", "depths": "1-1"}
+SMALL = {"stem_width": 8, "widths": "8-16", "depths": "1-1"}
 CONFIG = TrainConfig(
     data=DataConfig(dataset="faces"),
-    model=ModelConfig(arguments=SMALL),
+    model=ModelConfig(arguments=SMALL, height=24, width=24),
     augment=load_augment_policy("none"),
     optimizer=OptimizerConfig(name="adamw", learning_rate=4e-3, weight_decay=0.05),
     log=LogConfig(tensorboard=False),
     epochs=2,
-    batch_size=32,
+    batch_size=16,
     ema_decay=0.0,
     threads=1,
     precision="fp32",
@@ -48,7 +48,7 @@ CONFIG = TrainConfig(
 
 @pytest.fixture
 def faces(workspace, draw_faces):
-    draw_faces(workspace, "faces", num_images=320)
+    draw_faces(workspace, "faces", num_images=160)
     return workspace
 
 
@@ -93,7 +93,7 @@ def test_a_run_writes_gradients_validation_and_tensorboard_events(faces):
 def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
     trainer = create_trainer(CONFIG, faces, name="run")
     model = trainer.setup.model.eval()  # in training, batch normalisation sees the parts
-    picked = np.arange(30)
+    picked = np.arange(16)
     gradients, losses = [], []
     for num_parts in (1, 4):
         trainer.setup.train_step.num_parts = num_parts
@@ -117,7 +117,11 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
         {"transfer": TransferConfig(layer_decay=0.8)},
         {"deterministic": True},
         {"swa_fraction": 0.5, "data": DataConfig(dataset="faces", label_temperature=0.5)},
-        {"model": ModelConfig(arguments=SMALL | {"convolutions": "repvgg", "attention": "cbam"})},
+        {
+            "model": dataclasses.replace(
+                CONFIG.model, arguments=SMALL | {"convolutions": "repvgg", "attention": "cbam"}
+            )
+        },
         {"precision": "bf16", "optimizer": OptimizerConfig(learning_rate=0.02, schedule="step")},
     ],
     ids=[
@@ -213,7 +217,7 @@ def run_out_of_memory(trainer, *, until_parts):
 def test_out_of_memory_says_what_to_try(faces):
     trainer = create_trainer(CONFIG, faces, name="full")
     run_out_of_memory(trainer, until_parts=2)
-    with pytest.raises(ConfigError, match=r"batch_size 16.*accumulation_steps to 2"):
+    with pytest.raises(ConfigError, match=r"batch_size 8.*accumulation_steps to 2"):
         trainer.run()
     run = load_run(faces.run("full"))
     assert run.state == "failed"

@@ -19,6 +19,7 @@ from fer_core.config import (
 )
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.runs.reader import load_run
+from fer_core.training.trainer import create_trainer
 
 # No random changes, dropout or batch normalisation: what is left must not depend on how a batch is shared.
 CONFIG = TrainConfig(
@@ -56,7 +57,8 @@ def test_two_processes_equal_one(workspace, tmp_path):
     write_schematic_faces(workspace, "faces", num_images=325)  # an odd validation split: its end is padded
     path = tmp_path / "config.toml"
     path.write_text(dump_config(CONFIG))
-    alone = train(workspace, path, "alone")
+    assert create_trainer(CONFIG, workspace, name="alone").run() == "finished"
+    alone = load_run(workspace.run("alone"))
     shared = train(workspace, path, "shared", "--num-processes", "2")
     assert shared.state == "finished"
     (one,), (two,) = alone.load_metrics(), shared.load_metrics()

@@ -49,7 +49,7 @@ def test_evaluation_reproduces_the_card(folder, request):
 
 def test_publishing_again_gives_the_same_predictions(real_ferplus, tmp_path):
     """Publishing calibrates and renames; it never changes what is predicted."""
-    source = PROJECT_ROOT / "checkpoints" / "fer-small"
+    source = PROJECT_ROOT / "checkpoints" / "fer-tiny"
     published = publish_checkpoint(source, tmp_path / "copy", real_ferplus)
     original = load_checkpoint_info(source)
     assert published.weights_sha256 == original.weights_sha256

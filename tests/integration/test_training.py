@@ -32,7 +32,7 @@ from fer_core.training.trainer import create_trainer, resume_trainer
 
 CONFIG = TrainConfig(
     data=DataConfig(dataset="faces"),
-    model=ModelConfig(arguments={"stem_width": 8, "widths": "16-32-48", "depths": "1-1-1"}),
+    model=ModelConfig(arguments={"stem_width": 8, "widths": "16-32", "depths": "1-1"}, height=24, width=24),
     optimizer=OptimizerConfig(name="adamw", learning_rate=4e-3, weight_decay=0.05),
     epochs=2,
     batch_size=32,
@@ -135,13 +135,11 @@ def train_in_process(workspace, *arguments):
 
 
 def wait_for_epoch(workspace, name, epoch, process):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
+    while process.poll() is None:
         path = workspace.run(name) / "metrics.jsonl"
         if path.exists() and len(path.read_text().splitlines()) >= epoch:
             return
         time.sleep(0.05)
-    process.kill()
     raise AssertionError(f"no epoch {epoch}: {process.communicate()}")
 
 
@@ -169,7 +167,7 @@ def test_sigterm_stops_so_that_it_can_resume(faces, tmp_path):
     process = train_in_process(faces, "--config-file", str(tmp_path / "config.toml"), "--name", "stopped")
     wait_for_epoch(faces, "stopped", 1, process)
     process.send_signal(signal.SIGTERM)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate()
     assert process.returncode == 0, errors
     assert "fer train --resume stopped" in output
     assert load_run(faces.run("stopped")).state == "stopped"

@@ -16,15 +16,26 @@ from tests.unit.inference.videos import frame_times, make_video
 
 
 class FakeCapture:
-    """Sends `num_frames` BGR frames, one every `pause_s`, then fails or hangs as an unplugged camera does."""
+    """Sends `num_frames` BGR frames, one every `pause_s`, then fails or hangs as an unplugged camera does.
+
+    With `waits`, each frame but the first comes when `go_on` is released.
+    """
 
     def __init__(
-        self, num_frames: int = 10, *, pause_s: float = 0.0, hangs: bool = False, opens: bool = True
+        self,
+        num_frames: int = 10,
+        *,
+        pause_s: float = 0.0,
+        hangs: bool = False,
+        opens: bool = True,
+        waits: bool = False,
     ):
         self._left = num_frames
         self._pause_s = pause_s
         self._hangs = hangs
         self._opens = opens
+        self._waits = waits
+        self.go_on = threading.Semaphore(1)
         self.num_sent = 0
         self.is_released = False
         self.unhang = threading.Event()
@@ -34,9 +45,11 @@ class FakeCapture:
 
     def read(self):  # type: ignore[no-untyped-def]
         time.sleep(self._pause_s)
+        if self._waits:
+            self.go_on.acquire()
         if not self._left:
             if self._hangs:
-                self.unhang.wait(10)
+                self.unhang.wait()
             return False, None
         self._left -= 1
         self.num_sent += 1
@@ -74,13 +87,17 @@ def test_frames_are_rgb_and_times_start_at_zero() -> None:
 
 
 def test_a_slow_model_sees_the_newest_frame() -> None:
-    source = LiveSource(FakeCapture(100, pause_s=0.005))
+    capture = FakeCapture(100, pause_s=0.001)
+    source = LiveSource(capture)
     seen = []
     for frame in source.frames():
         seen.append(int(frame.image_rgb[0, 0, 0]))
-        time.sleep(0.05)
+        enough = min(capture.num_sent + 3, 100)
+        while capture.num_sent < enough:
+            time.sleep(0.001)
     source.close()
     assert len(seen) < 40 and seen == sorted(set(seen)), "frames are left out, not queued"
+    assert seen[-1] == 100
 
 
 def test_an_unplugged_camera_ends_the_stream_and_is_let_go() -> None:
@@ -94,19 +111,20 @@ def test_an_unplugged_camera_ends_the_stream_and_is_let_go() -> None:
 def test_a_camera_that_hangs_is_taken_for_unplugged() -> None:
     capture = FakeCapture(3, pause_s=0.01, hangs=True)
     source = LiveSource(capture, frame_timeout_s=0.3)
-    started = time.monotonic()
     assert watch(source, stream()).was_lost
     source.close()
-    assert time.monotonic() - started < 3
+    assert not capture.unhang.is_set() and not capture.is_released, "nobody waited for the driver"
     capture.unhang.set()
 
 
 def test_the_saved_part_is_valid_when_the_camera_is_lost(tmp_path: Path) -> None:
-    capture = FakeCapture(20, pause_s=0.02)
+    capture = FakeCapture(20, pause_s=0.02, waits=True)
     with open_source("0", open_capture=lambda _: capture) as source:
-        summary = watch(source, stream(), save=tmp_path / "out.mp4")
+        summary = watch(
+            source, stream(), save=tmp_path / "out.mp4", on_frame=lambda _: capture.go_on.release()
+        )
     times = frame_times(tmp_path / "out.mp4")
-    assert summary.was_lost and len(times) == summary.num_frames > 5
+    assert summary.was_lost and len(times) == summary.num_frames == 20
     assert times[-1] == pytest.approx(summary.duration_s, abs=0.02)
 
 
