@@ -21,7 +21,7 @@ from tests.small_models import save_small_model
 from tests.small_runs import save_small_run
 from tests.unit.evaluation.makers import make_random, make_subject
 
-NUM_STATES = 12
+NUM_STATES = 40
 """So many different states are met before a test believes that all of them are whole."""
 
 
@@ -99,7 +99,7 @@ def test_a_data_set_is_read_while_it_is_replaced(place, beside):
     replace(0)
     beside(replace)
     fingerprints = set()
-    while len(fingerprints) < NUM_STATES:
+    while len(fingerprints) < 12:  # a state takes a tenth of a second to draw
         dataset = load_dataset(place.dataset("faces"))
         verify_dataset(dataset)  # pixels, samples and description are of one state
         fingerprints.add(dataset.info.fingerprint)
@@ -136,20 +136,17 @@ def test_runs_are_listed_and_read_while_they_are_deleted(place, beside):
 
     save_small_run(place, "stays")
     beside(make_and_delete)
-    num_read, others = 0, set()
-    while len(others) < NUM_STATES:
+    num_read = 0  # of runs that are there for a moment only
+    while num_read < NUM_STATES:
         runs = list_runs(place)
         assert "stays" in [run.name for run in runs]
         for run in runs:
             try:
                 load_run(run.folder).load_metrics()
                 load_run(run.folder).load_validation()
-                num_read += 1
-                if run.name != "stays":
-                    others.add(run.folder.stat().st_ino)
+                num_read += run.name != "stays"
             except RunError as error:
                 assert run.name in str(error) and run.name != "stays"
-    assert num_read > 0
 
 
 def test_pixels_stay_readable_when_their_data_set_is_deleted(place):
