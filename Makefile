@@ -1,4 +1,4 @@
-# make run: the dashboard on a fresh machine.   make test: everything, the browser tests included.
+# make run: the dashboard on a fresh machine.   make check: while working.   make test: everything, browsers included.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 WORKERS ?= 2
 
-.PHONY: run test coverage fuzz lint format bench docs screenshots browser clean help
+.PHONY: run check test coverage fuzz lint format bench docs screenshots browser clean help
 
 help:
 	@grep -E '^# make|^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /: /'
@@ -23,6 +23,9 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 
 run: $(VENV)/.runtime ## open the dashboard
 	$(BIN)/streamlit run app/Home.py
+
+check: lint ## lint, types, unit tests and doctests: for the everyday loop
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests/unit
 
 test: $(VENV)/.dev browser ## every test, by two processes (WORKERS=0: by one)
 	$(BIN)/python -m pytest -n $(WORKERS)
