@@ -97,7 +97,7 @@ def printed(place: Place) -> str:
 def test_commands_use_its_parts(printed: str) -> None:
     assert "example_list: 20 pictures" in printed
     assert "finished: " in printed
-    assert "convolution" in printed, "of the network's layers"
+    assert "Conv2d" in printed, "the network's layers"
     assert "detector example_middle" in printed
     assert "Brier score (example)" in printed
     assert "macro-F1" not in printed, "only what --metrics names"
