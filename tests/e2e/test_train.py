@@ -171,11 +171,11 @@ def test_two_runs_queue_and_a_killed_one_is_interrupted_and_can_be_resumed(open_
 def test_an_estimate_is_made_beside_the_form(open_page, dashboard_workspace):
     page = open_page("train")
     expect(page.get_by_role("button", name="Estimate time and memory")).to_be_enabled(timeout=SLOW_MS)
-    before = {path.name for path in dashboard_workspace.runs.iterdir()}
+    before = {run.name for run in list_runs(dashboard_workspace)}
     page.get_by_role("button", name="Estimate time and memory").click()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("Whole training")).to_be_visible(timeout=SLOW_MS)
     expect(
         page.get_by_text(re.compile(r"278,636 parameters · cpu|278,636 parameters · cuda"))
     ).to_be_visible()
-    assert {path.name for path in dashboard_workspace.runs.iterdir()} == before
+    assert {run.name for run in list_runs(dashboard_workspace)} == before
