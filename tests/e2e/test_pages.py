@@ -141,6 +141,8 @@ def test_a_video_is_annotated_and_its_timeline_answers_clicks(open_page, tmp_pat
     with page.expect_download() as download:
         page.get_by_role("button", name="Table (CSV)").click()
     assert len(download.value.path().read_text().splitlines()) >= 24
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No video yet")).to_be_visible()
 
 
 def test_text_called_mp4_gets_a_clear_message(open_page, tmp_path):
