@@ -69,7 +69,8 @@ def metrics_without_times(run):
 
 def test_a_run_learns_and_leaves_a_complete_folder(workspace):
     write_schematic_faces(workspace, "faces", num_images=960)
-    config = dataclasses.replace(CONFIG, epochs=6, augment=load_preset("quick").augment)
+    larger = ModelConfig(arguments={"stem_width": 8, "widths": "16-32-48", "depths": "1-1-1"})
+    config = dataclasses.replace(CONFIG, model=larger, epochs=6, augment=load_preset("quick").augment)
     trainer = create_trainer(config, workspace, name="learns")
     assert trainer.run() == "finished"
     run = load_run(workspace.run("learns"))
