@@ -1,7 +1,7 @@
 """How far a command is, told in one way to whoever listens: a terminal, or a page that waits for a task.
 
 A command reports through `fer_core.cli.terminal.show_progress`. If it works as a background task
-(`fer_core.jobs.background`), its reports are lines of JSON in the task's folder; otherwise they are a bar.
+(`fer_core.jobs.tasks`), its reports are lines of JSON in the task's folder; otherwise they are a bar.
 """
 
 import contextlib

@@ -2,7 +2,7 @@
 
 import time
 
-from fer_core.jobs.background import BackgroundTask, find_task
+from fer_core.jobs.tasks import BackgroundTask, find_task
 from fer_core.workspace import Workspace
 
 

@@ -14,7 +14,7 @@ from app.shared.navigation import ANALYZE_MEDIA
 from app.shared.uploads import UPLOAD_KEPT_S, clean_name
 from app.shared.visitor import get_visitor
 from fer_core.inference.video import VideoInfo, VideoLimits, VideoSummary, probe_video
-from fer_core.jobs.background import BackgroundTask, discard_task, find_task, start_task
+from fer_core.jobs.tasks import BackgroundTask, discard_task, find_task, start_task
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:

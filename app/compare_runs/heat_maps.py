@@ -8,7 +8,7 @@ from app.shared.background import render_dismiss, render_task
 from app.shared.navigation import COMPARE_RUNS
 from fer_core.checkpoint import find_checkpoint
 from fer_core.errors import RunError
-from fer_core.jobs.background import BackgroundTask, start_task
+from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import streamlit as st
 from app.compare_runs.state import Key
 from app.shared.messages import show_error
 from fer_core.errors import FerError
-from fer_core.jobs import load_notes, save_notes
+from fer_core.runs.notes import load_notes, save_notes
 from fer_core.runs.reader import Run, list_runs
 from fer_core.workspace import Workspace
 
@@ -48,6 +48,6 @@ def _save(runs: Sequence[Run], edited: dict[str, list[str]]) -> None:
     try:
         for run in runs:
             if tuple(edited[run.name]) != tuple(run.tags):
-                save_notes(run, edited[run.name], load_notes(run).notes)
+                save_notes(run.folder, edited[run.name], load_notes(run.folder).notes)
     except FerError as error:
         st.session_state[Key.COMPARE_MESSAGE] = str(error)

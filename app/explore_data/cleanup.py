@@ -28,7 +28,7 @@ from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state, error_boundary
 from fer_core.data.decisions import load_decisions
 from fer_core.data.flaws import Flaws
-from fer_core.jobs.background import start_task
+from fer_core.jobs.tasks import start_task
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from app.shared.messages import error_boundary, escape_markdown, show_error
 from fer_core.data.decisions import summarise_decisions
 from fer_core.data.store import load_dataset_info
 from fer_core.errors import DataError
-from fer_core.jobs.background import BackgroundTask, start_task
+from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
 _DERIVE: Final[str] = "derive"

@@ -8,7 +8,7 @@ from app.explore_data.state import ADD, Key, link_to
 from app.shared.background import open_asked_part, render_task
 from app.shared.messages import empty_state
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
-from fer_core.jobs.background import start_task
+from fer_core.jobs.tasks import start_task
 from fer_core.workspace import Workspace
 
 _PARAMETER: Final[str] = "dataset"

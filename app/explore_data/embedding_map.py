@@ -11,7 +11,7 @@ from app.explore_data.state import link_to
 from app.shared.background import render_task
 from app.shared.messages import empty_state, error_boundary
 from fer_core.checkpoint import CheckpointEntry, list_checkpoints
-from fer_core.jobs.background import start_task
+from fer_core.jobs.tasks import start_task
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
 from fer_core.workspace import Workspace
 

@@ -13,7 +13,7 @@ from app.shared.messages import escape_markdown
 from app.shared.uploads import clean_name
 from app.shared.visitor import get_visitor
 from fer_core.data.store import DatasetInfo, load_dataset_info
-from fer_core.jobs.background import BackgroundTask, discard_task, start_task
+from fer_core.jobs.tasks import BackgroundTask, discard_task, start_task
 from fer_core.palette import emotion_color
 from fer_core.workspace import Workspace
 

@@ -15,7 +15,7 @@ from app.shared.visitor import get_visitor
 from fer_core.data.download import is_remote
 from fer_core.data.source_facts import SourceFacts
 from fer_core.errors import DataError
-from fer_core.jobs.background import BackgroundTask, discard_task, find_task, start_task
+from fer_core.jobs.tasks import BackgroundTask, discard_task, find_task, start_task
 from fer_core.workspace import Workspace, expand_home
 
 Origin = Literal["upload", "path", "hub"]

@@ -21,7 +21,7 @@ from fer_core.data.decisions import Decision
 from fer_core.data.suspected_labels import load_suspects
 from fer_core.errors import DataError
 from fer_core.evaluation.label_errors import METHODS, Method, default_splits, describe_exposure
-from fer_core.jobs.background import BackgroundTask, find_task, start_task
+from fer_core.jobs.tasks import BackgroundTask, find_task, start_task
 
 _SEARCH: Final[str] = "label-search"
 _ALL: Final[str] = "everybody"

@@ -14,7 +14,7 @@ from fer_core.errors import RunError
 from fer_core.exchange.facts import ModelFacts
 from fer_core.export.formats import EXPORTS
 from fer_core.exported import list_exports
-from fer_core.jobs.background import BackgroundTask, start_task
+from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:

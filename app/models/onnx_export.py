@@ -10,7 +10,7 @@ from app.shared.navigation import MODELS
 from fer_core.exchange.facts import ModelFacts
 from fer_core.export.formats import EXPORTS
 from fer_core.exported import ExportRecord, list_exports
-from fer_core.jobs.background import BackgroundTask, start_task
+from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app.shared.messages import error_boundary, escape_markdown
 from app.shared.navigation import PAGES
 from app.shared.state import SharedKey
-from fer_core.jobs.background import (
+from fer_core.jobs.tasks import (
     BackgroundTask,
     cancel_task,
     delete_task,

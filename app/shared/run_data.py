@@ -66,7 +66,7 @@ def load_meta(run: Run) -> RunMeta:
 
 def load_log_tail(run: Run) -> Sequence[str]:
     """The last lines of the log."""
-    from fer_core.jobs import read_log_tail
+    from fer_core.runs.log_tail import read_log_tail
 
     def read(_path: Path) -> Sequence[str]:
         return read_log_tail(run, LOG_LINES)

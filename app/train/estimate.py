@@ -9,8 +9,8 @@ from app.shared.navigation import TRAIN
 from app.shared.run_format import describe_duration, describe_memory
 from fer_core.config import TrainConfig, dump_config
 from fer_core.errors import RunError
-from fer_core.jobs.background import BackgroundTask, start_task
 from fer_core.jobs.devices import build_device_environment, resolve_request
+from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
 

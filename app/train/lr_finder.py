@@ -10,7 +10,7 @@ from app.train.draft import set_values
 from app.train.estimate import render_measurement
 from fer_core.config import TrainConfig
 from fer_core.errors import RunError
-from fer_core.jobs.background import BackgroundTask
+from fer_core.jobs.tasks import BackgroundTask
 from fer_core.workspace import Workspace
 
 _SETTING = "optimizer.learning_rate"

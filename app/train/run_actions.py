@@ -9,7 +9,8 @@ from app.shared.messages import escape_markdown, show_error
 from app.train.draft import begin_with_run
 from app.train.state import Key
 from fer_core.errors import FerError
-from fer_core.jobs import delete_run, load_notes, resume_run, save_notes, stop_run
+from fer_core.jobs import delete_run, resume_run, stop_run
+from fer_core.runs.notes import load_notes, save_notes
 from fer_core.runs.reader import Run
 from fer_core.workspace import Workspace
 
@@ -105,12 +106,12 @@ def _ask_deletion(run: Run, workspace: Workspace) -> None:
 
 def render_notes(run: Run) -> None:
     """Tags and notes, saved when asked to."""
-    known = load_notes(run)
+    known = load_notes(run.folder)
     with st.form(f"notes-{run.name}", border=False):
         tags = st.text_input(
             "Tags", ", ".join(known.tags), placeholder="baseline, paper", help="Separated by commas."
         )
         notes = st.text_area("Notes", known.notes, placeholder="Purpose and result of this run")
         if st.form_submit_button("Save", icon=":material/save:"):
-            save_notes(run, tags.split(","), notes)
+            save_notes(run.folder, tags.split(","), notes)
             st.rerun()

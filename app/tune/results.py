@@ -7,7 +7,7 @@ import streamlit as st
 from app.shared.background import render_task
 from app.shared.messages import error_boundary
 from app.shared.navigation import TRAIN
-from fer_core.jobs.background import cancel_task, find_task
+from fer_core.jobs.tasks import cancel_task, find_task
 from fer_core.sweeps import Sweep, launch_worker, load_sweep, open_study, stop_workers
 from fer_core.sweeps.worker import RUN_KEY, list_workers
 from fer_core.workspace import Workspace

@@ -112,10 +112,10 @@ def show(name: Positional[str], *, json_output: Annotated[bool, arg(name="json")
     from rich.markup import escape
     from rich.table import Table
 
-    from fer_core.jobs import load_notes
+    from fer_core.runs.notes import load_notes
 
     run = _load(name)
-    notes = load_notes(run)
+    notes = load_notes(run.folder)
     if json_output:
         records = [asdict(record) for record in run.load_metrics()]
         print(json.dumps(_describe(run) | {"notes": notes.notes, "config": run.config, "metrics": records}))
@@ -225,13 +225,13 @@ def tag(name: Positional[str], tags: Positional[tuple[str, ...]] = (), *, remove
         tags: Words to file it under; without any, its tags are printed.
         remove: Take these tags away.
     """
-    from fer_core.jobs import load_notes, save_notes
+    from fer_core.runs.notes import load_notes, save_notes
 
     run = _load(name)
-    known, text = load_notes(run).tags, load_notes(run).notes
+    known, text = load_notes(run.folder).tags, load_notes(run.folder).notes
     if tags:
         wanted = [item for item in known if item not in tags] if remove else [*known, *tags]
-        known = save_notes(run, wanted, text).tags
+        known = save_notes(run.folder, wanted, text).tags
     print(", ".join(known) or "no tags")
     return 0
 
@@ -244,12 +244,12 @@ def note(name: Positional[str], text: Positional[str | None] = None) -> int:
         name: The run.
         text: The note; empty removes it.
     """
-    from fer_core.jobs import load_notes, save_notes
+    from fer_core.runs.notes import load_notes, save_notes
 
     run = _load(name)
-    notes = load_notes(run)
+    notes = load_notes(run.folder)
     if text is not None:
-        notes = save_notes(run, notes.tags, text)
+        notes = save_notes(run.folder, notes.tags, text)
     print(notes.notes or "no note")
     return 0
 
@@ -263,7 +263,7 @@ def log(name: Positional[str], *, lines: int = 50, follow: bool = False) -> int:
         lines: How many lines of it.
         follow: Go on printing until the run ends.
     """
-    from fer_core.jobs import read_log_tail
+    from fer_core.runs.log_tail import read_log_tail
     from fer_core.runs.run_files import LOG_FILE
 
     run = _load(name)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
-from fer_core.jobs.background import BackgroundTask, cancel_task, delete_task, list_tasks, load_task
+from fer_core.jobs.tasks import BackgroundTask, cancel_task, delete_task, list_tasks, load_task
 from fer_core.workspace import Workspace
 
 _APP: Final = SubcommandApp()

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from fer_core.data.importers.base import IMPORTERS, ArrayImporter
+from fer_core.data.importers.choosing import Source, inspect_source
 from fer_core.data.importers.pictures import ImportReport, PictureOptions, Progress, import_pictures
-from fer_core.data.importers.sources import Source, inspect_source
 from fer_core.errors import ConfigError
 
 __all__ = ["Source", "import_source", "inspect_source"]

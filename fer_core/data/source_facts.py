@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fer_core.data.importers.sources import Source
+from fer_core.data.importers.choosing import Source
 from fer_core.data.tree import open_tree
 from fer_core.errors import FerError
 from fer_core.images import load_image

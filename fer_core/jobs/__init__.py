@@ -15,23 +15,17 @@ from fer_core.jobs.control import (
     submit_run,
 )
 from fer_core.jobs.devices import DeviceRequest, list_devices, resolve_request
-from fer_core.jobs.records import load_notes, read_log_tail, save_notes
-from fer_core.runs.records import Notes
 
 __all__ = [
     "DeviceRequest",
-    "Notes",
     "clone_config",
     "delete_run",
     "discard_unbegun_run",
     "enqueue_run",
     "list_devices",
-    "load_notes",
-    "read_log_tail",
     "requeue_run",
     "resolve_request",
     "resume_run",
-    "save_notes",
     "stop_run",
     "submit_run",
 ]

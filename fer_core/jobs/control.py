@@ -16,7 +16,7 @@ from fer_core.io import remove_directory
 from fer_core.jobs.devices import DeviceRequest, resolve_request
 from fer_core.jobs.launch import start_detached
 from fer_core.jobs.queue import queue_mutex
-from fer_core.jobs.records import read_log_tail
+from fer_core.runs.log_tail import read_log_tail
 from fer_core.runs.reader import Run, load_run, load_status
 from fer_core.runs.records import QueueEntry, RunStatus
 from fer_core.runs.run_files import LOG_FILE, RESUMABLE_STATES, STOP_FILE

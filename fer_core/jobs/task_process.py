@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fer_core.errors import FerError, RunError
 from fer_core.io import remove_directory, write_json
-from fer_core.jobs.background import (
+from fer_core.jobs.tasks import (
     CANCEL_FILE,
     DISCARD_FILE,
     LOG_FILE,

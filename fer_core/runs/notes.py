@@ -36,7 +36,7 @@ def clean_tags(tags: Sequence[str]) -> tuple[str, ...]:
     return cleaned
 
 
-def write_notes(folder: Path, tags: Sequence[str], notes: str) -> Notes:
+def save_notes(folder: Path, tags: Sequence[str], notes: str) -> Notes:
     """Replace tags and notes of the run in `folder`, and return them as written.
 
     Raises:
@@ -57,7 +57,7 @@ def write_notes(folder: Path, tags: Sequence[str], notes: str) -> Notes:
     return cleaned
 
 
-def read_notes(folder: Path) -> Notes:
+def load_notes(folder: Path) -> Notes:
     """Tags and notes of the run in `folder`; empty if there are none.
 
     Raises:

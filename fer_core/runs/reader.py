@@ -16,7 +16,7 @@ from fer_core.errors import RunError
 from fer_core.io import read_record
 from fer_core.plain import parse_json, parse_toml
 from fer_core.runs.cache import read_cached
-from fer_core.runs.notes import read_notes
+from fer_core.runs.notes import load_notes
 from fer_core.runs.process import is_at_work
 from fer_core.runs.records import EpochRecord, GradientRecord, Notes, RunMeta, RunStatus, ValidationRecord
 from fer_core.runs.run_files import (
@@ -152,7 +152,7 @@ def _read_status(path: Path) -> RunStatus:
 
 
 def _read_notes_beside(path: Path) -> Notes:
-    return read_notes(path.parent)
+    return load_notes(path.parent)
 
 
 def _effective_state(folder: Path, status: RunStatus) -> State:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from fer_core import jobs
 from fer_core.errors import ConfigError, FerError, RunError
 from fer_core.io import read_record, write_json
-from fer_core.jobs.background import BackgroundTask, start_task
 from fer_core.jobs.stopping import StopSignal
+from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import Run, load_run
 from fer_core.runs.run_files import ACTIVE_STATES

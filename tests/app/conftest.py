@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 
 from fer_core import cli
-from fer_core.jobs import background, task_process
+from fer_core.jobs import task_process, tasks
 from fer_core.workspace import TASK_VARIABLE, Workspace
 from tests.small_models import save_small_model
 
@@ -45,4 +45,4 @@ def tasks_at_once(monkeypatch) -> None:
 
     # Pages run in threads of the test, and only the main one may catch signals.
     monkeypatch.setattr(task_process.signal, "signal", lambda number, handler: None)
-    monkeypatch.setattr(background, "start_detached", run)
+    monkeypatch.setattr(tasks, "start_detached", run)

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from app.explore_data import import_source
 from app.shared.uploads import clean_name
 from fer_core.data.store import list_datasets, load_dataset
-from fer_core.jobs.background import find_task, list_tasks
+from fer_core.jobs.tasks import find_task, list_tasks
 from tests.unit.data.pictures import class_files, encode, write_tree, write_zip
 
 pytestmark = pytest.mark.usefixtures("tasks_at_once")

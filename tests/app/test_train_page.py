@@ -17,7 +17,7 @@ from app.train.lr_finder import build_rate_chart
 from app.train.state import Key
 from fer_core.config import ModelConfig, config_from_dict, load_preset
 from fer_core.errors import RunError
-from fer_core.jobs import load_notes
+from fer_core.runs.notes import load_notes
 from fer_core.runs.reader import Run, load_run
 from fer_core.runs.records import EpochRecord, Notes
 from fer_core.workspace import PROJECT_ROOT
@@ -297,7 +297,7 @@ def test_tags_and_notes_are_kept(app_workspace):
     page.text_area[0].set_value("the first one")
     _button(page, "Save").click().run()
     assert not page.exception
-    notes = load_notes(load_run(writer.folder))
+    notes = load_notes(writer.folder)
     assert notes == Notes(("baseline", "paper"), "the first one")
     assert "#baseline" in _texts(page)
 

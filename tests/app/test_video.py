@@ -18,7 +18,7 @@ from app.shared.state import SharedKey
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import MediaError
 from fer_core.inference.video import VideoInfo, probe_video
-from fer_core.jobs import background
+from fer_core.jobs import tasks
 from fer_core.palette import EMOTION_COLORS
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
@@ -76,7 +76,7 @@ def _texts(page: AppTest) -> str:
 
 def _find() -> VideoTask | None:
     """The video of whoever analyzed one: outside a page there is no visitor."""
-    task = background.find_task(Workspace.default(), KIND)
+    task = tasks.find_task(Workspace.default(), KIND)
     return None if task is None else VideoTask(task)
 
 
@@ -139,8 +139,8 @@ def test_videos_are_deleted_a_day_after_they_were_analyzed(save_model, clip, mon
     assert video is not None and video.task.ended is not None
     ended = video.task.ended
     for hours, is_there in ((23, True), (25, False)):
-        monkeypatch.setattr(background.time, "time", lambda hours=hours: ended + 3600 * hours)
-        background.prune_tasks(Workspace.default())
+        monkeypatch.setattr(tasks.time, "time", lambda hours=hours: ended + 3600 * hours)
+        tasks.prune_tasks(Workspace.default())
         assert video.task.folder.exists() == is_there
 
 

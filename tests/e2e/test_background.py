@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from fer_core.data.builtin import write_schematic_faces
-from fer_core.jobs.background import find_task
+from fer_core.jobs.tasks import find_task
 from fer_core.workspace import Workspace
 from tests.background import finish_task
 from tests.e2e.dashboard import moving_face, serve_dashboard, write_clip

@@ -18,8 +18,9 @@ from fer_core.evaluation.stored_reports import load_evaluation, save_report
 from fer_core.exchange.model_import import import_model
 from fer_core.exchange.removal import delete_model
 from fer_core.exported import ExportRecord, Parity, add_export, list_exports
-from fer_core.jobs import delete_run, save_notes
+from fer_core.jobs import delete_run
 from fer_core.jobs.control import requeue_run
+from fer_core.runs.notes import save_notes
 from fer_core.runs.reader import load_run
 from fer_core.runs.records import EpochRecord, GradientRecord, ValidationRecord
 from fer_core.runs.writer import RunWriter
@@ -87,7 +88,7 @@ def _add_validation(workspace: Workspace) -> None:
 
 
 def _add_notes(workspace: Workspace) -> None:
-    save_notes(load_run(workspace.run("run")), ["tag"], "a note")
+    save_notes(workspace.run("run"), ["tag"], "a note")
 
 
 def _read_run(workspace: Workspace) -> Any:

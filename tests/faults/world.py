@@ -15,7 +15,7 @@ from fer_core.data.suspected_labels import Suspect, load_suspects, note_suspects
 from fer_core.evaluation.report import build_report
 from fer_core.evaluation.stored_reports import load_evaluation, save_report
 from fer_core.exported import list_exports
-from fer_core.jobs import save_notes
+from fer_core.runs.notes import save_notes
 from fer_core.runs.reader import load_run
 from fer_core.sweeps.store import load_sweep
 from fer_core.workspace import Workspace
@@ -32,7 +32,7 @@ def make_world(workspace: Workspace) -> Dataset:
     write_schematic_faces(workspace, GOOD, num_images=24)
     dataset = load_dataset(workspace.dataset(GOOD))
     writer = save_small_run(workspace, GOOD)
-    save_notes(load_run(writer.folder), ["tag"], "a note")
+    save_notes(writer.folder, ["tag"], "a note")
     best = save_small_model(workspace, GOOD)
     (best / "model-fp32.onnx").write_bytes(b"onnx")
     shutil.move(best / "model-fp32.onnx", workspace.root / "model-fp32.onnx")

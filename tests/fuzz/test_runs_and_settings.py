@@ -16,7 +16,7 @@ from fer_core.checkpoint import find_checkpoint
 from fer_core.config import config_from_dict, config_to_dict, dump_config, load_config, load_preset
 from fer_core.data.builtin import open_dataset
 from fer_core.inference.class_prior import parse_prior
-from fer_core.runs.notes import clean_tags, read_notes, write_notes
+from fer_core.runs.notes import clean_tags, load_notes, save_notes
 from fer_core.runs.reader import compute_queue_positions, get_ticket, list_runs, load_run
 from fer_core.runs.records import QueueEntry
 from fer_core.sweeps import load_sweep
@@ -98,7 +98,7 @@ def test_notes_json(workspace, data):
     (folder / "notes.json").write_bytes(data)
     attempt(
         "notes.json",
-        lambda: read_notes(folder),
+        lambda: load_notes(folder),
         check=lambda notes: "".join((*notes.tags, notes.notes)).encode(),
     )
 
@@ -109,10 +109,10 @@ def test_what_a_person_writes(workspace, tags, notes):
     folder = workspace.runs / "run-1"
 
     def use(written):
-        assert read_notes(folder) == written
+        assert load_notes(folder) == written
         assert clean_tags(written.tags) == written.tags
 
-    attempt("tags and notes", lambda: write_notes(folder, tags, notes), check=use)
+    attempt("tags and notes", lambda: save_notes(folder, tags, notes), check=use)
 
 
 @given(lines=st.lists(json_files({"epoch": 1, "valid_accuracy": 0.5}), max_size=4))

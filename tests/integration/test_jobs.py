@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks.job_cycles import CONFIG, run_cycles, wait_until_it_rests
 from fer_core.errors import RunError
-from fer_core.jobs import delete_run, read_log_tail, resume_run, stop_run, submit_run
+from fer_core.jobs import delete_run, resume_run, stop_run, submit_run
+from fer_core.runs.log_tail import read_log_tail
 from fer_core.runs.reader import list_runs, load_run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

@@ -12,7 +12,7 @@ from fer_core.checkpoint import CARD_FILE, load_checkpoint_info, save_checkpoint
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import INFO_FILE, load_dataset
 from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
-from fer_core.runs.notes import write_notes
+from fer_core.runs.notes import save_notes
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
 from tests.e2e.waiting import settle
@@ -51,7 +51,7 @@ def _fill(workspace: Workspace) -> None:
     fingerprint = json.loads(info_path.read_text())["fingerprint"]
 
     save_small_run(workspace, "told", state="failed", facts={"message": LONG, "device": TAG})
-    write_notes(workspace.run("told"), [TAG, LINK], LONG)
+    save_notes(workspace.run("told"), [TAG, LINK], LONG)
     (workspace.run("told") / "log.txt").write_text(LONG)
     best = save_small_model(workspace, "told")
     _spoil(best, data={"name": "faces", "fingerprint": fingerprint})

@@ -22,7 +22,7 @@ from fer_core.data.tree import open_tree
 from fer_core.errors import DataError, MediaError
 from fer_core.images import load_image
 from fer_core.inference.video_reader import VideoLimits, open_video, probe_video
-from fer_core.jobs import background
+from fer_core.jobs import tasks
 from fer_core.workspace import PROJECT_ROOT
 from tests.e2e.dashboard import write_clip
 
@@ -196,9 +196,9 @@ def test_nothing_but_plain_files_is_read_from_a_tar(tmp_path, kind):
     ],
 )
 def test_the_name_of_an_upload_leads_nowhere(workspace, monkeypatch, name):
-    monkeypatch.setattr(background, "start_detached", lambda *_args, **_more: None)
+    monkeypatch.setattr(tasks, "start_detached", lambda *_args, **_more: None)
     inputs = {clean_name(name): io.BytesIO(b"content")}
-    task = background.start_task(
+    task = tasks.start_task(
         workspace, kind="import", title="x", command=["import", "x"], page="explore_data", inputs=inputs
     )
     (path,) = task.inputs.iterdir()

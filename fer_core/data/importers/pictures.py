@@ -14,7 +14,7 @@ import pandas as pd
 from fer_core.checkpoint import ColorMode
 from fer_core.data.image_writer import write_stream
 from fer_core.data.importers.base import Item, Scan
-from fer_core.data.importers.sources import find_source
+from fer_core.data.importers.choosing import find_source
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import DatasetInfo
 from fer_core.data.tree import FileTree, open_tree

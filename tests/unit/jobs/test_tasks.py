@@ -13,8 +13,9 @@ import pytest
 from fer_core.cli import main
 from fer_core.cli.terminal import show_progress
 from fer_core.errors import ConfigError, FerError, RunError
-from fer_core.jobs import background
-from fer_core.jobs.background import (
+from fer_core.jobs import tasks
+from fer_core.jobs.task_process import work_on_task
+from fer_core.jobs.tasks import (
     BackgroundTask,
     cancel_task,
     delete_task,
@@ -24,7 +25,6 @@ from fer_core.jobs.background import (
     prune_tasks,
     start_task,
 )
-from fer_core.jobs.task_process import work_on_task
 from fer_core.progress import Progress, ProgressFile, keep_result, read_progress
 from fer_core.workspace import TASK_VARIABLE, Workspace
 
@@ -119,7 +119,7 @@ def test_a_killed_task_says_so(workspace: Workspace, held: BackgroundTask) -> No
 
 def test_another_process_with_the_same_number_is_no_task_and_is_left_alone(workspace: Workspace) -> None:
     folder = make(workspace, "20260101T000000-x-abc", state="running")
-    status = {"state": "running", "host": background.get_host(), "pid": os.getpid()}
+    status = {"state": "running", "host": tasks.get_host(), "pid": os.getpid()}
     stranger = {**status, "process_started": 1.0, "process_birth": "another-boot/1", "heartbeat": time.time()}
     (folder / "status.json").write_text(json.dumps(stranger))
     task = load_task(workspace, folder.name)
@@ -205,7 +205,7 @@ def test_files_go_in_and_their_places_are_known_to_the_command(workspace: Worksp
 
 
 def test_only_old_tasks_go_by_themselves(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "KEPT_COUNT", 2)
+    monkeypatch.setattr(tasks, "KEPT_COUNT", 2)
     for name, age_s in (("a", 8 * DAY_S), ("b", 2 * DAY_S), ("c", 0.5 * DAY_S), ("d", 0.0), ("e", 0.0)):
         make(workspace, name, age_s=age_s)
     prune_tasks(workspace)

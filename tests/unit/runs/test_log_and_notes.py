@@ -5,9 +5,10 @@ import pytest
 
 from fer_core import io
 from fer_core.errors import ConfigError, RunError
-from fer_core.jobs import Notes, load_notes, read_log_tail, save_notes
+from fer_core.runs.log_tail import read_log_tail
+from fer_core.runs.notes import load_notes, save_notes
 from fer_core.runs.reader import list_runs, load_run
-from fer_core.runs.records import EpochRecord, GradientRecord, ValidationRecord
+from fer_core.runs.records import EpochRecord, GradientRecord, Notes, ValidationRecord
 from fer_core.runs.writer import RunWriter, new_run_name
 
 
@@ -18,18 +19,18 @@ def writer(workspace):
 
 def test_tags_and_notes(workspace, writer):
     run = load_run(writer.folder)
-    assert load_notes(run) == Notes((), "")
+    assert load_notes(run.folder) == Notes((), "")
     text = "<b>kept</b> as text"
-    assert save_notes(run, [" a ", "b", "a", ""], text) == Notes(("a", "b"), text)
-    assert load_notes(run) == Notes(("a", "b"), text)
+    assert save_notes(run.folder, [" a ", "b", "a", ""], text) == Notes(("a", "b"), text)
+    assert load_notes(run.folder) == Notes(("a", "b"), text)
     assert list_runs(workspace)[0].tags == ("a", "b")
     for tags in (["x" * 41], ["a,b"], ["two\nlines"], [str(number) for number in range(21)]):
         with pytest.raises(ConfigError):
-            save_notes(run, tags, "")
-    assert load_notes(run).tags == ("a", "b")
+            save_notes(run.folder, tags, "")
+    assert load_notes(run.folder).tags == ("a", "b")
     (writer.folder / "notes.json").write_text("[]")
     with pytest.raises(RunError, match="expected an object"):
-        load_notes(run)
+        load_notes(run.folder)
 
 
 def test_log_tail(writer):
