@@ -28,15 +28,20 @@ def list_all(json_output: Annotated[bool, arg(name="json")] = False) -> int:
         json_output: Print JSON instead of a table.
     """
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    tasks = list_tasks(Workspace.default())
+    workspace = Workspace.default()
+    tasks = list_tasks(workspace)
     if json_output:
         print(json.dumps([_describe(task) for task in tasks], indent=2))
         return 0
-    table = Table("task", "state", "done", "what", box=None, header_style="bold")
+    if not tasks:
+        print(f"no tasks in {workspace.tasks}; the dashboard's pages start them")
+        return 0
+    # Names are never cut: the other subcommands ask for them.
+    table = Table(Column("task", no_wrap=True), "state", "done", "what", box=None, header_style="bold")
     for task in tasks:
-        table.add_row(task.name, task.state, f"{task.progress.share:.0%}", task.title)
+        table.add_row(task.name, task.state, f"{_share(task):.0%}", task.title)
     Console().print(table)
     return 0
 
@@ -62,6 +67,7 @@ def cancel(name: Positional[str]) -> int:
         name: The task.
     """
     cancel_task(Workspace.default(), name)
+    print(f"asked {name} to end")
     return 0
 
 
@@ -86,8 +92,13 @@ def _describe(task: BackgroundTask) -> dict[str, Any]:
         "command": ["fer", *task.command],
         "created": task.created,
         "ended": task.ended,
-        "done": progress.share,
+        "done": _share(task),
         "doing": progress.text,
         "error": task.error,
         "folder": str(task.folder),
     }
+
+
+def _share(task: BackgroundTask) -> float:
+    """Fraction that is done; the work may end before all the steps that it foresaw, as an estimate does."""
+    return 1.0 if task.state == "finished" else task.progress.share

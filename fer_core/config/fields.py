@@ -56,7 +56,7 @@ class Section:
 
 
 _UNITS: Final[Mapping[str, str]] = {"px": "px", "ms": "ms", "deg": "degrees"}
-_ACRONYMS: Final[Mapping[str, str]] = {"ema": "EMA", "sam": "SAM"}
+_ACRONYMS: Final[Mapping[str, str]] = {"ema": "EMA", "sam": "SAM", "swa": "SWA"}
 
 
 def humanize(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,6 +11,7 @@ from app.home import landing
 from app.home.machine import Hardware, detect_hardware
 from app.shared import messages
 from app.shared.messages import UNEXPECTED, escape_markdown
+from app.shared.page_header import LOGO_SVG
 from fer_core.errors import DataError
 from fer_core.inference import downloads as weights
 from fer_core.workspace import PROJECT_ROOT
@@ -114,6 +116,13 @@ def test_yunet_offline_is_a_message_and_the_page_goes_on(app_workspace, monkeypa
 )
 def test_names_from_files_never_become_formatting(text, expected):
     assert messages.escape_markdown(text) == expected
+
+
+def test_the_name_in_the_logo_fits_whatever_font_draws_it():
+    logo = ElementTree.fromstring(LOGO_SVG)
+    text = logo.find("{*}text")
+    assert text is not None
+    assert float(text.get("x", "")) + float(text.get("textLength", "inf")) <= float(logo.get("width", ""))
 
 
 def test_the_computer_is_described():

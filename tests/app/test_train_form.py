@@ -78,7 +78,12 @@ def test_a_type_that_the_form_does_not_know_is_named():
 
 @pytest.mark.parametrize(
     ("name", "label"),
-    [("learning_rate", "Learning rate"), ("ema_decay", "EMA decay"), ("rotation_deg", "Rotation (degrees)")],
+    [
+        ("learning_rate", "Learning rate"),
+        ("ema_decay", "EMA decay"),
+        ("swa_fraction", "SWA fraction"),
+        ("rotation_deg", "Rotation (degrees)"),
+    ],
 )
 def test_names_become_labels(name, label):
     assert humanize(name) == label

@@ -237,5 +237,17 @@ def test_the_command_line_lists_shows_cancels_and_deletes(
     assert main(["tasks", "show", held.name]) == 0
     assert '"state": "cancelled"' in capsys.readouterr().out
     assert main(["tasks", "delete", held.name]) == 0
+    capsys.readouterr()
     assert main(["tasks"]) == 0
-    assert held.name not in capsys.readouterr().out.splitlines()[-1]
+    assert capsys.readouterr().out.startswith("no tasks in ")
+
+
+def test_the_list_cuts_no_name_and_what_has_finished_is_done(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    folder = make(workspace, "20261128T023522356-benchmark-2e64b3")
+    (folder / "progress.jsonl").write_text('{"done": 3, "total": 5, "text": "ended early"}\n')
+    assert main(["tasks"]) == 0
+    row = capsys.readouterr().out.splitlines()[1].split()
+    assert row[:3] == [folder.name, "finished", "100%"]
