@@ -21,10 +21,9 @@ settings.register_profile(
 settings.load_profile("project")
 # Trackers and hubs must not be reached from tests, whatever the machine is set up for.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# Workers share the cores, so none of them, nor what they start, takes all cores for one matrix.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+# Small matrices on several cores cost more than they gain, and workers share the cores.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW_FIRST = ("e2e", "integration")

@@ -115,7 +115,7 @@ def test_a_wrong_file_is_told_before_a_model_is_loaded(tmp_path: Path, capsys: p
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path, model: str) -> None:
-    source = make_video(tmp_path / "long.mp4", 1500, size=(320, 240), fps=30)
+    source = make_video(tmp_path / "long.mp4", 1500, fps=30)
     target, table = tmp_path / "out.mp4", tmp_path / "rows.csv"
     command = [sys.executable, "-m", "fer_core", "annotate", str(source), str(target), "--table", str(table)]
     running = subprocess.Popen(

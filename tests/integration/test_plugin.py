@@ -29,6 +29,7 @@ for line in sys.stdin.read().splitlines():
         status = end.code
     if status:
         sys.exit(f"{line}: {status}")
+    print(chr(30), end="")
 """
 
 
@@ -59,9 +60,9 @@ class Place:
         assert result.returncode == 0, result.stderr
         return result.stdout
 
-    def fer(self, *commands: str) -> str:
-        """What commands print, each without its `fer`; one process runs them all."""
-        return self.run(RUN_COMMANDS, "\n".join(commands))
+    def fer(self, *commands: str) -> list[str]:
+        """What each of some commands, without its `fer`, prints; one process runs them all."""
+        return self.run(RUN_COMMANDS, "\n".join(commands)).split(chr(30))[:-1]
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +79,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(folder, folder / "packages")
 
 
+HELP = [f"{command} --help" for command in ("import", "predict", "train", "evaluate", "export", "annotate")]
+
+
 @pytest.fixture(scope="module")
-def printed(place: Place) -> str:
-    """What importing, training, scoring, exporting and predicting with the example's parts print."""
+def outputs(place: Place) -> list[str]:
+    """What help, and then importing, training, scoring, exporting and predicting with its parts print."""
     make_video(place.folder / "clip.mp4", num_frames=3)
     return place.fer(
+        *HELP,
         "import faces --name faces",
         "train --name run --model.name example_net --model.arguments.width 4 --data.dataset faces --epochs 1 "
         "--batch-size 8 --data.label-mode majority --device cpu --precision fp32 --log.no-tensorboard",
@@ -92,6 +97,12 @@ def printed(place: Place) -> str:
         "export run --format example_rounded",
         "annotate clip.mp4 marked.mp4 --table faces.jsonl --model run --detector example_middle --device cpu",
     )
+
+
+@pytest.fixture(scope="module")
+def printed(outputs: list[str]) -> str:
+    """What the commands that do something print."""
+    return "".join(outputs[len(HELP) :])
 
 
 def test_commands_use_its_parts(printed: str) -> None:
@@ -117,9 +128,8 @@ def test_what_its_formats_wrote(place: Place, printed: str) -> None:
     assert not any((item.view(np.uint32) & 0xFFFF).any() for item in floats)
 
 
-def test_help_names_its_parts(place: Place) -> None:
-    commands = ("import", "predict", "train", "evaluate", "export", "annotate")
-    printed = place.fer(*(f"{command} --help" for command in commands))
+def test_help_names_its_parts(outputs: list[str]) -> None:
+    printed = "".join(outputs[: len(HELP)])
     names = ("example_list", "example_middle", "example_net", "example_brier", "example_rounded", ".jsonl")
     assert [name for name in names if name not in printed] == []
 

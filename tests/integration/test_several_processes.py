@@ -2,12 +2,10 @@
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
+from fer_core.cli import main
 from fer_core.config import (
     DataConfig,
     LogConfig,
@@ -17,7 +15,6 @@ from fer_core.config import (
     dump_config,
     load_augment_policy,
 )
-from fer_core.data.builtin import write_schematic_faces
 from fer_core.runs.reader import load_run
 from fer_core.training.trainer import create_trainer
 
@@ -35,33 +32,21 @@ CONFIG = TrainConfig(
 )
 
 
-def train(workspace, path, name, *options):
-    command = [
-        sys.executable,
-        "-m",
-        "fer_core",
-        "train",
-        "--config-file",
-        str(path),
-        "--name",
-        name,
-        *options,
-    ]
-    environment = os.environ | {"FER_WORKSPACE": str(workspace.root)}
-    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr
-    return load_run(workspace.run(name))
+def train(path, name):
+    command = ["train", "--config-file", str(path), "--name", name, "--num-processes", "2", "--nice", "0"]
+    return main(command)
 
 
-def test_two_processes_equal_one(workspace, tmp_path):
-    write_schematic_faces(workspace, "faces", num_images=325)  # an odd validation split: its end is padded
+def test_two_processes_equal_one(workspace, draw_faces, tmp_path, capfd):
+    draw_faces(workspace, "faces", num_images=171)
     path = tmp_path / "config.toml"
     path.write_text(dump_config(CONFIG))
     assert create_trainer(CONFIG, workspace, name="alone").run() == "finished"
-    alone = load_run(workspace.run("alone"))
-    shared = train(workspace, path, "shared", "--num-processes", "2")
+    assert train(path, "shared") == 0, capfd.readouterr().err
+    alone, shared = (load_run(workspace.run(name)) for name in ("alone", "shared"))
     assert shared.state == "finished"
     (one,), (two,) = alone.load_metrics(), shared.load_metrics()
+    assert one.valid_n == 25, "odd, so that the end is padded"
     assert two.train_loss == pytest.approx(one.train_loss, abs=1e-5)
     for key in ("valid_accuracy", "valid_macro_f1", "valid_balanced_accuracy", "valid_n", "train_accuracy"):
         assert getattr(two, key) == getattr(one, key), key
@@ -72,9 +57,9 @@ def test_two_processes_equal_one(workspace, tmp_path):
     assert confusions[0] == confusions[1]
 
 
-def test_batch_that_can_not_be_shared_is_refused(workspace, tmp_path):
-    write_schematic_faces(workspace, "faces", num_images=320)
+def test_batch_that_can_not_be_shared_is_refused(workspace, draw_faces, tmp_path, capsys):
+    draw_faces(workspace, "faces", num_images=171)
     path = tmp_path / "config.toml"
     path.write_text(dump_config(dataclasses.replace(CONFIG, batch_size=33)))
-    with pytest.raises(AssertionError, match="multiple of num_processes, 2"):
-        train(workspace, path, "odd", "--num-processes", "2")
+    assert train(path, "odd") == 1
+    assert "multiple of num_processes, 2" in capsys.readouterr().err

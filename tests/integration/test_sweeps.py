@@ -128,7 +128,7 @@ def work_together(workspace, sweep, *, num_workers, num_trials):
 def test_several_workers_share_a_sweep_on_sqlite(workspace):
     base = dataclasses.replace(CONFIG, epochs=2)
     sweep = create_sweep("search", SweepSettings(base=base, space=SPACE), workspace)
-    work_together(workspace, sweep, num_workers=3, num_trials=3)
+    work_together(workspace, sweep, num_workers=2, num_trials=3)
 
 
 @pytest.fixture

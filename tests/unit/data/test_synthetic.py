@@ -23,7 +23,7 @@ from fer_core.labels import EMOTIONS, FERPLUS_COLUMNS
 
 @pytest.fixture(scope="module")
 def faces():
-    return generate_schematic_faces(800, seed=3)
+    return generate_schematic_faces(320, seed=3)
 
 
 def test_the_same_seed_draws_the_same_pixels_and_votes(faces):
@@ -44,9 +44,9 @@ def test_no_two_images_are_equal(faces):
 
 
 def test_shapes_and_ranges(faces):
-    assert faces.images.shape == (800, 48, 48)
+    assert faces.images.shape == (320, 48, 48)
     assert faces.images.dtype == np.uint8
-    assert faces.votes.shape == (800, len(FERPLUS_COLUMNS))
+    assert faces.votes.shape == (320, len(FERPLUS_COLUMNS))
     assert (faces.votes >= 0).all()
     assert (faces.votes.sum(axis=1) == NUM_ANNOTATORS).all()
     # No image is empty, black or blown out.
@@ -58,7 +58,7 @@ def test_classes_and_splits_are_balanced(faces):
     labels, split = np.array(faces.labels), np.array(faces.split)
     for emotion in EMOTIONS:
         mine = split[labels == emotion]
-        assert [int((mine == name).sum()) for name in ("train", "valid", "test")] == [70, 15, 15]
+        assert [int((mine == name).sum()) for name in ("train", "valid", "test")] == [28, 6, 6]
 
 
 def test_a_small_set_has_every_split():

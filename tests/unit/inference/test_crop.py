@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fer_core.checkpoint import FramingSpec, InputSpec
@@ -72,10 +72,12 @@ def test_no_faces_is_an_empty_batch():
 @given(
     st.floats(-3000, 3000),
     st.floats(-3000, 3000),
-    st.floats(0.01, 20_000),
+    st.floats(0.01, 1_000),
     st.integers(16, 200),
     st.integers(16, 200),
 )
+@example(-3000.0, 3000.0, 20_000.0, 16, 200)
+@example(-500.0, -500.0, 20_000.0, 200, 16)
 def test_any_box_gives_a_crop(x, y, height, rows, columns):
     image = np.full((rows, columns, 3), 77, np.uint8)
     crops = extract_crops(image, [box(x, y, height * 0.8, height)], GRAY)
