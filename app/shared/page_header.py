@@ -18,11 +18,12 @@ LOGO_SVG: Final[str] = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 176 32" width="176" height="32">'
     f"{_FACE_SVG}"
     '<text x="39" y="21.5" font-family="Source Sans, Source Sans Pro, sans-serif" font-size="16.5" '
-    'font-weight="600" fill="#5f8fb0" textLength="132" lengthAdjust="spacingAndGlyphs">FER workbench</text></svg>'
+    'font-weight="600" fill="#5f8fb0" textLength="132" lengthAdjust="spacingAndGlyphs">FER workbench</text>'
+    "</svg>"
 )
 """A mouth and two eyes in a detector's corners; its colours are readable on light and on dark.
 
-The length of the text is fixed: an image cannot use the page's fonts, and some fonts in their place are wider.
+The length of the text is fixed: an image cannot use the page's fonts, and some others are wider.
 """
 
 
