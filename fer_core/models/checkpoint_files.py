@@ -120,7 +120,8 @@ def _load_described(folder: Path, info: CheckpointInfo) -> FerModel:
         raise CheckpointError(f"{path} can't be read as safetensors: {cause}") from cause
     except RuntimeError as cause:  # how torch reports missing, unexpected or misshapen weights
         raise CheckpointError(
-            f"{path} does not fit {info.architecture} with {dict(info.arguments)}: {cause}"
+            f"{path} does not fit the network that {folder / INFO_FILE} describes, {info.architecture} with "
+            f"{dict(info.arguments)}: {cause}"
         ) from cause
     return fold_branches(model.eval())
 
