@@ -60,7 +60,7 @@ def build_rate_chart(rates: list[float], losses: list[float], suggestion: float)
     figure.update_layout(
         height=240,
         margin={"l": 0, "r": 8, "t": 24, "b": 0},
-        xaxis={"type": "log", "title": "learning rate"},
+        xaxis={"type": "log", "title": "learning rate", "exponentformat": "power"},
         yaxis={"title": "loss"},
     )
     return figure
