@@ -242,7 +242,7 @@ def take_robustness(place: Studio) -> None:
     """Compare runs: accuracy on corrupted images."""
     page = open_comparison(place)
     page.get_by_role("tab", name="Robustness").click()
-    end = page.get_by_text("Dotted: the pictures as they are")
+    end = page.get_by_text("Dotted: accuracy on clean images")
     expect(end).to_be_visible()
     save_part(page, "compare-robustness", page.get_by_role("tablist").last, end)
 

@@ -44,10 +44,10 @@ def render_import(workspace: Workspace) -> None:
             )
         st.caption("Larger than 500 MB? `fer models import FILE` takes it in a terminal.")
         if wanted:
-            _bring_in(uploads, name, workspace)
+            _import(uploads, name, workspace)
 
 
-def _bring_in(uploads: list[Any], name: str, workspace: Workspace) -> None:
+def _import(uploads: list[Any], name: str, workspace: Workspace) -> None:
     done: ImportedModel | None = None
     with st.status("Checking the model…", expanded=True) as status:
         try:

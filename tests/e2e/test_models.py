@@ -43,9 +43,9 @@ def test_a_model_is_looked_at_taken_away_brought_in_tried_and_deleted(
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(archive)
     page.get_by_role("textbox", name="Name").fill("borrowed")
     page.get_by_role("textbox", name="Name").press("Enter")
-    page.get_by_role("button", name="Check and bring in").click()
+    page.get_by_role("button", name="Check and import").click()
     expect(page.get_by_role("heading", name="borrowed", exact=True, level=1)).to_be_visible(timeout=90_000)
-    expect(page.get_by_text("borrowed is here")).to_be_visible()
+    expect(page.get_by_text("borrowed is imported")).to_be_visible()
     assert (dashboard_workspace.model("borrowed") / "model.json").is_file()
 
     page.get_by_role("button", name="Try it on pictures").click()
@@ -67,7 +67,7 @@ def test_what_is_no_model_is_refused_in_a_sentence(open_page, dashboard_workspac
     page = open_page("models")
     page.get_by_text("Import a model").click()
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(archive)
-    page.get_by_role("button", name="Check and bring in").click()
+    page.get_by_role("button", name="Check and import").click()
     expect(page.get_by_test_id("stAlert")).to_contain_text(re.compile("unsafe path.*refused"))
     assert not list(dashboard_workspace.models.glob(".incoming*"))
 
