@@ -53,6 +53,7 @@ def run_cycles(
     from fer_core.models import load_checkpoint
 
     write_schematic_faces(workspace, "faces", num_images=160)
+    others = set(psutil.Process().children(recursive=True))  # not of these runs
     draw = random.Random(seed)
     outcomes: Counter[str] = Counter()
     name = ""
@@ -76,7 +77,7 @@ def run_cycles(
         if (run.folder / "best" / "model.json").is_file():
             load_checkpoint(run.folder / "best")
             outcomes["best/ loaded"] += 1
-        _check_processes()
+        _check_processes(others)
         with FileLock(get_locks_folder(workspace) / "device-cpu.lock", timeout=5):
             pass  # held by nobody
     assert len(list_runs(workspace)) == len(list(workspace.runs.glob("[!.]*")))
@@ -91,10 +92,10 @@ def _check_folder(run: Run) -> None:
     assert epochs == list(range(1, len(epochs) + 1)), epochs
 
 
-def _check_processes() -> None:
+def _check_processes(others: set[psutil.Process]) -> None:
     end = time.monotonic() + 30  # the last of them may still be on its way out
-    while children := psutil.Process().children(recursive=True):
-        assert time.monotonic() < end, f"left behind: {[(child.pid, child.status()) for child in children]}"
+    while children := set(psutil.Process().children(recursive=True)) - others:
+        assert time.monotonic() < end, f"left behind: {children}"
         time.sleep(0.05)
 
 
