@@ -31,7 +31,7 @@ from tests.small_models import save_small_model
 from tests.small_runs import save_small_run
 from tests.unit.evaluation.makers import make_random, make_subject
 
-NUM_FACES = 24
+NUM_FACES = 16
 
 
 @dataclass(frozen=True)
