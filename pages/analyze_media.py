@@ -100,7 +100,7 @@ def _choose_pictures() -> list[Picture]:
     if st.session_state[Key.SAMPLE]:
         pictures.append(Picture("sample.png", sample_path().read_bytes()))
     if not pictures:
-        empty_state("Nothing to analyze yet", "Upload pictures above, or show the sample picture.")
+        empty_state("Nothing to analyze yet", "Upload pictures above, or switch the sample picture on.")
     return pictures
 
 
