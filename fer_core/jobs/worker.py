@@ -30,7 +30,7 @@ from fer_core.workspace import Workspace
 if TYPE_CHECKING:
     from fer_core.training.trainer import Observer
 
-_LOG: Final = logging.getLogger(__name__)
+_LOG: Final = logging.getLogger("fer_core.jobs.worker")  # by name: as a program this module is `__main__`
 NICE: Final[int] = 10
 """How far training steps back for other programs by default, 0 to 19."""
 
