@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from fer_core.errors import ConfigError, MediaError
 from fer_core.images import MIN_SIDE_PX
+from fer_core.inference.display_matrix import Orientation
 from fer_core.types import UInt8Array
 
 if TYPE_CHECKING:
@@ -100,34 +101,6 @@ class VideoColor(NamedTuple):
     matrix: int
     primaries: int
     transfer: int
-
-
-class Orientation(NamedTuple):
-    """How a display matrix brings stored pixels upright: transpose first, then mirror."""
-
-    is_transposed: bool = False
-    mirrors_x: bool = False
-    mirrors_y: bool = False
-
-    @classmethod
-    def of_frame(cls, frame: "av.VideoFrame") -> "Orientation":
-        """Read the whole matrix: `frame.rotation` tells a mirrored clip as turned by 180 degrees (PyAV 18.1).
-
-        A point (x, y) is shown at (a x + c y, b x + d y), where the matrix begins with the rows (a, b) and
-        (c, d) (ISO/IEC 14496-12, 6.2.2). Turns between right angles go to the nearest.
-        """
-        data = frame.side_data.get("DISPLAYMATRIX")
-        if data is None:
-            return cls()
-        (a, b), (c, d) = np.frombuffer(cast(bytes, data), np.int32).reshape(3, 3)[:2, :2].tolist()
-        if abs(b) + abs(c) > abs(a) + abs(d):
-            return cls(True, c < 0, b < 0)
-        return cls(False, a < 0, d < 0)
-
-    def apply(self, image: UInt8Array) -> UInt8Array:
-        """Bring an H x W x 3 picture upright."""
-        image = image.swapaxes(0, 1) if self.is_transposed else image
-        return np.ascontiguousarray(image[:: -1 if self.mirrors_y else 1, :: -1 if self.mirrors_x else 1])
 
 
 class VideoReader:
