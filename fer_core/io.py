@@ -31,6 +31,23 @@ _EXCHANGE: Final[int] = 2
 """The same number means so for Linux's renameat2 and for macOS's renamex_np."""
 
 
+def _read_umask() -> int:
+    """What the user's umask takes away from the mode of new files.
+
+    Only Linux tells it; elsewhere it has to be set to be read, which is not safe between threads.
+    """
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
+        return int(next(line for line in lines if line.startswith("Umask:")).split()[1], 8)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+_UMASK: Final[int] = _read_umask()
+"""Read once, at the start: threads share it."""
+
+
 @contextmanager
 def storage_errors(target: Path, *, is_ours: bool = True) -> Iterator[None]:
     """Turn the system's refusal to write into a message that the user can act on.
@@ -104,18 +121,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
         with storage_errors(target):
             sync_file(temporary)
             # mkstemp makes private files; what we write is meant to be read by the user's other tools.
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(0o666 & ~_UMASK)
             temporary.replace(target)
             _sync_directory(target.parent)
     finally:
         with contextlib.suppress(OSError):  # what is left has a name that every reader skips
             temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 @contextmanager
@@ -143,7 +154,7 @@ def atomic_directory(target: Path, *, replace: bool = False) -> Iterator[Path]:
         with storage_errors(target, is_ours=False):
             yield temporary
         with storage_errors(target):
-            temporary.chmod(0o777 & ~_umask())
+            temporary.chmod(0o777 & ~_UMASK)
             _sync_tree(temporary)
             _put_in_place(temporary, target, replace=replace)
             _sync_directory(target.parent)

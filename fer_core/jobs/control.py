@@ -1,8 +1,6 @@
 """Submitting, resuming, stopping and deleting runs."""
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +15,7 @@ from fer_core.jobs.devices import DeviceRequest, resolve_request
 from fer_core.jobs.launch import start_detached
 from fer_core.jobs.queue import queue_mutex
 from fer_core.runs.log_tail import read_log_tail
+from fer_core.runs.process import request_stop
 from fer_core.runs.reader import Run, load_run, load_status
 from fer_core.runs.records import QueueEntry, RunStatus
 from fer_core.runs.run_files import LOG_FILE, RESUMABLE_STATES, STOP_FILE
@@ -162,20 +161,14 @@ def stop_run(name: str, workspace: Workspace) -> None:
     """Ask a run to finish its step, save and end; a queued one leaves the queue. Returns at once.
 
     Raises:
-        RunError: no such run, it is not active, or its process belongs to another machine or person.
+        RunError: no such run, it is not active, or its process belongs to another machine, container, program
+            or person.
     """
     run = load_run(workspace.run(name))
     if not run.is_active:
         raise RunError(f"run {name!r} is {run.state}; there is nothing to stop")
-    process = run.status.process
-    if process is not None and not process.is_local:
-        raise RunError(f"run {name!r} belongs to the machine {process.host!r}; stop it there")
     try:
-        (run.folder / STOP_FILE).touch()
-        if process is not None:  # else it is just starting, and looks for the file
-            os.kill(process.pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return
+        request_stop(run.status, run.folder / STOP_FILE, f"run {name!r}")
     except OSError as cause:
         raise RunError(f"run {name!r} can't be stopped: {cause}") from cause
 

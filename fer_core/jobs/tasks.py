@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from fer_core.io import atomic_directory, read_json, read_record, remove_directo
 from fer_core.jobs.launch import start_detached
 from fer_core.progress import Progress, read_progress
 from fer_core.runs.cache import read_cached
-from fer_core.runs.process import ProcessStatus, Seconds, get_host, is_at_work
+from fer_core.runs.process import ProcessStatus, Seconds, get_host, is_at_work, request_stop
 from fer_core.workspace import TASK_VARIABLE, Workspace, validate_name
 
 TASK_FILE: Final[str] = "task.json"
@@ -323,21 +322,12 @@ def cancel_task(workspace: Workspace, name: str) -> None:
     """Ask a task to end; it cleans up and does. One that has ended already stays as it is.
 
     Raises:
-        RunError: there is no such task, or it works on another machine.
+        RunError: there is no such task, or its process belongs to another machine, container or program.
     """
     task = load_task(workspace, name)
     if not task.is_active:
         return
-    process = task.status.process
-    if process is not None and not process.is_local:
-        raise RunError(f"task {name!r} works on {process.host}; cancel it there")
-    with storage_errors(task.folder / CANCEL_FILE):
-        (task.folder / CANCEL_FILE).touch()
-    # The identity holds the tick of its start: another process that got the number since is not ours.
-    # One that is not up yet looks for the file.
-    if process is not None and process.is_alive():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGTERM)
+    request_stop(task.status, task.folder / CANCEL_FILE, f"task {name!r}")
 
 
 def delete_task(workspace: Workspace, name: str) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from fer_core.errors import RunError
 from fer_core.jobs.stopping import StopSignal
+from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import Run, load_run, load_status
 from fer_core.runs.writer import RunWriter
 
@@ -56,14 +57,14 @@ def run_processes(
         start_new_session=True,  # Ctrl-C comes here alone, and is passed on to the one that can save
         preexec_fn=follow_parent,  # noqa: PLW1509 - this process has one thread
     )
-    told_pid = None
+    told: ProcessIdentity | subprocess.Popen[bytes] | None = None
     try:
         while process.poll() is None:
             if stop.is_requested:
-                target = _find_first(writer) or process.pid
-                if target != told_pid:
-                    told_pid = target
-                    _send_stop(target)
+                target = _find_first(writer) or process
+                if target != told:
+                    told = target
+                    target.terminate()
             if on_poll is not None:
                 on_poll()
             time.sleep(_POLL_S)
@@ -74,17 +75,13 @@ def run_processes(
     return _conclude(load_run(writer.folder), writer, process.returncode, stop)
 
 
-def _find_first(writer: RunWriter) -> int | None:
+def _find_first(writer: RunWriter) -> ProcessIdentity | None:
     """The first of the processes, once it has reported itself."""
     process = load_status(writer.folder).process
-    return process.pid if process is not None and process.pid != os.getpid() else None
-
-
-def _send_stop(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return
+    if process is None or process.pid == os.getpid():
+        return None
+    process.check_is_ours(f"run {writer.name!r}")
+    return process
 
 
 def _conclude(run: Run, writer: RunWriter, exit_status: int, stop: StopSignal) -> str:

@@ -1,6 +1,9 @@
 import errno
 import json
 import os
+import subprocess
+import sys
+from collections import Counter
 
 import filelock
 import pytest
@@ -60,6 +63,28 @@ def test_a_folder_made_meanwhile_is_not_overwritten(tmp_path):
 def test_what_is_written_can_be_read_by_others(tmp_path):
     write_text(tmp_path / "a", "x")
     assert (tmp_path / "a").stat().st_mode & 0o044 == 0o044
+
+
+def test_the_umask_is_obeyed_and_never_touched(tmp_path):
+    """What threads write meanwhile gets the modes that the user's umask asks for, too."""
+    code = """
+import os, sys, threading
+from pathlib import Path
+os.umask(0o027)
+from fer_core.io import atomic_directory, write_text
+os.umask = None
+def write(place):
+    for number in range(25):
+        write_text(place / str(number), "x")
+        with atomic_directory(place / f"folder-{number}"):
+            Path(place, f"other-{number}").touch()
+threads = [threading.Thread(target=write, args=(Path(sys.argv[1], str(index)),)) for index in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    modes = Counter((path.is_dir(), oct(path.stat().st_mode & 0o777)) for path in tmp_path.glob("*/*"))
+    assert modes == {(False, "0o640"): 200, (True, "0o750"): 100}
 
 
 def test_json_has_no_nan(tmp_path):
