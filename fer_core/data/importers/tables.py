@@ -3,17 +3,25 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
 from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, is_picture, keep_facts, split_of
-from fer_core.data.importers.numberings import NUMBERINGS
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 
-AFFECTNET: Final = NUMBERINGS["affectnet"].meanings
-RAF_DB: Final = NUMBERINGS["raf-db"].meanings
+AFFECTNET: Final[dict[str, str]] = {
+    "0": "neutral", "1": "happiness", "2": "sadness", "3": "surprise", "4": "fear", "5": "disgust",
+    "6": "anger", "7": "contempt", "8": "", "9": "", "10": "",
+}  # fmt: skip
+"""AffectNet's numbers (Mollahosseini et al., 2017); 8 none, 9 uncertain and 10 no face are left out."""
+RAF_DB: Final[dict[str, str]] = {
+    "1": "surprise", "2": "fear", "3": "disgust", "4": "happiness", "5": "sadness",
+    "6": "anger", "7": "neutral",
+}  # fmt: skip
+"""RAF-DB's numbers (Li et al., 2017)."""
+
 _PATHS: Final = (
     "subdirectory_filepath",
     "path",
@@ -80,7 +88,7 @@ class _Collector:
         else:
             self.items[found] = Item(path=found, **facts)  # type: ignore[arg-type]
 
-    def finish(self, tree: FileTree, numbering: Mapping[str, str] | None) -> Scan:
+    def finish(self, tree: FileTree, numbering: dict[str, str] | None) -> Scan:
         if not self.items:
             raise DataError(
                 f"{tree.name}: none of the {self.num_missing:,} listed pictures is there, for example "
