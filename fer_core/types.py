@@ -13,6 +13,11 @@ UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
 
 
+def normalize_roll(degrees: float) -> float:
+    """The same angle in (-180, 180]."""
+    return 180 - (180 - degrees) % 360
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceBox:
     """Where a face is, in the convention of YuNet: hairline to chin, ear to ear.
@@ -30,6 +35,19 @@ class FaceBox:
     """Height in pixels, > 0."""
     score: float
     """The detector's confidence in [0, 1]; comparable only between boxes of one detector."""
+    roll: float = 0.0
+    """Degrees by which the face is turned clockwise in the picture, in (-180, 180]; 0 is upright, 90 a face
+    whose hair points to the right."""
+
+    @property
+    def is_lying(self) -> bool:
+        """Whether the face lies on its side, so that its height is the box's width."""
+        return 45 < abs(self.roll) < 135
+
+    @property
+    def face_height(self) -> float:
+        """Hairline to chin in pixels, whichever way the face is turned."""
+        return self.width if self.is_lying else self.height
 
     @property
     def center(self) -> tuple[float, float]:

@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
@@ -17,12 +17,17 @@ from app.shared.messages import empty_state, escape_markdown
 from app.shared.model_picker import detector_title
 from fer_core.images import load_image
 from fer_core.inference.detectors import DETECTORS
-from fer_core.inference.overlay import UNCERTAIN, OverlayStyle, draw_overlay, shown_label
-from fer_core.inference.pipeline import compute_rows, export_json
+from fer_core.inference.overlay import UNCERTAIN, OverlayStyle, describe_turn, draw_overlay, shown_label
+from fer_core.inference.pipeline import FIXED_COLUMNS, NO_FACE, compute_rows, export_json
 from fer_core.types import FaceResult, UInt8Array
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FACES_PER_PAGE: Final[int] = 4
 _MAX_SHOWN_HEIGHT_PX: Final[int] = 720
+
+_ROLL_HELP: Final[str] = "Degrees by which the face is turned clockwise in the picture; it is read upright."
 
 Results = Sequence[tuple[Picture, PictureResult]]
 
@@ -138,13 +143,13 @@ def _render_faces(result: PictureResult, style: OverlayStyle) -> None:
 
 def _render_face(number: int, face: FaceResult, thumbnail: UInt8Array, style: OverlayStyle) -> None:
     prediction = face.prediction
-    label = shown_label(face, style.uncertain_below)
+    label, turn = shown_label(face, style.uncertain_below), describe_turn(face.box.roll)
     with st.container(border=True, gap="small"):
         crop, bars = st.columns([1, 3], gap="small", vertical_alignment="center")
         with crop:
             st.image(thumbnail, width=112, output_format="JPEG", alt=f"Face {number}")
         with bars:
-            st.markdown(f"**#{number} {label}** · {100 * prediction.confidence:.0f} %")
+            st.markdown(f"**#{number} {label}** · {100 * prediction.confidence:.0f} %{turn and f' · {turn}'}")
             st.plotly_chart(
                 build_probability_bars(prediction, uncertain=label == UNCERTAIN),
                 config=STATIC_CONFIG,
@@ -153,15 +158,21 @@ def _render_face(number: int, face: FaceResult, thumbnail: UInt8Array, style: Ov
             )
 
 
-def _render_table(results: Results) -> None:
+def tabulate(results: Results) -> "pd.DataFrame":
+    """The table of all pictures that can be downloaded: as `fer predict --table` writes it."""
     import pandas as pd
 
     rows = [
         {"picture": picture.name, **row}
         for picture, result in results
-        for row in compute_rows(result.analysis.faces)
+        for row in compute_rows(result.analysis.faces) or [NO_FACE]
     ]
-    table = pd.DataFrame(rows)
+    columns = ["picture", *FIXED_COLUMNS, *results[0][1].analysis.classes]
+    return pd.DataFrame(rows, columns=columns).astype({"face": "Int64"})
+
+
+def _render_table(results: Results) -> None:
+    table = tabulate(results)
     classes = results[0][1].analysis.classes
     st.subheader("All faces", anchor=False)
     percent = {
@@ -170,9 +181,19 @@ def _render_table(results: Results) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        column_order=[*(["picture"] if len(results) > 1 else []), "face", "label", "confidence", *classes],
-        column_config=percent,
-        alt="Every face with its apparent expression and the probability of each class",
+        column_order=[
+            *(["picture"] if len(results) > 1 else []),
+            "face",
+            "label",
+            "confidence",
+            *classes,
+            "roll",
+        ],
+        column_config={
+            **percent,
+            "roll": st.column_config.NumberColumn("turned", format="%.0f°", help=_ROLL_HELP),
+        },
+        alt="Every picture and face with its apparent expression and the probability of each class",
     )
     with st.container(horizontal=True):
         render_table_downloads(lambda: table, "faces")

@@ -12,6 +12,7 @@ from app.analyze_media.video_charts import TIMELINE_CONFIG, build_timeline_chart
 from app.analyze_media.video_task import VideoTask
 from app.shared.charts import STATIC_CONFIG, build_probability_bars, describe_prediction
 from app.shared.messages import empty_state, error_boundary, escape_markdown
+from fer_core.inference.overlay import describe_turn
 from fer_core.inference.timeline import class_columns, compute_presence, compute_shares, compute_timeline
 from fer_core.inference.video import VideoSummary, read_frame
 from fer_core.types import Prediction
@@ -49,9 +50,10 @@ def _render_video(video: VideoTask, summary: VideoSummary) -> None:
     with st.container(horizontal=True):
         _download("Annotated video (MP4)", video.annotated, f"{stem}-annotated.mp4", "video/mp4")
         render_table_downloads(
-            video.load_rows,
+            video.load_table,
             f"{stem}-faces",
-            what="One row per face and frame: time, box, label, and the probability of each class.",
+            what="One row per face and frame: time, box, label, and the probability of each class. Frames "
+            "without a face have a row, too: num_faces is 0 there.",
         )
 
 
@@ -71,7 +73,8 @@ def describe_work(summary: VideoSummary) -> str:
     size = f"{summary.source.width_px:,} × {summary.source.height_px:,} px"
     pace = summary.num_frames / max(summary.seconds, 1e-9)
     return (
-        f"{summary.num_frames:,} frames of {size} in {summary.seconds:.1f} s ({pace:.0f} a second) · "
+        f"{summary.num_frames:,} frames of {size} in {summary.seconds:.1f} s ({pace:.0f} a second), "
+        f"{summary.num_empty_frames:,} of them without a face · "
         f"{_count(summary.num_faces, 'face')} · {_count(summary.num_label_changes, 'label change')}"
     )
 
@@ -167,7 +170,7 @@ def _most_telling_moment(of_face: "pd.DataFrame") -> float:
 
 def _render_moment(video: VideoTask, row: "pd.Series", classes: list[str]) -> None:
     prediction = Prediction.from_array(classes, [row[name] for name in classes])
-    time_s = float(row["time_s"])
+    time_s, turn = float(row["time_s"]), describe_turn(float(row["roll"]))
     shown, bars = st.columns([3, 2], gap="large", vertical_alignment="center")
     with shown:
         st.image(
@@ -177,7 +180,10 @@ def _render_moment(video: VideoTask, row: "pd.Series", classes: list[str]) -> No
             alt=f"The frame at {time_s:.2f} seconds with its faces marked",
         )
     with bars:
-        st.markdown(f"**#{int(row['track_id'])} {prediction.label}** · {100 * prediction.confidence:.0f} %")
+        st.markdown(
+            f"**#{int(row['track_id'])} {prediction.label}** · {100 * prediction.confidence:.0f} %"
+            f"{turn and f' · {turn}'}"
+        )
         st.plotly_chart(
             build_probability_bars(prediction),
             config=STATIC_CONFIG,

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 from app.shared.navigation import ANALYZE_MEDIA
 from app.shared.uploads import UPLOAD_KEPT_S, clean_name
 from app.shared.visitor import get_visitor
+from fer_core.inference.timeline import rows_with_faces
 from fer_core.inference.video import VideoInfo, VideoLimits, VideoSummary, probe_video
 from fer_core.jobs.tasks import BackgroundTask, discard_task, find_task, start_task
 from fer_core.workspace import Workspace
@@ -75,7 +76,7 @@ class VideoTask:
 
     @property
     def table(self) -> Path:
-        """A row per face and frame."""
+        """A row per face and frame, and one per frame without a face."""
         return self.task.files / "faces.parquet"
 
     @property
@@ -89,11 +90,17 @@ class VideoTask:
             return None
         return self.task.read_result(VideoSummary)
 
-    def load_rows(self) -> "pd.DataFrame":
-        """The table of a video with a result."""
+    def load_table(self) -> "pd.DataFrame":
+        """The table of a video with a result, as it is; whole numbers stay such beside empty cells."""
         import pandas as pd
 
-        return pd.read_parquet(self.table)
+        return pd.read_parquet(self.table, dtype_backend="numpy_nullable")
+
+    def load_rows(self) -> "pd.DataFrame":
+        """The rows of the table that hold a face."""
+        import pandas as pd
+
+        return rows_with_faces(pd.read_parquet(self.table))
 
 
 def find_video(workspace: Workspace) -> VideoTask | None:

@@ -60,7 +60,7 @@ def render_video_part(
         empty_state(
             "No video yet",
             "Upload one above. You get it back with the faces marked, a timeline of every apparent "
-            "expression, and a table with one row per face and frame.",
+            "expression, and a table with one row per face and frame, also of frames without a face.",
             icon=":material/movie:",
         )
     elif is_open:

@@ -11,7 +11,7 @@ from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import error_boundary, escape_markdown
 from fer_core.inference.live import FaceReading, LiveSession
 from fer_core.inference.live_stats import HistoryCurve, LiveReport
-from fer_core.inference.overlay import shown_label
+from fer_core.inference.overlay import describe_turn, shown_label
 from fer_core.palette import emotion_color
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def describe_reading(reading: FaceReading, uncertain_below: float) -> tuple[str,
     if reading.face is None:
         return "–", "no face in view"
     label = shown_label(reading.face, uncertain_below)
-    return label, f"{100 * reading.face.prediction.confidence:.0f} % probable"
+    turn = describe_turn(reading.face.box.roll)
+    return label, f"{100 * reading.face.prediction.confidence:.0f} % probable{turn and f' · {turn}'}"
 
 
 def describe_pace(report: LiveReport) -> str:

@@ -22,7 +22,10 @@ INTERRUPTED = 130
 
 def describe_tables() -> str:
     """Help of `--table`, with the formats of installed packages."""
-    return f"Also write one row per face and frame to this file, which ends in {list_extensions()}."
+    return (
+        "Also write one row per face and frame, and one for a frame without a face (num_faces 0), to this "
+        f"file, which ends in {list_extensions()}."
+    )
 
 
 def main(  # noqa: PLR0913 - the command's options
@@ -56,7 +59,7 @@ def main(  # noqa: PLR0913 - the command's options
         model: A shipped checkpoint's name, a run's name, a folder, or an exported .onnx file; the shipped
             default, if not given.
         detector: Face detector; the best that is installed, if not given.
-        table: Also write one row per face and frame to this file.
+        table: Also write one row per face and frame, and one for a frame without a face, to this file.
         overwrite: Replace files that exist.
         top_k: Probability bars per face.
         uncertain_below: Grey out faces whose best probability is lower.
@@ -126,6 +129,7 @@ def _format_seconds(seconds: float) -> str:
 def _print_summary(summary: "VideoSummary", target: Path, table: Path | None) -> None:
     print(
         f"{summary.num_frames} frames ({summary.duration_s:.1f} s), {summary.num_faces} face(s), "
+        f"{summary.num_empty_frames} frames without a face, "
         f"{summary.num_label_changes} label changes; {summary.seconds:.1f} s, "
         f"{summary.num_frames / max(summary.seconds, 1e-9):.0f} frames a second"
     )
@@ -138,4 +142,4 @@ def _print_summary(summary: "VideoSummary", target: Path, table: Path | None) ->
         print(note)
     print(f"video: {target}")
     if table is not None:
-        print(f"table: {table} ({summary.num_rows} rows)")
+        print(f"table: {table} ({summary.num_rows + summary.num_empty_frames} rows)")

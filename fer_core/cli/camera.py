@@ -147,7 +147,7 @@ def _render_face(face: "FaceResult", style: "OverlayStyle") -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    from fer_core.inference.overlay import shown_label
+    from fer_core.inference.overlay import describe_turn, shown_label
     from fer_core.palette import UNKNOWN_COLOR, emotion_color
 
     is_uncertain = face.prediction.confidence < style.uncertain_below
@@ -156,7 +156,8 @@ def _render_face(face: "FaceResult", style: "OverlayStyle") -> "RenderableType":
     table.add_column(min_width=2 + max(map(len, face.prediction.classes)))
     table.add_column(width=_BAR_WIDTH)
     table.add_column(justify="right", width=4)
-    table.add_row(Text(f"#{face.track_id} {shown_label(face, style.uncertain_below)}", style="bold"))
+    title = f"#{face.track_id} {shown_label(face, style.uncertain_below)} {describe_turn(face.box.roll)}"
+    table.add_row(Text(title.rstrip(), style="bold"))
     for name, probability in face.prediction.ranked()[: style.top_k]:
         color = UNKNOWN_COLOR if is_uncertain else emotion_color(name)
         bar = Text("█" * round(_BAR_WIDTH * probability), style=color)

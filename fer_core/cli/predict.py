@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 def describe_tables() -> str:
     """Help of `--table`, with the formats of installed packages."""
-    return f"Also write one row per face to this file, which ends in {list_extensions()}."
+    return (
+        "Also write one row per face, and one for a picture without a face (num_faces 0), to this file, "
+        f"which ends in {list_extensions()}."
+    )
 
 
 def main(  # noqa: PLR0913 - the command's options
@@ -50,7 +53,7 @@ def main(  # noqa: PLR0913 - the command's options
             default, if not given.
         detector: Face detector; the best that is installed, if not given.
         json_output: Print one JSON document instead of tables.
-        table: Also write one row per face to this file.
+        table: Also write one row per face, and one for a picture without a face, to this file.
         save: Also write the pictures with boxes and bars as PNG files into this folder.
         top_k: Probability bars a face in saved pictures.
         uncertain_below: Grey out faces whose best probability is lower in saved pictures.
@@ -174,6 +177,8 @@ def _load(path: Path) -> "UInt8Array":
 
 
 def _print_analysis(source: str, analysis: "ImageAnalysis") -> None:
+    from fer_core.inference.overlay import describe_turn
+
     faces = analysis.faces
     print(
         f"{source}: {analysis.width_px}x{analysis.height_px} px, "
@@ -184,15 +189,20 @@ def _print_analysis(source: str, analysis: "ImageAnalysis") -> None:
         print("  no face found; a picture cropped to one face needs --detector whole-image")
     for number, face in enumerate(faces, start=1):
         box = face.box
-        place = f"at {box.x:.0f}, {box.y:.0f}, {box.width:.0f}x{box.height:.0f} px"
+        turn = describe_turn(face.box.roll)
+        place = f"at {box.x:.0f}, {box.y:.0f}, {box.width:.0f}x{box.height:.0f} px{turn and f', {turn}'}"
         ranked = "  ".join(f"{name} {probability:.1%}" for name, probability in face.prediction.ranked())
         print(f"  {number:>3}  {place:<28} {ranked}")
 
 
 def _write_table(path: Path, analyses: "list[tuple[str, ImageAnalysis]]", classes: Sequence[str]) -> None:
-    from fer_core.inference.pipeline import FIXED_COLUMNS, compute_rows
+    from fer_core.inference.pipeline import FIXED_COLUMNS, NO_FACE, compute_rows
     from fer_core.results import build_schema, write_table
 
-    rows = [{"source": source, **row} for source, found in analyses for row in compute_rows(found.faces)]
+    rows = [
+        {"source": source, **row}
+        for source, found in analyses
+        for row in compute_rows(found.faces) or [NO_FACE]
+    ]
     with _writing(path):
         write_table(path, rows, build_schema(("source", *FIXED_COLUMNS), classes))

@@ -1,4 +1,4 @@
-"""One row per face and frame: as a table on disk, written as it grows, and as running totals."""
+"""One row per face and frame, and one for a frame without a face: a table that grows, and running totals."""
 
 import errno
 from collections.abc import Iterator, Sequence
@@ -22,16 +22,22 @@ if TYPE_CHECKING:
 FIXED_COLUMNS: Final[tuple[str, ...]] = (
     "frame",
     "time_s",
+    "num_faces",
     "track_id",
     "x",
     "y",
     "width",
     "height",
     "score",
+    "roll",
     "label",
     "confidence",
 )
-"""Columns of every table, before one column of probabilities a class. Boxes are in pixels."""
+"""Columns of every table, before one column of probabilities a class. Every frame has a row: `num_faces` is
+how many faces it shows, and where that is 0 the columns after it are empty. Boxes are in pixels; `roll` is by
+how many degrees the face is turned clockwise, 0 upright."""
+_NUM_OF_FRAME: Final[int] = 3
+"""Columns that tell of the frame, not of a face."""
 
 _ROWS_PER_BATCH: Final[int] = 4096
 
@@ -47,11 +53,10 @@ class TableWriter:
         self.num_rows = 0
 
     def add(self, frame: int, time_s: float, faces: Sequence[FaceResult]) -> None:
-        """Append the faces of one frame."""
-        for face in faces:
-            box, prediction = face.box, face.prediction
-            fixed = (frame, time_s, face.track_id, box.x, box.y, box.width, box.height, box.score)
-            row = (*fixed, prediction.label, prediction.confidence, *prediction.probabilities)
+        """Append the faces of one frame, or a row that says that it has none."""
+        nothing = (None,) * (len(self._columns) - _NUM_OF_FRAME)
+        for values in [_face_values(face) for face in faces] or [nothing]:
+            row = (frame, time_s, len(faces), *values)
             for column, value in zip(self._columns, row, strict=True):
                 column.append(value)
             self.num_rows += 1
@@ -75,6 +80,12 @@ class TableWriter:
         if self._columns[0]:
             self._flush()
         self._writer.close()
+
+
+def _face_values(face: FaceResult) -> tuple[Any, ...]:
+    box, prediction = face.box, face.prediction
+    place = (face.track_id, box.x, box.y, box.width, box.height, box.score, box.roll)
+    return (*place, prediction.label, prediction.confidence, *prediction.probabilities)
 
 
 @contextmanager
@@ -118,10 +129,14 @@ class Totals:
 
     classes: tuple[str, ...]
     num_rows: int = 0
+    """Faces summed over all frames."""
+    num_empty_frames: int = 0
+    """Frames without a face."""
     _faces: dict[int | None, _FaceTotals] = field(default_factory=dict)
 
     def add(self, result: FrameResult) -> None:
         """Take in the faces of one frame."""
+        self.num_empty_frames += not result.faces
         for face in result.faces:
             totals = self._faces.setdefault(face.track_id, _FaceTotals())
             label = face.prediction.label

@@ -29,6 +29,8 @@ _COMFORTABLE_FONT_PX: Final[int] = 12
 _MIN_FONT_PX: Final[int] = 9
 _PLATE_SHARE_LEFT: Final[float] = 0.2
 """How much of the picture shines through a panel."""
+_TOLD_TURN_DEG: Final[float] = 45.0
+"""Heads are tilted less."""
 _TRACK: Final[tuple[int, int, int]] = (48, 48, 52)
 _DARK: Final[tuple[int, int, int]] = (16, 16, 18)
 
@@ -58,6 +60,11 @@ class OverlayStyle:
 def shown_label(result: FaceResult, uncertain_below: float) -> str:
     """The label of a face as it is shown: its most probable class, or `uncertain`."""
     return UNCERTAIN if result.prediction.confidence < uncertain_below else result.prediction.label
+
+
+def describe_turn(roll: float) -> str:
+    """`turned 90°` (clockwise) of a face that lies on its side or stands on its head, else nothing."""
+    return f"turned {roll:.0f}°" if abs(roll) >= _TOLD_TURN_DEG else ""
 
 
 def draw_overlay(
@@ -134,6 +141,8 @@ class _Face:
     bars: tuple[tuple[str, float, tuple[int, int, int]], ...]
     names: tuple[str, ...]
     """Every text the label can become, so that the panel's width does not change with the label."""
+    turn: str = ""
+    """How it is turned, if it is."""
 
     @classmethod
     def build(cls, index: int, result: FaceResult, style: OverlayStyle) -> "_Face":
@@ -151,11 +160,12 @@ class _Face:
                 for name, value in top
             ),
             names=(*result.prediction.classes, UNCERTAIN),
+            turn=describe_turn(result.box.roll),
         )
 
     @property
     def title(self) -> str:
-        return f"{self.number} {self.label}".strip()
+        return f"{self.number} {self.label} {self.turn}".strip()
 
 
 class _Content(Enum):
@@ -233,8 +243,7 @@ def _text_width(text: str, font_px: int) -> int:
 
 def _widest_title(face: _Face, font_px: int) -> int:
     """Width of the longest title the face can get, so that its panel keeps its size from frame to frame."""
-    prefix = f"{face.number} ".lstrip()
-    return max(_text_width(f"{prefix}{name}", font_px) for name in face.names)
+    return max(_text_width(replace(face, label=name).title, font_px) for name in face.names)
 
 
 def _grown(box: FaceBox, margin_px: int) -> FaceBox:

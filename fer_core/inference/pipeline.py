@@ -86,8 +86,21 @@ def build_pipeline(detector: str, predictor: Predictor, workspace: Workspace, **
     return FacePipeline(build_detector(detector, workspace, framing=framing, **wishes), predictor)
 
 
-FIXED_COLUMNS: Final[tuple[str, ...]] = ("face", "x", "y", "width", "height", "score", "label", "confidence")
+FIXED_COLUMNS: Final[tuple[str, ...]] = (
+    "face",
+    "num_faces",
+    "x",
+    "y",
+    "width",
+    "height",
+    "score",
+    "roll",
+    "label",
+    "confidence",
+)
 """Columns of `compute_rows`, before one of probabilities per class."""
+NO_FACE: Final[dict[str, Any]] = {"num_faces": 0}
+"""Row of a picture without a face, whose other columns are empty: every picture is in the table."""
 
 
 def build_stream(
@@ -112,17 +125,19 @@ def build_stream(
 def compute_rows(faces: Sequence[FaceResult]) -> list[dict[str, Any]]:
     """Return one flat row a face, for a table or CSV, with the columns `FIXED_COLUMNS` and the classes.
 
-    Columns: face (from 1), x, y, width, height (pixels), score, label, confidence, then one probability in
-    [0, 1] a class, named by it.
+    Columns: face (from 1), num_faces (of the picture), x, y, width, height (pixels), score, roll (degrees by
+    which the face is turned clockwise), label, confidence, then one probability in [0, 1] a class, named so.
     """
     return [
         {
             "face": number,
+            "num_faces": len(faces),
             "x": round(face.box.x, 1),
             "y": round(face.box.y, 1),
             "width": round(face.box.width, 1),
             "height": round(face.box.height, 1),
             "score": round(face.box.score, 4),
+            "roll": round(face.box.roll, 1),
             "label": face.prediction.label,
             "confidence": face.prediction.confidence,
             **face.prediction.as_dict(),
@@ -146,6 +161,7 @@ def analysis_to_dict(analysis: ImageAnalysis, *, source: str) -> dict[str, Any]:
                     "width": face.box.width,
                     "height": face.box.height,
                     "score": face.box.score,
+                    "roll": face.box.roll,
                 },
                 "label": face.prediction.label,
                 "confidence": face.prediction.confidence,

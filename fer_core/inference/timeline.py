@@ -1,6 +1,7 @@
 """From rows (one per face and frame) to what is plotted and summed up: pure pandas.
 
-Rows are the table of `rows.create_table`, as `pandas.read_csv` or `read_parquet` returns it.
+Rows are the table of `face_table.create_table`, as `pandas.read_csv` or `read_parquet` returns it; rows of
+frames without a face are left out of everything here.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,11 @@ def class_columns(rows: "pd.DataFrame") -> list[str]:
     return [name for name in rows.columns if name not in FIXED_COLUMNS]
 
 
+def rows_with_faces(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """A table without the rows of frames that show no face; `track_id` is a whole number in it."""
+    return rows[rows["track_id"].notna()].astype({"track_id": int})
+
+
 def compute_timeline(
     rows: "pd.DataFrame", *, classes: Sequence[str] | None = None, max_points: int = MAX_POINTS
 ) -> "pd.DataFrame":
@@ -36,6 +42,7 @@ def compute_timeline(
     Returns:
         Columns `track_id`, `time_s`, `frame` (the first of its stretch) and one per class, by face and time.
     """
+    rows = rows_with_faces(rows)
     names = list(classes or class_columns(rows))
     columns = ["track_id", "time_s", "frame", *names]
     if len(rows) == 0:
@@ -57,6 +64,7 @@ def compute_shares(rows: "pd.DataFrame", *, classes: Sequence[str] | None = None
     """
     import pandas as pd
 
+    rows = rows_with_faces(rows)
     names = list(classes or class_columns(rows))
     if len(rows) == 0:
         return pd.DataFrame(columns=names, dtype=float)
@@ -72,7 +80,7 @@ def compute_presence(rows: "pd.DataFrame") -> "pd.DataFrame":
     """
     import pandas as pd
 
-    grouped = rows.groupby("track_id")
+    grouped = rows_with_faces(rows).groupby("track_id")
     times = grouped["time_s"]
     means = grouped[class_columns(rows)].mean()
     label = means.idxmax(axis=1) if len(means) else pd.Series(dtype=str)
@@ -83,6 +91,6 @@ def compute_presence(rows: "pd.DataFrame") -> "pd.DataFrame":
 
 def count_label_changes(rows: "pd.DataFrame") -> int:
     """How often a face's label is another than in the face's row before: flicker, all faces together."""
-    labels = rows.sort_values(["track_id", "frame"])
+    labels = rows_with_faces(rows).sort_values(["track_id", "frame"])
     is_same_face = labels["track_id"] == labels["track_id"].shift()
     return int((is_same_face & (labels["label"] != labels["label"].shift())).sum())

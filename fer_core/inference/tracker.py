@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.errors import ConfigError
-from fer_core.types import FaceBox
+from fer_core.types import FaceBox, normalize_roll
 
 _POSITION_GAIN: Final[float] = 0.8
 _VELOCITY_GAIN: Final[float] = 0.4
 """Of an alpha-beta filter: how much of a detection's surprise goes into the position, and into the velocity
 of the centre. Below 1, the first takes the detector's jitter out of the box."""
+_MAX_BLENDED_ROLL: Final[float] = 30.0
+"""Degrees that a head may turn between two detections; more is another way up."""
 _MAX_EXTRAPOLATION_S: Final[float] = 0.25
 """Nobody's head keeps its speed for longer; after a hiccup of the stream boxes must not have flown off."""
 
@@ -220,15 +222,19 @@ def _match(tracks: Sequence[FaceBox], boxes: Sequence[FaceBox], min_iou: float) 
 
 
 def _blend(old: FaceBox, new: FaceBox, share: float) -> FaceBox:
-    """Between two boxes: `share` of the new one; its score."""
+    """Between two boxes: `share` of the new one; its score. A face that was turned over is turned at once."""
 
     def mix(before: float, after: float) -> float:
         return before + share * (after - before)
 
+    change = normalize_roll(new.roll - old.roll)
     return FaceBox(
         x=mix(old.x, new.x),
         y=mix(old.y, new.y),
         width=mix(old.width, new.width),
         height=mix(old.height, new.height),
         score=new.score,
+        roll=normalize_roll(
+            new.roll - (1 - share) * change if abs(change) <= _MAX_BLENDED_ROLL else new.roll
+        ),
     )

@@ -88,7 +88,9 @@ class VideoSummary:
     num_faces: int
     """Different faces (tracks)."""
     num_rows: int
-    """Faces summed over all frames: the rows of the table."""
+    """Faces summed over all frames: the rows of the table that hold a face."""
+    num_empty_frames: int = 0
+    """Frames without a face; each has a row of its own in the table."""
     mean_shares: Mapping[str, float]
     """Mean probability of each class over all rows; empty if there was no face."""
     num_label_changes: int
@@ -115,6 +117,8 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
     cancelled: Callable[[], bool] | None = None,
 ) -> VideoSummary:
     """Draw the apparent expressions into a video, and write a table with one row per face and frame.
+
+    A frame without a face has a row, too, whose `num_faces` is 0.
 
     Works frame by frame: memory does not grow with the video's length. Times and sound are the source's,
     frames are upright with square pixels; the result is MP4 (H.264, yuv420p, even sides, index in front).
@@ -155,6 +159,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         duration_s=job.time_s,
         num_faces=totals.num_faces,
         num_rows=totals.num_rows,
+        num_empty_frames=totals.num_empty_frames,
         mean_shares=totals.mean_shares(),
         num_label_changes=totals.num_label_changes,
         seconds=time.monotonic() - started,
@@ -281,7 +286,5 @@ def _notes(reader: VideoReader, job: _Job) -> tuple[str, ...]:
         of_all = f" of about {expected}" if expected else ""
         notes.append(f"The file is damaged or cut off: {num_frames}{of_all} frames could be read.")
     if not job.totals.num_rows:
-        notes.append(
-            "No face was found. Faces should be at least about 1/30 of the picture's width, and upright."
-        )
+        notes.append("No face was found. Faces should be at least about 1/30 of the picture's width.")
     return tuple(notes)

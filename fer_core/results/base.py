@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-_WHOLE_NUMBERS: Final[frozenset[str]] = frozenset({"frame", "track_id", "face"})
+_WHOLE_NUMBERS: Final[frozenset[str]] = frozenset({"frame", "track_id", "face", "num_faces"})
 _WORDS: Final[frozenset[str]] = frozenset({"source", "label"})
 
 

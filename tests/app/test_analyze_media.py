@@ -5,6 +5,7 @@ import io
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -21,6 +22,7 @@ from fer_core.errors import MediaError
 from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.pipeline import build_pipeline, compute_rows, export_json
 from fer_core.inference.predictor import load_predictor
+from fer_core.results import RESULTS, encode_table
 from fer_core.workspace import PROJECT_ROOT
 
 PAGE = str(PROJECT_ROOT / "pages" / "analyze_media.py")
@@ -247,6 +249,23 @@ def test_downloads_hold_every_face(model):
     (face,) = document["images"][0]["faces"]
     assert face["label"] == row["label"]
     assert list(face["probabilities"].values()) == sorted(face["probabilities"].values(), reverse=True)
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS))
+def test_the_table_holds_every_picture_also_without_a_face(model, name, tmp_path):
+    pipeline = build_pipeline("whole-image", load_predictor("first", _workspace()), _workspace())
+    found = analyze_picture(_png(draw_portrait("happiness", np.random.default_rng(0), size=160)), pipeline)
+    nothing = dataclasses.replace(found, analysis=dataclasses.replace(found.analysis, faces=()))
+    table = picture_view.tabulate([(Picture("wall.png", b""), nothing), (Picture("face.png", b""), found)])
+    path = tmp_path / f"table.{name}"
+    path.write_bytes(encode_table(table, name))
+    rows = pd.read_csv(path) if name == "csv" else pd.read_parquet(path)
+    assert list(rows.columns)[:3] == ["picture", "face", "num_faces"]
+    assert rows["picture"].tolist() == ["wall.png", "face.png"]
+    assert rows["num_faces"].tolist() == [0, 1]
+    assert rows["label"].isna().tolist() == [True, False]
+    if name == "csv":
+        assert path.read_text().splitlines()[2].startswith('"face.png",1,1,'), "whole numbers stay such"
 
 
 def test_a_bad_picture_raises_before_anything_is_kept(model):

@@ -3,7 +3,9 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -11,6 +13,7 @@ from fer_core.cli import main
 from fer_core.inference.downloads import YUNET
 from fer_core.inference.sample import sample_path
 from fer_core.models import build_model, save_checkpoint
+from fer_core.results import RESULTS
 from tests.unit.inference.test_predictor import make_info
 
 
@@ -60,12 +63,18 @@ def test_pictures_of_one_name_are_saved_side_by_side(workspace, tiny, picture, t
     assert sorted(path.name for path in out.iterdir()) == ["astronaut.png-2.png", "astronaut.png.png"]
 
 
-def test_a_table_without_faces_has_its_columns(workspace, tiny, tmp_path):
+@pytest.mark.parametrize("name", sorted(RESULTS))
+def test_every_picture_is_in_the_table_also_without_a_face(workspace, tiny, tmp_path, picture, name):
     Image.new("RGB", (200, 200), "gray").save(tmp_path / "wall.png")
-    assert main(["predict", str(tmp_path / "wall.png"), *tiny, "--table", str(tmp_path / "t.csv")]) == 0
-    header = "source,face,x,y,width,height,score,label,confidence,anger,fear,neutral"
-    with (tmp_path / "t.csv").open() as file:
-        assert list(csv.reader(file)) == [header.split(",")]
+    table = tmp_path / f"t.{name}"
+    assert main(["predict", str(tmp_path / "wall.png"), str(picture), *tiny, "--table", str(table)]) == 0
+    rows = pd.read_csv(table) if name == "csv" else pd.read_parquet(table)
+    header = "source,face,num_faces,x,y,width,height,score,roll,label,confidence,anger,fear,neutral"
+    assert list(rows.columns) == header.split(",")
+    assert [Path(source).name for source in rows["source"]] == ["wall.png", picture.name]
+    assert rows["num_faces"].tolist() == [0, 1]
+    assert rows.drop(columns=["source", "num_faces"]).iloc[0].isna().all()
+    assert rows["face"].iloc[1] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What every face detector has: its registration, and what it is wanted for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,7 +11,7 @@ from fer_core.errors import ConfigError
 from fer_core.inference.downloads import RemoteFile
 from fer_core.inference.interfaces import FaceDetector
 from fer_core.registry import Registry
-from fer_core.types import UInt8Array
+from fer_core.types import FaceBox, UInt8Array
 from fer_core.workspace import Workspace
 
 
@@ -51,6 +51,9 @@ MIN_SIDE_PX: Final[int] = 192
 FACE_ASPECT: Final[float] = 0.76
 """Width per height of YuNet's boxes (median)."""
 
+_INSIDE: Final[float] = 0.8
+"""Overlap from which a box lies within another."""
+
 WHOLE_PICTURE: Final[str] = "If the picture is one face, cropped closely, choose **Whole picture**"
 
 
@@ -64,6 +67,30 @@ def resize(image: UInt8Array, scale: float) -> UInt8Array:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     mode = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, size, interpolation=mode), dtype=np.uint8)
+
+
+def merge_boxes(boxes: Sequence[FaceBox], *, max_overlap: float = 0.5) -> list[FaceBox]:
+    """Keep one of the boxes that show one face, best score first.
+
+    A box that lies within one of more than twice its area is a part of that face: a mouth, an eye. Of others
+    that overlap the better score stays. Overlap is the shared area over the smaller box's area.
+    """
+    whole = [box for box in boxes if not any(_is_part(box, other) for other in boxes)]
+    kept: list[FaceBox] = []
+    for box in sorted(whole, key=lambda item: -item.score):
+        if all(_overlap(box, other) <= max_overlap for other in kept):
+            kept.append(box)
+    return kept
+
+
+def _is_part(box: FaceBox, other: FaceBox) -> bool:
+    return 2 * box.width * box.height < other.width * other.height and _overlap(box, other) > _INSIDE
+
+
+def _overlap(a: FaceBox, b: FaceBox) -> float:
+    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+    return max(0.0, width) * max(0.0, height) / min(a.width * a.height, b.width * b.height)
 
 
 def check_share(name: str, value: float) -> None:

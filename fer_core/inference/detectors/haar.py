@@ -19,6 +19,7 @@ from fer_core.inference.detectors.base import (
     check_share,
     resize,
 )
+from fer_core.inference.detectors.turned import TurnedFaceDetector
 from fer_core.types import FaceBox, UInt8Array
 
 _HAAR_CASCADE: Final[str] = "haarcascade_frontalface_alt.xml"
@@ -37,10 +38,11 @@ _HAAR_SCORE_MIDDLE: Final[float] = 105.9
 """Logistic fit of "YuNet agrees" to the cascade's last stage sum (1,051 detections, AUC 0.84)."""
 
 
-class HaarDetector:
-    """Viola and Jones's cascade (2001), which comes inside OpenCV. Upright frontal faces only."""
+class HaarDetector(TurnedFaceDetector):
+    """Viola and Jones's cascade (2001), which comes inside OpenCV. Frontal faces only."""
 
     name = "haar"
+    sure_score = 0.0  # it does not see a face that is turned, so what it sees is upright
 
     def __init__(self, *, min_neighbors: int = 3, min_face: float = 0.05, max_side_px: int = 1280) -> None:
         """Load the cascade.
@@ -69,8 +71,8 @@ class HaarDetector:
             "OpenCV's wheel lacks its cascades; opencv-python-headless<5 has them"
         )
 
-    def detect(self, image_rgb: UInt8Array) -> list[FaceBox]:
-        """Return the faces of an H x W x 3 RGB image, best score first, as YuNet would box them."""
+    def _find_upright(self, image_rgb: UInt8Array) -> list[FaceBox]:
+        """As YuNet would box them."""
         import cv2
 
         longest = max(image_rgb.shape[:2])
@@ -80,11 +82,10 @@ class HaarDetector:
         squares, _, weights = self._cascade.detectMultiScale3(
             gray, _HAAR_SCALE_STEP, self.min_neighbors, 0, (least, least), outputRejectLevels=True
         )
-        boxes = [
+        return [
             _box_from_haar(*square, weight=weight).scaled(1 / scale)
             for square, weight in zip(np.asarray(squares).tolist(), np.ravel(weights).tolist(), strict=True)
         ]
-        return sorted(boxes, key=lambda box: -box.score)
 
 
 def _box_from_haar(x: int, y: int, side: int, _side: int, *, weight: float) -> FaceBox:

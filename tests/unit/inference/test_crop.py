@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -22,6 +24,23 @@ def test_framing_by_hand():
     assert square.side == pytest.approx(104)
     assert square.x + square.side / 2 == pytest.approx(50)
     assert square.y + square.side / 2 == pytest.approx(70 - 2.08)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_face_is_cut_out_upright(quarters):
+    """The same pixels as those of the upright picture; the framing's shift goes towards the hair."""
+    image = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
+    face = box(40, 30, 30, 40)
+    turned = np.ascontiguousarray(np.rot90(image, -quarters))
+    x, y = {1: (100 - 30 - 40, 40), 2: (120 - 40 - 30, 100 - 30 - 40), 3: (30, 120 - 40 - 30)}[quarters]
+    sides = (40, 30) if quarters % 2 else (30, 40)
+    same = replace(box(x, y, *sides), roll=(90, 180, -90)[quarters - 1])
+    framing = FramingSpec(side_per_height=1.2, shift_up=0.25)
+    expected, found = (
+        extract_square(picture, compute_square(place, framing), width=48, height=48)
+        for picture, place in ((image, face), (turned, same))
+    )
+    assert np.abs(expected.astype(int) - found).max() <= 1
 
 
 @given(st.floats(-500, 500), st.floats(-500, 500), st.floats(1, 900))

@@ -15,12 +15,13 @@ from fer_core.inference.detectors import (
     default_detector,
     list_usable_detectors,
 )
+from fer_core.inference.detectors.base import merge_boxes
 from fer_core.inference.detectors.haar import HaarDetector
 from fer_core.inference.detectors.whole_image import WholeImageDetector
-from fer_core.inference.detectors.yunet import merge_boxes
 from fer_core.inference.downloads import YUNET, weights_path
 from fer_core.inference.face_import import build_cropper
 from fer_core.inference.pipeline import build_pipeline, build_stream
+from fer_core.inference.predictor import load_predictor
 from fer_core.inference.sample import load_sample
 from fer_core.inference.tracker import TemporalConfig
 from fer_core.types import FaceBox
@@ -191,3 +192,55 @@ def test_merging_keeps_the_best_of_overlapping_boxes():
 
     kept = merge_boxes([box(0, 0.7), box(10, 0.9), box(300, 0.5), box(20, 0.6, size=30)])
     assert [(item.x, item.score) for item in kept] == [(10, 0.9), (300, 0.5)]
+
+
+def test_a_box_inside_another_is_dropped_whatever_its_score():
+    face = FaceBox(x=0, y=0, width=158, height=158, score=0.7)
+    mouth = FaceBox(x=40, y=90, width=64, height=64, score=0.9)
+    assert merge_boxes([mouth, face]) == [face]
+
+
+def test_haar_takes_no_mouth_for_a_second_face(workspace, monkeypatch):
+    """As OpenCV's cascade answered on FER2013's image 10507, enlarged four times: a face, and its mouth."""
+    detector = build_detector("haar", workspace)
+    squares = np.array([[60, 60, 158, 158], [110, 130, 64, 64]])
+    monkeypatch.setattr(detector, "_cascade", FixedCascade(squares, np.array([107.4, 108.0])))
+    (box,) = detector.detect(np.full((288, 288, 3), 128, np.uint8))
+    assert box.height == pytest.approx(1.06 * 158)
+
+
+class FixedCascade:
+    """Answers as OpenCV's cascades do."""
+
+    def __init__(self, squares, weights):
+        self.answer = squares, np.ones(len(squares)), weights
+
+    def detectMultiScale3(self, *_args, **_options):  # noqa: N802 - OpenCV's name
+        return self.answer
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("name", ["faceapi_surprised", "vlfaceapi_sample3", "human_solvay1927"])
+def test_faces_of_a_turned_photo_are_found_and_read_upright(with_yunet, shared, name, quarters):
+    """As many as upright, the box where the face is, and what it is read as does not change."""
+    image = load_image(shared / "media" / "photos" / f"{name}.jpg")
+    pipeline = build_pipeline("yunet", load_predictor("fer-small", with_yunet), with_yunet)
+    upright, turned = (pipeline.analyze(np.ascontiguousarray(np.rot90(image, -n))) for n in (0, quarters))
+    assert len(turned) == len(upright)
+    for face in upright:
+        height, width = image.shape[:2]
+        x, y = face.box.center
+        place = {1: (height - y, x), 2: (width - x, height - y), 3: (y, width - x)}[quarters]
+        (same,) = [item for item in turned if np.hypot(*np.subtract(item.box.center, place)) < 8]
+        assert same.prediction.label == face.prediction.label
+        off = same.box.roll - face.box.roll - 90 * quarters
+        assert abs((off + 180) % 360 - 180) < 10
+        sides = (same.box.height, same.box.width) if quarters % 2 else (same.box.width, same.box.height)
+        assert sides == pytest.approx((face.box.width, face.box.height), rel=0.1)
+
+
+def test_haar_finds_a_face_that_stands_on_its_head(workspace):
+    (upright,) = build_detector("haar", workspace).detect(load_sample())
+    (box,) = build_detector("haar", workspace).detect(np.ascontiguousarray(np.rot90(load_sample(), 2)))
+    assert (upright.roll, box.roll) == (0, 180)
+    assert box.x == pytest.approx(load_sample().shape[1] - upright.x - upright.width, abs=2)

@@ -13,6 +13,7 @@ from fer_core.inference.timeline import (
     compute_shares,
     compute_timeline,
     count_label_changes,
+    rows_with_faces,
 )
 from fer_core.types import FaceResult, Prediction
 from tests.unit.inference.fakes import box
@@ -53,9 +54,13 @@ def rows(request, tmp_path) -> pd.DataFrame:  # type: ignore[no-untyped-def]
 
 def test_the_table_reads_back(rows: pd.DataFrame) -> None:
     assert rows.columns.tolist() == [*FIXED_COLUMNS, *CLASSES]
-    assert rows["frame"].tolist() == [0, 0, 1, 1, 2, 4, 4]
-    assert rows["track_id"].tolist() == [1, 2, 1, 2, 1, 1, 3]
-    assert rows["happiness"].tolist() == [0.9, 0.2, 0.3, 0.2, 0.6, 0.6, 0.8]
+    assert rows["frame"].tolist() == [0, 0, 1, 1, 2, 3, 4, 4]
+    assert rows["num_faces"].tolist() == [2, 2, 2, 2, 1, 0, 2, 2]
+    empty = rows.iloc[5]
+    assert empty["time_s"] == 0.3 and empty.iloc[FIXED_COLUMNS.index("track_id") :].isna().all()
+    faces = rows_with_faces(rows)
+    assert faces["track_id"].tolist() == [1, 2, 1, 2, 1, 1, 3]
+    assert faces["happiness"].tolist() == [0.9, 0.2, 0.3, 0.2, 0.6, 0.6, 0.8]
     assert rows["label"].tolist()[:3] == ["happiness", "sadness", "sadness"]
     assert class_columns(rows) == list(CLASSES)
 
@@ -84,7 +89,8 @@ def test_running_totals_agree_with_the_table(rows: pd.DataFrame) -> None:
     totals = Totals(CLASSES)
     for item in RESULTS:
         totals.add(item)
-    assert totals.num_rows == len(rows) == 7
+    assert totals.num_rows == len(rows_with_faces(rows)) == 7
+    assert totals.num_empty_frames == (rows["num_faces"] == 0).sum() == 1
     assert totals.num_faces == rows["track_id"].nunique() == 3
     assert totals.num_label_changes == count_label_changes(rows)
     assert totals.mean_shares() == pytest.approx(compute_shares(rows).loc["all"].to_dict())

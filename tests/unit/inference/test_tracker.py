@@ -33,6 +33,20 @@ def test_iou_of_nothing_is_empty() -> None:
     assert compute_iou([], [box(0)]).shape == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("before", "found", "roll"), [(10, 20, 18), (171, -179, 179), (0, 180, 180), (-90, 90, 90)]
+)
+def test_a_tilt_is_followed_and_another_way_up_taken_at_once(
+    before: float, found: float, roll: float
+) -> None:
+    """Four fifths of what is new, the short way round."""
+    tracker = FaceTracker(CONFIG)
+    for time_s, angle in ((0.0, before), (0.1, found)):
+        tracker.update([replace(box(10), roll=angle)], time_s)
+    (face,) = tracker.faces(0.1)
+    assert face.box.roll == pytest.approx(roll)
+
+
 def test_ids_do_not_depend_on_the_order_of_detections() -> None:
     tracker = FaceTracker(CONFIG)
     tracker.update([box(0), box(300)], 0.0)

@@ -249,7 +249,8 @@ def test_the_table_has_one_row_a_face_a_frame(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(rows, pd.read_parquet(tmp_path / "rows.parquet"), check_dtype=False)
     assert len(rows) == 24
     assert rows.columns.tolist() == [
-        *("frame", "time_s", "track_id", "x", "y", "width", "height", "score", "label", "confidence"),
+        *("frame", "time_s", "num_faces", "track_id", "x", "y", "width", "height", "score", "roll", "label"),
+        "confidence",
         *CLASSES,
     ]
     assert rows.groupby("frame").size().eq(2).all()
@@ -309,8 +310,11 @@ def test_a_video_without_a_face_finishes_and_says_so(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4")
     summary = annotate_video(source, tmp_path / "out.mp4", stream(0), table=tmp_path / "rows.csv")
     assert summary.num_frames == 12 and summary.num_rows == 0 and summary.mean_shares == {}
+    assert summary.num_empty_frames == 12
     assert "No face was found" in summary.notes[0]
-    assert pd.read_csv(tmp_path / "rows.csv").columns[0] == "frame"
+    rows = pd.read_csv(tmp_path / "rows.csv")
+    assert rows["frame"].tolist() == list(range(12)) and rows["num_faces"].eq(0).all()
+    assert rows["time_s"].tolist() == pytest.approx([index / 10 for index in range(12)])
 
 
 # Bad input
