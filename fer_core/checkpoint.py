@@ -5,7 +5,6 @@ and needs no torch, so a page can list checkpoints cheaply; `fer_core.models` lo
 """
 
 import dataclasses
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,8 +24,16 @@ HUB: Final[str] = "hub"
 """In place of a checkpoint's name: timm's own weights of a backbone."""
 WEIGHT_SUFFIXES: Final[tuple[str, ...]] = (".safetensors", ".pt", ".pth", ".bin")
 """Of files with nothing but weights."""
+_MAX_SHARE: Final[float] = 1e12
+"""Of one class in a recorded prior: counts of images, or fractions."""
 CLASS_PRIOR_KEY: Final[str] = "class_prior"
 """In a checkpoint's `data`: the share of each class in what it learnt, by name."""
+
+MEAN_RANGE: Final[tuple[float, float]] = (-1.0, 2.0)
+STD_RANGE: Final[tuple[float, float]] = (1e-3, 10.0)
+TEMPERATURE_RANGE: Final[tuple[float, float]] = (0.01, 100.0)
+"""What is plausible, and keeps every step of a prediction finite in float32: pixels are in [0, 1], and
+calibration gives temperatures of 0.05 to 20."""
 
 ColorMode = Literal["gray", "rgb"]
 InputKind = Literal["image"]
@@ -81,8 +88,9 @@ class InputSpec:
             raise CheckpointError(
                 f"input has {self.channels} channel(s), {len(self.mean)} mean(s) and {len(self.std)} std(s)"
             )
-        if not all(math.isfinite(value) for value in self.mean + self.std) or min(self.std) <= 0:
-            raise CheckpointError(f"input mean {self.mean} or std {self.std} is not finite and positive")
+        for mean, std in zip(self.mean, self.std, strict=True):
+            _check_range("input.mean", mean, MEAN_RANGE)
+            _check_range("input.std", std, STD_RANGE)
 
     @property
     def channels(self) -> int:
@@ -129,8 +137,7 @@ class CheckpointInfo:
             raise CheckpointError(f"checkpoint {self.name!r}: {cause}") from cause
         if not re.fullmatch(r"[0-9a-f]{64}", self.weights_sha256):
             raise CheckpointError(f"checkpoint {self.name!r}: weights_sha256 is no SHA-256 in hexadecimal")
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise CheckpointError(f"checkpoint {self.name!r}: temperature {self.temperature} is not > 0")
+        _check_range(f"checkpoint {self.name!r}: temperature", self.temperature, TEMPERATURE_RANGE)
 
     @property
     def weights_file(self) -> str:
@@ -144,9 +151,9 @@ class CheckpointInfo:
         if not isinstance(recorded, Mapping):
             return None
         shares = [recorded.get(name) for name in self.classes]
-        numbers = [float(share) for share in shares if isinstance(share, int | float) and share >= 0]
+        numbers = [share for share in shares if isinstance(share, int | float) and 0 <= share <= _MAX_SHARE]
         total = sum(numbers)
-        if len(numbers) < len(self.classes) or not (math.isfinite(total) and total > 0):
+        if len(numbers) < len(self.classes) or total < 1 / _MAX_SHARE:
             return None
         return tuple(number / total for number in numbers)
 
@@ -176,6 +183,12 @@ class CheckpointInfo:
             raise CheckpointError(
                 f"{source} does not describe a model: {cause}; copy the checkpoint again"
             ) from cause
+
+
+def _check_range(what: str, value: float, limits: tuple[float, float]) -> None:
+    low, high = limits
+    if not low <= value <= high:  # NaN is not, either
+        raise CheckpointError(f"{what} is {value}; expected {low:g} to {high:g}")
 
 
 def check_kind(kind: object, name: str, error: type[FerError]) -> None:

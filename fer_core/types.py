@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from fer_core.errors import CheckpointError
+
 UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
 
@@ -109,3 +111,17 @@ class FaceResult:
     prediction: Prediction
     track_id: int | None = None
     """Identity across the frames of a video; None for a still image."""
+
+
+def check_answers(found: Float32Array, model: str = "the model") -> None:
+    """Check what a model answers, N x K: NaN would be sorted and drawn as a sure answer.
+
+    Raises:
+        CheckpointError: an answer is not finite; `model` is what the message calls the model.
+    """
+    bad = int((~np.isfinite(found)).any(axis=1).sum())
+    if bad:
+        raise CheckpointError(
+            f"{model} answers {bad} of {len(found)} images with NaN or infinity, so its weights are "
+            "unusable: copy, train or export it again, or choose another one"
+        )

@@ -11,7 +11,7 @@ from torch import nn
 from fer_core.checkpoint import InputSpec
 from fer_core.data.batches import iterate_batches, load_batch, normalise
 from fer_core.models import FerModel
-from fer_core.types import Float32Array, UInt8Array
+from fer_core.types import Float32Array, UInt8Array, check_answers
 
 
 class FlipAveraged(nn.Module):
@@ -40,7 +40,11 @@ def compute_logits(
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Float32Array:
-    """Logits, M x K float32, of the images at `indices`, in their order; puts the model into eval mode."""
+    """Logits, M x K float32, of the images at `indices`, in their order; puts the model into eval mode.
+
+    Raises:
+        CheckpointError: one of them is not finite.
+    """
     model.eval()
     parts = []
     for batch_indices in iterate_batches(indices, batch_size):
@@ -50,7 +54,9 @@ def compute_logits(
         parts.append(logits.float().cpu().numpy())
         if on_progress is not None:
             on_progress(sum(map(len, parts)), len(indices))
-    return np.concatenate(parts)
+    found = np.concatenate(parts)
+    check_answers(found)
+    return found
 
 
 @torch.inference_mode()
@@ -64,7 +70,11 @@ def compute_embeddings(
     batch_size: int = 256,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Float32Array, Float32Array]:
-    """Embeddings, M x E, and logits, M x K, of the images at `indices`; puts the model into eval mode."""
+    """Embeddings, M x E, and logits, M x K, of the images at `indices`; puts the model into eval mode.
+
+    Raises:
+        CheckpointError: one of them is not finite.
+    """
     model.eval()
     embeddings, logits = [], []
     for done, batch_indices in enumerate(iterate_batches(indices, batch_size), 1):
@@ -73,7 +83,10 @@ def compute_embeddings(
         logits.append(outputs.logits.float().cpu().numpy())
         if on_progress is not None:
             on_progress(min(done * batch_size, len(indices)), len(indices))
-    return np.concatenate(embeddings), np.concatenate(logits)
+    found = np.concatenate(embeddings), np.concatenate(logits)
+    for part in found:
+        check_answers(part)
+    return found
 
 
 def compute_probabilities(logits: Float32Array, temperature: float = 1.0) -> npt.NDArray[np.float64]:

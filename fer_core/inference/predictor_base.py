@@ -1,5 +1,6 @@
 """The common part of all predictors: crop, check, predict in batches."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final
@@ -7,9 +8,9 @@ from typing import Final
 import numpy as np
 
 from fer_core.checkpoint import CheckpointInfo, InputSpec
-from fer_core.errors import ConfigError
+from fer_core.errors import ConfigError, MediaError
 from fer_core.inference.crop import extract_crops
-from fer_core.types import FaceBox, Float32Array, Prediction, UInt8Array
+from fer_core.types import FaceBox, Float32Array, Prediction, UInt8Array, check_answers
 
 BATCH_SIZE: Final[int] = 64
 """Faces classified at once; more are worked off in turns, so that a crowd needs no more memory."""
@@ -28,7 +29,15 @@ class BatchPredictor(ABC):
         """Calibrated probabilities, N x K, of at most `BATCH_SIZE` crops that fit the model."""
 
     def predict(self, image_rgb: UInt8Array, boxes: Sequence[FaceBox]) -> list[Prediction]:
-        """Crop each box from an H x W x 3 RGB image and classify all crops, in box order."""
+        """Crop each box from an H x W x 3 RGB image and classify all crops, in box order.
+
+        Raises:
+            MediaError: a box is not finite.
+            CheckpointError: the model answers with something else than finite probabilities.
+        """
+        for box in boxes:
+            if not all(map(math.isfinite, (box.x, box.y, box.width, box.height))):
+                raise MediaError(f"the detector gives {box} as a face; expected finite numbers of pixels")
         crops = extract_crops(image_rgb, boxes, self.info.input)
         return [Prediction.from_array(self.info.classes, row) for row in self.predict_crops(crops)]
 
@@ -40,12 +49,15 @@ class BatchPredictor(ABC):
 
         Raises:
             ConfigError: the crops are not of that shape or type.
+            CheckpointError: the model answers with something else than finite probabilities.
         """
         check_crops(crops, self.info.input)
         if not len(crops):
             return np.empty((0, len(self.info.classes)), dtype=np.float32)
         batches = [crops[start : start + BATCH_SIZE] for start in range(0, len(crops), BATCH_SIZE)]
-        return np.concatenate([self._predict_batch(batch) for batch in batches])
+        found = np.concatenate([self._predict_batch(batch) for batch in batches])
+        check_answers(found, f"model {self.info.name!r}")
+        return found
 
 
 def check_crops(crops: UInt8Array, spec: InputSpec) -> None:

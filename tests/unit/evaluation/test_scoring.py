@@ -7,6 +7,7 @@ from scipy.special import softmax
 
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
+from fer_core.errors import CheckpointError
 from fer_core.evaluation.evaluator import evaluate_checkpoint
 from fer_core.evaluation.scoring import FlipAveraged, compute_logits
 from fer_core.models import load_checkpoint
@@ -36,6 +37,15 @@ def test_flip_averaging_by_hand():
 def model_and_faces(workspace):
     write_schematic_faces(workspace, "faces", num_images=120)
     return save_small_model(workspace, "model"), load_dataset(workspace.dataset("faces"))
+
+
+def test_a_score_of_answers_that_are_no_numbers_is_refused(model_and_faces):
+    folder, data = model_and_faces
+    model, info = load_checkpoint(folder)
+    with torch.no_grad():
+        next(model.parameters())[:] = float("nan")
+    with pytest.raises(CheckpointError, match="answers 120 of 120 images with NaN"):
+        compute_logits(model, data.images, np.arange(120), info.input, device=torch.device("cpu"))
 
 
 def test_an_evaluation_with_flip_averages_logits_before_the_softmax(model_and_faces):

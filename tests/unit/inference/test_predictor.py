@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from scipy.special import softmax
 from torch import nn
 
 from fer_core.checkpoint import CheckpointInfo, InputSpec
-from fer_core.errors import CheckpointError, ConfigError
+from fer_core.errors import CheckpointError, ConfigError, MediaError
 from fer_core.inference.predictor import load_predictor
 from fer_core.inference.predictor_base import BATCH_SIZE
 from fer_core.inference.torch_predictor import TorchPredictor
@@ -127,3 +128,23 @@ def test_devices():
     assert resolve_device("auto").type in ("cpu", "cuda")
     with pytest.raises(ConfigError, match="tpu9"):
         resolve_device("tpu9")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_answer_that_is_no_number_is_an_error(value):
+    class Broken(nn.Module):
+        def forward(self, x):
+            return torch.where(x.mean(dim=(1, 2, 3)) > 0, value, 0.0)[:, None] * torch.tensor([1.0, 0, 0])
+
+    predictor = TorchPredictor(Broken(), make_info(), device="cpu")
+    crops = np.stack([np.zeros((24, 24), np.uint8), np.full((24, 24), 255, np.uint8)])
+    with pytest.raises(CheckpointError, match=r"'tiny' answers 1 of 2 images with NaN"):
+        predictor.predict_crops(crops)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("field", ["x", "y", "width", "height"])
+def test_a_box_that_is_no_place_is_an_error(field, value):
+    box = replace(FaceBox(x=1, y=1, width=9, height=9, score=1), **{field: value})
+    with pytest.raises(MediaError, match="finite"):
+        make_predictor().predict(np.zeros((24, 24, 3), np.uint8), [box])
