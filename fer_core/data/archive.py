@@ -10,6 +10,7 @@ from typing import IO, Final
 
 from fer_core.data.tree import ARCHIVE_DAMAGE
 from fer_core.errors import DataError
+from fer_core.links import check_member
 
 MAX_TEXT_BYTES: Final[int] = 2 * 1024**3
 """fer2013.csv is 0.3 GB; nothing we read as text has a reason to be ten times that."""
@@ -40,9 +41,7 @@ class _LimitedReader(io.RawIOBase):
 def _choose_member(names: Sequence[str], path: Path, wanted: tuple[str, ...]) -> str:
     """Find the wanted file by its base name; refuse archives that try to write outside their folder."""
     for name in names:
-        parts = PurePosixPath(name.replace("\\", "/")).parts
-        if not parts or name.startswith(("/", "\\")) or ".." in parts or any(":" in item for item in parts):
-            raise DataError(f"{path} holds the unsafe path {name!r}; refused")
+        check_member(path, name, DataError)
     by_base = {PurePosixPath(name).name.lower(): name for name in names}
     for base in wanted:
         if base in by_base:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
 from fer_core.errors import DataError
+from fer_core.links import MAX_TARGET_BYTES, check_link, check_member, check_member_link
 
 ARCHIVE_DAMAGE: Final = (
     zipfile.BadZipFile,
@@ -70,7 +71,10 @@ class _Folder:
             subfolders[:] = [name for name in subfolders if not _is_hidden((name,))]
             relative = PurePosixPath(Path(folder).relative_to(self._path).as_posix())
             prefix = "" if relative == PurePosixPath(".") else f"{relative}/"
-            found += [prefix + name for name in files if not _is_hidden((name,))]
+            visible = [name for name in files if not _is_hidden((name,))]
+            for name in (*subfolders, *visible):
+                check_link(f"{folder}/{name}", self._path, DataError)
+            found += [prefix + name for name in visible]
             if len(found) > MAX_FILES:
                 raise DataError(f"{self._path} holds more than {MAX_FILES:,} files; name a smaller folder")
         return found
@@ -98,8 +102,13 @@ class _Zip:
         self.name, self._archive = path.name, archive
         self._members = {}
         for info in archive.infolist():
-            _check_path(path, info.filename)
-            if stat.S_ISLNK(info.external_attr >> 16) or info.is_dir():
+            check_member(path, info.filename, DataError)
+            if stat.S_ISLNK(info.external_attr >> 16):
+                with archive.open(info) as stream:
+                    target = os.fsdecode(stream.read(MAX_TARGET_BYTES))
+                check_member_link(path, info.filename, target, DataError)
+                continue
+            if info.is_dir():
                 continue
             if not _is_hidden(PurePosixPath(info.filename).parts):
                 self._members[info.filename] = info
@@ -126,7 +135,11 @@ class _Tar:
         self.name, self._archive = path.name, archive
         self._members = {}
         for info in archive:
-            _check_path(path, info.name)
+            check_member(path, info.name, DataError)
+            if info.issym():
+                check_member_link(path, info.name, info.linkname, DataError)
+            elif info.islnk():
+                check_member(path, info.linkname, DataError)
             # Links and devices are left out: what is read must lie in the archive itself.
             if info.isreg() and not _is_hidden(PurePosixPath(info.name).parts):
                 self._members[info.name.removeprefix("./")] = info
@@ -170,12 +183,6 @@ def open_tree(path: Path) -> Iterator[FileTree]:
         except ARCHIVE_DAMAGE as cause:
             raise DataError(f"{path} can't be read or is a damaged archive: {cause}") from cause
         yield tree
-
-
-def _check_path(path: Path, name: str) -> None:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    if not parts or name.startswith(("/", "\\")) or ".." in parts or any(":" in part for part in parts):
-        raise DataError(f"{path} holds the unsafe path {name!r}; refused")
 
 
 def _check_count(path: Path, count: int) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 from fer_core.checkpoint import CARD_FILE
 from fer_core.errors import CheckpointError
 from fer_core.io import write_text
+from fer_core.links import check_link
 
 MAX_CARD_BYTES: Final[int] = 64 * 1024
 """Ten pages of text; more would be something else, and slow to show."""
@@ -16,9 +17,10 @@ def load_card(folder: Path) -> str:
     """Text of the card of the checkpoint in `folder`; empty if it has none.
 
     Raises:
-        CheckpointError: it is too large or no UTF-8 text.
+        CheckpointError: it is too large, no UTF-8 text, or a link out of the folder.
     """
     path = folder / CARD_FILE
+    check_link(path, folder, CheckpointError)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_CARD_BYTES + 1)

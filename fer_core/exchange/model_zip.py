@@ -10,6 +10,7 @@ from fer_core.errors import CheckpointError
 from fer_core.exchange.unpack import README_FILE
 from fer_core.exported import EXPORTS_FILE, list_exports
 from fer_core.io import atomic_path
+from fer_core.links import check_link
 
 _EPOCH: Final[tuple[int, int, int, int, int, int]] = (1980, 1, 1, 0, 0, 0)
 """One date for all members: the same model gives the same zip, byte for byte."""
@@ -41,7 +42,8 @@ def list_files(entry: CheckpointEntry) -> list[Path]:
     """Files of a model that others need, checked: description, weights, card, ONNX files of these weights.
 
     Raises:
-        CheckpointError: the weights are not those of the description, or nothing is there that predicts.
+        CheckpointError: the weights are not those of the description, nothing is there that predicts, or a
+            link leads out of the folder.
     """
     folder, info = entry.folder, entry.info
     onnx: list[Path] = []
@@ -54,7 +56,10 @@ def list_files(entry: CheckpointEntry) -> list[Path]:
     if (folder / info.weights_file).exists() or not onnx:
         files.append(verify_weights(folder, info))
     files += [folder / CARD_FILE] if (folder / CARD_FILE).is_file() else []
-    return files + ([folder / EXPORTS_FILE, *onnx] if onnx else [])
+    files += [folder / EXPORTS_FILE, *onnx] if onnx else []
+    for path in files:
+        check_link(path, folder, CheckpointError)
+    return files
 
 
 def write_zip(entry: CheckpointEntry, target: Path) -> Path:

@@ -5,7 +5,7 @@ import stat
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Final
 
 from fer_core.checkpoint import CARD_FILE, INFO_FILE
@@ -13,6 +13,7 @@ from fer_core.data.tree import ARCHIVE_DAMAGE
 from fer_core.errors import CheckpointError
 from fer_core.exchange.card import MAX_CARD_BYTES
 from fer_core.exported import EXPORTS_FILE
+from fer_core.links import check_link, check_member
 
 MAX_WEIGHTS_BYTES: Final[int] = 4 * 1024**3
 """A vision transformer of a billion parameters in fp32; nothing for faces is larger."""
@@ -78,8 +79,9 @@ def _stage_loose(sources: Sequence[Path], folder: Path) -> StagedFiles:
     paths: list[Path] = []
     for source in sources:
         if source.is_dir():
-            visible = (path for path in source.iterdir() if not path.name.startswith("."))
-            paths += sorted(path for path in visible if path.is_file())
+            for path in sorted(path for path in source.iterdir() if not path.name.startswith(".")):
+                check_link(path, source, CheckpointError)
+                paths += [path] if path.is_file() else []
         elif source.is_file():
             paths.append(source)
         else:
@@ -118,14 +120,7 @@ def _list_members(archive: zipfile.ZipFile, source: Path) -> dict[str, zipfile.Z
         raise CheckpointError(f"{source.name} holds {len(infos):,} files; a model has a handful")
     members: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
-        parts = PurePosixPath(info.filename.replace("\\", "/")).parts
-        if (
-            not parts
-            or info.filename.startswith(("/", "\\"))
-            or ".." in parts
-            or any(":" in part for part in parts)
-        ):
-            raise CheckpointError(f"{source.name} holds the unsafe path {info.filename!r}; refused")
+        parts = check_member(source, info.filename, CheckpointError).parts
         if stat.S_ISLNK(info.external_attr >> 16):
             raise CheckpointError(f"{source.name} holds the link {info.filename!r}; refused")
         if info.is_dir() or any(part.startswith(".") or part == "__MACOSX" for part in parts):

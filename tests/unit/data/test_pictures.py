@@ -165,7 +165,7 @@ def test_links_in_a_tar_are_left_out(tmp_path):
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
         link = tarfile.TarInfo("happy/passwd.png")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        link.type, link.linkname = tarfile.SYMTYPE, "1.png"
         archive.addfile(link)
     assert run(tmp_path / "a.tar", tmp_path / "sets" / "a").info.num_images == 4
 
