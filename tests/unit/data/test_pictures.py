@@ -322,7 +322,7 @@ def test_a_name_twice_in_a_zip_is_one_picture(tmp_path):
 def test_a_pipe_among_the_pictures_does_not_hang(tmp_path):
     source = write_tree(tmp_path / "source", class_files(count=2))
     os.mkfifo(source / "happy" / "pipe.png")
-    (source / "happy" / "gone.png").symlink_to(tmp_path / "nowhere")
+    (source / "happy" / "gone.png").symlink_to("nowhere")
     report = run(source, tmp_path / "sets" / "a")
     assert report.info.num_images == 4
     assert {name for name, _ in report.skipped} == {"happy/pipe.png", "happy/gone.png"}
