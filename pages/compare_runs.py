@@ -8,7 +8,7 @@ from app.compare_runs.findings import render_export, render_findings
 from app.compare_runs.model_table import choose_conditions, choose_models
 from app.compare_runs.tags import render_tags
 from app.shared.evaluation import render_evaluation
-from app.shared.messages import empty_state, escape_markdown
+from app.shared.messages import empty_state
 from app.shared.navigation import COMPARE_RUNS
 from app.shared.page_header import page_header
 from app.shared.reports import (
@@ -20,6 +20,7 @@ from app.shared.reports import (
     report_stamp,
 )
 from fer_core.checkpoint import CheckpointEntry
+from fer_core.escaping import escape_markdown
 from fer_core.evaluation.comparison import Comparison
 from fer_core.workspace import Workspace
 

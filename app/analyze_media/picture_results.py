@@ -13,8 +13,9 @@ from app.analyze_media.pictures import Picture, PictureResult
 from app.analyze_media.state import Key
 from app.analyze_media.table_downloads import render_table_downloads
 from app.shared.charts import STATIC_CONFIG, build_probability_bars, describe_prediction
-from app.shared.messages import empty_state, escape_markdown
+from app.shared.messages import empty_state
 from app.shared.model_picker import detector_title
+from fer_core.escaping import escape_markdown
 from fer_core.images import load_image
 from fer_core.inference.detectors import DETECTORS
 from fer_core.inference.overlay import UNCERTAIN, OverlayStyle, describe_turn, draw_overlay, shown_label
@@ -149,7 +150,8 @@ def _render_face(number: int, face: FaceResult, thumbnail: UInt8Array, style: Ov
         with crop:
             st.image(thumbnail, width=112, output_format="JPEG", alt=f"Face {number}")
         with bars:
-            st.markdown(f"**#{number} {label}** · {100 * prediction.confidence:.0f} %{turn and f' · {turn}'}")
+            title = f"#{number} {escape_markdown(label)}"
+            st.markdown(f"**{title}** · {100 * prediction.confidence:.0f} %{turn and f' · {turn}'}")
             st.plotly_chart(
                 build_probability_bars(prediction, uncertain=label == UNCERTAIN),
                 config=STATIC_CONFIG,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from fer_core.escaping import escape_plotly
 from fer_core.palette import emotion_color
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def build_timeline_chart(timeline: "pd.DataFrame", classes: list[str], *, moment
         figure.add_scatter(
             x=timeline["time_s"],
             y=100 * timeline[name],
-            name=name,
+            name=escape_plotly(name),
             # Plotly lets people choose markers only, so every curve has some, however small.
             mode="lines+markers",
             line={"color": emotion_color(name), "width": 2},

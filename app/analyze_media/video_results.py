@@ -11,7 +11,8 @@ from app.analyze_media.table_downloads import render_table_downloads
 from app.analyze_media.video_charts import TIMELINE_CONFIG, build_timeline_chart, chosen_moment
 from app.analyze_media.video_task import VideoTask
 from app.shared.charts import STATIC_CONFIG, build_probability_bars, describe_prediction
-from app.shared.messages import empty_state, error_boundary, escape_markdown
+from app.shared.messages import empty_state, error_boundary
+from fer_core.escaping import escape_markdown
 from fer_core.inference.overlay import describe_turn
 from fer_core.inference.timeline import class_columns, compute_presence, compute_shares, compute_timeline
 from fer_core.inference.video import VideoSummary, read_frame
@@ -180,10 +181,8 @@ def _render_moment(video: VideoTask, row: "pd.Series", classes: list[str]) -> No
             alt=f"The frame at {time_s:.2f} seconds with its faces marked",
         )
     with bars:
-        st.markdown(
-            f"**#{int(row['track_id'])} {prediction.label}** · {100 * prediction.confidence:.0f} %"
-            f"{turn and f' · {turn}'}"
-        )
+        title = f"#{int(row['track_id'])} {escape_markdown(prediction.label)}"
+        st.markdown(f"**{title}** · {100 * prediction.confidence:.0f} %{turn and f' · {turn}'}")
         st.plotly_chart(
             build_probability_bars(prediction),
             config=STATIC_CONFIG,

@@ -18,10 +18,11 @@ from app.analyze_media.video_task import (
     start_video,
 )
 from app.shared.background import render_task
-from app.shared.messages import empty_state, error_boundary, escape_markdown, show_error
+from app.shared.messages import empty_state, error_boundary, show_error
 from app.shared.run_format import describe_duration
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import FerError, MediaError
+from fer_core.escaping import escape_markdown
 from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.video import VideoInfo
 from fer_core.workspace import Workspace

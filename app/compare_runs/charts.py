@@ -14,6 +14,7 @@ from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import error_boundary
 from app.shared.reports import load_learning_curves
 from app.shared.run_charts import smooth
+from fer_core.escaping import escape_markdown
 from fer_core.evaluation.charts import (
     build_class_bars,
     build_cost_scatter,
@@ -104,7 +105,8 @@ def _render_cost(comparison: Comparison) -> None:
     size.plotly_chart(build_cost_scatter(reports, "num_parameters"), key="compare-size")
     devices = sorted({item.subject.latency_device for item in reports.values() if item.subject.latency_ms})
     if devices:
-        st.caption(f"Time for one face without detection, measured with each report ({'; '.join(devices)}).")
+        names = escape_markdown("; ".join(devices))
+        st.caption(f"Time for one face without detection, measured with each report ({names}).")
 
 
 def _render_learning(comparison: Comparison, workspace: Workspace) -> None:

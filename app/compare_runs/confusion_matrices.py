@@ -1,5 +1,6 @@
 """Confusion matrices side by side; a click on a cell chooses its faces."""
 
+import html
 from typing import Final
 
 import streamlit as st
@@ -97,7 +98,7 @@ def _take_cell(widget: str, model: str) -> None:
     points = st.session_state[widget]["selection"]["points"]
     if not points:
         return
-    truth, prediction = points[0]["y"], points[0]["x"]
+    truth, prediction = html.unescape(points[0]["y"]), html.unescape(points[0]["x"])
     state = st.session_state
     shown = (state.get(Key.COMPARE_FIRST), state.get(Key.COMPARE_TRUTH), state.get(Key.COMPARE_PREDICTION))
     if shown == (model, truth, prediction):

@@ -8,9 +8,10 @@ import streamlit as st
 from app.compare_runs.confusion_matrices import ANY, render_matrices
 from app.compare_runs.heat_maps import blend, render_maps
 from app.compare_runs.state import Key
-from app.shared.messages import error_boundary, escape_markdown
+from app.shared.messages import error_boundary
 from fer_core.data.store import Dataset, load_dataset
 from fer_core.errors import DataError, FerError
+from fer_core.escaping import escape_markdown
 from fer_core.evaluation.comparison import Comparison
 from fer_core.evaluation.error_selection import Selection, add_suspects
 from fer_core.evaluation.stored_reports import StoredEvaluation
@@ -120,7 +121,7 @@ def _render_selection(
             source = f"{first.key}: {words}"
             rows = chosen["row"].tolist()
             count = add_suspects(workspace, subject.dataset, subject.data_fingerprint, rows, source)
-            st.toast(f"{count:,} suspects of {subject.dataset} now wait on the data page.")
+            st.toast(f"{count:,} suspects of {escape_markdown(subject.dataset)} now wait on the data page.")
     try:
         dataset = _open(workspace, first)
     except FerError as error:
@@ -166,7 +167,9 @@ def _render_faces(
             st.image(pictures, width=width, alt=[f"face of row {row}", *(f"map of {key}" for key in maps)])
             st.caption(_describe(dataset, row, place, shown))
     if maps:
-        order = ", then ".join(f"{escape_markdown(key)} ({method})" for key, (_, method) in maps.items())
+        order = ", then ".join(
+            f"{escape_markdown(key)} ({escape_markdown(method)})" for key, (_, method) in maps.items()
+        )
         st.caption(f"Beside each face: {order}, for the class that the model predicted.")
 
 
@@ -184,14 +187,14 @@ def _load_maps(
 
 def _describe(dataset: Dataset, row: int, place: int, shown: Sequence[StoredEvaluation]) -> str:
     data = shown[0].predictions
-    lines = [f"row {row}, truth **{data.classes[data.labels[place]]}**"]
+    lines = [f"row {row}, truth **{escape_markdown(data.classes[data.labels[place]])}**"]
     if dataset.info.has_votes:
         votes = dataset.samples.iloc[row][[f"votes_{name}" for name in FERPLUS_COLUMNS]]
-        counts = [f"{name} {int(count)}" for name, count in zip(FERPLUS_COLUMNS, votes, strict=True) if count]
+        counts = [f"{vote} {int(count)}" for vote, count in zip(FERPLUS_COLUMNS, votes, strict=True) if count]
         lines.append("votes: " + ", ".join(counts))
     for item in shown:
         chances = item.predictions.probabilities[place]
         best = sorted(zip(chances, data.classes, strict=True), reverse=True)[:3]
-        text = ", ".join(f"{name} {100 * chance:.0f}\u00a0%" for chance, name in best)
+        text = ", ".join(f"{escape_markdown(name)} {100 * chance:.0f}\u00a0%" for chance, name in best)
         lines.append(f"{escape_markdown(item.key)}: {text}")
     return "  \n".join(lines)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import escape_markdown
+from fer_core.escaping import escape_markdown
 from fer_core.evaluation.charts import build_differences
 from fer_core.evaluation.comparison import Comparison
 from fer_core.evaluation.comparison_export import (

@@ -7,8 +7,9 @@ import streamlit as st
 
 from app.compare_runs.state import Key
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import empty_state, escape_markdown
+from app.shared.messages import empty_state
 from app.shared.reports import Stamp
+from fer_core.escaping import escape_markdown
 from fer_core.evaluation.charts import build_group_bars
 from fer_core.evaluation.comparison import Comparison
 from fer_core.evaluation.group_table import (

@@ -1,5 +1,6 @@
 """Grad-CAM maps for the comparison page, made in the background. Never loads torch."""
 
+import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
@@ -63,7 +64,7 @@ def _load_maps(task: BackgroundTask) -> tuple[Any, str]:
             return file["maps"], str(file["method"])
     except (OSError, ValueError, KeyError) as cause:
         raise RunError(
-            f"{task.files / _FILE} holds no maps ({cause}); `fer tasks delete {task.name}`"
+            f"{task.files / _FILE} holds no maps ({cause}); `fer tasks delete {shlex.quote(task.name)}`"
         ) from cause
 
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 import streamlit as st
 
 from app.compare_runs.state import Key
-from app.shared.messages import escape_markdown
 from app.shared.reports import TTA_TITLES, Conditions, load_summary
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.data.store import SCHEMATIC_FACES, SPLITS, list_datasets
 from fer_core.errors import FerError
+from fer_core.escaping import escape_markdown
 from fer_core.evaluation.comparison import flatten, group_seeds, own_dataset
 from fer_core.evaluation.metrics import METRICS, list_titles
 from fer_core.evaluation.report import Report
@@ -49,7 +49,7 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
     )
     part = row.segmented_control(
         "Split",
-        [DEFAULT_SPLIT, *(name for name in SPLITS if name != DEFAULT_SPLIT)],
+        [DEFAULT_SPLIT, *(split for split in SPLITS if split != DEFAULT_SPLIT)],
         default=DEFAULT_SPLIT,
         required=True,
         key=Key.COMPARE_SPLIT,

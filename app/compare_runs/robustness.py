@@ -7,10 +7,11 @@ import streamlit as st
 from app.compare_runs.state import Key
 from app.shared.charts import STATIC_CONFIG
 from app.shared.evaluation import ROBUSTNESS, render_scoring, start_scoring
-from app.shared.messages import empty_state, escape_markdown
+from app.shared.messages import empty_state
 from app.shared.navigation import COMPARE_RUNS
 from app.shared.reports import Conditions, list_models
 from fer_core.errors import RunError
+from fer_core.escaping import escape_markdown
 from fer_core.evaluation.comparison import Comparison
 from fer_core.evaluation.robustness_chart import build_robustness_chart
 from fer_core.evaluation.robustness_report import RobustnessReport, compute_mean_accuracy, load_robustness
@@ -89,7 +90,7 @@ def _offer(missing: list[str], conditions: Conditions, workspace: Workspace) -> 
             key=Key.COMPARE_NUM_FACES,
             help="Spread evenly over the split. 34 passes over 500 faces take a small model about a minute.",
         )
-        names = ", ".join(missing)
+        names = escape_markdown(", ".join(missing))
         if st.button(
             f"Measure {len(missing)} models" if len(missing) > 1 else "Measure it",
             type="primary",

@@ -7,6 +7,7 @@ import streamlit as st
 from app.compare_runs.state import Key
 from app.shared.messages import show_error
 from fer_core.errors import FerError
+from fer_core.escaping import escape_markdown
 from fer_core.runs.notes import load_notes, save_notes
 from fer_core.runs.reader import Run, list_runs
 from fer_core.workspace import Workspace
@@ -33,7 +34,7 @@ def render_tags(keys: Sequence[str], workspace: Workspace) -> None:
 
 def _edit(run: Run, words: Sequence[str]) -> list[str]:
     tags: list[str] = st.multiselect(
-        run.name,
+        escape_markdown(run.name),
         list(dict.fromkeys([*run.tags, *words])),
         default=run.tags,
         accept_new_options=True,

@@ -8,6 +8,7 @@ from app.explore_data.cleanup_data import open_audited
 from app.explore_data.state import Key
 from app.shared.messages import error_boundary
 from fer_core.config import AugmentConfig, list_augment_policies, load_augment_policy
+from fer_core.escaping import quote_markdown
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def describe_policy(config: AugmentConfig) -> str:
     """The settings of a policy that do something, as Markdown."""
     default = load_augment_policy("none")
     changed = {name: value for name, value in vars(config).items() if value != getattr(default, name)}
-    text = ", ".join(f"`{name} = {value}`" for name, value in changed.items()) or "nothing is changed"
+    text = (
+        ", ".join(quote_markdown(f"{name} = {value}") for name, value in changed.items())
+        or "nothing is changed"
+    )
     mixing = " Training also mixes images (mixup, CutMix), which is not shown." if config.mixup_alpha else ""
     return f"{text}.{mixing}"

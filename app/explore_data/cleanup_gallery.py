@@ -8,9 +8,10 @@ import streamlit as st
 
 from app.explore_data.cleanup_cases import REASONS, Case, Kind
 from app.explore_data.cleanup_data import Audited
-from app.shared.messages import escape_markdown, show_error
+from app.shared.messages import show_error
 from fer_core.data.decisions import Action, Decision, decide
 from fer_core.errors import FerError
+from fer_core.escaping import escape_markdown
 from fer_core.labels import FERPLUS_COLUMNS
 from fer_core.workspace import Workspace
 
@@ -140,9 +141,12 @@ def _render_face(review: Review, row: int, case: Case, kind: Kind) -> None:
     label = str(audited.classes[row]) or "no majority"
     st.image(dataset.images[row], width=FACE_PX, alt=f"Image {row}: {label}")
     own = str(dataset.samples["label"].iat[row])
-    facts = [f"**{escape_markdown(label)}** · {audited.splits[row]} · {row}"]
+    facts = [f"**{escape_markdown(label)}** · {escape_markdown(str(audited.splits[row]))} · {row}"]
     if dataset.info.has_votes:
-        facts.append(_describe_votes(audited, row) + (f" · label {own}" if own and own != label else ""))
+        facts.append(
+            _describe_votes(audited, row)
+            + (f" · label {escape_markdown(own)}" if own and own != label else "")
+        )
     st.markdown("  \n".join(f":small[{fact}]" for fact in facts))
     _render_decision(review, row, case, kind)
 

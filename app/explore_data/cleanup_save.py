@@ -7,10 +7,11 @@ import streamlit as st
 from app.explore_data.cleanup_gallery import Review, save_decisions
 from app.explore_data.state import link_to
 from app.shared.background import render_task
-from app.shared.messages import error_boundary, escape_markdown, show_error
+from app.shared.messages import error_boundary, show_error
 from fer_core.data.decisions import summarise_decisions
 from fer_core.data.store import load_dataset_info
 from fer_core.errors import DataError
+from fer_core.escaping import escape_markdown
 from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
@@ -111,9 +112,9 @@ def _show_saved(workspace: Workspace, task: BackgroundTask) -> None:
     if not workspace.dataset(name).exists():
         return
     info = load_dataset_info(workspace.dataset(name))
-    counts = ", ".join(f"{split} {count:,}" for split, count in info.split_counts.items())
+    counts = ", ".join(f"{escape_markdown(split)} {count:,}" for split, count in info.split_counts.items())
     st.success(
-        f"**{info.name}** has {info.num_images:,} images ({counts}) and remembers that it comes from "
-        f"{parent}. [Look at it](/explore_data?dataset={info.name})",
+        f"**{escape_markdown(info.name)}** has {info.num_images:,} images ({counts}) and remembers "
+        f"that it comes from {escape_markdown(str(parent))}. [Look at it](/{link_to(info.name)})",
         icon=":material/check:",
     )

@@ -1,6 +1,5 @@
 """A data set as a model sees it: similar to the model is near on the map."""
 
-import html
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -11,6 +10,7 @@ from app.explore_data.state import link_to
 from app.shared.background import render_task
 from app.shared.messages import empty_state, error_boundary
 from fer_core.checkpoint import CheckpointEntry, list_checkpoints
+from fer_core.escaping import escape_plotly
 from fer_core.jobs.tasks import start_task
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
 from fer_core.workspace import Workspace
@@ -144,9 +144,12 @@ def build_map_figure(audited: Audited, laid_out: "EmbeddingMap", coloring: str) 
                 x=laid_out.points[where, 0],
                 y=laid_out.points[where, 1],
                 mode="markers",
-                name=f"{html.escape(name)} ({len(where):,})",
+                name=f"{escape_plotly(name)} ({len(where):,})",
                 marker={"size": 6, "opacity": 0.75, "color": _color(name, coloring)},
-                customdata=[(int(laid_out.rows[i]), truth[i], laid_out.predicted[i]) for i in where],
+                customdata=[
+                    (int(laid_out.rows[i]), escape_plotly(truth[i]), escape_plotly(laid_out.predicted[i]))
+                    for i in where
+                ],
                 hovertemplate="image %{customdata[0]}<br>%{customdata[1]}, model: %{customdata[2]}"
                 "<extra></extra>",
             )

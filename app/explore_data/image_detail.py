@@ -9,8 +9,8 @@ from app.explore_data.cleanup_data import Audited
 from app.explore_data.image_grid import render_grid
 from app.explore_data.state import Key
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import escape_markdown
 from fer_core.config import LabelMode
+from fer_core.escaping import escape_markdown
 from fer_core.labels import FERPLUS_COLUMNS
 from fer_core.palette import emotion_color
 
@@ -67,7 +67,7 @@ def _render_facts(audited: Audited, row: int, label: str) -> None:
         rules = describe_rules(dataset.votes[row], dataset.info.classes)
         lines += [
             "Training target in each label mode:",
-            *(f"- {mode}: {text}" for mode, text in rules.items()),
+            *(f"- {escape_markdown(f'{mode}: {text}')}" for mode, text in rules.items()),
         ]
     else:
         lines.append(f"Counts as **{escape_markdown(label)}**")

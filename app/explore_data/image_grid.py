@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.explore_data.cleanup_data import Audited
 from app.explore_data.state import Key
+from fer_core.escaping import escape_plotly
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -38,7 +39,8 @@ def render_grid(
     names = [str(audited.classes[row]) or _NO_CLASS for row in rows]
     sheet = build_sheet(audited.dataset.images[list(rows)], names, num_columns=num_columns)
     hover = [
-        f"<b>{name}</b><br>image {row}, {audited.splits[row]}" + (f"<br>{note}" if note else "")
+        f"<b>{escape_plotly(name)}</b><br>image {row}, {escape_plotly(audited.splits[row])}"
+        + (f"<br>{escape_plotly(note)}" if note else "")
         for name, row, note in zip(names, rows, notes or [""] * len(rows), strict=True)
     ]
     # The rows are part of the key: a click on what was shown before must not open what is shown now.

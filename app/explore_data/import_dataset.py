@@ -6,13 +6,13 @@ import streamlit as st
 
 from app.explore_data.import_form import Plan, render_form
 from app.explore_data.import_source import Found, choose_source
-from app.explore_data.state import link_to_import
+from app.explore_data.state import link_to, link_to_import
 from app.shared.background import render_dismiss, render_task
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import escape_markdown
 from app.shared.uploads import clean_name
 from app.shared.visitor import get_visitor
 from fer_core.data.store import DatasetInfo, load_dataset_info
+from fer_core.escaping import escape_markdown
 from fer_core.jobs.tasks import BackgroundTask, discard_task, start_task
 from fer_core.palette import emotion_color
 from fer_core.workspace import Workspace
@@ -81,11 +81,11 @@ def _render_end(task: BackgroundTask, workspace: Workspace) -> None:
 
 
 def _render_report(info: DatasetInfo, result: dict[str, Any]) -> None:
-    counts = ", ".join(f"{split} {count:,}" for split, count in info.split_counts.items())
+    counts = ", ".join(f"{escape_markdown(split)} {count:,}" for split, count in info.split_counts.items())
     color = "grey" if info.color == "gray" else "RGB"
     st.success(
-        f"**{escape_markdown(info.name)}** has {info.num_images:,} images of {info.height} × {info.width} px "
-        f"{color} ({counts}). [Look at it](/explore_data?dataset={info.name})",
+        f"**{escape_markdown(info.name)}** has {info.num_images:,} images of "
+        f"{info.height:d} × {info.width:d} px {color} ({counts}). [Look at it](/{link_to(info.name)})",
         icon=":material/check:",
     )
     if without_face := result.get("num_without_face"):

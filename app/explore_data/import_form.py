@@ -7,11 +7,11 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.explore_data.import_source import MAX_UPLOAD_MB, Found
-from app.shared.messages import escape_markdown
 from app.shared.model_picker import choose_detector
 from fer_core.checkpoint import ColorMode
 from fer_core.data.splits import SplitPlan
 from fer_core.errors import ConfigError, FerError
+from fer_core.escaping import escape_markdown
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import Workspace
 
@@ -116,7 +116,7 @@ def _choose_format() -> list[str]:
 
 
 def _choose_splits(counts: dict[str, int]) -> list[str]:
-    own = ", ".join(f"{split} {count:,}" for split, count in counts.items() if split)
+    own = ", ".join(f"{escape_markdown(split)} {count:,}" for split, count in counts.items() if split)
     if not counts.get(""):
         st.caption(f"The source divides its pictures itself ({own}); that stays.")
         return []
@@ -159,7 +159,9 @@ def _choose_name(found: Found, workspace: Workspace, *, with_votes: bool) -> tup
         exists = workspace.dataset(name).exists()
     except ConfigError:
         return name, False
-    replace = exists and st.checkbox(f"There is a data set {name} already: exchange it", key="import_replace")
+    replace = exists and st.checkbox(
+        f"There is a data set {escape_markdown(name)} already: exchange it", key="import_replace"
+    )
     return name, bool(replace)
 
 

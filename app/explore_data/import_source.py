@@ -9,12 +9,13 @@ import streamlit as st
 
 from app.explore_data.state import link_to_import
 from app.shared.background import render_task
-from app.shared.messages import empty_state, escape_markdown, show_error
+from app.shared.messages import empty_state, show_error
 from app.shared.uploads import UPLOAD_KEPT_S, clean_name
 from app.shared.visitor import get_visitor
 from fer_core.data.download import is_remote
 from fer_core.data.source_facts import SourceFacts
 from fer_core.errors import DataError
+from fer_core.escaping import escape_markdown
 from fer_core.jobs.tasks import BackgroundTask, discard_task, find_task, start_task
 from fer_core.workspace import Workspace, expand_home
 

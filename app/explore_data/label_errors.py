@@ -1,5 +1,6 @@
 """Doubtful labels: those that were noted, and a search for more with a model that is at hand."""
 
+import shlex
 from typing import Final, get_args
 
 import streamlit as st
@@ -15,11 +16,12 @@ from app.explore_data.cleanup_gallery import (
 )
 from app.explore_data.state import link_to
 from app.shared.background import render_task
-from app.shared.messages import empty_state, escape_markdown, show_error
+from app.shared.messages import empty_state, show_error
 from fer_core.checkpoint import list_checkpoints
 from fer_core.data.decisions import Decision
 from fer_core.data.suspected_labels import load_suspects
 from fer_core.errors import DataError
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.evaluation.label_errors import METHODS, Method, default_splits, describe_exposure
 from fer_core.jobs.tasks import BackgroundTask, find_task, start_task
 
@@ -43,10 +45,11 @@ def render_errors(review: Review) -> None:
         if task is None or not task.is_active:
             _render_search(review, facts)
     if not suspects:
+        command = shlex.join(["fer", "datasets", "label-errors", review.audited.dataset.name])
         empty_state(
             "No label is under suspicion yet",
-            "Start a search above, run `fer datasets label-errors "
-            f"{review.audited.dataset.name}`, or send faces here from the Compare runs page.",
+            f"Start a search above, run {quote_markdown(command)}, or send faces here from the Compare runs "
+            "page.",
             icon=":material/label_off:",
         )
         return

@@ -7,6 +7,7 @@ import streamlit as st
 from app.explore_data.cleanup_data import Audited
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state
+from fer_core.escaping import escape_plotly
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def build_flow(flow: "pd.DataFrame") -> "go.Figure":
         for column, count in enumerate(counts)
         if count
     ]
-    labels = [f"{name}  {int(count):,}" for name, count in [*flow.sum(axis=1).items(), *flow.sum().items()]]
+    sums = [*flow.sum(axis=1).items(), *flow.sum().items()]
+    labels = [f"{escape_plotly(str(name))}  {int(count):,}" for name, count in sums]
     figure = go.Figure(
         go.Sankey(
             node={"label": labels, "color": colors, "pad": 14, "thickness": 16, "line": {"width": 0}},

@@ -9,7 +9,7 @@ from app.explore_data.cached_data import load_agreement, load_class_faces, load_
 from app.explore_data.cleanup_data import Audited, open_audited
 from app.explore_data.state import Key
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import escape_markdown
+from fer_core.escaping import escape_markdown, escape_plotly, quote_markdown
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
 from fer_core.workspace import Workspace
 
@@ -40,20 +40,21 @@ def render_facts(name: str, workspace: Workspace) -> None:
     color = "grey" if info.color == "gray" else "RGB"
     splits = " · ".join(f"{split} {count:,}" for split, count in info.split_counts.items())
     st.markdown(
-        f"**{info.num_images:,}** images of {info.width} × {info.height} px, {color} · "
+        f"**{info.num_images:,}** images of {info.width:d} × {info.height:d} px, {color} · "
         f"{len(info.classes)} classes · {escape_markdown(splits)}"
         + (" · with annotators' votes" if info.has_votes else "")
     )
     with st.expander("Origin, licence and history", icon=":material/history:"):
         st.markdown(
             f"Source: {escape_markdown(info.source)}  \nLicence: {escape_markdown(info.licence)}  \n"
-            f"Imported by `{info.importer}`, fingerprint `{info.fingerprint[:16]}`"
+            f"Imported by {quote_markdown(info.importer)}, fingerprint "
+            f"{quote_markdown(info.fingerprint[:16])}"
         )
         for step in info.history:
             operation = escape_markdown(str(step.get("operation", "")))
             st.markdown(
                 f"- derived from **{escape_markdown(str(step.get('parent', '')))}** "
-                f"(`{str(step.get('fingerprint', ''))[:12]}`): {operation}"
+                f"({quote_markdown(str(step.get('fingerprint', ''))[:12])}): {operation}"
             )
 
 
@@ -130,9 +131,9 @@ def build_balance_chart(counts: "pd.DataFrame") -> "go.Figure":
     for index, split in enumerate(splits):
         own = kept[kept["split"] == split].set_index("class").reindex(order)
         figure.add_bar(
-            x=order,
+            x=[escape_plotly(name) for name in order],
             y=100 * own["share"],
-            name=str(split),
+            name=escape_plotly(str(split)),
             marker={
                 "color": [emotion_color(name) for name in order],
                 "opacity": 1 - 0.65 * index / max(1, len(splits) - 1) if len(splits) > 1 else 1,
@@ -141,7 +142,7 @@ def build_balance_chart(counts: "pd.DataFrame") -> "go.Figure":
             text=["" if math.isnan(count) else f"{count:,.0f}" for count in own["count"]],
             textposition="outside",
             cliponaxis=False,
-            hovertemplate="%{x}, " + str(split) + ": %{customdata:,} images, %{y:.1f} %<extra></extra>",
+            hovertemplate="%{x}, %{fullData.name}: %{customdata:,} images, %{y:.1f} %<extra></extra>",
         )
     figure.update_layout(
         barmode="group",

@@ -7,7 +7,6 @@ import streamlit as st
 
 from app.home.machine import Hardware, detect_hardware
 from app.shared.messages import RESPONSIBLE_USE as IN_SHORT
-from app.shared.messages import escape_markdown
 from app.shared.model_picker import describe_accuracy, render_fetch_button
 from app.shared.navigation import (
     ANALYZE_MEDIA,
@@ -22,6 +21,7 @@ from app.shared.page_header import page_header
 from app.shared.run_format import STATE_ICONS, order_by_interest
 from fer_core.checkpoint import list_checkpoints
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
+from fer_core.escaping import escape_markdown
 from fer_core.inference.downloads import YUNET, is_installed
 from fer_core.runs.reader import list_runs
 from fer_core.workspace import Workspace
@@ -115,7 +115,7 @@ def _render_runs(workspace: Workspace) -> None:
         for run in runs[:_NUM_SHOWN]:
             st.page_link(
                 TRAIN.build(),
-                label=f"{escape_markdown(run.name)} · {run.state}",
+                label=f"{escape_markdown(run.name)} · {escape_markdown(run.state)}",
                 icon=STATE_ICONS[run.state],
                 query_params={"run": run.name},
             )

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import streamlit as st
 
-from app.shared.messages import escape_markdown, show_error
+from app.shared.messages import show_error
 from app.shared.page_header import page_header
 from fer_core.errors import ConfigError, FerError
+from fer_core.escaping import escape_markdown
 from fer_core.workspace import PROJECT_ROOT
 
 AUTH: Final[str] = "auth"

@@ -8,7 +8,8 @@ import streamlit as st
 
 from app.live_webcam.camera import LiveKey
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import error_boundary, escape_markdown
+from app.shared.messages import error_boundary
+from fer_core.escaping import escape_markdown, escape_plotly, quote_markdown
 from fer_core.inference.live import FaceReading, LiveSession
 from fer_core.inference.live_stats import HistoryCurve, LiveReport
 from fer_core.inference.overlay import describe_turn, shown_label
@@ -89,12 +90,13 @@ def render_reading(session: LiveSession, *, uncertain_below: float) -> None:
 
 
 def describe_reading(reading: FaceReading, uncertain_below: float) -> tuple[str, str]:
-    """What a model says of the main face, and how sure it is."""
+    """What a model says of the main face, and how sure it is, as Markdown."""
     if reading.face is None:
         return "–", "no face in view"
     label = shown_label(reading.face, uncertain_below)
     turn = describe_turn(reading.face.box.roll)
-    return label, f"{100 * reading.face.prediction.confidence:.0f} % probable{turn and f' · {turn}'}"
+    sure = f"{100 * reading.face.prediction.confidence:.0f} % probable"
+    return escape_markdown(label), f"{sure}{turn and f' · {turn}'}"
 
 
 def describe_pace(report: LiveReport) -> str:
@@ -117,7 +119,9 @@ def describe_counts(report: LiveReport) -> str:
         f"{report.num_dropped:,} dropped",
         f"{report.num_failed:,} failed",
     ]
-    stages = " · ".join(f"{name} {stage.p50_ms:.1f} ms" for name, stage in sorted(report.stages.items()))
+    stages = " · ".join(
+        f"{escape_markdown(name)} {stage.p50_ms:.1f} ms" for name, stage in sorted(report.stages.items())
+    )
     return " · ".join(parts) + (f"  \n{stages} (median)" if stages else "")
 
 
@@ -145,7 +149,8 @@ def _render_problems(report: LiveReport, session: LiveSession) -> None:
         worst = report.errors[0]
         st.error(
             f"{report.num_failed:,} of {report.num_received:,} frames could not be analyzed and are shown as "
-            f"they came. Most often ({worst.count:,}×): `{worst.kind}` — {escape_markdown(worst.message)}",
+            f"they came. Most often ({worst.count:,}×): {quote_markdown(worst.kind)} — "
+            + escape_markdown(worst.message),
             icon=":material/error:",
         )
     state = session.recording()
@@ -173,12 +178,12 @@ def build_history_chart(curve: HistoryCurve) -> "go.Figure":
             go.Scatter(
                 x=curve.times_s.round(2),
                 y=(100 * curve.probabilities[:, index]).round(1),
-                name=name,
+                name=escape_plotly(name),
                 mode="lines",
                 line={"width": 0.5, "color": emotion_color(name)},
                 fillcolor=emotion_color(name),
                 stackgroup="all",
-                hovertemplate=f"{name}: %{{y:.0f}} %<extra></extra>",
+                hovertemplate=f"{escape_plotly(name)}: %{{y:.0f}} %<extra></extra>",
             )
         )
     figure.update_layout(

@@ -5,11 +5,12 @@ import streamlit as st
 from app.models.state import Key
 from app.models.wording import close_model
 from app.shared.confirm import confirm_deletion
-from app.shared.messages import escape_markdown, show_error
+from app.shared.messages import show_error
 from app.shared.navigation import ANALYZE_MEDIA, COMPARE_RUNS, LIVE_WEBCAM, PageSpec
 from app.shared.state import SharedKey
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import FerError
+from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts
 from fer_core.exchange.model_zip import build_zip, get_short_name, list_files
 from fer_core.exchange.removal import delete_model, explain_protection
@@ -87,7 +88,7 @@ def _ask_deletion(facts: ModelFacts, workspace: Workspace) -> None:
 
     def delete() -> None:
         delete_model(facts.entry, workspace)
-        st.session_state[Key.MODELS_MESSAGE] = f"{name} was deleted."
+        st.session_state[Key.MODELS_MESSAGE] = f"{facts.name} was deleted."
         close_model()
 
     confirm_deletion(

@@ -8,9 +8,9 @@ import streamlit as st
 from app.models.wording import describe_size
 from app.shared.background import render_task
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import escape_markdown
 from app.shared.navigation import MODELS
 from fer_core.errors import RunError
+from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts
 from fer_core.export.formats import EXPORTS
 from fer_core.exported import list_exports
@@ -105,8 +105,9 @@ def _render_rows(rows: "list[BenchmarkRow]") -> None:
 
     best = max(rows, key=lambda row: row.faces_per_s)
     st.markdown(
-        f"At best **{best.faces_per_s:,.0f} faces per second**: {escape_markdown(best.runtime)} "
-        f"{best.precision}, {best.threads} thread{'s' * (best.threads > 1)}, {best.batch_size} at once."
+        f"At best **{best.faces_per_s:,.0f} faces per second**: "
+        f"{escape_markdown(f'{best.runtime} {best.precision}')}, {best.threads:d} "
+        f"thread{'s' * (best.threads > 1)}, {best.batch_size:d} at once."
     )
     st.plotly_chart(
         build_benchmark_figure(rows),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from fer_core.escaping import escape_plotly
 from fer_core.exchange.facts import ModelFacts, ModelKind
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def build_size_scatter(models: Sequence[ModelFacts]) -> "go.Figure":
         figure.add_scatter(
             x=[facts.entry.info.num_parameters for facts in part],
             y=[100 * facts.figures["accuracy"] for facts in part],
-            text=[facts.name for facts in part],
+            text=[escape_plotly(facts.name) for facts in part],
             mode="markers+text" if len(models) <= _MAX_LABELS else "markers",
             textposition="top center",
             marker={"size": 11, "color": color},
@@ -55,7 +56,7 @@ def build_layer_bars(layers: Sequence[dict[str, Any]]) -> "go.Figure":
     figure = go.Figure(
         go.Bar(
             x=[part["parameters"] for part in parts],
-            y=[part["name"] for part in parts],
+            y=[escape_plotly(part["name"]) for part in parts],
             orientation="h",
             marker_color="#0072b2",
             text=[f"{part['parameters']:,}" for part in parts],

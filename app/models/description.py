@@ -7,9 +7,9 @@ from typing import Final
 import streamlit as st
 
 from app.models.wording import describe_input
-from app.shared.messages import escape_markdown
 from app.shared.navigation import TRAIN
 from fer_core.errors import ConfigError
+from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts
 from fer_core.workspace import Workspace
 

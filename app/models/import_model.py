@@ -8,8 +8,9 @@ import streamlit as st
 
 from app.models.state import Key
 from app.models.wording import open_model
-from app.shared.messages import escape_markdown, show_error
+from app.shared.messages import show_error
 from fer_core.errors import FerError
+from fer_core.escaping import escape_markdown
 from fer_core.exchange.model_import import ImportedModel, import_model
 from fer_core.workspace import Workspace
 
@@ -58,7 +59,7 @@ def _import(uploads: list[Any], name: str, workspace: Workspace) -> None:
     if done is None:
         return
     left = f" Left out: {', '.join(done.ignored)}." if done.ignored else ""
-    st.session_state[Key.MODELS_MESSAGE] = escape_markdown(f"{done.entry.key} is imported.{left}")
+    st.session_state[Key.MODELS_MESSAGE] = f"{done.entry.key} is imported.{left}"
     open_model(done.entry.key)
     st.rerun()
 
@@ -73,4 +74,6 @@ def _import_uploads(uploads: list[Any], name: str, workspace: Workspace, status:
             path = place / (Path(upload.name).name or "file")
             path.write_bytes(upload.getbuffer())
             paths.append(path)
-        return import_model(paths, workspace, name=name, on_step=lambda text: status.update(label=f"{text}…"))
+        return import_model(
+            paths, workspace, name=name, on_step=lambda text: status.update(label=f"{escape_markdown(text)}…")
+        )

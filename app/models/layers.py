@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.models.charts import build_layer_bars
 from app.shared.charts import STATIC_CONFIG
+from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def render_layers(facts: ModelFacts) -> None:
         len(info.classes),
     )
     st.caption(
-        f"Input {info.input} · {summary['parameters']:,} parameters · {summary['mflops']:,.0f} MFLOPs per "
-        f"image (multiplication and addition are two) · {summary['megabytes']:.1f} MB in fp32"
+        f"Input {escape_markdown(str(info.input))} · {summary['parameters']:,} parameters · "
+        f"{summary['mflops']:,.0f} MFLOPs per image (multiplication and addition are "
+        f"two) · {summary['megabytes']:.1f} MB in fp32"
     )
     st.plotly_chart(
         build_layer_bars(summary["parts"]),

@@ -21,7 +21,8 @@ from app.models.wording import (
     show_message,
 )
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import empty_state, escape_markdown
+from app.shared.messages import empty_state
+from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind, list_models
 from fer_core.workspace import Workspace
 

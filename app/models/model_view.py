@@ -22,9 +22,10 @@ from app.models.wording import (
     show_message,
 )
 from app.shared.background import open_asked_part
-from app.shared.messages import empty_state, escape_markdown
+from app.shared.messages import empty_state
 from fer_core.checkpoint import find_listed_checkpoint
 from fer_core.errors import CheckpointError
+from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts, build_facts
 from fer_core.workspace import Workspace
 
@@ -83,7 +84,7 @@ def render_view(key: str, workspace: Workspace) -> None:
 
 def _render_figures_row(facts: ModelFacts) -> None:
     latency = "–" if facts.latency_ms is None else f"{facts.latency_ms:.1f} ms"
-    where = facts.latency_device or "not measured; `fer evaluate --save` measures it"
+    where = escape_markdown(facts.latency_device) or "not measured; `fer evaluate --save` measures it"
     with st.container(horizontal=True, gap="small"):
         for label, value, hint in (
             (

@@ -1,12 +1,15 @@
 """A model as ONNX: what was exported and how it was checked, and exporting it in the background."""
 
+import shlex
+
 import streamlit as st
 
 from app.models.benchmark import render_benchmark
 from app.models.wording import describe_size
 from app.shared.background import render_dismiss, render_task
-from app.shared.messages import empty_state, error_boundary, escape_markdown
+from app.shared.messages import empty_state, error_boundary
 from app.shared.navigation import MODELS
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.exchange.facts import ModelFacts
 from fer_core.export.formats import EXPORTS
 from fer_core.exported import ExportRecord, list_exports
@@ -50,7 +53,8 @@ def _render_record(record: ExportRecord) -> None:
     ]
     with st.container(border=True, gap="small"):
         st.markdown(
-            f"**`{record.path.name}`** · {describe_size(record.num_bytes)} · {record.precision}"
+            f"**{quote_markdown(record.path.name)}** · {describe_size(record.num_bytes)} · "
+            + escape_markdown(record.precision)
             + "".join(f" · {text}" for text in extras)
         )
         if parity.num_images:
@@ -96,10 +100,10 @@ def _render_form(facts: ModelFacts, workspace: Workspace) -> None:
             key="models-onnx-uint8",
             help="The file takes raw pixels (uint8) and normalises them itself.",
         )
-    st.caption(f"{chosen}: {EXPORTS[chosen].summary}.")
+    st.caption(escape_markdown(f"{chosen}: {EXPORTS[chosen].summary}."))
     options = ["--format", chosen]
     options += ["--embedding"] * embedding + ["--uint8-input"] * uint8_input
-    st.code(f"fer export {facts.name} {' '.join(options)}", language="bash")
+    st.code(shlex.join(["fer", "export", facts.name, *options]), language="bash")
     about = {"model": facts.entry.key, "weights": facts.entry.info.weights_sha256}
     task = render_task(workspace, "export", about, on_result=lambda task: _render_message(task, workspace))
     if st.button(
@@ -124,5 +128,7 @@ def _render_form(facts: ModelFacts, workspace: Workspace) -> None:
 def _render_message(task: BackgroundTask, workspace: Workspace) -> None:
     result = task.result() or {}
     agreement = f"{result.get('label_agreement', 0):.1%} of the labels are torch's"
-    st.success(f"`{result.get('file')}` is written: {agreement}.", icon=":material/check_circle:")
+    st.success(
+        f"{quote_markdown(str(result.get('file')))} is written: {agreement}.", icon=":material/check_circle:"
+    )
     render_dismiss(workspace, task)

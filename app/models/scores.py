@@ -1,14 +1,17 @@
 """How well a model reads each class: from its stored report, or how to make one."""
 
+import shlex
+
 import streamlit as st
 
 from app.shared.charts import STATIC_CONFIG
 from app.shared.evaluation import render_evaluation
-from app.shared.messages import empty_state, escape_markdown
+from app.shared.messages import empty_state
 from app.shared.navigation import MODELS
 from app.shared.reports import Conditions
 from fer_core.data.store import SCHEMATIC_FACES
 from fer_core.errors import ConfigError
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.evaluation.figures import describe_figure
 from fer_core.evaluation.metrics import list_class_titles, list_titles
 from fer_core.evaluation.report import Report
@@ -74,7 +77,7 @@ def _render_all(report: Report) -> None:
 
 def _offer_evaluation(facts: ModelFacts, workspace: Workspace) -> None:
     name = str(facts.entry.info.data.get("name") or "")
-    command = f"```text\nfer evaluate {facts.name} --save\n```"
+    command = ["fer", "evaluate", facts.name, "--save"]
     if not facts.has_weights:
         empty_state(
             "Not measured on this machine",
@@ -85,16 +88,16 @@ def _offer_evaluation(facts: ModelFacts, workspace: Workspace) -> None:
         empty_state(
             "Not measured on this machine",
             f"It was trained on **{escape_markdown(name)}**, which is not here. Import that data set with "
-            f"`fer import`, then measure it:\n\n{command}"
+            f"`fer import`, then measure it: {quote_markdown(shlex.join(command))}"
             if name
-            else "It does not say what it was trained on. Measure it on a data set of yours:\n\n"
-            f"```text\nfer evaluate {facts.name} --dataset NAME --save\n```",
+            else "It does not say what it was trained on. Measure it on a data set of yours: "
+            + quote_markdown(shlex.join([*command, "--dataset", "NAME"])),
         )
         return
     empty_state(
         "Not measured yet",
         f"Score it on the validation images of **{escape_markdown(name)}**: figures by class with intervals, "
-        f"the confusion matrix and calibration. In a terminal:\n\n{command}",
+        f"the confusion matrix and calibration. In a terminal: " + quote_markdown(shlex.join(command)),
         icon=":material/calculate:",
     )
     conditions = Conditions(dataset=name, split=DEFAULT_SPLIT, tta="none")

@@ -1,11 +1,14 @@
 """Giving a model to others: into checkpoints/, or to the Hugging Face Hub. Nothing leaves without a click."""
 
+import shlex
+
 import streamlit as st
 
 from app.models.state import Key
 from app.models.wording import open_model
-from app.shared.messages import escape_markdown, show_error
+from app.shared.messages import show_error
 from fer_core.errors import FerError
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind
 from fer_core.exchange.hub import has_hub_login, is_hub_offline, push_to_hub
 from fer_core.exchange.model_import import require_free_name
@@ -35,7 +38,8 @@ def _render_publish(facts: ModelFacts, workspace: Workspace) -> None:
         st.caption("Only models with weights can be scored and published; this one is an ONNX file alone.")
         return
     name = st.text_input("Name", key="models-publish-name", placeholder="fer-medium", max_chars=100).strip()
-    st.caption(f"In a terminal: `fer publish {facts.name} --name {escape_markdown(name) or 'NAME'}`")
+    command = shlex.join(["fer", "publish", facts.name, "--name", name or "NAME"])
+    st.caption(f"In a terminal: {quote_markdown(command)}")
     if st.button(
         "Publish", icon=":material/publish:", type="primary", disabled=not name, key="models-publish"
     ):
@@ -44,7 +48,7 @@ def _render_publish(facts: ModelFacts, workspace: Workspace) -> None:
         except FerError as error:
             show_error(error)
             return
-        st.session_state[Key.MODELS_MESSAGE] = f"{escape_markdown(name)} ships with the project now."
+        st.session_state[Key.MODELS_MESSAGE] = f"{name} ships with the project now."
         open_model(name)
         st.rerun()
 
@@ -117,13 +121,13 @@ def _push(facts: ModelFacts, repo: str, *, private: bool) -> None:
                 facts.entry,
                 repo,
                 private=private,
-                on_step=lambda text: status.update(label=f"{text}…"),
+                on_step=lambda text: status.update(label=f"{escape_markdown(text)}…"),
             )
             status.update(label="It is on the Hub", state="complete")
         except FerError as error:
             status.update(label="It was not pushed", state="error")
             failure = error
     if address:
-        st.success(f"It is at [{address}]({address}).", icon=":material/check_circle:")
+        st.success(f"It is at {escape_markdown(address)}.", icon=":material/check_circle:")
     else:
         show_error(failure)

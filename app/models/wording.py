@@ -5,8 +5,8 @@ from typing import Final
 import streamlit as st
 
 from app.models.state import Key
-from app.shared.messages import escape_markdown
 from app.shared.run_format import describe_percent
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind
 
 _KIND_BADGES: Final[dict[ModelKind, tuple[str, str]]] = {
@@ -35,7 +35,7 @@ def describe_badges(facts: ModelFacts) -> str:
 def describe_input(facts: ModelFacts) -> str:
     """Size and colour of what it sees."""
     spec = facts.entry.info.input
-    return f"{spec.width} × {spec.height} px {'grey' if spec.color == 'gray' else 'RGB'}"
+    return f"{spec.width:d} × {spec.height:d} px {'grey' if spec.color == 'gray' else 'RGB'}"
 
 
 def describe_size(num_bytes: int) -> str:
@@ -72,7 +72,7 @@ def describe_figure(facts: ModelFacts, name: str) -> str:
 def describe_lineage(facts: ModelFacts) -> str:
     """Architecture, data and run in one line."""
     info = facts.entry.info
-    parts = [f"`{info.architecture}`"]
+    parts = [quote_markdown(info.architecture)]
     if info.data.get("name"):
         parts.append(f"trained on {escape_markdown(str(info.data['name']))}")
     if facts.run and facts.kind is not ModelKind.TRAINED:
@@ -86,7 +86,7 @@ def show_message() -> None:
     """What the last action had to say, once."""
     message = st.session_state.pop(Key.MODELS_MESSAGE, None)
     if message:
-        st.success(message, icon=":material/check_circle:")
+        st.success(escape_markdown(message), icon=":material/check_circle:")
 
 
 def open_model(key: str) -> None:

@@ -7,10 +7,10 @@ from typing import Final
 
 import streamlit as st
 
-from app.shared.messages import escape_markdown
 from fer_core.checkpoint import list_checkpoints
 from fer_core.data.store import list_datasets
 from fer_core.errors import FerError
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
 DOCUMENT: Final[Path] = PROJECT_ROOT / "docs" / "RESPONSIBLE_USE.md"
@@ -54,7 +54,7 @@ def render(workspace: Workspace) -> None:
             if title.startswith("Training data"):
                 _render_terms(workspace)
             if title.startswith("What is kept"):
-                st.markdown(f"The workspace of this dashboard is `{workspace.root}`.")
+                st.markdown(f"The workspace of this dashboard is {quote_markdown(str(workspace.root))}.")
 
 
 def _render_terms(workspace: Workspace) -> None:

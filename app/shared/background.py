@@ -6,9 +6,10 @@ from urllib.parse import parse_qs
 
 import streamlit as st
 
-from app.shared.messages import error_boundary, escape_markdown
+from app.shared.messages import error_boundary
 from app.shared.navigation import PAGES
 from app.shared.state import SharedKey
+from fer_core.escaping import escape_markdown
 from fer_core.jobs.tasks import (
     BackgroundTask,
     cancel_task,

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fer_core.escaping import escape_plotly
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
 from fer_core.types import Prediction
 
@@ -24,14 +25,14 @@ def build_probability_bars(prediction: Prediction, *, uncertain: bool = False) -
     import plotly.graph_objects as go
 
     ranked = prediction.ranked()[::-1]  # plotly draws the first category at the bottom
-    names = [name for name, _ in ranked]
+    names = [escape_plotly(name) for name, _ in ranked]
     values = [100 * value for _, value in ranked]
     figure = go.Figure(
         go.Bar(
             x=values,
             y=names,
             orientation="h",
-            marker_color=[UNKNOWN_COLOR if uncertain else emotion_color(name) for name in names],
+            marker_color=[UNKNOWN_COLOR if uncertain else emotion_color(name) for name, _ in ranked],
             text=[f"{value:.0f} %" if value >= 1 else "< 1 %" for value in values],
             textposition="outside",
             cliponaxis=False,

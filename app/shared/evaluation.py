@@ -6,8 +6,8 @@ from typing import Any, Final
 import streamlit as st
 
 from app.shared.background import render_task
-from app.shared.messages import escape_markdown
 from app.shared.reports import Conditions
+from fer_core.escaping import escape_markdown
 from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 

@@ -1,7 +1,6 @@
 """What a page says when something is missing or went wrong. The one place that shows errors."""
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 import streamlit as st
 
 from fer_core.errors import FerError
+from fer_core.escaping import escape_markdown
 
 logger = logging.getLogger(__name__)
 
@@ -21,20 +21,6 @@ UNEXPECTED: Final[str] = (
     "Something unexpected went wrong, and it is the program's fault. What happened is in the log of the "
     "terminal that runs the dashboard. Reload the page to try again."
 )
-
-_CODE_SPAN: Final[re.Pattern[str]] = re.compile(r"(`[^`\n]+`)")
-_MARKDOWN_SIGNS: Final[re.Pattern[str]] = re.compile(r"([\\`*_\[\]<>#|~$:])")
-
-
-def escape_markdown(text: str) -> str:
-    """Return `text` so that Markdown shows it as it is; `code spans` stay code.
-
-    Messages quote paths and names from files, which must never become formatting, links or icons.
-    """
-    parts = _CODE_SPAN.split(text)
-    return "".join(
-        part if index % 2 else _MARKDOWN_SIGNS.sub(r"\\\1", part) for index, part in enumerate(parts)
-    )
 
 
 def show_error(error: FerError, *, about: str = "") -> None:

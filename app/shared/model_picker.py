@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from app.shared.messages import empty_state, escape_markdown, show_error
+from app.shared.messages import empty_state, show_error
 from app.shared.state import SharedKey
 from fer_core.checkpoint import CheckpointEntry, CheckpointInfo, list_checkpoints
 from fer_core.errors import FerError
+from fer_core.escaping import escape_markdown
 from fer_core.inference.detectors import DETECTORS, default_detector, list_usable_detectors
 from fer_core.inference.downloads import YUNET, fetch_file
 from fer_core.workspace import Workspace
@@ -25,7 +26,7 @@ def describe_accuracy(info: CheckpointInfo) -> str:
 def describe_model(info: CheckpointInfo) -> str:
     """One line of facts on a model, as Markdown."""
     color = "grey" if info.input.color == "gray" else "RGB"
-    size = f"{info.input.width} × {info.input.height} px {color}"
+    size = f"{info.input.width:d} × {info.input.height:d} px {color}"
     return f"{len(info.classes)} classes · {size} · {info.num_parameters / 1e6:.2f} M parameters · " + (
         describe_accuracy(info)
     )

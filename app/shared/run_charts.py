@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from app.shared.run_data import find_best
+from fer_core.escaping import escape_plotly
 from fer_core.runs.records import EpochRecord, GradientRecord, LayerNorms
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def build_gradient_map(records: Sequence[GradientRecord]) -> "go.Figure":
     figure = go.Figure(
         go.Heatmap(
             x=[record.epoch for record in records],
-            y=layers,
+            y=[escape_plotly(layer) for layer in layers],
             z=exponents,
             customdata=norms,
             zmin=low,
@@ -205,11 +206,12 @@ def build_confusion(
     """
     import plotly.graph_objects as go
 
+    names = [escape_plotly(name) for name in classes]
     shares = [[value / total if (total := sum(row)) else 0.0 for value in row] for row in confusion]
     figure = go.Figure(
         go.Heatmap(
-            x=list(classes),
-            y=list(classes),
+            x=names,
+            y=names,
             z=shares,
             customdata=confusion,
             text=[[f"{value:,}" if value else "" for value in row] for row in confusion],

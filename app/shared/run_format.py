@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from fer_core.escaping import escape_markdown
 from fer_core.runs.reader import Run
 
 STATE_COLORS: Final[Mapping[str, str]] = {
@@ -58,8 +59,8 @@ def describe_number(value: float | None) -> str:
 
 def describe_state(run: Run) -> str:
     """The state as a Markdown badge; for a queued run with its place in the queue."""
-    place = f" · number {run.queue_position}" if run.queue_position else ""
-    return f":{STATE_COLORS[run.state]}-badge[{STATE_ICONS[run.state]} {run.state}{place}]"
+    place = f" · number {run.queue_position:d}" if run.queue_position else ""
+    return f":{STATE_COLORS[run.state]}-badge[{STATE_ICONS[run.state]} {escape_markdown(run.state)}{place}]"
 
 
 def get_started(run: Run) -> datetime | None:

@@ -9,6 +9,7 @@ from app.shared.navigation import TRAIN
 from app.shared.run_format import describe_duration, describe_memory
 from fer_core.config import TrainConfig, dump_config
 from fer_core.errors import RunError
+from fer_core.escaping import escape_markdown
 from fer_core.jobs.devices import build_device_environment, resolve_request
 from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
@@ -81,19 +82,20 @@ def _render_result(task: BackgroundTask, *, is_current: bool) -> None:
     result = task.result()
     if result is None:
         raise RunError(f"the estimate {task.name} holds no figures; estimate again")
+    device = escape_markdown(result["device"])
     with st.container(horizontal=True, gap="small"):
         st.metric("Whole training", describe_duration(result["total_seconds"]), width="content")
         st.metric("An epoch", describe_duration(result["seconds_per_epoch"]), width="content")
         st.metric(
             "Peak memory",
             describe_memory(result["peak_memory_mb"]),
-            help=f"Of {result['device']}: the device's own memory, or that of the process on a CPU.",
+            help=f"Of {device}: the device's own memory, or that of the process on a CPU.",
             width="content",
         )
         st.metric("Images per second", f"{result['images_per_s']:,.0f}", width="content")
-    where = f"{result['num_parameters']:,} parameters · {result['device']}, {result['precision']} · "
+    where = f"{result['num_parameters']:,} parameters · {device}, {escape_markdown(result['precision'])} · "
     st.caption(
         where
-        + f"measured in {result['num_measured']} steps, on the machine as busy as it was"
+        + f"measured in {result['num_measured']:d} steps, on the machine as busy as it was"
         + ("" if is_current else " · **with earlier settings**")
     )

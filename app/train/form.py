@@ -4,7 +4,7 @@ from typing import Final
 
 import streamlit as st
 
-from app.shared.messages import escape_markdown, show_error
+from app.shared.messages import show_error
 from app.train.architectures import count_model_parameters, list_architectures
 from app.train.draft import (
     Draft,
@@ -27,6 +27,7 @@ from fer_core.config import TrainConfig, list_augment_policies, list_presets
 from fer_core.config.fields import FieldSpec, Section, flatten_config, list_fields, list_sections
 from fer_core.data.store import SCHEMATIC_FACES, DatasetInfo, list_datasets
 from fer_core.errors import ConfigError, FerError
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import Workspace
 
@@ -127,7 +128,7 @@ def _render_changes(draft: Draft) -> None:
         st.caption("Nothing changed yet.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        names = ", ".join(f"`{path}`" for path in changed)
+        names = ", ".join(map(quote_markdown, changed))
         st.caption(f"Changed: {names}", width="content")
         if st.button("Undo all", icon=":material/undo:", type="tertiary", on_click=begin_again):
             st.rerun()
@@ -135,7 +136,7 @@ def _render_changes(draft: Draft) -> None:
 
 def _render_sections(draft: Draft, problems: list[FerError]) -> None:
     sections = [section for section in list_sections() if _folded(section)]
-    for tab, section in zip(st.tabs([item.title for item in sections]), sections, strict=True):
+    for tab, section in zip(st.tabs([section.title for section in sections]), sections, strict=True):
         with tab:
             columns = st.columns(2, gap="medium")
             for index, spec in enumerate(_folded(section)):
@@ -217,7 +218,7 @@ def _render_facts(config: TrainConfig, info: DatasetInfo | None, num_parameters:
         data = "drawn when first used"
     else:
         sizes = [
-            f"{info.split_counts[name]:,} {name}"
+            f"{info.split_counts[name]:,} {escape_markdown(name)}"
             for name in (config.data.train_split, config.data.valid_split)
         ]
         data = f"{' and '.join(sizes)} images, {len(info.classes)} classes"

@@ -6,6 +6,7 @@ import streamlit as st
 
 from fer_core.config import TrainConfig
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
+from fer_core.escaping import escape_markdown
 from fer_core.workspace import Workspace
 
 _INDENT = "\u2003"
@@ -82,7 +83,8 @@ def _summarise(
 
 def _show(summary: dict[str, Any]) -> None:
     st.caption(
-        f"Input {summary['input']} · {summary['parameters']:,} parameters · {summary['mflops']:,.0f} MFLOPs "
-        f"per image (multiplication and addition are two) · {summary['megabytes']:.1f} MB in fp32"
+        f"Input {escape_markdown(summary['input'])} · {summary['parameters']:,} parameters · "
+        f"{summary['mflops']:,.0f} MFLOPs per image (multiplication and addition are "
+        f"two) · {summary['megabytes']:.1f} MB in fp32"
     )
     st.dataframe(summary["layers"], hide_index=True, height=360)

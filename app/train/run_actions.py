@@ -5,10 +5,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.shared.confirm import confirm_deletion
-from app.shared.messages import escape_markdown, show_error
+from app.shared.messages import show_error
 from app.train.draft import begin_with_run
 from app.train.state import Key
 from fer_core.errors import FerError
+from fer_core.escaping import escape_markdown
 from fer_core.jobs import delete_run, resume_run, stop_run
 from fer_core.runs.notes import load_notes, save_notes
 from fer_core.runs.reader import Run

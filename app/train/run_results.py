@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import error_boundary, escape_markdown
+from app.shared.messages import error_boundary
 from app.shared.run_charts import (
     OTHER_COLOR,
     TRAIN_COLOR,
@@ -20,6 +20,7 @@ from app.shared.run_charts import (
 from app.shared.run_data import load_gradients, load_metrics, load_validation
 from app.train.run_samples import render_samples
 from app.train.state import Key
+from fer_core.escaping import escape_markdown
 from fer_core.runs.reader import Run
 from fer_core.runs.records import EpochRecord
 from fer_core.workspace import Workspace
@@ -128,7 +129,7 @@ def render_best_epoch(run: Run, workspace: Workspace) -> None:
     right = sum(row[index] for index, row in enumerate(confusion))
     protocol = next((item.protocol for item in load_metrics(run)), "")
     st.markdown(
-        f"Epoch **{validation.epoch}**: {right:,} of {total:,} validation images right, "
+        f"Epoch **{validation.epoch:d}**: {right:,} of {total:,} validation images right, "
         f"**{100 * right / total:.1f} %** ({escape_markdown(protocol)})."
         if total
         else "No validation image."

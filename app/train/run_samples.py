@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.shared.messages import escape_markdown
 from app.shared.run_data import load_meta
 from fer_core.errors import DataError
+from fer_core.escaping import escape_markdown
 from fer_core.runs.reader import Run
 from fer_core.runs.records import SampleRecord, ValidationRecord
 from fer_core.types import UInt8Array

@@ -4,7 +4,7 @@ from typing import Final
 
 import streamlit as st
 
-from app.shared.messages import empty_state, error_boundary, escape_markdown
+from app.shared.messages import empty_state, error_boundary
 from app.shared.run_data import compute_stamp, find_best, load_log_tail, load_metrics
 from app.shared.run_format import (
     describe_duration,
@@ -23,6 +23,7 @@ from app.train.run_results import (
     render_gradients,
 )
 from fer_core.errors import FerError
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.runs.reader import Run, list_runs, load_run
 from fer_core.workspace import Workspace
 
@@ -89,11 +90,11 @@ def _describe_where(run: Run) -> str:
 def _describe_progress(run: Run) -> str:
     status = run.status
     if run.state == "queued":
-        place = f"number {run.queue_position} in the queue" if run.queue_position else "in the queue"
+        place = f"number {run.queue_position:d} in the queue" if run.queue_position else "in the queue"
         return f"Waiting for its device, {place}"
-    text = f"Epoch {status.epoch} of {status.num_epochs or '?'}"
+    text = f"Epoch {status.epoch:d} of {f'{status.num_epochs:d}' if status.num_epochs else '?'}"
     if run.is_active and status.num_steps:
-        text += f" · step {status.step} of {status.num_steps}"
+        text += f" · step {status.step:d} of {status.num_steps:d}"
     if run.is_active and status.eta_s is not None:
         text += f" · {describe_duration(status.eta_s)} left"
     if run.state == "stopping":
@@ -132,7 +133,7 @@ def _render_numbers(run: Run) -> None:
         for label, value in {
             "Best accuracy": describe_percent(best.valid_accuracy),
             "Its macro-F1": describe_percent(best.valid_macro_f1),
-            "Best epoch": f"{best.epoch}",
+            "Best epoch": f"{best.epoch:d}",
             "Images per second": describe_number(last.images_per_s),
             "An epoch takes": describe_duration(last.seconds or 0.0),
         }.items():
@@ -163,6 +164,6 @@ def _render_results(run: Run, workspace: Workspace) -> None:
     with st.expander("Log", icon=":material/article:"), error_boundary():
         lines = load_log_tail(run)
         st.code("\n".join(lines) or "Nothing yet.", language=None, wrap_lines=True, height=320)
-        st.caption(f"The last lines of `{escape_markdown(str(run.folder / 'log.txt'))}`")
+        st.caption(f"The last lines of {quote_markdown(str(run.folder / 'log.txt'))}")
     with st.expander("Tags and notes", icon=":material/sell:", expanded=bool(run.tags)), error_boundary():
         render_notes(run)

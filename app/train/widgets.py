@@ -14,6 +14,7 @@ from fer_core.config.fields import FieldSpec, flatten_config, humanize
 from fer_core.config.limits import Limits
 from fer_core.data.store import SCHEMATIC_FACES, DatasetInfo
 from fer_core.errors import ConfigError
+from fer_core.escaping import escape_markdown
 
 ARGUMENTS: Final[str] = "model.arguments"
 TIMM_PREFIX: Final[str] = "timm/"
@@ -104,7 +105,8 @@ def render_arguments(draft: Draft) -> None:
     given = draft.values[ARGUMENTS]
     unknown = given.keys() - {item.name for item in arguments}
     if unknown:
-        st.warning(f"{name} has no argument {', '.join(sorted(unknown))}", icon=":material/warning:")
+        words = escape_markdown(f"{name} has no argument {', '.join(sorted(unknown))}")
+        st.warning(words, icon=":material/warning:")
         if st.button("Remove unknown arguments"):
             draft.values[ARGUMENTS] = {key: value for key, value in given.items() if key not in unknown}
             st.rerun()

@@ -7,6 +7,7 @@ import streamlit as st
 from app.shared.background import render_task
 from app.shared.messages import error_boundary
 from app.shared.navigation import TRAIN
+from fer_core.escaping import escape_markdown, escape_plotly
 from fer_core.jobs.tasks import cancel_task, find_task
 from fer_core.sweeps import Sweep, launch_worker, load_sweep, open_study, stop_workers
 from fer_core.sweeps.worker import RUN_KEY, list_workers
@@ -66,7 +67,9 @@ def _render_head(sweep: Sweep, study: "Study", counts: dict[str, int], is_active
     columns[2].metric("Pruned", counts["PRUNED"])
     columns[3].metric("Failed", counts["FAIL"])
     best = f"{study.best_value:.4f}" if counts["COMPLETE"] else "—"
-    columns[4].metric(f"Best validation {sweep.settings.base.monitor.replace('_', ' ')}", best)
+    columns[4].metric(
+        f"Best validation {escape_markdown(sweep.settings.base.monitor.replace('_', ' '))}", best
+    )
 
 
 def _render_actions(sweep: Sweep, workspace: Workspace, is_active: bool) -> None:
@@ -98,6 +101,8 @@ def _render_charts(study: "Study") -> None:
         else:
             _show(visualization.plot_param_importances(study), "Which settings matter", "importance")
     lines = visualization.plot_parallel_coordinate(study, target_name="score")
+    for item in lines.data[0].dimensions:
+        item.ticktext = item.ticktext and [escape_plotly(str(text)) for text in item.ticktext]
     lines.update_traces(labelangle=0, labelside="bottom")  # optuna's slant is cut off at the edge
     _show(lines, "Settings against the score", "parallel", side_px=110)
 

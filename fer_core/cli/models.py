@@ -1,6 +1,7 @@
 """`fer models`: list, show, import, export, delete and push models, and their cards."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -157,7 +158,8 @@ def import_files(files: Positional[tuple[Path, ...]], *, name: str = "") -> int:
         )
     for ignored in done.ignored:
         print(f"left out {ignored}: no part of a model")
-    print(f"{done.entry.key} is at {done.entry.folder}; see it with: fer models show {done.entry.key}")
+    command = shlex.join(["fer", "models", "show", done.entry.key])
+    print(f"{done.entry.key} is at {done.entry.folder}; see it with: {command}")
     return 0
 
 
@@ -213,7 +215,9 @@ def card(name: Positional[str], *, file: Path | None = None) -> int:
     entry = _load(name).entry
     known = load_card(entry.folder)
     if file is None:
-        print(known or f"{name} has no card; write one with: fer models card {name} --file CARD.md")
+        print(
+            known or f"{name} has no card; write one with: fer models card {shlex.quote(name)} --file CARD.md"
+        )
         return 0
     try:
         data = file.read_bytes()

@@ -1,6 +1,7 @@
 """`fer runs`: list, show, stop, resume, delete and tag training runs."""
 
 import json
+import shlex
 import sys
 import time
 from dataclasses import asdict
@@ -179,7 +180,7 @@ def stop(names: Positional[tuple[str, ...]]) -> int:
 
     for name in names:
         stop_run(name, Workspace.default())
-        print(f"stopping {name}; go on later with: fer runs resume {name}")
+        print(f"stopping {name}; go on later with: fer runs resume {shlex.quote(name)}")
     return 0
 
 

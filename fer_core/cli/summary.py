@@ -1,5 +1,6 @@
 """`fer summary`: what a network consists of and what it costs."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
@@ -94,7 +95,7 @@ def _find_network(
     if asked != shape:
         raise ConfigError(
             f"{name} was trained for {shape[1]}x{shape[2]}x{shape[0]}; leave out --height, --width and "
-            f"--channels, or ask for its architecture: fer summary {info.architecture}"
+            f"--channels, or ask for its architecture: fer summary {shlex.quote(info.architecture)}"
         )
     return network, shape, find_architecture(info.architecture).reference
 

@@ -1,5 +1,6 @@
 """`fer sweep`: search for good settings by many short runs."""
 
+import shlex
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,7 @@ def sweep(command: SweepCommand) -> int:
         chosen = load_sweep(command.name, workspace)
     if command.detach:
         task = launch_worker(chosen, workspace, num_trials=command.trials, device=command.device)
-        print(f"working on {chosen.folder}; see `fer tasks show {task.name}`")
+        print(f"working on {chosen.folder}; see `fer tasks show {shlex.quote(task.name)}`")
         return 0
     audience = get_audience()
     num_done = 0

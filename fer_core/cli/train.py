@@ -1,6 +1,7 @@
 """`fer train`: train a model, with every setting of the configuration as an option."""
 
 import os
+import shlex
 import signal
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -84,7 +85,7 @@ def _submit(command: TrainCommand) -> int:
             num_processes=command.num_processes,
         )
     print(f"{run.state}: {run.folder}")
-    print(f"watch it with: fer runs log {run.name} --follow")
+    print(f"watch it with: fer runs log {shlex.quote(run.name)} --follow")
     return 0
 
 
@@ -134,7 +135,7 @@ def _train(command: TrainCommand) -> int:
         score = f"{run.config['monitor']} {run.status.best_score:.4f}"
         print(f"best epoch {run.status.best_epoch}, validation {score}")
     if state == "stopped":
-        print(f"continue with: fer train --resume {run.name}")
+        print(f"continue with: fer train --resume {shlex.quote(run.name)}")
     return 0
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from fer_core.escaping import escape_plotly
 from fer_core.evaluation.comparison import find_pareto
 from fer_core.evaluation.figures import Figure
 from fer_core.evaluation.metrics import METRICS
@@ -35,16 +36,16 @@ def build_class_bars(reports: Mapping[str, Report], kind: str = "recall", *, tit
         figures = list_class_figures(report, kind)
         values = np.array([item.value for item in figures])
         figure.add_bar(
-            name=key,
-            x=list(report.classes),
+            name=escape_plotly(key),
+            x=[escape_plotly(name) for name in report.classes],
             y=values,
             marker_color=color,
             error_y=_error_bars(figures),
-            customdata=[item.reason for item in figures],
-            hovertemplate="%{x}: %{y:.3f}<br>%{customdata}<extra>" + key + "</extra>",
+            customdata=[escape_plotly(item.reason) for item in figures],
+            hovertemplate="%{x}: %{y:.3f}<br>%{customdata}<extra>" + escape_plotly(key) + "</extra>",
         )
     figure.update_layout(
-        title={"text": title or kind, "font": {"size": 14}},
+        title={"text": escape_plotly(title or kind), "font": {"size": 14}},
         height=340,
         barmode="group",
         margin=_MARGIN,
@@ -87,14 +88,14 @@ def build_group_bars(
     for key, color in zip(models, _cycle(len(models)), strict=True):
         items = list(models[key].values())
         figure.add_bar(
-            name=key,
-            x=[f"{name}<br>n = {item.n:,}" for name, item in models[key].items()],
+            name=escape_plotly(key),
+            x=[f"{escape_plotly(name)}<br>n = {item.n:,}" for name, item in models[key].items()],
             y=[item.value for item in items],
             marker={"color": color, "opacity": [0.4 if item.n < small_below else 1.0 for item in items]},
             error_y=_error_bars(items),
             customdata=[[item.n, item.low, item.high] for item in items],
             hovertemplate=f"%{{x}}: {shown}, 95 % interval {shown.replace('y', 'customdata[1]')} to "
-            f"{shown.replace('y', 'customdata[2]')}<extra>{key}</extra>",
+            f"{shown.replace('y', 'customdata[2]')}<extra>{escape_plotly(key)}</extra>",
         )
     axis: dict[str, Any] = {"fixedrange": True, "rangemode": "tozero"}
     if not metric.lower_is_better:
@@ -102,7 +103,7 @@ def build_group_bars(
     if metric.is_percent:
         axis["tickformat"] = ".0%"
     figure.update_layout(
-        title={"text": title, "font": {"size": 14}},
+        title={"text": escape_plotly(title), "font": {"size": 14}},
         height=360,
         barmode="group",
         margin=_MARGIN,
@@ -126,7 +127,7 @@ def build_differences(results: Sequence[PairedResult]) -> "go.Figure":
         items = [item.differences["accuracy"] for item in group]
         figure.add_scatter(
             x=[100 * item.value for item in items],
-            y=[item.key for item in group],
+            y=[escape_plotly(item.key) for item in group],
             name=name,
             mode="markers+text",
             text=[f"{100 * item.value:+.2f}" for item in items],
@@ -138,7 +139,7 @@ def build_differences(results: Sequence[PairedResult]) -> "go.Figure":
         )
     figure.add_vline(0, line={"color": "#999", "dash": "dot", "width": 1})
     figure.update_layout(
-        title={"text": f"Accuracy against {results[0].baseline}", "font": {"size": 14}},
+        title={"text": f"Accuracy against {escape_plotly(results[0].baseline)}", "font": {"size": 14}},
         height=170 + 40 * len(results),
         margin={**_MARGIN, "b": 90},
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
@@ -146,7 +147,7 @@ def build_differences(results: Sequence[PairedResult]) -> "go.Figure":
         yaxis={
             "type": "category",
             "categoryorder": "array",
-            "categoryarray": [item.key for item in reversed(results)],
+            "categoryarray": [escape_plotly(item.key) for item in reversed(results)],
             "fixedrange": True,
             "ticksuffix": " ",
         },
@@ -178,7 +179,7 @@ def build_overlay(reports: Mapping[str, Report], kind: str, class_name: str) -> 
         figure.add_scatter(
             x=curve["x"],
             y=curve["y"],
-            name=f"{key} ({value:.3f})",
+            name=f"{escape_plotly(key)} ({value:.3f})",
             mode="lines",
             line={"color": color, "shape": shape},
         )
@@ -202,7 +203,7 @@ def build_reliability(reports: Mapping[str, Report], variant: str = "as predicte
         figure.add_scatter(
             x=bins["confidence"],
             y=bins["accuracy"],
-            name=key,
+            name=escape_plotly(key),
             mode="lines+markers",
             line={"color": color},
             customdata=bins["n"],
@@ -214,7 +215,7 @@ def build_reliability(reports: Mapping[str, Report], variant: str = "as predicte
 
 def _square(figure: "go.Figure", title: str, x_title: str, y_title: str) -> "go.Figure":
     figure.update_layout(
-        title={"text": title, "font": {"size": 14}},
+        title={"text": escape_plotly(title), "font": {"size": 14}},
         height=380,
         margin=_MARGIN,
         legend=_LEGEND,
@@ -249,11 +250,11 @@ def build_cost_scatter(reports: Mapping[str, Report], cost: str = "latency_ms") 
         figure.add_scatter(
             x=[points[key][0]],
             y=[accuracy.value],
-            name=key,
+            name=escape_plotly(key),
             mode="markers",
             marker={"color": colors[key], "size": 10 + 6 * np.log10(1 + megabytes)},
             error_y=_error_bars([accuracy]),
-            hovertemplate=f"%{{x:,.3g}}, %{{y:.2%}}<br>{megabytes:.1f} MB<extra>{key}</extra>",
+            hovertemplate=f"%{{x:,.3g}}, %{{y:.2%}}<br>{megabytes:.1f} MB<extra>{escape_plotly(key)}</extra>",
         )
     titles = {"latency_ms": "ms per face", "num_parameters": "parameters"}
     figure.update_layout(
@@ -300,7 +301,7 @@ def build_learning_curves(
                 )
             figure.add_scatter(
                 y=values if smooth is None else smooth(values),
-                name=key,
+                name=escape_plotly(key),
                 showlegend=column == 1,
                 mode="lines+markers" if len(epochs) < 40 else "lines",
                 line={"color": color},
@@ -334,12 +335,12 @@ def build_parallel(
     dimensions = []
     for name in settings:
         values = [configs[key][name] for key in keys]
-        label = name.rpartition(".")[2]
+        label = escape_plotly(name.rpartition(".")[2])
         if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
             dimensions.append({"label": label, "values": values})
             continue
-        words = sorted({str(value) for value in values})
-        places = [words.index(str(value)) for value in values]
+        words = sorted({escape_plotly(str(value)) for value in values})
+        places = [words.index(escape_plotly(str(value))) for value in values]
         dimensions.append(
             {"label": label, "values": places, "tickvals": list(range(len(words))), "ticktext": words}
         )

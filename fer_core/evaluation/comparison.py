@@ -1,5 +1,6 @@
 """Comparing models: what may be compared, seeds of one configuration, configurations, and the Pareto line."""
 
+import shlex
 import statistics
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,11 +128,10 @@ def find_evaluation(
         raise RunError(f"{key!r} does not say what it was trained on; name the data set to compare on")
     folder = locate_report(entry, workspace, dataset=wanted, split=split, tta=tta)
     if not (folder / REPORT_FILE).is_file():
-        option = f" --dataset {dataset}" if dataset else ""
-        raise RunError(
-            f"{key!r} has no evaluation report yet; make one with: "
-            f"fer evaluate {key}{option} --split {split}{'' if tta == 'none' else f' --tta {tta}'} --save"
-        )
+        options = [*(["--dataset", dataset] if dataset else []), "--split", split]
+        options += [] if tta == "none" else ["--tta", tta]
+        command = shlex.join(["fer", "evaluate", key, *options, "--save"])
+        raise RunError(f"{key!r} has no evaluation report yet; make one with: {command}")
     found = load_evaluation(folder, key, weights_sha256=entry.info.weights_sha256)
     check_conditions(found.report, key, dataset=wanted, split=split, tta=tta)
     return found

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from fer_core.escaping import escape_plotly
 from fer_core.evaluation.report import Report, normalise_confusion
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def build_matrix(
         widest = max(0.05, float(np.abs(colors).max()))
         scale, limit = [[0, "#0072b2"], [0.5, "rgba(128,128,128,0.12)"], [1, "#d55e00"]], (-widest, widest)
         text_color = [_text_color(abs(value) / widest, is_dark=is_dark) for value in colors]
-    names = list(report.classes)
+    names = [escape_plotly(name) for name in report.classes]
     rows, columns = np.divmod(np.arange(counts.size), len(names))
     cells = go.Heatmap(
         x=names,
@@ -80,7 +81,7 @@ def build_matrix(
     axis: dict[str, Any] = {"fixedrange": True, "showgrid": False, "zeroline": False, "type": "category"}
     axis["dtick"] = 1
     figure.update_layout(
-        title={"text": title, "font": {"size": 14}},
+        title={"text": escape_plotly(title), "font": {"size": 14}},
         height=(_CELL_PX + 2) * len(names) + 130,
         margin=_MARGIN,
         showlegend=False,

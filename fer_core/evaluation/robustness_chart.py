@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from fer_core.escaping import escape_plotly
 from fer_core.evaluation.charts import MODEL_COLORS
 from fer_core.evaluation.corruptions import CORRUPTIONS
 from fer_core.evaluation.robustness_report import RobustnessReport
@@ -49,12 +50,12 @@ def build_robustness_chart(reports: Mapping[str, RobustnessReport]) -> "go.Figur
         figure.add_scatter(
             x=x,
             y=y,
-            name=key,
+            name=escape_plotly(key),
             mode="lines+markers",
             line={"color": color, "width": 2},
             marker={"size": sizes, "color": color, "opacity": 1},
             text=words,
-            hovertemplate="%{text}<extra>" + key + "</extra>",
+            hovertemplate="%{text}<extra>" + escape_plotly(key) + "</extra>",
         )
         figure.add_vline(report.clean.accuracy, line={"color": color, "dash": "dot", "width": 1})
     figure.update_layout(

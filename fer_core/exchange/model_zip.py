@@ -1,5 +1,6 @@
 """Taking a model away: one zip that holds everything, and says how to use it."""
 
+import shlex
 import tempfile
 import zipfile
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Final
 
 from fer_core.checkpoint import CARD_FILE, INFO_FILE, CheckpointEntry, CheckpointInfo, verify_weights
 from fer_core.errors import CheckpointError
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.exchange.unpack import README_FILE
 from fer_core.exported import EXPORTS_FILE, list_exports
 from fer_core.io import atomic_path
@@ -107,12 +109,12 @@ def build_readme(name: str, info: CheckpointInfo, files: list[str]) -> str:
     kind = "one grey channel" if spec.color == "gray" else "three channels in the order red, green, blue"
     mean = ", ".join(f"{value:.6g}" for value in spec.mean)
     std = ", ".join(f"{value:.6g}" for value in spec.std)
-    listed = "\n".join(f"- `{file}`" for file in files)
+    listed = "\n".join(f"- {quote_markdown(file)}" for file in files)
     onnx = [file for file in files if file.endswith(".onnx")]
-    return f"""# {name}
+    return f"""# {escape_markdown(name)}
 
 A model of the FER workbench. It names the **apparent expression** of one face, as one of
-{", ".join(info.classes)}. It reads faces, not feelings.
+{escape_markdown(", ".join(info.classes))}. It reads faces, not feelings.
 
 {listed}
 
@@ -120,8 +122,8 @@ Nothing in here is a pickle, so opening it runs no code.
 
 ## With the workbench
 ```text
-fer models import {name}.zip
-fer predict photo.jpg --model {name}
+fer models import {shlex.quote(name + ".zip")}
+fer predict photo.jpg --model {shlex.quote(name)}
 ```
 The **Models** page of its dashboard takes the zip too.
 

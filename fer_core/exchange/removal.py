@@ -1,5 +1,7 @@
 """Deleting a model."""
 
+import shlex
+
 from fer_core.checkpoint import DEFAULT_CHECKPOINT, CheckpointEntry
 from fer_core.errors import CheckpointError
 from fer_core.exchange.facts import ModelKind, get_kind
@@ -14,7 +16,7 @@ def explain_protection(entry: CheckpointEntry, workspace: Workspace) -> str:
         run = entry.folder.resolve().parent.name
         return (
             f"{entry.key} is the best epoch of the run {run} and goes with it: delete the run on the Train "
-            f"page, or with `fer runs delete {run}`"
+            f"page, or with `fer runs delete {shlex.quote(run)}`"
         )
     if kind is ModelKind.SHIPPED and entry.folder.name == DEFAULT_CHECKPOINT:
         return f"{entry.key} ships with the program and is used wherever nobody chose a model, so it stays"

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fer_core.escaping import escape_plotly
 from fer_core.export.benchmark import BenchmarkRow
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def build_benchmark_figure(rows: Sequence[BenchmarkRow]) -> "Figure":
         figure.add_scatter(
             x=[row.batch_size for row in own],
             y=[row.median_ms / row.batch_size for row in own],
-            name=name,
+            name=escape_plotly(name),
             mode="lines+markers",
             error_y={
                 "type": "data",

@@ -1,6 +1,7 @@
 """Choosing what computes: torch or onnxruntime, behind one interface."""
 
 import logging
+import shlex
 from pathlib import Path
 from typing import Final, Literal
 
@@ -59,15 +60,15 @@ def find_export(entry: CheckpointEntry) -> ExportRecord:
     fitting = [record for record in records if record.precision == "fp32" and not record.uint8_input]
     if not (entry.folder / entry.info.weights_file).is_file():
         fitting = fitting or records  # imported as a single ONNX file: that is the model
+    command = shlex.join(["fer", "export", entry.key])
     if not fitting:
-        raise CheckpointError(f"{entry.key} has no ONNX file of these weights; run: fer export {entry.key}")
+        raise CheckpointError(f"{entry.key} has no ONNX file of these weights; run: {command}")
     record = min(fitting, key=lambda item: item.embedding)
     inside = load_onnx_info(record.path).checkpoint
     for name in ("weights_sha256", "classes", "input", "temperature"):
         if getattr(inside, name) != getattr(entry.info, name):
             raise CheckpointError(
-                f"{record.path} was exported with another {name} than {entry.key} has now; "
-                f"run: fer export {entry.key}"
+                f"{record.path} was exported with another {name} than {entry.key} has now; run: {command}"
             )
     return record
 

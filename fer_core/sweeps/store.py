@@ -1,5 +1,6 @@
 """Sweeps on disk: `workspace/sweeps/<name>/sweep.toml`, and optuna's study beside it or in a database."""
 
+import shlex
 import time
 import warnings
 from dataclasses import dataclass
@@ -78,7 +79,8 @@ def create_sweep(name: str, settings: SweepSettings, workspace: Workspace) -> Sw
     folder = sweeps_folder(workspace) / validate_name(name, "sweep")
     if (folder / SWEEP_FILE).exists():
         raise RunError(
-            f"sweep {name!r} exists already; choose another name, or continue with it: fer sweep {name}"
+            f"sweep {name!r} exists already; choose another name, or continue with it: "
+            f"fer sweep {shlex.quote(name)}"
         )
     import tomli_w
 

@@ -10,9 +10,10 @@ from streamlit.testing.v1 import AppTest
 from app.home import landing
 from app.home.machine import Hardware, detect_hardware
 from app.shared import messages
-from app.shared.messages import UNEXPECTED, escape_markdown
+from app.shared.messages import UNEXPECTED
 from app.shared.page_header import LOGO_SVG
 from fer_core.errors import DataError
+from fer_core.escaping import escape_markdown
 from fer_core.inference import downloads as weights
 from fer_core.workspace import PROJECT_ROOT
 

@@ -12,6 +12,7 @@ from app.models.state import Key
 from fer_core.checkpoint import CARD_FILE, load_checkpoint_info, save_checkpoint_info
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
+from fer_core.escaping import escape_markdown
 from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
 from fer_core.exchange.card import load_card
 from fer_core.exported import list_exports
@@ -206,7 +207,7 @@ def test_a_push_asks_for_a_click_and_says_what_the_hub_says(models, monkeypatch)
     assert hub.asked == []
     page.button(key="models-hub-push").click().run()
     assert hub.asked == [("me/thing", True, True)]
-    assert "https://huggingface.co/me/thing" in _texts(page) and not page.error
+    assert escape_markdown("https://huggingface.co/me/thing") in _texts(page) and not page.error
     hub.error = ConnectionError()
     page.button(key="models-hub-push").click().run()
     assert "can't be reached" in page.error[0].value and not page.exception
