@@ -18,7 +18,7 @@ import tyro
 from fer_core.checkpoint import FramingSpec, find_checkpoint
 from fer_core.data.builtin import open_dataset
 from fer_core.data.targets import compute_targets
-from fer_core.inference.crop import compute_square, extract_square
+from fer_core.framing import compute_square, extract_square
 from fer_core.inference.predictor import load_predictor
 from fer_core.types import FaceBox
 from fer_core.workspace import Workspace

@@ -18,8 +18,8 @@ import tyro
 
 from fer_core.data.builtin import open_dataset
 from fer_core.data.targets import compute_targets
+from fer_core.framing import Square, extract_square
 from fer_core.images import load_image
-from fer_core.inference.crop import Square, extract_square
 from fer_core.inference.detectors import build_detector
 from fer_core.inference.detectors.turned import _turn_back
 from fer_core.inference.predictor import load_predictor

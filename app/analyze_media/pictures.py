@@ -13,8 +13,8 @@ from app.shared.messages import show_error
 from app.shared.session_cache import SessionCache, checkpoint_fingerprint, load_shared_predictor
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import MediaError
+from fer_core.framing import compute_square, extract_square
 from fer_core.images import load_image
-from fer_core.inference.crop import compute_square, extract_square
 from fer_core.inference.pipeline import FacePipeline, ImageAnalysis, build_pipeline
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace

@@ -1,5 +1,6 @@
 """`fer import`: bring a data set into the workspace."""
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +16,8 @@ from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     from fer_core.data.importers.base import Scan
-    from fer_core.data.importers.pictures import Cropper, ImportReport
+    from fer_core.data.importers.decoding import Cropper
+    from fer_core.data.importers.pictures import ImportReport
     from fer_core.data.importing import Source
     from fer_core.data.store import DatasetInfo
 
@@ -27,6 +29,15 @@ def _describe_importer() -> str:
     from fer_core.data.importers.base import list_importers
 
     return f"What the source is: {', '.join(list_importers())}; found out if `auto`."
+
+
+def _describe_numbers() -> str:
+    from fer_core.data.importers.numberings import NUMBERINGS
+
+    return (
+        f"The data set whose numbers the numeric class names are: {', '.join(NUMBERINGS)}. Needed where the "
+        "source itself does not show it."
+    )
 
 
 def _describe_detector() -> str:
@@ -45,10 +56,14 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     replace: bool = False,
     importer: Annotated[str, arg(help=_describe_importer)] = "auto",
     class_map: Annotated[UseAppendAction[tuple[str, ...]], arg(name="map", metavar="NAME=EMOTION")] = (),
+    numbers: Annotated[str, arg(help=_describe_numbers)] = "",
     classes: tuple[str, ...] = (),
+    split_map: Annotated[UseAppendAction[tuple[str, ...]], arg(name="split", metavar="NAME=SPLIT")] = (),
+    group_by: str = "",
     size: tuple[int, int] = (48, 48),
     color: Literal["gray", "rgb"] = "gray",
     detector: Annotated[str, arg(help=_describe_detector)] = "none",
+    boxes: bool = True,
     valid: float = 0.1,
     test: float = 0.1,
     seed: int = 0,
@@ -66,10 +81,17 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
         importer: What the source is.
         class_map: What a class name of the source means, once a name: --map joy=happiness; --map other=
             leaves a class out.
+        numbers: The data set whose numbers the numeric class names are.
         classes: Emotions to keep; all if not given.
+        split_map: Which split a part of the source is, if its name does not say so: --split eval=valid;
+            --split extra= leaves a part out.
+        group_by: Who is on a picture, or which clip it is from: a column of the source, or a regular
+            expression that is searched in the paths (its first group). Each stays on one side of the
+            division. Known without it for CK+, JAFFE, KDEF and Oulu-CASIA.
         size: Rows and columns of the stored images.
         color: Grey or RGB.
         detector: Find the face on each picture and cut it out.
+        boxes: Cut out the face boxes that the source has; --no-boxes takes its pictures whole.
         valid: Share for validation, of pictures whose source names no split.
         test: Share for testing, of those.
         seed: Of the division.
@@ -77,13 +99,17 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
         samples: Folder to write a small picture of each class name to; with `--dry-run`.
     """
     from fer_core.data.download import fetch_source, is_remote
-    from fer_core.data.importers.pictures import PictureOptions, resolve_mapping
+    from fer_core.data.importers.pictures import PictureOptions, resolve_mapping, resolve_splits
     from fer_core.data.importing import import_source, inspect_source
     from fer_core.data.splits import SplitPlan
     from fer_core.data.store import SCHEMATIC_FACES
 
     workspace = Workspace.default()
-    changes = _parse_map(class_map)
+    changes = {
+        name: canonical_emotion(value) if value else ""
+        for name, value in _parse_pairs("--map", class_map).items()
+    }
+    split_changes = _parse_pairs("--split", split_map)
     if source == SCHEMATIC_FACES:
         if changes or classes:
             raise ConfigError(f"--map and --classes do not go with {SCHEMATIC_FACES}: it is drawn, not read")
@@ -92,20 +118,27 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     with show_progress(f"fetching {source}" if is_remote(source) else "looking into it"):
         path = fetch_source(source) if is_remote(source) else Path(source)
         found = inspect_source(path, "" if importer == "auto" else importer)
+    if found.votes is not None and votes is None:
+        print(f"{found.votes} has FER+ votes; --votes {shlex.quote(str(found.votes))} imports them, too")
     if dry_run:
-        return _look(found, changes, samples)
+        return _look(found, changes, numbers, samples)
     options = None
     if found.scan is not None:
-        _print_mapping(found.kind, found.scan, changes)
-        resolve_mapping(found.scan, changes)
+        _print_mapping(found.kind, found.scan, changes, numbers)
+        resolve_mapping(found.scan, changes, numbers)
+        resolve_splits(found.scan, split_changes)
         rows, columns = size
         options = PictureOptions(
             width=columns,
             height=rows,
             color=color,
             class_map=changes,
+            numbers=numbers,
             classes=classes,
+            split_map=split_changes,
+            group_by=group_by,
             splits=SplitPlan(valid=valid, test=test, seed=seed),
+            use_boxes=boxes,
             crop=_build_cropper(detector, workspace, width=columns, height=rows),
         )
     target = workspace.dataset(name or found.suggest_name(with_votes=votes is not None))
@@ -119,14 +152,20 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
             "num_without_face": report.num_without_face,
             "num_skipped": len(report.skipped),
             "skipped": report.skipped[:_KEPT_SKIPPED],
+            "notes": report.notes,
+            "warnings": report.warnings,
         }
     )
     _print_info(report.info, workspace)
+    for note in report.notes:
+        print(f"note: {note}")
+    for warning in report.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     _print_losses(report, has_detector=detector != "none" and found.scan is not None)
     return 0
 
 
-def _look(source: "Source", changes: dict[str, str], samples: Path | None) -> int:
+def _look(source: "Source", changes: dict[str, str], numbers: str, samples: Path | None) -> int:
     """Say what a source holds, and how its class names would be taken."""
     from fer_core.data.source_facts import describe_source, save_samples
 
@@ -139,9 +178,9 @@ def _look(source: "Source", changes: dict[str, str], samples: Path | None) -> in
     else:
         from fer_core.data.importers.pictures import resolve_mapping
 
-        _print_mapping(source.kind, source.scan, changes)
+        _print_mapping(source.kind, source.scan, changes, numbers)
         unknown = {name: "" for name, meaning in facts.meanings.items() if meaning is None}
-        resolve_mapping(source.scan, unknown | changes)  # tells a mistyped --map
+        resolve_mapping(source.scan, unknown | changes, numbers)  # tells a mistyped --map
     return 0
 
 
@@ -171,23 +210,30 @@ def _draw(workspace: Workspace, name: str, *, replace: bool) -> "DatasetInfo":
         return write_schematic_faces(workspace, name, replace=replace, on_progress=show)
 
 
-def _parse_map(pairs: tuple[str, ...]) -> dict[str, str]:
+def _parse_pairs(option: str, pairs: tuple[str, ...]) -> dict[str, str]:
     result = {}
     for pair in pairs:
-        key, sign, value = pair.rpartition("=")  # emotions have no "=", class names may
+        key, sign, value = pair.rpartition("=")  # what is named on the right has no "=", class names may
         if not sign:
-            raise ConfigError(f"--map {pair!r}; expected NAME=EMOTION, or NAME= to leave a class out")
-        result[key] = canonical_emotion(value) if value.strip() else ""
+            raise ConfigError(f"{option} {pair!r}; expected NAME=MEANING, or NAME= to leave it out")
+        result[key] = value.strip()
     return result
 
 
-def _print_mapping(kind: str, scan: "Scan", changes: dict[str, str]) -> None:
+def _print_mapping(kind: str, scan: "Scan", changes: dict[str, str], numbers: str) -> None:
+    from fer_core.data.source_facts import offer_numberings
+
     print(f"{kind}: {len(scan.items):,} pictures, {len(scan.skipped):,} other files")
-    suggested = scan.suggest_mapping()
+    suggested = scan.suggest_mapping(numbers)
     for name, count in scan.label_counts.items():
         meaning = changes.get(name, suggested[name])
         words = "unknown" if meaning is None else meaning or "left out"
         print(f"  {name} ({count:,}) -> {words}")
+    for name, count in scan.asked_splits.items():
+        print(f"  part {name} ({count:,}) -> not known which split")
+    if not numbers:
+        for name, words in offer_numberings(scan).items():
+            print(f"  --numbers {name}  {words}")
 
 
 def _print_info(info: "DatasetInfo", workspace: Workspace) -> None:

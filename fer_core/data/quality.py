@@ -32,6 +32,9 @@ _SMOOTH_ORDER: Final[int] = 4
 _HASH_SIDE: Final[int] = 32
 _BLOCK: Final[int] = 128
 _PART: Final[int] = 1024
+_MAX_COMPARED: Final[int] = 2000
+"""Scored images for `count_near_copies`: their share is then known to 2 points."""
+_MAX_CANDIDATES: Final[int] = 20
 Progress = Callable[[int, int], None]
 """Called with (done, total); whatever it raises ends the work."""
 
@@ -171,6 +174,45 @@ def find_duplicates(
     correlation = _correlate(images, pairs)
     kept = correlation >= NEAR_CORRELATION
     return Duplicates(groups, np.sort(pairs[kept], axis=1), correlation[kept])
+
+
+def count_near_copies(images: UInt8Array, is_scored: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """How many images that a model is scored on are exact or near repeats of one that it learns from.
+
+    A quick look for a warning, linear in the number of images: of many scored images some are compared, each
+    with the images whose hashes are nearest.
+
+    Args:
+        images: N x H x W or N x H x W x 3, uint8.
+        is_scored: which are scored, N; the others are learnt from.
+
+    Returns:
+        (copies, images compared); blank images are not compared.
+    """
+    learnt, scored = np.flatnonzero(~is_scored), np.flatnonzero(is_scored)
+    if len(scored) > _MAX_COMPARED:
+        scored = np.sort(np.random.default_rng(0).choice(scored, _MAX_COMPARED, replace=False))
+    (learnt, known), (scored, hashes) = (_hash_detailed(images, rows) for rows in (learnt, scored))
+    num_copies = 0
+    for row, value in zip(scored, hashes, strict=True):
+        distance = np.bitwise_count(known ^ value)
+        near = np.flatnonzero(distance <= NEAR_BITS)
+        near = learnt[near[np.argsort(distance[near], kind="stable")[:_MAX_CANDIDATES]]]
+        pairs = np.stack([np.full_like(near, row), near], axis=1)
+        num_copies += bool((_correlate(images, pairs) >= NEAR_CORRELATION).any())
+    return num_copies, len(scored)
+
+
+def _hash_detailed(images: UInt8Array, rows: Int64Array) -> tuple[Int64Array, npt.NDArray[np.uint64]]:
+    """Those of the rows that are not blank, with their hashes."""
+    kept, found = [rows[:0]], [np.empty(0, np.uint64)]
+    for start in range(0, len(rows), _PART):
+        part = rows[start : start + _PART]
+        small = shrink(images[part])
+        is_detailed = ~find_blank(small)
+        kept.append(part[is_detailed])
+        found.append(compute_hashes(small[is_detailed]))
+    return np.concatenate(kept), np.concatenate(found)
 
 
 def shrink(images: UInt8Array, side: int = _HASH_SIDE) -> npt.NDArray[np.float32]:

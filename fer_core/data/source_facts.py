@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fer_core.data.importers.base import Scan
 from fer_core.data.importers.choosing import Source
+from fer_core.data.importers.numberings import NUMBERINGS, list_numberings
 from fer_core.data.tree import open_tree
 from fer_core.errors import FerError
 from fer_core.images import load_image
@@ -19,10 +21,14 @@ class SourceFacts:
     """What `fer import SOURCE --dry-run` found."""
 
     path: str
+    kind: str
+    """Name of its importer."""
     title: str
     """What its kind is."""
     takes_votes: bool
     """Whether FER+ votes go with it."""
+    votes: str
+    """FER+ votes that were found in or beside it; empty if none."""
     has_pictures: bool
     """Whether it holds pictures that must be mapped and sized; otherwise pixels as numbers, as FER2013."""
     name: str
@@ -39,6 +45,14 @@ class SourceFacts:
     """Emotion that each class name is taken for; empty: left out; None: unknown."""
     splits: dict[str, int]
     """Pictures of each split that the source itself names; the empty one: of none."""
+    asked_splits: dict[str, int]
+    """Pictures of each of its parts of which it is not known which split they are."""
+    numberings: dict[str, str]
+    """Data sets whose numbers the class names may be: name and meaning in words. Empty if it is known."""
+    num_groups: int
+    """People or clips that are known; 0 if none."""
+    columns: list[str]
+    """Further columns, which may say who is on a picture."""
     has_boxes: bool
     """Whether it says where faces are."""
 
@@ -48,8 +62,10 @@ def describe_source(source: Source) -> SourceFacts:
     scan = source.scan
     return SourceFacts(
         path=str(source.path.resolve()),
+        kind=source.kind,
         title=source.title,
         takes_votes=source.takes_votes,
+        votes=str(source.votes.resolve()) if source.votes else "",
         has_pictures=scan is not None,
         name=source.suggest_name(),
         name_with_votes=source.suggest_name(with_votes=True),
@@ -58,8 +74,18 @@ def describe_source(source: Source) -> SourceFacts:
         labels=scan.label_counts if scan else {},
         meanings=scan.suggest_mapping() if scan else {},
         splits=source.split_counts,
+        asked_splits=scan.asked_splits if scan else {},
+        numberings=offer_numberings(scan) if scan else {},
+        num_groups=len({item.group for item in scan.items} - {""}) if scan else 0,
+        columns=sorted({name for item in scan.items for name in item.facts}) if scan else [],
         has_boxes=any(item.box for item in scan.items) if scan else False,
     )
+
+
+def offer_numberings(scan: Scan) -> dict[str, str]:
+    """What the numbers of a source may mean, by name of the data set; none where nothing is open."""
+    unknown = [name for name, meaning in scan.suggest_mapping().items() if meaning is None]
+    return {name: NUMBERINGS[name].describe() for name in list_numberings(unknown)}
 
 
 def save_samples(source: Source, folder: Path) -> None:

@@ -32,7 +32,8 @@ def assign_splits(
     """Give a split to every sample whose split is empty.
 
     Every class is divided in the same shares (rounded); with groups, whole groups are dealt out, the largest
-    first, each to the split that lacks most.  A group that lies in a split already goes on in it.
+    first, each to the split that lacks most, as long as there are enough for all.
+    A group that lies in a split already goes on in it.
 
     Args:
         labels: class of each sample, N.
@@ -75,7 +76,9 @@ def _deal_groups(
     order.sort(key=lambda name: -len(members[name]))
     shares = {"train": 1 - plan.valid - plan.test, "valid": plan.valid, "test": plan.test}
     lacking = {split: shares[split] * len(free) for split in SPLITS}
-    for name in order:
-        split = known.get(name) or max(SPLITS, key=lacking.__getitem__)
+    for place, name in enumerate(order):
+        empty = [split for split in SPLITS if shares[split] and not (result == split).any()]
+        choice = empty if len(empty) >= len(order) - place else SPLITS  # few groups: none stays without
+        split = known.get(name) or max(choice, key=lacking.__getitem__)
         result[members[name]] = split
         lacking[split] -= len(members[name])

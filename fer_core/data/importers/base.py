@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from fer_core.data.importers.numberings import find_numbering, read_number
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 from fer_core.images import IMAGE_SUFFIXES
@@ -16,16 +17,78 @@ from fer_core.registry import Registry
 if TYPE_CHECKING:
     from fer_core.data.store import DatasetInfo
 
-_SPLIT_NAMES: Final[dict[str, str]] = {
-    **dict.fromkeys(("train", "training", "train_new", "train_set", "traindata"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "val_new", "val_set", "publictest", "dev"), "valid"),
-    **dict.fromkeys(("test", "testing", "test_new", "test_set", "privatetest"), "test"),
+SPLIT_COLUMNS: Final = ("split", "usage", "set", "subset")
+GROUP_COLUMNS: Final = (
+    "subject", "subject_id", "person", "person_id", "identity", "group", "clip", "clip_id", "video",
+    "video_id",
+)  # fmt: skip
+"""Columns of people and of clips."""
+_SPLIT_WORDS: Final[dict[str, str]] = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "development", "publictest"), "valid"),
+    **dict.fromkeys(("test", "testing", "tst", "privatetest"), "test"),
+    **dict.fromkeys(("eval", "evaluation", "holdout", "heldout"), ""),
 }
+"""Words that speak of a split; those of the last line do not say of which."""
+_SPLIT_FILLERS: Final[frozenset[str]] = frozenset(
+    (
+        "set",
+        "split",
+        "part",
+        "subset",
+        "data",
+        "dataset",
+        "new",
+        "images",
+        "image",
+        "imgs",
+        "img",
+        "pictures",
+        "faces",
+        "folder",
+        "labels",
+        "label",
+        "list",
+        "annotations",
+        "csv",
+        "fer",
+        "affectnet",
+        "rafdb",
+    )
+)
+"""What else may stand in the name of a split without changing it."""
+_CLASS_FILLERS: Final[frozenset[str]] = frozenset(
+    (
+        "face",
+        "faces",
+        "facial",
+        "expression",
+        "expressions",
+        "emotion",
+        "emotions",
+        "class",
+        "label",
+        "image",
+        "images",
+        "img",
+        "imgs",
+        "picture",
+        "pictures",
+        "photo",
+        "photos",
+        "crop",
+        "crops",
+        "cropped",
+        "aligned",
+        "set",
+        "data",
+        "folder",
+    )
+)
+"""What else may stand in the name of a class: any other word may turn its meaning round."""
 _MAX_FACT_CHARS: Final[int] = 60
 """Longer values are no groups of people but data of another kind, such as AffectNet's landmarks."""
-_MORE_SPELLINGS: Final[dict[str, str]] = {
-    "neutrality": "neutral", "surprised": "surprise", "sadly": "sadness", "disgusting": "disgust",
-}  # fmt: skip
+_MORE_SPELLINGS: Final[dict[str, str]] = {"neutrality": "neutral", "disgusting": "disgust"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +100,9 @@ class Item:
     label: str
     """As the source spells it."""
     split: str = ""
-    """`train`, `valid`, `test`, or empty where the source has none."""
+    """`train`, `valid`, `test`, empty where the source has none, or its own word, which is asked about."""
     group: str = ""
-    """Who is on it, where the source says so: people must not be on two sides of a split."""
+    """Who is on it, or which clip it is from, where known: they must not be on two sides of a split."""
     box: tuple[float, float, float, float] | None = None
     """Face as x, y, width, height in pixels, where the source has it."""
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -67,14 +130,30 @@ class Scan:
         """Pictures of each of the source's class names."""
         return dict(sorted(Counter(item.label for item in self.items).items()))
 
-    def suggest_mapping(self) -> dict[str, str | None]:
-        """Canonical emotion of each class name; empty to leave it out, None where it is unknown."""
-        return {name: self._guess(name) for name in self.label_counts}
+    @property
+    def split_counts(self) -> dict[str, int]:
+        """Pictures of each split, or word to ask about, that the source names; the empty one: of none."""
+        return dict(Counter(item.split for item in self.items))
 
-    def _guess(self, name: str) -> str | None:
-        if self.numbering is not None and name in self.numbering:
-            return self.numbering[name]
-        return guess_emotion(name)
+    @property
+    def asked_splits(self) -> dict[str, int]:
+        """Pictures of each word of the source that divides it like a split, but does not say which."""
+        return {name: count for name, count in self.split_counts.items() if name not in _SPLIT_WORDS.values()}
+
+    def suggest_mapping(self, numbers: str = "") -> dict[str, str | None]:
+        """Canonical emotion of each class name; empty to leave it out, None where it is unknown.
+
+        Args:
+            numbers: the data set whose numbers the class names are, if the user says so.
+
+        Raises:
+            ConfigError: no numbering is called like that.
+        """
+        numbering = find_numbering(numbers).meanings if numbers else self.numbering or {}
+        return {
+            name: numbering.get(name, numbering.get(read_number(name), guess_emotion(name)))
+            for name in self.label_counts
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +194,8 @@ class ArrayImporter:
     write: ArrayWriter
     takes_votes: bool = False
     """Whether FER+ votes of its rows can be given."""
+    find_votes: Callable[[FileTree, Path], Path | None] = lambda _tree, _path: None
+    """The votes file in or beside what was named, to be offered; None if there is none."""
     priority: int = 100
     """As in `Importer`."""
 
@@ -128,19 +209,53 @@ def list_importers() -> list[str]:
 
 
 def guess_emotion(name: str) -> str | None:
-    """Canonical emotion of a class name such as `3_Happy`, `Anger` or `sadness`; None if it says none."""
-    words = "".join(letter if letter.isalpha() else " " for letter in name.lower()).split()
-    for word in words:
-        try:
-            return canonical_emotion(_MORE_SPELLINGS.get(word, word))
-        except DataError:
-            continue
-    return None
+    """Canonical emotion of a class name such as `3_Happy`, `Anger` or `sadness`; None if it says none.
+
+    A name with another word is unknown, whichever emotion stands in it: `not happy`, `Sadly Fearful`.
+
+    Examples:
+        >>> guess_emotion("01_Happy faces"), guess_emotion("non_neutral"), guess_emotion("happily surprised")
+        ('happiness', None, None)
+    """
+    words = [word for word in split_words(name) if word not in _CLASS_FILLERS]
+    try:
+        found = {canonical_emotion(_MORE_SPELLINGS.get(word, word)) for word in words}
+    except DataError:
+        return None
+    return found.pop() if len(found) == 1 else None
+
+
+def split_words(name: str) -> list[str]:
+    """The words of a name in small letters; digits and signs divide them."""
+    return "".join(letter if letter.isalpha() else " " for letter in name.lower()).split()
 
 
 def split_of(name: str) -> str:
-    """The split that a folder's or a column's name means; empty if it means none."""
-    return _SPLIT_NAMES.get(name.strip().lower().replace("-", "_"), "")
+    """The split that a folder's or a column's name means; empty if it means none, or does not say which.
+
+    Examples:
+        >>> [split_of(name) for name in ("Test-set", "validation_data", "PrivateTest", "eval", "happy")]
+        ['test', 'valid', 'test', '', '']
+    """
+    words = _words_of_split(name)
+    return _SPLIT_WORDS.get(words[0], "") if len(words) == 1 else ""
+
+
+def may_be_split(name: str) -> bool:
+    """Whether a name speaks of a split, clearly or not.
+
+    Examples:
+        >>> [may_be_split(name) for name in ("train", "eval", "my_test_pictures_2", "happy")]
+        [True, True, True, False]
+    """
+    return any(word in _SPLIT_WORDS for word in _words_of_split(name))
+
+
+def _words_of_split(name: str) -> list[str]:
+    """The words of a name that may speak of a split: `public_test` and `testset` are one each."""
+    joined = re.sub(r"\b(public|private|hold|held) (?=test|out)", r"\1", " ".join(split_words(name)))
+    words = [re.sub(r"(?<=.)(set|data|dataset|images)$", "", word) for word in joined.split()]
+    return [word for word in words if word not in _SPLIT_FILLERS]
 
 
 def keep_facts(row: Mapping[str, object], used: Collection[str]) -> dict[str, str]:
@@ -158,12 +273,17 @@ def keep_facts(row: Mapping[str, object], used: Collection[str]) -> dict[str, st
     for name, value in row.items():
         text = "" if value is None else str(value).strip()
         if name not in used and text and len(text) <= _MAX_FACT_CHARS:
-            facts[_name_fact(name)] = text
+            facts[name_fact(name)] = text
     return facts
 
 
-def _name_fact(name: str) -> str:
-    """A column name of small letters, digits and `_` that is none of the store's own."""
+def name_fact(name: str) -> str:
+    """A column name of small letters, digits and `_` that is none of the store's own.
+
+    Examples:
+        >>> name_fact("Age Group"), name_fact("split")
+        ('age_group', 'source_split')
+    """
     from fer_core.data.store import OWN_COLUMNS, VOTE_PREFIX  # here: it loads pandas, which `--help` spares
 
     plain = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_") or "column"

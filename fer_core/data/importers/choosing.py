@@ -1,11 +1,11 @@
 """Finding out what a source is: the importers are asked in turn."""
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from fer_core.data.importers.base import IMPORTERS, Importer, Scan, list_importers
+from fer_core.data.importers.people import recognise_people
 from fer_core.data.tree import FileTree, open_tree
 from fer_core.errors import DataError
 
@@ -19,6 +19,8 @@ class Source:
     """Name of its importer."""
     scan: Scan | None = None
     """The pictures that were found in it; None where pixels are stored as numbers, as in FER2013."""
+    votes: Path | None = None
+    """FER+ votes that were found in or beside it; to be offered, not taken unasked."""
 
     @property
     def title(self) -> str:
@@ -33,7 +35,7 @@ class Source:
     @property
     def split_counts(self) -> dict[str, int]:
         """Pictures of each split that the source itself names; the empty one: of none."""
-        return {} if self.scan is None else dict(Counter(item.split for item in self.scan.items))
+        return {} if self.scan is None else self.scan.split_counts
 
     def suggest_name(self, *, with_votes: bool = False) -> str:
         """A name for the data set."""
@@ -66,13 +68,13 @@ def find_source(tree: FileTree, path: Path, kind: str = "") -> Source:
         if isinstance(importer, Importer):
             scan = importer.scan(tree)
             if scan is not None:
-                return Source(path, name, scan)
+                return Source(path, name, recognise_people(scan))
             continue
         file = importer.find(tree, path)
         if file is None and kind and path.is_file():
             file = path  # the user knows better; reading it tells what is wrong
         if file is not None:
-            return Source(file, name)
+            return Source(file, name, votes=importer.find_votes(tree, path))
     _refuse(tree, kind)
 
 

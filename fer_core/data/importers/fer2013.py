@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SIDE_PX: Final[int] = 48
 CSV_NAMES: Final[tuple[str, ...]] = ("fer2013.csv", "icml_face_data.csv")
+VOTES_NAME: Final[str] = "fer2013new.csv"
 USAGE_SPLITS: Final[dict[str, str]] = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
 LICENCE: Final[str] = (
     "FER2013: ICML 2013 challenge data, research use, faces collected from the web. FER+ votes: MIT."
@@ -160,7 +161,7 @@ def _parse_pixels(text: str) -> UInt8Array:
 def _read_votes(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
-    with open_text(path, wanted=("fer2013new.csv",)) as (stream, _):
+    with open_text(path, wanted=(VOTES_NAME,)) as (stream, _):
         try:
             table = pd.read_csv(stream, dtype={"Usage": str, "Image name": str})
         except (pd.errors.ParserError, pd.errors.EmptyDataError) as cause:
@@ -204,10 +205,20 @@ def find_table(tree: FileTree, path: Path) -> Path | None:
     """The CSV in a folder, or an archive that holds one; every single file is taken for it."""
     names = tree.names()
     if path.is_dir():
-        return next((path / name for name in CSV_NAMES if name in names), None)
+        by_base = {name.rpartition("/")[2].lower(): path / name for name in reversed(names)}
+        return next((by_base[name] for name in CSV_NAMES if name in by_base), None)
     bases = [name.rsplit("/", 1)[-1].lower() for name in names]
     is_alone = names == [path.name] or (len(bases) == 1 and bases[0].endswith(".csv"))
     return path if is_alone or any(name in CSV_NAMES for name in bases) else None
+
+
+def find_votes(tree: FileTree, path: Path) -> Path | None:
+    """`fer2013new.csv` in the folder or archive that was named, or beside the file."""
+    inside = next((name for name in tree.names() if name.rpartition("/")[2].lower() == VOTES_NAME), None)
+    if inside is not None:
+        return path / inside if path.is_dir() else path
+    beside = path.parent / VOTES_NAME
+    return beside if not path.is_dir() and beside.is_file() else None
 
 
 IMPORTERS.register("fer2013")(
@@ -216,6 +227,7 @@ IMPORTERS.register("fer2013")(
         find=find_table,
         write=import_fer2013,
         takes_votes=True,
+        find_votes=find_votes,
         priority=50,
     )
 )

@@ -1,22 +1,27 @@
 """Class folders in any usual shape: split/class/picture, class/split/picture, class/picture."""
 
-from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, is_picture, split_of
+from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, guess_emotion, is_picture
+from fer_core.data.importers.split_names import SplitNames
 from fer_core.data.tree import FileTree
 
 
 def scan_folders(tree: FileTree) -> Scan | None:
     """Take the deepest folder that is no split for the class, and any that is one for the split."""
     names = tree.names()
-    pictures = [name for name in names if is_picture(name)]
-    items, skipped = [], [(name, "not a picture") for name in names if not is_picture(name)]
-    for name in pictures:
-        folders = name.split("/")[:-1]
-        classes = [folder for folder in folders if not split_of(folder)]
-        if not classes:
-            skipped.append((name, "lies in no class folder"))
-            continue
-        splits = [split for folder in folders if (split := split_of(folder))]
-        items.append(Item(path=name, label=classes[-1], split=splits[-1] if splits else ""))
+    skipped = [(name, "not a picture") for name in names if not is_picture(name)]
+    members: dict[str, list[str]] = {}
+    for name in filter(is_picture, names):
+        members.setdefault(name.rpartition("/")[0], []).append(name)
+    paths = {folder: tuple(filter(None, folder.split("/"))) for folder in members}
+    split_names, items = SplitNames(paths.values()), []
+    for folder, pictures in members.items():
+        split, others = split_names.find(paths[folder])
+        if not others and guess_emotion(split):
+            others = [split]  # `happy` beside `train`
+        if others:
+            items += [Item(path=name, label=others[-1], split=split) for name in pictures]
+        else:
+            skipped += [(name, "lies in no class folder") for name in pictures]
     return Scan(tuple(items), tuple(skipped)) if items else None
 
 

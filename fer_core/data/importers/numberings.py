@@ -48,7 +48,19 @@ NUMBERINGS: Final[Mapping[str, Numbering]] = {
     "affectnet": Numbering(  # Mollahosseini et al., 2017; 8 none, 9 uncertain, 10 no face
         title="AffectNet",
         meanings=_count(
-            ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt", "", "", "")
+            (
+                "neutral",
+                "happiness",
+                "sadness",
+                "surprise",
+                "fear",
+                "disgust",
+                "anger",
+                "contempt",
+                "",
+                "",
+                "",
+            )
         ),
     ),
     "aff-wild2": Numbering(  # the ABAW competitions' EXPR challenge, Kollias, 2022; 7 other, -1 not annotated
@@ -91,7 +103,7 @@ def read_number(label: str) -> str:
 
 
 def list_numberings(labels: Collection[str]) -> list[str]:
-    """Names of the numberings in which every number among these labels has a meaning; none without numbers."""
+    """Names of the numberings that cover every number among these labels; none if there is no number."""
     numbers = [label for label in labels if read_number(label)]
     return [name for name, numbering in NUMBERINGS.items() if numbering.covers(numbers)]
 

@@ -8,7 +8,17 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, keep_facts, split_of
+from fer_core.data.importers.base import (
+    GROUP_COLUMNS,
+    IMPORTERS,
+    SPLIT_COLUMNS,
+    Importer,
+    Item,
+    Scan,
+    keep_facts,
+    split_of,
+)
+from fer_core.data.importers.split_names import SplitNames
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 from fer_core.plain import parse_json
@@ -19,8 +29,6 @@ if TYPE_CHECKING:
 
 _IMAGES: Final = ("image", "img", "picture", "photo", "jpg", "png")
 _LABELS: Final = ("label", "labels", "emotion", "expression", "class")
-_SPLITS: Final = ("split", "usage", "set", "subset")
-_GROUPS: Final = ("subject", "subject_id", "person", "identity", "group")
 _MAX_GROUP_BYTES: Final[int] = 2 * 1024**3
 """Of one row group's pictures, unpacked; they are read a group at a time."""
 
@@ -85,28 +93,33 @@ def scan_parquet(tree: FileTree) -> Scan | None:
     """Read the labels of every Parquet file that holds pictures."""
     items: list[Item] = []
     skipped: list[tuple[str, str]] = []
-    for name in tree.names():
-        if not name.lower().endswith(".parquet"):
-            continue
+    files = [name for name in tree.names() if name.lower().endswith(".parquet")]
+    split_names = SplitNames(map(_split_parts, files))
+    for name in files:
         file = _open(tree, name)
         image, label = (_find_column(file.schema_arrow, names) for names in (_IMAGES, _LABELS))
         if image is None or label is None:
             skipped.append((name, "has no columns of pictures and labels"))
             continue
-        _add_rows(items, skipped, file, name, label)
+        _add_rows(items, skipped, file, name, label, split_names.find(_split_parts(name))[0])
     if not items:
         return None
     return Scan(tuple(items), tuple(skipped), reader=ParquetPictures)
 
 
 def _add_rows(
-    items: list[Item], skipped: list[tuple[str, str]], file: "pq.ParquetFile", name: str, label: str
+    items: list[Item],
+    skipped: list[tuple[str, str]],
+    file: "pq.ParquetFile",
+    name: str,
+    label: str,
+    usual: str,
 ) -> None:
     schema = file.schema_arrow
     wanted = {"label": label}
     wanted |= {
         key: found
-        for key, names in (("split", _SPLITS), ("group", _GROUPS))
+        for key, names in (("split", SPLIT_COLUMNS), ("group", GROUP_COLUMNS))
         if (found := _find_column(schema, names))
     }
     more = [
@@ -115,7 +128,7 @@ def _add_rows(
     table = _guard(name, lambda: file.read(columns=[*wanted.values(), *more]))
     further = {column: table.column(column).to_pylist() for column in more}
     columns = {key: table.column(column).to_pylist() for key, column in wanted.items()}
-    class_names, usual = _read_class_names(schema, label), _guess_split(name)
+    class_names = _read_class_names(schema, label)
     for row, value in enumerate(columns["label"]):
         path = f"{name}#{row}"
         if value is None:
@@ -125,8 +138,8 @@ def _add_rows(
             Item(
                 path=path,
                 label=_name_label(value, class_names, path),
-                split=split_of(str(columns["split"][row])) if "split" in columns else usual,
-                group=str(columns["group"][row] or "") if "group" in columns else "",
+                split=_name_split(columns["split"][row]) if "split" in columns else usual,
+                group=_name_group(columns["group"][row]) if "group" in columns else "",
                 facts=keep_facts({column: values[row] for column, values in further.items()}, ()),
             )
         )
@@ -163,10 +176,19 @@ def _read_class_names(schema: "pa.Schema", label: str) -> list[str]:
         return []
 
 
-def _guess_split(name: str) -> str:
-    """From `data/train-00000-of-00002.parquet`, `validation/0000.parquet` and the like."""
-    parts = [*PurePosixPath(name).parts[:-1], PurePosixPath(name).stem.split("-")[0]]
-    return next((split for part in reversed(parts) if (split := split_of(part))), "")
+def _name_group(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _name_split(value: Any) -> str:
+    said = str(value or "").strip()
+    return split_of(said) or said
+
+
+def _split_parts(name: str) -> tuple[str, ...]:
+    """What may speak of a split: `data/train-00000-of-00002.parquet`, `validation/0000.parquet`."""
+    path = PurePosixPath(name)
+    return (*path.parts[:-1], path.stem.split("-")[0])
 
 
 def _find_column(schema: "pa.Schema", names: tuple[str, ...]) -> str | None:

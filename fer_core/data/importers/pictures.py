@@ -1,33 +1,30 @@
 """Importing pictures: scan, map class names, decode, size, split and store."""
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import dataclasses
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from fer_core.checkpoint import ColorMode
 from fer_core.data.image_writer import write_stream
 from fer_core.data.importers.base import Item, Scan
 from fer_core.data.importers.choosing import find_source
+from fer_core.data.importers.decoding import Cropper, NoFaceError, Result, decode_all
+from fer_core.data.importers.numberings import list_numberings, read_number
+from fer_core.data.importers.people import group_by, keep_photos_together
+from fer_core.data.importers.review import describe_done, find_leaks
 from fer_core.data.splits import SplitPlan, assign_splits
-from fer_core.data.store import DatasetInfo
-from fer_core.data.tree import FileTree, open_tree
+from fer_core.data.store import SPLITS, DatasetInfo, load_dataset
+from fer_core.data.tree import open_tree
 from fer_core.errors import DataError, MediaError
-from fer_core.images import load_image
 from fer_core.labels import EMOTIONS, canonical_emotion
 from fer_core.types import UInt8Array
 
-_MOST_THREADS: Final[int] = 4
-_PART: Final[int] = 32
-"""Pictures that a thread takes at once: handing over single ones costs more than decoding them."""
-Cropper = Callable[[UInt8Array, tuple[float, float, float, float] | None], UInt8Array | None]
-"""Cuts the face out of an H x W x 3 RGB picture; given the source's box, if any; None: no face found."""
+_SHOWN: Final[int] = 12
 Progress = Callable[[int, int], None]
 """Called with (pictures done, total). Whatever it raises ends the import and leaves nothing."""
 
@@ -43,8 +40,17 @@ class PictureOptions:
     """Source's class name -> emotion, over the suggested mapping; an empty emotion leaves the class out."""
     classes: tuple[str, ...] = ()
     """Emotions to keep; all that occur if empty."""
+    numbers: str = ""
+    """Data set in `NUMBERINGS` whose numbers the class names are; empty: what the source proves."""
+    split_map: Mapping[str, str] = field(default_factory=dict)
+    """Source's word for a part -> `train`, `valid` or `test`; an empty one leaves the part out."""
+    group_by: str = ""
+    """Column, or regular expression over paths, that says who is on a picture or which clip it is from."""
     splits: SplitPlan = field(default_factory=SplitPlan)
+    use_boxes: bool = True
+    """Cut out the source's face boxes, where it has some."""
     crop: Cropper | None = None
+    """Finds the face on pictures; without it those that have no box are taken whole."""
 
     def __post_init__(self) -> None:
         if not (24 <= self.width <= 1024 and 24 <= self.height <= 1024):
@@ -60,15 +66,27 @@ class ImportReport:
     """(file, reason)."""
     num_without_face: int
     """Pictures left out because the face detection found none."""
+    notes: tuple[str, ...] = ()
+    """What was done that was not asked for."""
+    warnings: tuple[str, ...] = ()
+    """Why scores on this data set would be too good."""
 
 
-def resolve_mapping(scan: Scan, changes: Mapping[str, str] = {}) -> dict[str, str]:
+def resolve_mapping(scan: Scan, changes: Mapping[str, str] = {}, numbers: str = "") -> dict[str, str]:
     """Emotion of each of the source's class names; empty for those to leave out.
 
+    Args:
+        scan: what the source holds.
+        changes: meanings over the suggested ones.
+        numbers: the data set whose numbers the class names are.
+
     Raises:
+        ConfigError: no numbering is called like that.
         DataError: a name is unknown and not mapped, or `changes` names what is not there.
     """
-    mapping = scan.suggest_mapping()
+    mapping = scan.suggest_mapping(numbers)
+    if numbers and not any(map(read_number, mapping)):
+        raise DataError(f"--numbers {numbers}, but no class name is a number: {', '.join(mapping)}")
     strangers = sorted(set(changes) - set(mapping))
     if strangers:
         raise DataError(f"the source has no class {', '.join(strangers)}; it has {', '.join(mapping)}")
@@ -78,11 +96,45 @@ def resolve_mapping(scan: Scan, changes: Mapping[str, str] = {}) -> dict[str, st
     }
     unknown = [name for name, emotion in resolved.items() if emotion is None]
     if unknown:
-        raise DataError(
-            f"unknown class names {', '.join(map(repr, unknown[:12]))}; say what they mean with "
-            f"--map {unknown[0]}=happiness, or leave them out with --map {unknown[0]}="
-        )
+        raise DataError(describe_unknown(unknown))
     return {name: emotion or "" for name, emotion in resolved.items()}
+
+
+def describe_unknown(names: Sequence[str]) -> str:
+    """What to do about class names of unknown meaning, in words. No meaning is suggested for any of them."""
+    shown = ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
+    fitting = list_numberings(names)
+    numbers = ", or all numbers at once with --numbers " + ", ".join(fitting) if fitting else ""
+    example = shlex.quote(f"{names[0]}=EMOTION"), shlex.quote(f"{names[0]}=")
+    return (
+        f"unknown class names {shown}; say what each means with --map {example[0]} (EMOTION is one of "
+        f"{', '.join(EMOTIONS)}){numbers}; or leave them out with --map {example[1]}"
+    )
+
+
+def resolve_splits(scan: Scan, changes: Mapping[str, str] = {}) -> dict[str, str]:
+    """Split of each word by which the source divides its pictures; empty for those to leave out.
+
+    Raises:
+        DataError: a word does not say which split it is and is not mapped, or `changes` names what is not
+            there or no split.
+    """
+    strangers = sorted(set(changes) - set(scan.split_counts))
+    if strangers:
+        asked = ", ".join(name for name in scan.split_counts if name) or "no part with a name"
+        raise DataError(f"the source has no part {', '.join(strangers)}; it has {asked}")
+    wrong = sorted({split for split in changes.values() if split and split not in SPLITS})
+    if wrong:
+        raise DataError(f"no split is called {', '.join(map(repr, wrong))}; expected {', '.join(SPLITS)}")
+    unknown = [name for name in scan.asked_splits if name not in changes]
+    if unknown:
+        example = shlex.quote(f"{unknown[0]}=SPLIT"), shlex.quote(f"{unknown[0]}=")
+        raise DataError(
+            f"the source divides its pictures, but {', '.join(map(repr, unknown[:_SHOWN]))} does not say "
+            f"into which split; say it with --split {example[0]} (SPLIT is train, valid or test), or leave "
+            f"those pictures out with --split {example[1]}"
+        )
+    return {name: changes.get(name, name) for name in scan.split_counts}
 
 
 def import_pictures(
@@ -114,9 +166,16 @@ def import_pictures(
         scan = found.scan
         if scan is None:
             raise DataError(f"{source} holds no pictures but {found.title}; import it with `import_source`")
-        mapping = resolve_mapping(scan, options.class_map)
+        mapping = resolve_mapping(scan, options.class_map, options.numbers)
+        splits = resolve_splits(scan, options.split_map)
+        if options.group_by:
+            scan = group_by(scan, options.group_by)
         wanted = {canonical_emotion(name) for name in options.classes} or set(EMOTIONS)
-        items = [item for item in scan.items if mapping[item.label] in wanted]
+        items = [
+            dataclasses.replace(item, split=splits[item.split], box=item.box if options.use_boxes else None)
+            for item in keep_photos_together(scan.items)
+            if mapping[item.label] in wanted and (splits[item.split] or not item.split)
+        ]
         present = {mapping[item.label] for item in items}
         classes = [name for name in EMOTIONS if name in present]
         if len(classes) < 2:
@@ -127,16 +186,14 @@ def import_pictures(
         skipped = list(scan.skipped)
         counter = _Counter()
         report = on_progress or (lambda done, total: None)
-        decoded = _decode_all(
-            scan.open_pictures(tree), items, options, num_threads or count_threads(), report
-        )
+        decoded = decode_all(scan.open_pictures(tree), items, options, num_threads, report)
         rows = (
             (
                 image,
                 {
                     "split": item.split,
                     "label": mapping[item.label],
-                    "source": f"{source.name}:{item.path}",
+                    "source": _name_source(source, item),
                     "image_name": item.path.rpartition("/")[2],
                     "group": item.group,
                     **item.facts,
@@ -159,18 +216,20 @@ def import_pictures(
             expected_images=len(items),
             complete_samples=lambda samples: _complete(samples, options.splits, classes),
         )
-    return ImportReport(info, tuple(skipped), counter.num_without_face)
-
-
-def count_threads() -> int:
-    """Threads that decode by default: one a core of this process, at most four."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_THREADS)
+    dataset = load_dataset(target)
+    return ImportReport(
+        info,
+        tuple(skipped),
+        counter.num_without_face,
+        notes=tuple(describe_done(dataset, num_boxes=counter.num_boxes)),
+        warnings=tuple(find_leaks(dataset, items)),
+    )
 
 
 @dataclass
 class _Counter:
     num_without_face: int = 0
+    num_boxes: int = 0
 
 
 def _complete(samples: pd.DataFrame, plan: SplitPlan, classes: list[str]) -> pd.DataFrame:
@@ -188,105 +247,9 @@ def _complete(samples: pd.DataFrame, plan: SplitPlan, classes: list[str]) -> pd.
     return samples if has_groups else samples.drop(columns="group")
 
 
-class _NoFaceError(MediaError):
-    pass
-
-
-Result = UInt8Array | MediaError
-"""A picture, or why there is none."""
-
-
-def _decode_all(
-    tree: FileTree, items: list[Item], options: PictureOptions, num_threads: int, on_progress: Progress
-) -> Iterator[tuple[Item, Result]]:
-    """Decode in order, a few parts ahead in threads (decoders release the interpreter's lock)."""
-    done = 0
-    # Face detectors are not thread-safe: with one, this thread does all.
-    parts = _split(items)
-    run = _run_here if num_threads == 1 or options.crop is not None else _run_ahead
-    for part, results in run(tree, parts, options, num_threads):
-        yield from zip(part, results, strict=True)
-        done += len(part)
-        on_progress(done, len(items))
-
-
-def _split(items: list[Item]) -> Iterator[list[Item]]:
-    for start in range(0, len(items), _PART):
-        yield items[start : start + _PART]
-
-
-Part = tuple[list[Item], list[Result]]
-
-
-def _run_here(
-    tree: FileTree, parts: Iterator[list[Item]], options: PictureOptions, _num_threads: int
-) -> Iterator[Part]:
-    for part in parts:
-        yield part, _prepare_part(_read_part(tree, part), part, options)
-
-
-def _run_ahead(
-    tree: FileTree, parts: Iterator[list[Item]], options: PictureOptions, num_threads: int
-) -> Iterator[Part]:
-    waiting: deque[tuple[list[Item], Future[list[Result]]]] = deque()
-    with ThreadPoolExecutor(num_threads) as pool:
-        try:
-            for part in parts:
-                # Archives are read by this thread alone: their readers share one file position.
-                data = _read_part(tree, part)
-                waiting.append((part, pool.submit(_prepare_part, data, part, options)))
-                if len(waiting) > 2 * num_threads:
-                    done, pending = waiting.popleft()
-                    yield done, pending.result()
-            while waiting:
-                done, pending = waiting.popleft()
-                yield done, pending.result()
-        finally:
-            for _, pending in waiting:
-                pending.cancel()
-
-
-def _read_part(tree: FileTree, part: list[Item]) -> list[bytes | MediaError]:
-    found: list[bytes | MediaError] = []
-    for item in part:
-        try:
-            found.append(tree.read(item.path))
-        except DataError as cause:
-            found.append(MediaError(str(cause)))
-    return found
-
-
-def _prepare_part(data: list[bytes | MediaError], part: list[Item], options: PictureOptions) -> list[Result]:
-    return [_try_prepare(content, item, options) for content, item in zip(data, part, strict=True)]
-
-
-def _try_prepare(content: bytes | MediaError, item: Item, options: PictureOptions) -> Result:
-    """The picture, or why there is none: one bad file must not end the import."""
-    if isinstance(content, MediaError):
-        return content
-    try:
-        return _prepare(content, item, options)
-    except MediaError as cause:
-        return type(cause)(str(cause))  # without its traceback, which would keep the pixels alive
-
-
-def _prepare(data: bytes, item: Item, options: PictureOptions) -> UInt8Array:
-    import cv2
-
-    if options.crop is None:
-        image = load_image(data, color=options.color, target_px=max(options.height, options.width))
-    else:
-        cropped = options.crop(load_image(data), item.box)
-        if cropped is None:
-            raise _NoFaceError("no face was found")
-        image = cropped
-        if options.color == "gray":
-            image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
-    if image.shape[:2] != (options.height, options.width):
-        is_smaller = image.shape[0] > options.height
-        method = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
-        image = np.asarray(cv2.resize(image, (options.width, options.height), interpolation=method), np.uint8)
-    return image
+def _name_source(source: Path, item: Item) -> str:
+    name = f"{source.name}:{item.path}"
+    return name if item.box is None else f"{name} at {','.join(f'{value:g}' for value in item.box)}"
 
 
 def _keep_good(
@@ -295,6 +258,7 @@ def _keep_good(
     for item, result in decoded:
         if isinstance(result, MediaError):
             skipped.append((item.path, str(result)))
-            counter.num_without_face += isinstance(result, _NoFaceError)
+            counter.num_without_face += isinstance(result, NoFaceError)
         else:
+            counter.num_boxes += item.box is not None
             yield item, result

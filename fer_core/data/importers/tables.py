@@ -1,45 +1,63 @@
-"""Lists of pictures: AffectNet-style CSV (path, label, optional box) and RAF-DB's list file."""
+"""Lists of pictures: tables with a header (path, label, box ...), and files of paths and labels alone."""
 
 import csv
 import io
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
-from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, is_picture, keep_facts, split_of
+from fer_core.data.importers.base import (
+    GROUP_COLUMNS,
+    IMPORTERS,
+    SPLIT_COLUMNS,
+    Importer,
+    Item,
+    Scan,
+    is_picture,
+    keep_facts,
+    split_of,
+)
+from fer_core.data.importers.numberings import NUMBERINGS
+from fer_core.data.importers.split_names import SplitNames
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 
-AFFECTNET: Final[dict[str, str]] = {
-    "0": "neutral", "1": "happiness", "2": "sadness", "3": "surprise", "4": "fear", "5": "disgust",
-    "6": "anger", "7": "contempt", "8": "", "9": "", "10": "",
-}  # fmt: skip
-"""AffectNet's numbers (Mollahosseini et al., 2017); 8 none, 9 uncertain and 10 no face are left out."""
-RAF_DB: Final[dict[str, str]] = {
-    "1": "surprise", "2": "fear", "3": "disgust", "4": "happiness", "5": "sadness",
-    "6": "anger", "7": "neutral",
-}  # fmt: skip
-"""RAF-DB's numbers (Li et al., 2017)."""
+Box = tuple[float, float, float, float]
+"""x, y, width, height in pixels."""
 
 _PATHS: Final = (
     "subdirectory_filepath",
     "path",
     "filepath",
+    "file_path",
     "file",
     "filename",
+    "file_name",
     "image",
     "image_path",
+    "image_name",
     "pth",
 )
-_LABELS: Final = ("expression", "label", "emotion", "class")
-_SPLITS: Final = ("split", "usage", "set", "subset")
-_GROUPS: Final = ("subject", "subject_id", "person", "identity", "group")
-_BOXES: Final = (("face_x", "face_y", "face_width", "face_height"), ("x", "y", "width", "height"))
-_LIST_NAME: Final = re.compile(
-    r"(^|/)(list_pati?rtition_label|list_patition_label|.*label.*|.*list.*)\.txt$", re.I
+_LABELS: Final = ("expression", "label", "labels", "emotion", "class")
+_BOXES: Final = (
+    ("face_x", "face_y", "face_width", "face_height"),
+    ("x", "y", "width", "height"),
+    ("x", "y", "w", "h"),
 )
-_LIST_LINE: Final = re.compile(r"(\S+)[\s,]+(\d+)")
+_CORNERS: Final = (
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("left", "top", "right", "bottom"),
+    ("x1", "y1", "x2", "y2"),
+)
+_DELIMITERS: Final = ",;\t|"
+_AFFECTNET: Final = frozenset({"subdirectory_filepath", "expression", *_BOXES[0]})
+"""Columns that only AffectNet's own tables have together. The name of one column is no proof."""
+_LIST_NAME: Final = re.compile(r"(^|/)[^/]*(label|list|annot)[^/]*\.(txt|lst|csv|tsv)$|\.(csv|tsv)$", re.I)
+_LIST_LINE: Final = re.compile(r"(\S.*?)[\s,;|]+([^\s,;|]+)")
+_RAF_LIST: Final = re.compile(r"list_par?tition_label\.txt$", re.I)
+_RAF_PICTURE: Final = re.compile(r"(train|test)_\d+(_aligned)?\.\w+")
 
 
 class _Files:
@@ -72,135 +90,203 @@ class _Files:
 
 
 class _Collector:
-    def __init__(self, tree: FileTree) -> None:
-        self.files = _Files([name for name in tree.names() if is_picture(name)])
-        self.items: dict[str, Item] = {}
-        self.skipped: list[tuple[str, str]] = []
-        self.num_missing = 0
+    """The pictures of one or more lists."""
 
-    def add(self, path: str, beside: PurePosixPath, **facts: object) -> None:
-        found = self.files.find(path, beside)
+    def __init__(self, tree: FileTree, lists: Sequence[str]) -> None:
+        pictures = [name for name in tree.names() if is_picture(name)]
+        self.files = _Files(pictures)
+        self._name = tree.name
+        self._split_names = SplitNames(PurePosixPath(name).parts[:-1] for name in pictures)
+        self._list_names = SplitNames(_split_parts(name) for name in lists)
+        self._items: dict[tuple[str, Box | None], Item] = {}
+        self._skipped: list[tuple[str, str]] = []
+
+    def add(
+        self,
+        path: str,
+        listed_in: str,
+        *,
+        label: str,
+        split: str = "",
+        box: Box | None = None,
+        **more: object,
+    ) -> None:
+        """Add a picture, or one of the faces on it."""
+        found = self.files.find(path, PurePosixPath(listed_in).parent)
         if found is None:
-            self.num_missing += 1
-            self.skipped.append((path, "listed, but there is no such file"))
-        elif found in self.items:
-            self.skipped.append((path, f"listed twice ({facts['label']}, {self.items[found].label} before)"))
+            self._skipped.append((path, "listed, but there is no such file"))
+        elif before := self._items.get((found, box)):
+            self._skipped.append((path, f"listed twice ({label}, {before.label} before)"))
         else:
-            self.items[found] = Item(path=found, **facts)  # type: ignore[arg-type]
+            split = split or self._find_split(found, listed_in)
+            self._items[found, box] = Item(path=found, label=label, split=split, box=box, **more)  # type: ignore[arg-type]
 
-    def finish(self, tree: FileTree, numbering: dict[str, str] | None) -> Scan:
-        if not self.items:
+    def _find_split(self, path: str, listed_in: str) -> str:
+        """By the list's own name and folders, else by those of the picture."""
+        said, _ = self._list_names.find(_split_parts(listed_in))
+        return said or self._split_names.find(PurePosixPath(path).parts[:-1])[0]
+
+    def finish(self, numbering: Mapping[str, str] | None) -> Scan:
+        """What was found; with the meaning of numeric labels where it is certain."""
+        if not self._items:
+            example = self._skipped[0][0] if self._skipped else "no row at all"
             raise DataError(
-                f"{tree.name}: none of the {self.num_missing:,} listed pictures is there, for example "
-                f"{self.skipped[0][0] if self.skipped else 'no row at all'!r}; give the folder or archive "
-                "that holds the list and the pictures"
+                f"{self._name}: none of the {len(self._skipped):,} listed pictures is there, for example "
+                f"{example!r}; give the folder or archive that holds the list and the pictures"
             )
-        return Scan(tuple(self.items.values()), tuple(self.skipped), numbering)
+        return Scan(tuple(self._items.values()), tuple(self._skipped), numbering)
+
+
+def _split_parts(name: str) -> tuple[str, ...]:
+    """What may speak of a split in the name of a list."""
+    return PurePosixPath(name).with_suffix("").parts
+
+
+class _Table(NamedTuple):
+    """A table with a header, opened."""
+
+    name: str
+    header: list[str]
+    delimiter: str
+    text: str
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Line number and fields of each row that is not empty.
+
+        Raises:
+            DataError: a row has more or fewer fields than the header.
+        """
+        for number, row in enumerate(_parse(self.name, self.text, self.delimiter), start=1):
+            if number == 1 or not any(field.strip() for field in row):
+                continue
+            if len(row) != len(self.header):
+                raise DataError(
+                    f"{self.name}, line {number}: {len(row)} fields instead of {len(self.header)} "
+                    f"(separated by {self.delimiter!r})"
+                )
+            yield number, row
+
+    def column(self, names: Sequence[str]) -> int | None:
+        """Place of the first of these columns that there is."""
+        return next((self.header.index(name) for name in names if name in self.header), None)
 
 
 def scan_csv(tree: FileTree) -> Scan | None:
-    """Read every CSV that has a column of paths and one of labels."""
-    tables = [name for name in tree.names() if name.lower().endswith(".csv")]
+    """Read every table that has a column of paths and one of labels."""
+    tables = [table for name in _list_texts(tree) if (table := _open_table(tree, name))]
     if not tables:
         return None
-    collector, numbering, any_table = _Collector(tree), None, False
-    for name in tables:
-        rows = _read_table(tree, name)
-        header = [column.strip().lower() for column in next(rows, [])]
-        path, label = _column(header, _PATHS), _column(header, _LABELS)
-        if path is None or label is None:
-            continue
-        any_table = True
-        if header[label] == "expression":
-            numbering = AFFECTNET
-        _add_rows(collector, rows, header, name, path=path, label=label)
-    return collector.finish(tree, numbering) if any_table else None
+    collector = _Collector(tree, [table.name for table in tables])
+    for table in tables:
+        _add_rows(collector, table)
+    is_affectnet = all(set(table.header) >= _AFFECTNET for table in tables)
+    return collector.finish(NUMBERINGS["affectnet"].meanings if is_affectnet else None)
 
 
-def _add_rows(
-    collector: _Collector, rows: Iterator[list[str]], header: list[str], name: str, *, path: int, label: int
-) -> None:
-    split, group = _column(header, _SPLITS), _column(header, _GROUPS)
-    box = next(
-        ([header.index(part) for part in parts] for parts in _BOXES if set(parts) <= set(header)), None
-    )
-    used = {header[index] for index in (path, label, split, group, *(box or ())) if index is not None}
-    pure = PurePosixPath(name)
-    usual = split_of(pure.stem) or next((s for part in pure.parts[:-1] if (s := split_of(part))), "")
-    for number, row in enumerate(rows, start=2):
-        if not row:
-            continue
-        if len(row) != len(header):
-            raise DataError(f"{name}, line {number}: {len(row)} fields instead of {len(header)}")
+def _open_table(tree: FileTree, name: str) -> _Table | None:
+    """The table, if its header names paths and labels, whatever separates them."""
+    text = _decode(tree, name)
+    if text.lower().startswith("sep="):  # what spreadsheets write for themselves
+        text = text.partition("\n")[2]
+    for delimiter in _DELIMITERS:
+        header = [column.strip().lower() for column in next(_parse(name, text, delimiter), [])]
+        table = _Table(name, header, delimiter, text)
+        if table.column(_PATHS) is not None and table.column(_LABELS) is not None:
+            return table
+    return None
+
+
+def _add_rows(collector: _Collector, table: _Table) -> None:
+    header = table.header
+    path, label = (table.column(names) for names in (_PATHS, _LABELS))
+    split, group = (table.column(names) for names in (SPLIT_COLUMNS, GROUP_COLUMNS))
+    assert path is not None and label is not None, header
+    boxes = next((names for names in (*_BOXES, *_CORNERS) if set(names) <= set(header)), ())
+    box = [header.index(part) for part in boxes]
+    used = {header[index] for index in (path, label, split, group, *box) if index is not None}
+    for number, row in table.rows():
         text = row[label].strip()
-        if header[label] == "expression" and text.isdecimal() and text not in AFFECTNET:
-            raise DataError(f"{name}, line {number}: expression {text}; expected 0 to 10")
+        if set(header) >= _AFFECTNET and text.isdecimal() and not NUMBERINGS["affectnet"].covers([text]):
+            raise DataError(f"{table.name}, line {number}: expression {text}; expected 0 to 10")
         said = row[split].strip() if split is not None else ""
-        if said and not split_of(said):
-            raise DataError(f"{name}, line {number}: split {said!r}; expected train, valid or test")
+        person = row[group].strip() if group is not None else ""
         collector.add(
             row[path],
-            pure.parent,
+            table.name,
             label=text,
-            split=split_of(said) or usual,
-            group=row[group].strip() if group is not None else "",
-            box=_parse_box([row[index] for index in box], name, number) if box else None,
+            split=split_of(said) or said,
+            group=person,
+            box=_parse_box([row[index] for index in box], table.name, number, boxes in _CORNERS)
+            if box
+            else None,
             facts=keep_facts(dict(zip(header, row, strict=True)), used),
         )
 
 
-def _parse_box(fields: list[str], name: str, line: int) -> tuple[float, float, float, float] | None:
+def _parse_box(fields: list[str], name: str, line: int, are_corners: bool) -> Box | None:
     if not any(field.strip() for field in fields):
         return None
     try:
-        x, y, width, height = (float(field) for field in fields)
+        x, y, width, height = (float(field.replace(",", ".")) for field in fields)
     except ValueError as cause:
         raise DataError(
             f"{name}, line {line}: the face box {fields} holds something that is no number"
         ) from cause
-    return (x, y, width, height) if width > 0 and height > 0 else None
+    if are_corners:
+        width, height = width - x, height - y
+    is_box = all(map(math.isfinite, (x, y, width, height))) and width > 0 and height > 0
+    return (x, y, width, height) if is_box else None
 
 
 def scan_list(tree: FileTree) -> Scan | None:
-    """Read RAF-DB's `list_patition_label.txt`: `train_00001.jpg 5` a line."""
-    lists = [name for name in tree.names() if _LIST_NAME.search(name)]
+    """Read files of `train_00001.jpg 5` or `images/1.png;happy` a line, as RAF-DB's list is."""
+    lists = {name: lines for name in _list_texts(tree) if (lines := _read_list(tree, name))}
     if not lists:
         return None
-    collector, any_list = _Collector(tree), False
-    for name in lists:
-        lines = _decode(tree, name).splitlines()
-        if not lines or not _LIST_LINE.fullmatch(lines[0].strip()):
+    collector, is_raf = _Collector(tree, list(lists)), True
+    for name, lines in lists.items():
+        pure_paths = [PurePosixPath(path) for _, path, _ in lines]
+        is_raf_list = bool(_RAF_LIST.search(name)) or all(_RAF_PICTURE.fullmatch(p.name) for p in pure_paths)
+        is_raf = is_raf and is_raf_list
+        for (number, path, label), pure in zip(lines, pure_paths, strict=True):
+            if is_raf_list and label.isdecimal() and not NUMBERINGS["raf-db"].covers([label]):
+                raise DataError(f"{name}, line {number}: label {label}; expected RAF-DB's, 1 to 7")
+            collector.add(path, name, label=label, split=split_of(pure.name.split("_")[0]))
+    return collector.finish(NUMBERINGS["raf-db"].meanings if is_raf else None)
+
+
+def _read_list(tree: FileTree, name: str) -> list[tuple[int, str, str]]:
+    """Line number, path and label of each line; none if the first line names no picture."""
+    found: list[tuple[int, str, str]] = []
+    for number, line in enumerate(io.StringIO(_decode(tree, name)), start=1):
+        if not line.strip():
             continue
-        any_list = True
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            match = _LIST_LINE.fullmatch(line.strip())
-            if match is None or match[2] not in RAF_DB:
-                raise DataError(
-                    f"{name}, line {number}: {line[:80]!r}; expected a file name and a label 1 to 7"
-                )
-            split = split_of(PurePosixPath(match[1]).name.split("_")[0])
-            collector.add(match[1], PurePosixPath(name).parent, label=match[2], split=split)
-    return collector.finish(tree, RAF_DB) if any_list else None
+        match = _LIST_LINE.fullmatch(line.strip())
+        if not found and (match is None or not is_picture(match[1])):
+            return []  # a list of class names, say
+        if match is None:
+            raise DataError(f"{name}, line {number}: {line[:80]!r}; expected a file name and a label")
+        found.append((number, match[1], match[2]))
+    return found
 
 
-def _read_table(tree: FileTree, name: str) -> Iterator[list[str]]:
+def _list_texts(tree: FileTree) -> list[str]:
+    return [name for name in tree.names() if _LIST_NAME.search(name)]
+
+
+def _parse(name: str, text: str, delimiter: str) -> Iterator[list[str]]:
     try:
-        yield from csv.reader(io.StringIO(_decode(tree, name), newline=""))
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     except csv.Error as cause:
         raise DataError(f"{name} can't be read as CSV: {cause}") from cause
 
 
 def _decode(tree: FileTree, name: str) -> str:
+    data = tree.read(name)
     try:
-        return tree.read(name).decode("utf-8-sig")
+        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as cause:
         raise DataError(f"{name} is not UTF-8 text: {cause}") from cause
-
-
-def _column(header: list[str], names: Sequence[str]) -> int | None:
-    return next((header.index(name) for name in names if name in header), None)
 
 
 IMPORTERS.register("list")(Importer(title="a list file, as RAF-DB's", scan=scan_list, priority=30))

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from fer_core.inference.crop import Square, extract_square
+from fer_core.framing import Square, extract_square
 from fer_core.inference.detectors.base import MIN_SIDE_PX, merge_boxes
 from fer_core.types import FaceBox, UInt8Array, normalize_roll
 

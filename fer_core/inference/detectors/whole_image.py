@@ -1,7 +1,7 @@
 """No detection: the whole image is one face."""
 
 from fer_core.checkpoint import FramingSpec
-from fer_core.inference.crop import Square, compute_box
+from fer_core.framing import Square, compute_box
 from fer_core.inference.detectors.base import DETECTORS, FACE_ASPECT, DetectorKind
 from fer_core.types import FaceBox, UInt8Array
 

@@ -17,6 +17,8 @@ from fer_core.data.store import load_dataset, verify_dataset
 from fer_core.errors import DataError, FerError
 from tests.unit.data.pictures import class_files, encode, write_tree, write_zip
 
+FACE_COLUMNS = "face_x,face_y,face_width,face_height"
+
 
 def run(source, target, **changes):
     return import_pictures(source, target, PictureOptions(**changes))
@@ -130,7 +132,10 @@ def test_bad_files_are_skipped_and_listed(tmp_path):
         ({"happy/1.png": encode(), "sad/1.png": b"y"}, "no picture of sadness"),
         ({"l.csv": "path,label\na.png,happy\n"}, "none of the 1 listed"),
         ({"l.csv": "path,label\na.png\n", "a.png": encode()}, "line 2: 1 fields"),
-        ({"l.csv": "path,expression\na.png,11\n", "a.png": encode()}, "expected 0 to 10"),
+        (
+            {"l.csv": f"subDirectory_filePath,{FACE_COLUMNS},expression\na.png,1,1,9,9,11\n"},
+            "line 2: expression 11; expected 0 to 10",
+        ),
         ({"list_label.txt": "train_1.jpg 1\ntrain_2.jpg 9\n"}, "line 2"),
     ],
 )
@@ -171,7 +176,7 @@ def test_links_in_a_tar_are_left_out(tmp_path):
 
 
 def test_affectnet_csv(tmp_path):
-    table = "subDirectory_filePath,face_x,face_y,face_width,face_height,expression\n"
+    table = f"subDirectory_filePath,{FACE_COLUMNS},expression\n"
     table += (
         "1/a.png,2,2,20,20,1\n1/b.png,,,,,2\n2/a.png,0,0,9,9,9\n1/a.png,0,0,9,9,3\n3/gone.png,0,0,1,1,4\n"
     )
@@ -188,10 +193,10 @@ def test_affectnet_csv(tmp_path):
         return image
 
     report = run(write_tree(tmp_path / "source", files), tmp_path / "sets" / "a", crop=crop)
-    assert seen == [(2.0, 2.0, 20.0, 20.0), None]
-    assert report.info.classes == ("happiness", "sadness")
-    assert report.info.split_counts == {"train": 2}
-    assert [name for name, _ in report.skipped] == ["1/a.png", "3/gone.png"]
+    assert seen == [(2.0, 2.0, 20.0, 20.0), None, (0.0, 0.0, 9.0, 9.0)], "two faces of one picture"
+    assert report.info.classes == ("happiness", "surprise", "sadness")
+    assert report.info.split_counts == {"train": 3}
+    assert [name for name, _ in report.skipped] == ["3/gone.png"]
 
 
 def test_raf_db_list(tmp_path):

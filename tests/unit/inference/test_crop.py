@@ -6,7 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fer_core.checkpoint import FramingSpec, InputSpec
-from fer_core.inference.crop import Square, compute_box, compute_square, extract_crops, extract_square
+from fer_core.framing import Square, compute_box, compute_square, extract_square
+from fer_core.inference.crop import extract_crops
 from fer_core.types import FaceBox
 
 GRAY = InputSpec(height=48, width=48, color="gray", mean=(0.5,), std=(0.25,))

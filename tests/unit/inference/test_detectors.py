@@ -5,8 +5,8 @@ import pytest
 
 from fer_core.checkpoint import FramingSpec
 from fer_core.errors import ConfigError, FerError
+from fer_core.framing import compute_square
 from fer_core.images import load_image
-from fer_core.inference.crop import compute_square
 from fer_core.inference.detectors import (
     DETECTORS,
     DetectorKind,
