@@ -18,7 +18,7 @@ def test_import_check_derive_verify_export(workspace, source, tmp_path, capsys):
     assert main(["import", str(source)]) == 1
     captured = capsys.readouterr()
     assert "happy (11) -> happiness" in captured.out
-    assert "--map blorp=happiness" in captured.err
+    assert "--map blorp=EMOTION" in captured.err
     assert not workspace.datasets.exists()
 
     assert main(["import", str(source), "--map", "blorp=fear", "--dry-run"]) == 0
