@@ -74,6 +74,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from fer_core.workspace import Workspace
 
     monkeypatch.setenv("FER_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return Workspace.default()
 
 

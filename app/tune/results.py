@@ -9,8 +9,9 @@ from app.shared.messages import error_boundary
 from app.shared.navigation import TRAIN
 from fer_core.escaping import escape_markdown, escape_plotly
 from fer_core.jobs.tasks import cancel_task, find_task
-from fer_core.sweeps import Sweep, launch_worker, load_sweep, open_study, stop_workers
-from fer_core.sweeps.worker import RUN_KEY, list_workers
+from fer_core.sweeps import Sweep, launch_worker, load_sweep, read_study, stop_workers
+from fer_core.sweeps.trials import RUN_KEY
+from fer_core.sweeps.worker import list_workers
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _render(sweep: Sweep, workspace: Workspace, was_active: bool) -> None:
         is_active = _is_active(sweep, workspace)
         if is_active != was_active:
             st.rerun()  # starts or stops the timer
-        study = open_study(sweep)
+        study = read_study(sweep)
         counts = _count_states(study)
         _render_head(sweep, study, counts, is_active)
         _render_actions(sweep, workspace, is_active)

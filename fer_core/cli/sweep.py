@@ -12,7 +12,7 @@ from fer_core.cli.base_config import BaseOptions, parse_options
 from fer_core.config import TrainConfig
 from fer_core.errors import ConfigError
 from fer_core.progress import Progress, get_audience
-from fer_core.sweeps.store import Pruner
+from fer_core.sweeps.store import SWEEP_FILE, Pruner
 from fer_core.workspace import Workspace
 
 
@@ -29,7 +29,8 @@ class SweepCommand(BaseOptions):
     pruner: Pruner = "median"
     """Stop runs early that look bad: median, hyperband or none."""
     storage: str = ""
-    """SQLAlchemy URL of the study, such as postgresql+psycopg://user@host/db; a local file if empty."""
+    """SQLAlchemy URL of the study, such as postgresql+psycopg://user@host/db; a local file if empty. A sweep
+    that you did not make yourself needs it again: no address is contacted because a file names it."""
     device: str = ""
     """Where to train, as for `fer train`."""
     detach: bool = False
@@ -46,8 +47,16 @@ def parse(arguments: list[str]) -> int:
 def sweep(command: SweepCommand) -> int:
     """Make or open the sweep, try settings and tell which were best."""
     from fer_core.jobs.stopping import StopSignal
-    from fer_core.sweeps import SweepSettings, create_sweep, launch_worker, load_space, load_sweep, run_worker
-    from fer_core.sweeps.store import open_study
+    from fer_core.sweeps import (
+        SweepSettings,
+        create_sweep,
+        launch_worker,
+        load_space,
+        load_sweep,
+        read_study,
+        run_worker,
+    )
+    from fer_core.sweeps.addresses import remember_address
 
     workspace = Workspace.default()
     if not command.name:
@@ -63,6 +72,12 @@ def sweep(command: SweepCommand) -> int:
         chosen = create_sweep(command.name, settings, workspace)
     else:
         chosen = load_sweep(command.name, workspace)
+        if command.storage:
+            if command.storage != chosen.settings.storage:
+                raise ConfigError(
+                    f"--storage differs from the address in {chosen.folder / SWEEP_FILE}; give that one"
+                )
+            remember_address(command.storage)
     if command.detach:
         task = launch_worker(chosen, workspace, num_trials=command.trials, device=command.device)
         print(f"working on {chosen.folder}; see `fer tasks show {shlex.quote(task.name)}`")
@@ -88,7 +103,7 @@ def sweep(command: SweepCommand) -> int:
             on_trial=tell,
         )
     print(f"{report.num_finished} finished, {report.num_pruned} pruned, {report.num_failed} failed")
-    study = open_study(chosen)
+    study = read_study(chosen)
     if any(trial.state.name == "COMPLETE" for trial in study.trials):
         best = study.best_trial
         print(f"best: {best.user_attrs['run']}, {chosen.settings.base.monitor} {best.value:.4f}")

@@ -15,7 +15,7 @@ _SEEN: Final[dict[Path, tuple[float, float]]] = {}
 """Heartbeat by folder, and when it was first seen to have this value, on the monotonic clock."""
 
 
-def is_fresh(folder: Path, heartbeat: float | None, timeout_s: float) -> bool:
+def is_fresh(folder: Path, heartbeat: float | None, timeout_s: float, *, trusts_clock: bool = True) -> bool:
     """Whether a run shows a sign of life that is at most `timeout_s` old.
 
     A heartbeat from the future is believed at first, for the other clock may be ahead, and counts as fresh
@@ -25,6 +25,7 @@ def is_fresh(folder: Path, heartbeat: float | None, timeout_s: float) -> bool:
         folder: of the run.
         heartbeat: Unix time in seconds that its status tells; None is no sign of life.
         timeout_s: how long one lasts.
+        trusts_clock: whether the wall clock counts at first sight; otherwise it is fresh then.
     """
     if heartbeat is None:
         return False
@@ -32,7 +33,7 @@ def is_fresh(folder: Path, heartbeat: float | None, timeout_s: float) -> bool:
     with _LOCK:
         known = _SEEN.get(folder)
         if known is None or known[0] != heartbeat:
-            age_s = max(0.0, time.time() - heartbeat) if known is None else 0.0
+            age_s = max(0.0, time.time() - heartbeat) if known is None and trusts_clock else 0.0
             if len(_SEEN) >= _MAX_WATCHED:
                 _SEEN.clear()
             known = _SEEN[folder] = (heartbeat, now - age_s)

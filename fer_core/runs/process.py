@@ -175,16 +175,24 @@ class ProcessStatus:
         return ProcessIdentity(self.host, self.pid, self.process_started, birth, namespace)
 
 
-def is_at_work(folder: Path, status: ProcessStatus) -> bool:
+def is_at_work(folder: Path, status: ProcessStatus, *, trusts_clock: bool = True) -> bool:
     """Whether the process that the status of a run or task names lives, or was launched a moment ago.
 
     One of another machine or container can't be seen from here and lives by its heartbeat.
+
+    Args:
+        folder: of what it works on, or another path that is its own.
+        status: who works on it.
+        trusts_clock: as for `is_fresh`.
     """
     process = status.process
     if process is None:  # launched, but not yet up
-        return status.pid is None and is_fresh(folder, status.heartbeat, LAUNCH_TIMEOUT_S)
-    alive = process.is_alive()
-    return is_fresh(folder, status.heartbeat, HEARTBEAT_TIMEOUT_S) if alive is None else alive
+        limit_s, alive = LAUNCH_TIMEOUT_S, None if status.pid is None else False
+    else:
+        limit_s, alive = HEARTBEAT_TIMEOUT_S, process.is_alive()
+    if alive is None:
+        return is_fresh(folder, status.heartbeat, limit_s, trusts_clock=trusts_clock)
+    return alive
 
 
 def request_stop(status: ProcessStatus, marker: Path, name: str) -> None:

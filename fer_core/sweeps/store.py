@@ -1,31 +1,19 @@
 """Sweeps on disk: `workspace/sweeps/<name>/sweep.toml`, and optuna's study beside it or in a database."""
 
 import shlex
-import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from fer_core.config import TrainConfig, config_from_dict, config_to_dict
 from fer_core.errors import ConfigError, RunError
 from fer_core.io import write_text
 from fer_core.plain import parse_toml
-from fer_core.redact import redact
+from fer_core.sweeps.addresses import remember_address
 from fer_core.sweeps.space import SearchSpace, check_space, dump_space, read_space
 from fer_core.workspace import Workspace, validate_name
 
-if TYPE_CHECKING:
-    from optuna import Study
-
 SWEEP_FILE: Final[str] = "sweep.toml"
-STUDY_FILE: Final[str] = "study.db"
-_HEARTBEAT_S: Final[int] = 30
-"""A worker that is silent for twice this long is dead; its trial is given up."""
-
-_ATTEMPTS: Final[int] = 5
-_RETRY_S: Final[float] = 0.2
-
 Pruner = Literal["median", "hyperband", "none"]
 PRUNERS: Final[tuple[Pruner, ...]] = ("median", "hyperband", "none")
 
@@ -70,11 +58,12 @@ def sweeps_folder(workspace: Workspace) -> Path:
 
 
 def create_sweep(name: str, settings: SweepSettings, workspace: Workspace) -> Sweep:
-    """Write a new sweep; no trial is made yet.
+    """Write a new sweep, whose storage counts as named by this user; no trial is made yet.
 
     Raises:
         RunError: a sweep of that name exists.
         ConfigError: the name can't be one.
+        StorageError: it can't be written.
     """
     folder = sweeps_folder(workspace) / validate_name(name, "sweep")
     if (folder / SWEEP_FILE).exists():
@@ -94,6 +83,7 @@ def create_sweep(name: str, settings: SweepSettings, workspace: Workspace) -> Sw
     write_text(folder / SWEEP_FILE, tomli_w.dumps(value))
     if settings.storage:
         (folder / SWEEP_FILE).chmod(0o600)  # its address may hold a password
+        remember_address(settings.storage)
     return Sweep(folder, settings)
 
 
@@ -130,69 +120,3 @@ def list_sweeps(workspace: Workspace) -> list[Sweep]:
         except (RunError, ConfigError):
             continue
     return sweeps
-
-
-def open_study(sweep: Sweep, *, seed_offset: int = 0) -> "Study":
-    """Open a sweep's optuna study, making it on first use.
-
-    Args:
-        sweep: the sweep.
-        seed_offset: tells workers apart, so that they do not all try the same values first.
-
-    Raises:
-        RunError: the database can't be reached, is none of optuna's, or is a file outside the sweep's folder.
-    """
-    import optuna
-    from sqlalchemy.exc import SQLAlchemyError
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Heartbeats and the constant liar are called experimental; they have been there for years.
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    settings = sweep.settings
-    url = _choose_address(sweep)
-    pruner: optuna.pruners.BasePruner = {
-        "median": optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
-        "hyperband": optuna.pruners.HyperbandPruner(max_resource=settings.base.epochs),
-        "none": optuna.pruners.NopPruner(),
-    }[settings.pruner]
-    for attempt in range(_ATTEMPTS):
-        try:
-            return optuna.create_study(
-                storage=optuna.storages.RDBStorage(url, heartbeat_interval=_HEARTBEAT_S),
-                study_name=sweep.name,
-                direction="minimize" if settings.base.monitor == "loss" else "maximize",
-                sampler=optuna.samplers.TPESampler(seed=settings.seed + seed_offset, constant_liar=True),
-                pruner=pruner,
-                load_if_exists=True,
-            )
-        except (SQLAlchemyError, ImportError, RuntimeError, OSError) as cause:
-            # Workers that begin at the same moment all try to make the tables; all but one find them later.
-            if attempt == _ATTEMPTS - 1 or isinstance(cause, ImportError):
-                reason = str(cause).splitlines()[0]
-                raise RunError(
-                    f"the study of sweep {sweep.name!r} can't be opened: {redact(reason)}. Check the storage "
-                    "URL, and that its driver is installed"
-                ) from cause
-            time.sleep(_RETRY_S * 2**attempt)
-    raise AssertionError("unreachable")
-
-
-def _choose_address(sweep: Sweep) -> str:
-    """Where the study is. Files only in the sweep's folder: optuna writes into what it opens to read."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    own = f"sqlite:///{sweep.folder / STUDY_FILE}"
-    try:
-        url = make_url(sweep.settings.storage or own)
-    except ArgumentError as cause:
-        raise RunError(
-            f"the storage of sweep {sweep.name!r} is no database address; expected one like {own}"
-        ) from cause
-    is_file = url.get_backend_name() == "sqlite"
-    if is_file and Path(url.database or "").resolve().parent != sweep.folder.resolve():
-        raise RunError(
-            f"the storage of sweep {sweep.name!r} is the file {url.database!r}; expected one in "
-            f"{sweep.folder}, or the address of a database server"
-        )
-    return url.render_as_string(hide_password=False)

@@ -1,42 +1,38 @@
 """Working on a sweep: one run after the other, each an ordinary detached run that this process watches."""
 
+import itertools
 import logging
 import os
-import signal
+import secrets
+import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final, Literal
 
 from fer_core import jobs
-from fer_core.errors import ConfigError, FerError, RunError
+from fer_core.config import TrainConfig
+from fer_core.errors import ConfigError, FerError, RunError, StorageError
 from fer_core.io import read_record, write_json
 from fer_core.jobs.stopping import StopSignal
 from fer_core.jobs.tasks import BackgroundTask, start_task
-from fer_core.runs.process import ProcessIdentity
+from fer_core.runs.process import ProcessIdentity, ProcessStatus, is_at_work
 from fer_core.runs.reader import Run, load_run
 from fer_core.runs.run_files import ACTIVE_STATES
 from fer_core.sweeps.space import Value, apply_values
-from fer_core.sweeps.store import Sweep, open_study
+from fer_core.sweeps.store import SWEEP_FILE, Sweep
+from fer_core.sweeps.study import open_study, study_errors
+from fer_core.sweeps.trials import METRIC_KEYS, REASON_KEY, RUN_KEY, WORKER_KEY, read_score, take_over
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
-    from optuna import Study, Trial
-    from optuna.trial import FrozenTrial
+    from optuna import Trial
 
 _LOG = logging.getLogger(__name__)
 _POLL_S: Final[float] = 0.5
-RUN_KEY: Final[str] = "run"
-"""User attribute of a trial: name of its run."""
-REASON_KEY: Final[str] = "reason"
-"""User attribute of a failed trial: why."""
+_HEARTBEAT_S: Final[float] = 30.0
 _STATES: Final[dict[str, str]] = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed"}
-_METRIC_KEYS: Final[dict[str, str]] = {
-    "accuracy": "valid_accuracy",
-    "macro_f1": "valid_macro_f1",
-    "loss": "valid_loss",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +42,36 @@ class WorkerReport:
     num_finished: int
     num_pruned: int
     num_failed: int
+
+
+class _Presence:
+    """Tells others that this process works on a sweep: by a file, and by an attribute of the trial."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.path = sweep.folder / f"worker-{secrets.token_hex(4)}.json"
+        self._process = ProcessIdentity.current().to_status()
+        self._last = -_HEARTBEAT_S
+
+    def show(self, trial: "Trial | None" = None) -> None:
+        """Say so at once.
+
+        Raises:
+            StorageError: the file can't be written.
+        """
+        self._last = time.monotonic()
+        status = ProcessStatus(heartbeat=time.time(), **self._process)
+        if trial is not None:
+            trial.set_user_attr(WORKER_KEY, asdict(status))
+        if self.path.parent.is_dir():  # else the sweep is being deleted
+            write_json(self.path, status)
+
+    def beat(self, trial: "Trial") -> None:
+        """Say so if the last time is long enough ago."""
+        if time.monotonic() - self._last >= _HEARTBEAT_S:
+            try:
+                self.show(trial)
+            except StorageError as error:  # no reason to end a search
+                _LOG.warning("%s", error)
 
 
 def run_worker(
@@ -68,79 +94,123 @@ def run_worker(
         on_trial: told (number, state, score) after each trial.
 
     Raises:
-        RunError: the study can't be opened, or the first trial fails: then the rest would too.
+        RunError: the study can't be used, the sweep's folder is gone, or the first trial fails: then the rest
+            would too.
         ConfigError: the data set is missing, or no trial is asked for.
+        StorageError: the sweep's folder can't be written.
     """
     if num_trials < 1:
         raise ConfigError(f"{num_trials} trials were asked for; expected at least 1")
-    process = ProcessIdentity.current()
-    study = open_study(sweep, seed_offset=process.pid)
+    from optuna.trial import TrialState
+
+    study = open_study(sweep, seed_offset=os.getpid())
     counts: Counter[str] = Counter()
-    problems: list[str] = []
-
-    def after_trial(study: "Study", trial: "FrozenTrial") -> None:
-        state = _STATES[trial.state.name]
-        counts[state] += 1
-        was_stopped = stop is not None and stop.is_requested
-        if state == "failed" and not was_stopped:
-            problems.append(str(trial.user_attrs.get(REASON_KEY, "its run failed")))
-        if was_stopped or (problems and counts.total() == 1):
-            study.stop()
-        if on_trial is not None:
-            on_trial(trial.number, state, trial.value)
-
-    marker = _worker_file(sweep, process.pid)
-    write_json(marker, {"host": process.host, "pid": process.pid, "started": process.started})
-    try:
-        # It also tells the study that this worker lives, and gives up the trials of dead ones.
-        study.optimize(
-            lambda trial: _try(trial, sweep, workspace, device, stop),
-            n_trials=num_trials,
-            catch=(FerError,),
-            callbacks=[after_trial],
-        )
-    finally:
-        marker.unlink(missing_ok=True)
-    if problems and counts.total() == 1:
-        raise RunError(f"the first trial failed, so the sweep ends: {problems[0]}")
+    with _working_on(sweep) as presence, study_errors(sweep):
+        for _ in range(num_trials):
+            _check_folder(sweep)
+            take_over(study, sweep, workspace)
+            trial = study.ask()
+            presence.show(trial)
+            outcome = _try(trial, sweep, workspace, device, stop, presence)
+            told = study.tell(trial, outcome.score, state=TrialState[outcome.state], skip_if_finished=True)
+            state = _STATES[outcome.state]
+            counts[state] += 1
+            if on_trial is not None:
+                on_trial(trial.number, state, told.value)
+            if stop is not None and stop.is_requested:
+                break
+            if state == "failed" and counts.total() == 1:
+                raise RunError(f"the first trial failed, so the sweep ends: {outcome.reason}")
+        take_over(study, sweep, workspace)
     return WorkerReport(counts["finished"], counts["pruned"], counts["failed"])
 
 
-def _try(trial: "Trial", sweep: Sweep, workspace: Workspace, device: str, stop: StopSignal | None) -> float:
-    """Run one trial and return its best score.
+@contextmanager
+def _working_on(sweep: Sweep) -> Iterator[_Presence]:
+    presence = _Presence(sweep)
+    presence.show()
+    try:
+        yield presence
+    finally:
+        presence.path.unlink(missing_ok=True)
 
-    Raises:
-        TrialPruned: it was not worth going on.
-        FerError: these settings can't be trained, or the run failed or was stopped.
-    """
-    import optuna
 
+def _check_folder(sweep: Sweep) -> None:
+    if not (sweep.folder / SWEEP_FILE).is_file():
+        raise RunError(
+            f"the folder of sweep {sweep.name!r} was deleted, so the worker ends; its runs are kept"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How a trial ended."""
+
+    state: Literal["COMPLETE", "PRUNED", "FAIL"]
+    score: float | None = None
+    reason: str = ""
+
+
+def _try(
+    trial: "Trial",
+    sweep: Sweep,
+    workspace: Workspace,
+    device: str,
+    stop: StopSignal | None,
+    presence: _Presence,
+) -> _Outcome:
+    """Run one trial to its end: finished with its best score, pruned, or failed with the reason."""
     values: dict[str, Value] = {
         name: entry.suggest(trial, name) for name, entry in sweep.settings.space.items()
     }
     try:
-        config = apply_values(sweep.settings.base, values)
-        run = jobs.submit_run(config, workspace, name=f"{sweep.name}-{trial.number:03d}", device=device)
-        trial.set_user_attr(RUN_KEY, run.name)
-        was_pruned = _watch(trial, run, sweep, workspace, stop)
+        run = _submit(trial, apply_values(sweep.settings.base, values), sweep, workspace, device)
+        was_pruned = _watch(trial, run, sweep, workspace, stop, presence)
         run = load_run(run.folder)
-        score = _best_score(run, sweep)
         if was_pruned:
-            raise optuna.TrialPruned
+            return _Outcome("PRUNED")
+        score = read_score(run, sweep)
         if run.state != "finished" or score is None:
             raise RunError(run.status.message or f"run {run.name} is {run.state}")
     except FerError as error:
         trial.set_user_attr(REASON_KEY, str(error))
-        raise
-    return score
+        return _Outcome("FAIL", reason=str(error))
+    return _Outcome("COMPLETE", score)
 
 
-def _watch(trial: "Trial", run: Run, sweep: Sweep, workspace: Workspace, stop: StopSignal | None) -> bool:
+def _submit(trial: "Trial", config: TrainConfig, sweep: Sweep, workspace: Workspace, device: str) -> Run:
+    """Start the run of a trial under the first free name from the trial's number on.
+
+    The trial knows it before there is a run: whoever takes over looks for it.
+    """
+    for number in itertools.count(trial.number):
+        name = f"{sweep.name}-{number:03d}"
+        if workspace.run(name).exists():
+            continue
+        trial.set_user_attr(RUN_KEY, name)
+        try:
+            return jobs.submit_run(config, workspace, name=name, device=device)
+        except RunError:
+            if not workspace.run(name).exists():
+                raise
+            # Another took the name in this moment.
+    raise AssertionError("unreachable")
+
+
+def _watch(
+    trial: "Trial",
+    run: Run,
+    sweep: Sweep,
+    workspace: Workspace,
+    stop: StopSignal | None,
+    presence: _Presence,
+) -> bool:
     """Follow a run to its end, reporting its epochs; stop it where it is not worth going on."""
-    key = _METRIC_KEYS[sweep.settings.base.monitor]
+    key = METRIC_KEYS[sweep.settings.base.monitor]
     num_reported, is_stopping, was_pruned = 0, False, False
     sleeper = stop or StopSignal(())
     while True:
+        presence.beat(trial)
         run = load_run(run.folder)
         for record in run.load_metrics()[num_reported:]:
             num_reported += 1
@@ -166,31 +236,18 @@ def _stop_quietly(name: str, workspace: Workspace) -> None:
         _LOG.info("%s", error)
 
 
-def _best_score(run: Run, sweep: Sweep) -> float | None:
-    monitor = sweep.settings.base.monitor
-    scores = [getattr(record, _METRIC_KEYS[monitor]) for record in run.load_metrics()]
-    numbers = [float(score) for score in scores if score is not None]
-    if not numbers:
-        return None
-    return min(numbers) if monitor == "loss" else max(numbers)
-
-
-def _worker_file(sweep: Sweep, pid: int) -> Path:
-    return sweep.folder / f"worker-{pid}.json"
-
-
 def list_workers(sweep: Sweep) -> list[ProcessIdentity]:
-    """The workers that work on a sweep from this machine; files of dead ones are removed."""
+    """The workers that work on a sweep; files of dead ones are removed."""
     alive = []
     for path in sorted(sweep.folder.glob("worker-*.json")):
         try:
-            process = read_record(path, ProcessIdentity, RunError, advice="delete it")
+            status = read_record(path, ProcessStatus, RunError, advice="delete it")
         except RunError:
             continue
-        if process.is_alive() is False:
+        if not is_at_work(path, status):
             path.unlink(missing_ok=True)
-        else:
-            alive.append(process)
+        elif status.process is not None:
+            alive.append(status.process)
     return alive
 
 
@@ -212,11 +269,21 @@ def launch_worker(sweep: Sweep, workspace: Workspace, *, num_trials: int, device
 
 
 def stop_workers(sweep: Sweep) -> int:
-    """Ask every worker of this machine to stop its trial and end; return how many were asked."""
-    workers = [process for process in list_workers(sweep) if process.is_alive()]  # of this machine alone
-    for process in workers:
-        try:
-            os.kill(process.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            continue
-    return len(workers)
+    """Ask every worker of this machine to stop its trial and end; return how many were asked.
+
+    Raises:
+        RunError: what works on it is no worker of this program; nobody was asked.
+    """
+    num_asked, refusals = 0, []
+    for process in list_workers(sweep):
+        if process.is_alive():
+            try:
+                process.check_is_ours(f"sweep {sweep.name!r}")
+                process.terminate()
+            except RunError as error:
+                refusals.append(error)
+            else:
+                num_asked += 1
+    if refusals and not num_asked:
+        raise refusals[0]
+    return num_asked

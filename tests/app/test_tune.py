@@ -68,6 +68,17 @@ def test_a_search_with_trials(app_workspace, monkeypatch):
     assert len(page.dataframe[-1].value) == 4
 
 
+def test_a_search_of_others_contacts_nobody(app_workspace):
+    space = {"optimizer.learning_rate": Range(low=1e-4, high=1.0, log=True)}
+    sweep = create_sweep("theirs", SweepSettings(base=load_preset("quick"), space=space), app_workspace)
+    text = (sweep.folder / "sweep.toml").read_text()
+    address = 'storage = "postgresql+psycopg://nobody@127.0.0.1:1/x"'
+    (sweep.folder / "sweep.toml").write_text(text.replace('storage = ""', address))
+    page = open_page()
+    assert "which only its file names" in page.error[0].value
+    assert [path.name for path in sweep.folder.iterdir()] == ["sweep.toml"]
+
+
 def test_rows_become_a_space():
     rows = [
         {"setting": "batch_size", "low": 16, "high": 64},

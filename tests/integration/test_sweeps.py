@@ -17,7 +17,17 @@ from fer_core.cli import main
 from fer_core.config import DataConfig, LogConfig, ModelConfig, TrainConfig, load_preset
 from fer_core.errors import ConfigError, RunError
 from fer_core.runs.reader import load_run
-from fer_core.sweeps import Choice, Range, SweepSettings, create_sweep, load_sweep, open_study, run_worker
+from fer_core.sweeps import (
+    Choice,
+    Range,
+    SweepSettings,
+    create_sweep,
+    load_sweep,
+    open_study,
+    read_study,
+    run_worker,
+)
+from fer_core.sweeps.addresses import remember_address
 from fer_core.sweeps.worker import list_workers
 from tests.integration import sweep_support
 
@@ -184,9 +194,51 @@ def test_a_file_outside_the_sweep_is_neither_read_nor_made(workspace, tmp_path, 
     before = database.read_bytes()
     settings = SweepSettings(base=CONFIG, space=SPACE, storage=address.format(outside=tmp_path))
     sweep = create_sweep("search", settings, workspace)
-    with pytest.raises(RunError, match="expected"):
-        open_study(sweep)
+    for use in (open_study, read_study):
+        with pytest.raises(RunError, match="expected"):
+            use(sweep)
     assert database.read_bytes() == before
+
+
+def test_reading_makes_and_changes_nothing(workspace):
+    sweep = create_sweep("search", SweepSettings(base=CONFIG, space=SPACE), workspace)
+    assert read_study(sweep).trials == []
+    assert [path.name for path in sweep.folder.iterdir()] == ["sweep.toml"]
+    database = sweep.folder / "study.db"
+    with contextlib.closing(sqlite3.connect(database)) as other:
+        other.execute("create table recordings (name text)")
+        other.commit()
+    before = database.read_bytes()
+    assert read_study(sweep).trials == []
+    assert database.read_bytes() == before
+    database.write_bytes(b"no database" * 100)
+    with pytest.raises(RunError, match="not a database"):
+        read_study(sweep)
+
+
+def test_a_server_that_only_a_file_names_is_not_contacted_and_a_silent_one_holds_nobody_up(workspace):
+    sweep = create_sweep("search", SweepSettings(base=CONFIG, space=SPACE), workspace)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"postgresql+psycopg://me:word@127.0.0.1:{server.getsockname()[1]}/x"
+        text = (sweep.folder / "sweep.toml").read_text()
+        (sweep.folder / "sweep.toml").write_text(text.replace('storage = ""', f'storage = "{address}"'))
+        sweep = load_sweep("search", workspace)
+        for use in (open_study, read_study):
+            with pytest.raises(RunError, match=r"me:\*\*\*@127.* which only its file names"):
+                use(sweep)
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+        assert main(["sweep", "search", "--trials", "1", "--storage", address.replace("word", "other")]) == 1
+        with pytest.raises(RunError, match="only its file names"):
+            read_study(sweep)
+        remember_address(address)
+        server.setblocking(True)
+        for _ in range(2):  # the second time it is known to be silent
+            with pytest.raises(RunError, match="has not answered"):
+                read_study(sweep, timeout_s=0.1)
+        server.accept()[0].close()
 
 
 def test_a_sweep_is_read_as_it_was_written(workspace):
