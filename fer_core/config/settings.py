@@ -309,7 +309,7 @@ class TrainConfig:
     seed: Annotated[int, Limits(low=0, high=2**31 - 1)] = 0
     """Seed of initial weights, order and augmentation."""
     threads: Annotated[int, _AT_LEAST_0] = 0
-    """CPU threads for the arithmetic; 0 takes all physical cores."""
+    """CPU threads for the arithmetic; 0 takes all physical cores, or `OMP_NUM_THREADS` of them."""
     deterministic: bool = False
     """Use only algorithms that give the same bits every time; slower on a GPU. A CPU is deterministic
     anyway, for the same number of threads."""

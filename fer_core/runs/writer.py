@@ -1,6 +1,7 @@
 """Writing a run folder. One process writes, any number read."""
 
 import errno
+import functools
 import json
 import logging
 import os
@@ -66,7 +67,9 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
+@functools.cache
 def _git_commit() -> str | None:
+    """The commit of this process's code, which does not change while it runs."""
     command = ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

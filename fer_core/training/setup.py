@@ -164,10 +164,16 @@ def hold_frozen_statistics(model: nn.Module) -> None:
 
 
 def set_threads(requested: int) -> int:
-    """Set the number of threads of one operation; 0 takes the physical cores this process may use."""
+    """Set the number of threads of one operation.
+
+    0 takes the physical cores that this process may use, `OMP_NUM_THREADS` of them where that is set.
+    """
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     if hasattr(psutil.Process, "cpu_affinity"):
         cores = min(cores, len(psutil.Process().cpu_affinity()))
+    allowed = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if allowed.isdecimal():
+        cores = max(1, min(cores, int(allowed)))
     threads = requested or cores
     torch.set_num_threads(threads)
     return threads

@@ -2,29 +2,32 @@
 
 Every change that Python code makes to the file system raises an audit event (`sys.addaudithook`) before it
 happens, and `os.fsync` is wrapped. So the write points of an operation are counted, not guessed: run it once
-and number them, then run it again in a forked child that is killed, or told that the disk is full, at the
-k-th. What libraries write without Python (Arrow, safetensors) is broken by the kernel: `RLIMIT_FSIZE` ends a
-write after n bytes of a file, and a tiny file system of its own, where the machine lets a process mount one,
-is really full.
+and number them. What a process that is killed before the k-th leaves is what its files hold at that
+moment, so one run gives a copy for each; then it runs again and is told that the disk is full at the k-th.
+What libraries write without Python (Arrow, safetensors) is broken by the kernel: `RLIMIT_FSIZE` ends the
+process, or a write, after n bytes of a file, and a tiny file system of its own, where the machine lets a
+process mount one, is really full.
 """
 
 import ctypes
 import errno
+import functools
 import gc
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-KILLED = 137
 _TIMEOUT_S = 120.0
 _CHANGES = {
     "os.rename",
@@ -50,9 +53,9 @@ class Outcome:
     """How an operation in a child ended."""
 
     exit_status: int
-    """0, `KILLED`, or minus the signal."""
-    num_done: int = 0
-    """Steps that were acknowledged, as a person would have seen it."""
+    """0, 1 after an exception, or minus the signal."""
+    ends: list[int] = field(default_factory=list)
+    """Write points that were passed when each step was acknowledged."""
     points: list[Point] = field(default_factory=list)
     """Write points that it came to."""
     error: str = ""
@@ -61,17 +64,30 @@ class Outcome:
     is_fer_error: bool = False
     trace: str = ""
 
+    @property
+    def num_done(self) -> int:
+        """Steps that were acknowledged, as a person would have seen it."""
+        return len(self.ends)
+
+    def note_error(self, error: BaseException) -> None:
+        """Keep what a person would read, and what a developer would."""
+        from fer_core.errors import FerError
+
+        self.exit_status = 1
+        self.error, self.message = type(error).__name__, str(error)
+        self.is_fer_error = isinstance(error, FerError)
+        self.trace = "".join(traceback.format_exception(error))
+
 
 Fault = Callable[[int, Point], None]
 """Called before each write with its number, from 0; may raise or never return."""
 
 
-def kill_at(number: int) -> Fault:
-    """End the process before write `number`, as SIGKILL would: nothing is cleaned up."""
+def copy_at_each(root: Path, folder: Path) -> Fault:
+    """Copy `root` to `folder / "k"` before write k: what SIGKILL would leave, for nothing is cleaned up."""
 
     def fault(seen: int, _point: Point) -> None:
-        if seen == number:
-            os._exit(KILLED)
+        shutil.copytree(root, folder / str(seen))
 
     return fault
 
@@ -105,8 +121,31 @@ def forbid(code: int = errno.EROFS) -> Fault:
     return fault
 
 
-def _install(root: Path, fault: Fault | None, points: list[Point]) -> None:
-    """Watch the writes below `root`; for good, so only in a child."""
+_watchers: list[Callable[[str, object], None]] = []
+"""Told of each write; an audit hook stays for good, so it is there once and asks these."""
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _watchers:
+        return
+    if event == "open":
+        path, mode, flags = arguments
+        if (isinstance(mode, str) and set(mode) & set("wax+")) or (
+            isinstance(flags, int) and flags & _WRITING
+        ):
+            _watchers[-1]("open", path)
+    elif event in _CHANGES:
+        _watchers[-1](event, arguments[1 if event == "os.rename" else 0])
+
+
+@functools.cache
+def _install_hook() -> None:
+    sys.addaudithook(_hook)
+
+
+@contextmanager
+def _watch(root: Path, fault: Fault | None, points: list[Point]) -> Iterator[None]:
+    """Watch the writes below `root`."""
     prefix, is_busy = os.fspath(root), False
 
     def come_to(what: str, path: object) -> None:
@@ -124,16 +163,6 @@ def _install(root: Path, fault: Fault | None, points: list[Point]) -> None:
         finally:
             is_busy = False
 
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            path, mode, flags = arguments
-            if (isinstance(mode, str) and set(mode) & set("wax+")) or (
-                isinstance(flags, int) and flags & _WRITING
-            ):
-                come_to("open", path)
-        elif event in _CHANGES:
-            come_to(event, arguments[1 if event == "os.rename" else 0])
-
     original = os.fsync
 
     def fsync(file: Any) -> None:
@@ -142,7 +171,32 @@ def _install(root: Path, fault: Fault | None, points: list[Point]) -> None:
         original(file)
 
     os.fsync = fsync
-    sys.addaudithook(hook)
+    _install_hook()
+    _watchers.append(come_to)
+    try:
+        yield
+    finally:
+        _watchers.remove(come_to)
+        os.fsync = original
+
+
+def run_here(steps: Sequence[Step], *, root: Path, fault: Fault) -> Outcome:
+    """Take steps in this process, which goes on afterwards as a dashboard does, and tell how far they came.
+
+    Args:
+        steps: each is acknowledged when it returns.
+        root: folder whose writes are watched.
+        fault: called before each of them; it may raise.
+    """
+    outcome = Outcome(0)
+    try:
+        with _watch(root.resolve(), fault, outcome.points):
+            for step in steps:
+                step()
+                outcome.ends.append(len(outcome.points))
+    except Exception as error:  # noqa: BLE001 - the test judges it
+        outcome.note_error(error)
+    return outcome
 
 
 def run_in_child(
@@ -179,7 +233,7 @@ def run_in_child(
         lines = [json.loads(line) for line in stream]
     outcome = Outcome(os.waitstatus_to_exitcode(status))
     for line in lines:
-        outcome.num_done += line.pop("done", 0)
+        outcome.ends += line.pop("ends", [])
         for name, value in line.items():
             setattr(outcome, name, value)
     outcome.points = [(what, path) for what, path in outcome.points]
@@ -197,8 +251,7 @@ def _be_child(
 ) -> None:
     # Objects that other tests left to the collector may own threads, and those are not in the child.
     gc.disable()
-    status = 1
-    points: list[Point] = []
+    outcome = Outcome(0)
     try:
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(1)  # threads of the parent's pool are not in the child
@@ -208,26 +261,17 @@ def _be_child(
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL if is_killed_by_size else signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, resource.RLIM_INFINITY))
-        if root is not None:
-            _install(root.resolve(), fault, points)
-        for step in steps:
-            step()
-            _tell(writer, {"done": 1})
-        status = 0
+        with nullcontext() if root is None else _watch(root.resolve(), fault, outcome.points):
+            for step in steps:
+                step()
+                _tell(writer, {"ends": [len(outcome.points)]})
     except BaseException as error:  # noqa: BLE001 - the parent judges it
-        from fer_core.errors import FerError
-
-        _tell(
-            writer,
-            {
-                "error": type(error).__name__,
-                "message": str(error),
-                "is_fer_error": isinstance(error, FerError),
-                "trace": traceback.format_exc(),
-            },
-        )
+        outcome.note_error(error)
     finally:
-        _tell(writer, {"points": points})
+        status = outcome.exit_status
+        _tell(
+            writer, {key: value for key, value in vars(outcome).items() if key not in ("ends", "exit_status")}
+        )
         os._exit(status)
 
 

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from fer_core.data.decisions import Decision, decide, load_decisions
 from fer_core.data.derive import Derivation, derive_dataset
 from fer_core.data.store import list_datasets, load_dataset, verify_dataset
 from fer_core.data.suspected_labels import Suspect, load_suspects, note_suspects
-from fer_core.evaluation.report import build_report
+from fer_core.evaluation.predictions import Predictions
+from fer_core.evaluation.report import Report, build_report
 from fer_core.evaluation.stored_reports import load_evaluation, save_report
 from fer_core.exchange.model_import import import_model
 from fer_core.exchange.removal import delete_model
@@ -136,11 +137,14 @@ def _build_learner() -> Any:
     return model, torch.optim.SGD(model.parameters(), lr=0.1)
 
 
-def _evaluate(seed: int, workspace: Workspace) -> None:
+@cache
+def _build_evaluation(seed: int) -> tuple[Report, Predictions]:
     predictions = make_random(seed=seed)
-    save_report(
-        build_report(predictions, make_subject(), num_resamples=0), predictions, workspace.root / "report"
-    )
+    return build_report(predictions, make_subject(), num_resamples=0), predictions
+
+
+def _evaluate(seed: int, workspace: Workspace) -> None:
+    save_report(*_build_evaluation(seed), workspace.root / "report")
 
 
 def _read_evaluation(workspace: Workspace) -> Any:

@@ -13,6 +13,7 @@ from tests.faults.injection import (
     mount_tiny,
     remount_read_only,
     resize_tiny,
+    run_here,
     run_in_child,
 )
 from tests.faults.operations import copy_workspace
@@ -37,9 +38,9 @@ def test_the_disk_is_full_at_every_write(subject, scratch):
         if point[0] in ("os.remove", "os.rmdir", "os.chmod"):  # these need no room
             continue
         workspace = subject.copy(scratch / str(number))
-        outcome = run_in_child(
-            subject.bind(workspace), root=workspace.root, fault=(fail_at, fail_from)[number % 2](number)
-        )
+        fault = (fail_at, fail_from)[number % 2](number)
+        outcome = run_here(subject.bind(workspace), root=workspace.root, fault=fault)
+        assert len(outcome.points) > number, "the fault was not met"
         if outcome.exit_status != 0:  # some writes are not worth failing for, such as keeping a lock's file
             check_told(outcome, point)
         subject.finish(workspace, subject.find_state(workspace, outcome.num_done))
@@ -48,7 +49,7 @@ def test_the_disk_is_full_at_every_write(subject, scratch):
 
 def test_a_read_only_workspace(subject, scratch):
     workspace = subject.copy(scratch)
-    outcome = run_in_child(subject.bind(workspace), root=workspace.root, fault=forbid(errno.EROFS))
+    outcome = run_here(subject.bind(workspace), root=workspace.root, fault=forbid(errno.EROFS))
     assert outcome.num_done == 0
     check_told(outcome, outcome.points)
     assert subject.find_state(workspace, 0) == 0

@@ -1,20 +1,25 @@
 """The process is killed before each of its writes in turn, and in the middle of each file."""
 
 import signal
+from bisect import bisect_right
 
 import numpy as np
 
-from tests.faults.injection import KILLED, kill_at, run_in_child
+from fer_core.workspace import Workspace
+from tests.faults.injection import copy_at_each, run_in_child
 
 
 def test_killed_before_every_write(subject, scratch):
-    assert len(subject.clean.points) >= len(subject.operation.steps), "nothing was watched"
-    for number, point in enumerate(subject.clean.points):
-        workspace = subject.copy(scratch / str(number))
-        outcome = run_in_child(subject.bind(workspace), root=workspace.root, fault=kill_at(number))
-        assert outcome.exit_status == KILLED, (number, point, outcome.trace)
-        state = subject.find_state(workspace, outcome.num_done)
-        subject.finish(workspace, state)
+    """What is in the files at that moment is what a killed process leaves."""
+    workspace = subject.copy(scratch / "unbroken")
+    copies = scratch / "copies"
+    fault = copy_at_each(workspace.root, copies)
+    outcome = run_in_child(subject.bind(workspace), root=workspace.root, fault=fault)
+    assert outcome.exit_status == 0, outcome.trace
+    assert len(outcome.points) >= len(subject.operation.steps), "nothing was watched"
+    for number in range(len(outcome.points)):
+        left = Workspace(copies / str(number))
+        subject.finish(left, subject.find_state(left, bisect_right(outcome.ends, number)))
 
 
 def test_killed_in_the_middle_of_a_file(subject, scratch):

@@ -33,7 +33,12 @@ from fer_core.training.optim import (
     set_learning_rate,
 )
 from fer_core.training.recording import StopState
-from fer_core.training.setup import count_thawed_groups, hold_frozen_statistics, set_thawed_groups
+from fer_core.training.setup import (
+    count_thawed_groups,
+    hold_frozen_statistics,
+    set_thawed_groups,
+    set_threads,
+)
 from fer_core.training.task import resolve_precision
 from fer_core.training.trackers import draw_samples, select_scores
 from fer_core.training.train_step import is_epoch_mixed
@@ -354,3 +359,13 @@ def test_precision():
     assert resolve_precision("auto", cpu) in ("no", "bf16")
     with pytest.raises(ConfigError, match="fp16"):
         resolve_precision("fp16", cpu)
+
+
+@pytest.mark.parametrize(("variable", "requested", "expected"), [("1", 0, 1), ("2,1", 3, 3), ("0", 0, 1)])
+def test_threads_heed_the_usual_variable(monkeypatch, variable, requested, expected):
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    try:
+        assert set_threads(requested) == torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)
