@@ -95,6 +95,10 @@ def _render_report(info: DatasetInfo, result: dict[str, Any]) -> None:
             f"({without_face / total:.1%}); they were left out.",
             icon=":material/face:",
         )
+    for warning in result.get("warnings", ()):
+        st.warning(escape_markdown(warning), icon=":material/content_copy:")
+    for note in result.get("notes", ()):
+        st.caption(escape_markdown(note))
     st.plotly_chart(_build_counts(info.name), width="stretch", config=STATIC_CONFIG, key="import_counts")
     if skipped := result.get("skipped"):
         with st.expander(f"{result['num_skipped']:,} files were left out"):

@@ -1,21 +1,22 @@
 """How a source becomes a data set: its class names, size and colour, face crop, splits and name."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app.explore_data.import_source import MAX_UPLOAD_MB, Found
+from app.explore_data.import_questions import choose_groups, choose_mapping, choose_parts
+from app.explore_data.import_source import MAX_UPLOAD_MB, Found, may_name_paths
 from app.shared.model_picker import choose_detector
 from fer_core.checkpoint import ColorMode
 from fer_core.data.splits import SplitPlan
+from fer_core.data.store import SPLITS
 from fer_core.errors import ConfigError, FerError
 from fer_core.escaping import escape_markdown
-from fer_core.labels import EMOTIONS
-from fer_core.workspace import Workspace
+from fer_core.workspace import Workspace, expand_home
 
-LEAVE_OUT: Final[str] = "leave out"
 _OTHER: Final[str] = "other"
 _FORMATS: Final[dict[str, tuple[int, int, ColorMode]]] = {
     "48 × 48 grey, as FER2013": (48, 48, "gray"),
@@ -43,64 +44,52 @@ def render_form(found: Found, workspace: Workspace) -> Plan | None:
     """Show the questions; returns the plan, or None while something is missing (which is said)."""
     facts, votes = found.facts, None
     class_map: dict[str, str] | None = {}
-    options: list[str] = []
+    split_map: dict[str, str] | None = {}
+    options = [f"--importer={facts.kind}"]
     if facts.takes_votes:
-        votes = _choose_votes()
+        votes = _choose_votes(found)
+        options += [f"--votes={votes}"] if isinstance(votes, Path) else []
     if facts.has_pictures:
-        class_map = _choose_mapping(found)
+        class_map = choose_mapping(found)
+        split_map = choose_parts(found)
         left, right = st.columns(2)
         with left:
-            options += [*_choose_format(), *_choose_splits(facts.splits)]
+            options += [*_choose_format(), *_choose_splits(facts.splits, split_map or {})]
         with right:
-            options += _choose_crop(workspace, has_boxes=facts.has_boxes)
+            options += [*_choose_crop(workspace, has_boxes=facts.has_boxes), *choose_groups(found)]
     name, replace = _choose_name(found, workspace, with_votes=votes is not None)
-    problem = _find_problem(class_map, name, replace, workspace)
-    if problem or class_map is None:
+    problem = _find_problem(class_map, split_map, name, replace, workspace)
+    if problem or class_map is None or split_map is None:
         st.caption(f":material/pending: {escape_markdown(problem)}")
         return None
     options += [f"--name={name}", *(["--replace"] if replace else [])]
     options += [f"--map={label}={meaning}" for label, meaning in class_map.items()]
-    return Plan(name, tuple(options), votes)
+    options += [f"--split={part}={split}" for part, split in split_map.items()]
+    return Plan(name, tuple(options), None if isinstance(votes, Path) else votes)
 
 
-def _choose_votes() -> UploadedFile | None:
-    return st.file_uploader(
+def _choose_votes(found: Found) -> UploadedFile | Path | None:
+    """FER+ votes: those that lie beside the source, an upload, or a path on this machine."""
+    beside = found.facts.votes
+    if beside and st.checkbox(
+        f"Use the FER+ votes of {escape_markdown(Path(beside).name)} that were found with it",
+        value=True,
+        key=f"import_votes_beside_{found.key}",
+    ):
+        return Path(beside)
+    upload = st.file_uploader(
         "FER+ votes of the same rows, fer2013new.csv (if you have them)",
         type=["csv", "zip"],
         max_upload_size=MAX_UPLOAD_MB,
         key="import_votes",
         help="MIT licence, from github.com/microsoft/FERPlus. With votes, targets come from ten annotators.",
     )
-
-
-def _choose_mapping(found: Found) -> dict[str, str] | None:
-    """What each class name of the source means; None while one is open."""
-    suggested, counts, samples = found.facts.meanings, found.facts.labels, found.samples
-    st.markdown("**What the class names mean.** Check the guesses; nothing is read in before you do.")
-    options = [*EMOTIONS, LEAVE_OUT]
-    columns = st.columns(4)
-    chosen: dict[str, str | None] = {}
-    for index, (label, count) in enumerate(counts.items()):
-        guess = suggested[label]
-        with columns[index % 4], st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            if label in samples:
-                st.image(samples[label], width=56, alt=f"A picture of {label}")
-            chosen[label] = st.selectbox(
-                f"{escape_markdown(label or '(empty)')} ({count:,})",
-                options,
-                index=None if guess is None else options.index(guess or LEAVE_OUT),
-                placeholder="means…",
-                key=f"import_map_{found.key}_{label}",
-            )
-    totals = {
-        name: sum(counts[label] for label, meaning in chosen.items() if meaning == name) for name in EMOTIONS
-    }
-    st.caption(
-        "Gives " + (", ".join(f"{name} {count:,}" for name, count in totals.items() if count) or "nothing")
-    )
-    if any(meaning is None for meaning in chosen.values()):
-        return None
-    return {label: "" if meaning == LEAVE_OUT else str(meaning) for label, meaning in chosen.items()}
+    if upload is not None or not may_name_paths():
+        return upload
+    path = st.text_input(
+        "or their path on this machine", key="import_votes_path", placeholder="/data/fer2013new.csv"
+    ).strip()
+    return expand_home(path).resolve() if path else None
 
 
 def _choose_format() -> list[str]:
@@ -115,8 +104,12 @@ def _choose_format() -> list[str]:
     return ["--size", str(height), str(width), f"--color={color}"]
 
 
-def _choose_splits(counts: dict[str, int]) -> list[str]:
-    own = ", ".join(f"{escape_markdown(split)} {count:,}" for split, count in counts.items() if split)
+def _choose_splits(counts: dict[str, int], split_map: dict[str, str]) -> list[str]:
+    totals = dict.fromkeys(SPLITS, 0)
+    for name, count in counts.items():
+        if (split := split_map.get(name, name)) in totals:
+            totals[split] += count
+    own = ", ".join(f"{split} {count:,}" for split, count in totals.items() if count)
     if not counts.get(""):
         st.caption(f"The source divides its pictures itself ({own}); that stays.")
         return []
@@ -137,6 +130,14 @@ def _choose_splits(counts: dict[str, int]) -> list[str]:
 
 
 def _choose_crop(workspace: Workspace, *, has_boxes: bool) -> list[str]:
+    options = []
+    if has_boxes and not st.checkbox(
+        "Cut out the face boxes of the source",
+        value=True,
+        key="import_boxes",
+        help="In the framing that detected faces get. Several boxes on a picture are several images.",
+    ):
+        options = ["--no-boxes"]
     wanted = st.toggle(
         "Find the face on each picture and cut it out",
         key="import_crop",
@@ -144,10 +145,9 @@ def _choose_crop(workspace: Workspace, *, has_boxes: bool) -> list[str]:
         "on which no face is found are left out; their share is reported.",
     )
     if not wanted:
-        if has_boxes:
-            st.caption("The source has face boxes; they are used only with this switched on.")
-        return []
-    return [f"--detector={choose_detector(workspace, key='import_detector')}"]
+        st.caption("Pictures that are not square are not stretched: the middle of them is taken.")
+        return options
+    return [*options, f"--detector={choose_detector(workspace, key='import_detector')}"]
 
 
 def _choose_name(found: Found, workspace: Workspace, *, with_votes: bool) -> tuple[str, bool]:
@@ -165,10 +165,18 @@ def _choose_name(found: Found, workspace: Workspace, *, with_votes: bool) -> tup
     return name, bool(replace)
 
 
-def _find_problem(class_map: dict[str, str] | None, name: str, replace: bool, workspace: Workspace) -> str:
+def _find_problem(
+    class_map: dict[str, str] | None,
+    split_map: dict[str, str] | None,
+    name: str,
+    replace: bool,
+    workspace: Workspace,
+) -> str:
     """What keeps the import from starting, in words; empty if nothing does."""
     if class_map is None:
         return "Say what every class name means, or leave it out."
+    if split_map is None:
+        return "Say which split every part of the source is, or leave it out."
     if class_map and len({emotion for emotion in class_map.values() if emotion}) < 2:
         return "A data set needs pictures of two emotions or more."
     try:

@@ -1,6 +1,7 @@
 """Where a data set comes from: an upload, a path on this machine, or a hub; and what is in it."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Literal, NoReturn
@@ -13,6 +14,7 @@ from app.shared.messages import empty_state, show_error
 from app.shared.uploads import UPLOAD_KEPT_S, clean_name
 from app.shared.visitor import get_visitor
 from fer_core.data.download import is_remote
+from fer_core.data.importers.base import IMPORTERS, list_importers
 from fer_core.data.source_facts import SourceFacts
 from fer_core.errors import DataError
 from fer_core.escaping import escape_markdown
@@ -29,6 +31,7 @@ _TITLES: Final[dict[Origin, str]] = {
     "path": ":material/folder_open: Path on this machine",
     "hub": ":material/cloud_download: Kaggle or Hugging Face",
 }
+_AUTO: Final[str] = "auto"
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -164,6 +167,7 @@ def _look(
     source: str,
     argument: str,
     inputs: Mapping[str, IO[bytes]] | None = None,
+    importer: str = _AUTO,
 ) -> NoReturn:
     """Look into a source in the background, in place of the last one of this origin.
 
@@ -173,15 +177,16 @@ def _look(
         source: what the user calls it.
         argument: what `fer import` calls it.
         inputs: the upload.
+        importer: what it is to be read as.
     """
     forget_source(workspace, origin)
     start_task(
         workspace,
         kind=SCAN,
         title="Downloading a data set" if origin == "hub" else "Looking into a source",
-        command=["import", argument, "--dry-run", "--samples={files}"],
+        command=["import", argument, "--dry-run", "--samples={files}", f"--importer={importer}"],
         page=link_to_import(),
-        facts={**_facts(origin), "source": source},
+        facts={**_facts(origin), "source": source, "argument": argument, "importer": importer},
         inputs=inputs,
         kept_s=UPLOAD_KEPT_S,
     )
@@ -212,9 +217,29 @@ def _show(workspace: Workspace, origin: Origin) -> Found | None:
             on_click=forget_source,
             args=(workspace, origin),
         )
+    _choose_importer(workspace, origin, task)
     if task.error:  # an upload's folder would mean nothing to the user
         show_error(DataError(task.error.replace(f"{task.inputs}/", "")))
     return found
+
+
+def _choose_importer(workspace: Workspace, origin: Origin, task: BackgroundTask) -> None:
+    """Let the user say what the source is; it is looked into again then."""
+    used = task.facts.get("importer", _AUTO)
+    kind = st.selectbox(
+        "Read as",
+        names := [_AUTO, *list_importers()],
+        index=names.index(used) if used in names else 0,
+        format_func=lambda name: (
+            "what it looks like" if name == _AUTO else f"{name}: {IMPORTERS[name].title}"
+        ),
+        key=f"import_kind_{task.name}",
+        help="Change it if the source was taken for something else.",
+    )
+    if kind != used:
+        with ExitStack() as opened:  # before the task that holds an upload is forgotten
+            inputs = {path.name: opened.enter_context(path.open("rb")) for path in task.inputs.glob("*")}
+            _look(workspace, origin, task.facts["source"], task.facts["argument"], inputs, str(kind))
 
 
 def describe_source(facts: SourceFacts) -> str:

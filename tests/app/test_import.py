@@ -207,6 +207,93 @@ def test_fer2013_with_votes_needs_no_mapping(app_workspace, tmp_path):
     assert load_dataset(app_workspace.dataset("fer2013")).info.num_images == 4
 
 
+def _key(workspace: Path, question: str) -> str:
+    return f"import_{question}_{find_task(workspace, 'look-into').name}"
+
+
+def test_parts_of_unknown_split_are_asked_about(app_workspace, tmp_path):
+    files = class_files("train/", count=3) | class_files("eval/", count=2)
+    page = _name_path(write_tree(tmp_path / "faces", files))
+    assert page.button(key="import_start").disabled
+    assert "Say which split every part of the source is" in _texts(page)
+    page.selectbox(key=f"{_key(app_workspace, 'part')}_eval").set_value("valid").run()
+    assert "divides its pictures itself (train 6, valid 4)" in _texts(page)
+    _finish(page)
+    assert not page.exception and not page.error
+    assert load_dataset(app_workspace.dataset("faces")).info.split_counts == {"train": 6, "valid": 4}
+
+
+def test_numbers_are_asked_about_with_the_known_numberings(app_workspace, tmp_path):
+    page = _name_path(write_tree(tmp_path / "faces", class_files(classes=("1", "2"), count=5)))
+    assert page.button(key="import_start").disabled
+    numbers = page.selectbox(key=_key(app_workspace, "numbers"))
+    assert numbers.value is None and any("RAF-DB: 1 surprise, 2 fear" in name for name in numbers.options)
+    numbers.set_value("raf-db").run()
+    assert "Gives surprise 5, fear 5" in _texts(page)
+    _finish(page)
+    assert load_dataset(app_workspace.dataset("faces")).info.classes == ("surprise", "fear")
+
+
+def test_clips_are_kept_together_or_warned_of(app_workspace, tmp_path):
+    files = {
+        f"{name}/clip{clip}_{frame}.png": encode(2 * clip + (name == "sad"))
+        for name in ("happy", "sad")
+        for clip in range(6)
+        for frame in range(3)
+    }
+    page = _finish(_name_path(write_tree(tmp_path / "faces", files)))
+    assert any("--group-by" in item.value for item in page.warning)
+    page.text_input(key=_key(app_workspace, "group_by")).set_value(r"[a-z]+/clip\d+").run()
+    page.checkbox(key="import_replace").check().run()
+    _finish(page)
+    assert not page.error and not page.warning
+    assert load_dataset(app_workspace.dataset("faces")).samples["group"].nunique() == 12
+
+
+def test_boxes_of_the_source_are_cut_unless_switched_off(app_workspace, tmp_path):
+    rows = [f"{n}.png,{('happy', 'sad')[n % 2]},2,2,20,20" for n in range(4)]
+    table = "\n".join(["path,label,x,y,width,height", *rows])
+    files = {f"{n}.png": encode(n) for n in range(4)}
+    page = _finish(_name_path(write_tree(tmp_path / "faces", {"labels.csv": table, **files})))
+    assert "4 faces were cut out by the boxes" in _texts(page)
+    page.checkbox(key="import_boxes").uncheck()
+    page.checkbox(key="import_replace").check().run()
+    assert "cut out by the boxes" not in _texts(_finish(page))
+
+
+@pytest.mark.parametrize("origin", ["path", "upload"])
+def test_what_a_source_is_read_as_can_be_chosen(app_workspace, tmp_path, origin):
+    files = class_files(count=4)
+    rows = [f"{name},{('angry', 'fear')[number % 2]}" for number, name in enumerate(files)]
+    archive = write_zip(tmp_path / "faces.zip", {"labels.csv": "\n".join(["path,label", *rows]), **files})
+    page = _run(origin)
+    if origin == "path":
+        page.text_input(key="import_path").set_value(str(archive)).run()
+    else:
+        page.file_uploader[0].set_value(("faces.zip", archive.read_bytes(), "application/zip")).run()
+    assert "pictures in a CSV" in _texts(page)
+    page.selectbox(key=_key(app_workspace, "kind")).set_value("parquet").run()
+    assert "nothing for the importer 'parquet'" in page.error[0].value
+    page.selectbox(key=_key(app_workspace, "kind")).set_value("folders").run()
+    assert "pictures in class folders" in _texts(page) and not page.exception
+    _finish(page)
+    assert load_dataset(app_workspace.dataset("faces")).info.importer == "folders"
+
+
+@pytest.mark.parametrize("how", ["beside", "path"])
+def test_votes_beside_fer2013_are_offered_or_named(app_workspace, tmp_path, how):
+    from tests.unit.data.test_fer2013 import write_csv, write_votes
+
+    source = write_csv(tmp_path / "fer2013.csv")
+    votes = write_votes(tmp_path / ("fer2013new.csv" if how == "beside" else "votes.csv"))
+    page = _name_path(source)
+    if how == "path":
+        page.text_input(key="import_votes_path").set_value(str(votes)).run()
+    _finish(page)
+    assert not page.error and not page.exception
+    assert load_dataset(app_workspace.dataset("ferplus")).info.has_votes
+
+
 @pytest.mark.parametrize(
     ("name", "clean"),
     [
