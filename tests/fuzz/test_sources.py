@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from fer_core.data.importers.choosing import find_source
 from fer_core.data.importers.fer2013 import CSV_NAMES, import_fer2013
+from fer_core.data.importers.people import group_by
+from fer_core.data.importers.pictures import resolve_mapping, resolve_splits
 from fer_core.data.importing import import_source, inspect_source
 from fer_core.data.store import load_dataset
 from fer_core.exchange.unpack import stage_files
@@ -144,6 +147,54 @@ def test_archives_of_pictures(folder, data):
     _import("pictures in zip or tar", path, folder)
 
 
+FOLDERS = st.lists(
+    st.one_of(
+        st.sampled_from(
+            ("train", "eval", "testset", "public_test", "happy", "not happy", "4", "images", "P001")
+        ),
+        st.text(max_size=8).filter(lambda name: "/" not in name),
+    ),
+    max_size=4,
+)
+
+
+@given(
+    folders=st.lists(FOLDERS, max_size=6),
+    numbers=st.one_of(st.text(max_size=5), st.sampled_from(("affectnet", "raf-db", ""))),
+    split_map=st.dictionaries(st.text(max_size=8), st.sampled_from(("train", "test", "", "x")), max_size=2),
+    rule=st.one_of(
+        st.text(max_size=20), st.sampled_from(("", "(", r"(\d)", "a{99999999999}", "()", r"(?P<a>.)"))
+    ),
+)
+@inputs()
+def test_questions_and_answers(folder, folders, numbers, split_map, rule):
+    names = [
+        "/".join([*(name for name in parts if name), f"{index}.png"]) for index, parts in enumerate(folders)
+    ]
+    files = {**PICTURES, **{name: _picture(shade=10 * index) for index, name in enumerate(names)}}
+    tree = _Memory(files)
+
+    scan = find_source(tree, Path("memory")).scan
+    attempt("answers about classes", lambda: resolve_mapping(scan, numbers=numbers))
+    attempt("answers about splits", lambda: resolve_splits(scan, split_map))
+    attempt("rules for groups", lambda: group_by(scan, rule))
+
+
+class _Memory:
+    """A tree of files that lies nowhere."""
+
+    name = "memory"
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self._files = files
+
+    def names(self) -> list[str]:
+        return list(self._files)
+
+    def read(self, name: str) -> bytes:
+        return self._files[name]
+
+
 NAMES = st.one_of(
     st.text(max_size=30),
     st.sampled_from(("../x/happy/1.png", "/etc/happy/1.png", "happy/..", "a\\..\\b.png", "C:/x.png", "",
@@ -165,7 +216,11 @@ def test_names_in_archives(folder, names, kind):
     _import("names in zip or tar", path, folder)
 
 
-@given(table=damaged(TABLE))
+@given(
+    table=damaged(
+        TABLE, TABLE.replace(b",", b";"), TABLE.replace(b"width,height", b"w,h"), b"sep=,\n" + TABLE
+    )
+)
 @inputs()
 def test_table_of_pictures(folder, table):
     (folder / "sets").mkdir(exist_ok=True)

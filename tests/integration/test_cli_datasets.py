@@ -6,6 +6,7 @@ import pytest
 
 from fer_core.cli import main
 from tests.unit.data.pictures import class_files, encode, write_tree
+from tests.unit.data.test_fer2013 import write_csv, write_votes
 
 
 @pytest.fixture
@@ -53,6 +54,61 @@ def test_a_detector_reports_its_misses(workspace, source, capsys):
     arguments = ["--map", "blorp=fear", "--detector", "haar", "--name", "cut", "--valid", "0", "--test", "0"]
     assert main(["import", str(source), *arguments]) == 0
     assert "no face found on 21 of 23 (91.3%)" in capsys.readouterr().out
+
+
+def test_what_a_source_does_not_say_is_asked_and_answered(workspace, tmp_path, capsys):
+    """Numbers, a part of unknown split, clips: each question names the option that answers it."""
+    files = {
+        f"{split}/{number}/clip{clip}_{frame}.png": encode(100 * clip + number)
+        for split, clips in (("train", range(6)), ("eval", range(6, 9)))
+        for number in (1, 2)
+        for clip in clips
+        for frame in range(2)
+    }
+    folder = str(write_tree(tmp_path / "faces", files))
+    assert main(["import", folder, "--dry-run"]) == 0
+    seen = capsys.readouterr().out
+    assert "part eval (12) -> not known which split" in seen
+    assert "--numbers raf-db  RAF-DB: 1 surprise, 2 fear" in seen
+    answers: list[str] = []
+    for asked, answer in (
+        ("--numbers affectnet, ", "--numbers=raf-db"),
+        ("--split eval=SPLIT", "--split=eval=test"),
+    ):
+        assert main(["import", folder, *answers]) == 1
+        assert asked in capsys.readouterr().err
+        answers.append(answer)
+    assert main(["import", folder, *answers, r"--group-by=clip\d+"]) == 0
+    captured = capsys.readouterr()
+    assert "(train 24, test 12)" in captured.out and "9 people, clips or photographs" in captured.out
+    assert "warning" not in captured.err
+
+
+def test_copies_across_splits_are_warned_of(workspace, tmp_path, capsys):
+    files = {f"{name}/{n}.png": encode(ord(name[0])) for name in ("happy", "sad") for n in range(10)}
+    assert main(["import", str(write_tree(tmp_path / "faces", files))]) == 0
+    assert "warning: 4 of 4 images of valid and test that were compared (100%)" in capsys.readouterr().err
+
+
+def test_boxes_are_used_without_a_detector_and_that_is_said(workspace, tmp_path, capsys):
+    rows = [f"{n}.png;{('happy', 'sad')[n % 2]};2;2;20;20" for n in range(4)]
+    files = {
+        "list.csv": "\n".join(["path;label;x;y;w;h", *rows]),
+        **{f"{n}.png": encode(n) for n in range(4)},
+    }
+    folder = str(write_tree(tmp_path / "faces", files))
+    for more, is_said in (([], True), (["--no-boxes", "--replace"], False)):
+        assert main(["import", folder, *more]) == 0
+        assert ("4 faces were cut out by the boxes of the source" in capsys.readouterr().out) == is_said
+
+
+def test_votes_beside_fer2013_are_offered(workspace, tmp_path, capsys):
+    source = write_csv(tmp_path / "fer2013.csv")
+    votes = write_votes(tmp_path / "fer2013new.csv")
+    assert main(["import", str(source)]) == 0
+    assert f"--votes {votes}" in capsys.readouterr().out
+    assert main(["import", str(source), "--votes", str(votes)]) == 0
+    assert "ferplus: 4 images" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

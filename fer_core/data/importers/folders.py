@@ -1,6 +1,6 @@
 """Class folders in any usual shape: split/class/picture, class/split/picture, class/picture."""
 
-from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, guess_emotion, is_picture
+from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, is_picture
 from fer_core.data.importers.split_names import SplitNames
 from fer_core.data.tree import FileTree
 
@@ -16,8 +16,6 @@ def scan_folders(tree: FileTree) -> Scan | None:
     split_names, items = SplitNames(paths.values()), []
     for folder, pictures in members.items():
         split, others = split_names.find(paths[folder])
-        if not others and guess_emotion(split):
-            others = [split]  # `happy` beside `train`
         if others:
             items += [Item(path=name, label=others[-1], split=split) for name in pictures]
         else:

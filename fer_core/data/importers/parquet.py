@@ -82,11 +82,16 @@ class ParquetPictures:
                     raise DataError(
                         f"{self._file_name} holds {group.total_byte_size:,} bytes in one row group: refused"
                     )
-                table = _guard(self._file_name, partial(file.read_row_group, index, columns=[column]))
-                self._start, self._pictures = start, table.column(0).to_pylist()
+                self._start = start
+                self._pictures = _guard(self._file_name, partial(_read_column, file, index, column))
                 return
             start += group.num_rows
         raise DataError(f"{self._file_name} has no row {row}")
+
+
+def _read_column(file: "pq.ParquetFile", group: int, column: str | None) -> list[Any]:
+    values: list[Any] = file.read_row_group(group, columns=[column]).column(0).to_pylist()
+    return values
 
 
 def scan_parquet(tree: FileTree) -> Scan | None:
@@ -125,9 +130,9 @@ def _add_rows(
     more = [
         str(field.name) for field in schema if field.name not in wanted.values() and _says_a_word(field.type)
     ]
-    table = _guard(name, lambda: file.read(columns=[*wanted.values(), *more]))
-    further = {column: table.column(column).to_pylist() for column in more}
-    columns = {key: table.column(column).to_pylist() for key, column in wanted.items()}
+    values = _guard(name, lambda: file.read(columns=[*wanted.values(), *more]).to_pydict())
+    further = {column: values[column] for column in more}
+    columns = {key: values[column] for key, column in wanted.items()}
     class_names = _read_class_names(schema, label)
     for row, value in enumerate(columns["label"]):
         path = f"{name}#{row}"

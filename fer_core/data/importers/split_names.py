@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from fer_core.data.importers.base import may_be_split, split_of
+from fer_core.data.importers.base import guess_emotion, may_be_split, split_of
 
 
 class SplitNames:
@@ -27,19 +27,19 @@ class SplitNames:
         self._divided = {parent for parent, names in self._beside.items() if any(map(split_of, names))}
 
     def find(self, path: Sequence[str]) -> tuple[str, list[str]]:
-        """The split of a path, and its parts that say nothing of it.
+        """The split of a path, and its parts that may be a class.
 
         Returns:
             `train`, `valid` or `test` where a part says so (the deepest holds), the source's own word where
-            it must be asked about, else empty; and the other parts.
+            it must be asked about, else empty; and the other parts. What names an emotion is always one.
         """
-        said, asked, others = "", "", []
-        for depth, name in enumerate(path):
-            parent = tuple(path[:depth])
-            if split := split_of(name):
-                said = split
-            elif parent in self._divided or (may_be_split(name) and len(self._beside.get(parent, ())) > 1):
-                asked = name
-            else:
-                others.append(name)
-        return said or asked, others
+        splits = [split for name in path if (split := split_of(name))]
+        if splits:
+            return splits[-1], [name for name in path if not split_of(name)]
+        asked = [name for depth, name in enumerate(path) if self._divides(tuple(path[:depth]), name)]
+        others = [name for name in path if name not in asked or guess_emotion(name)]
+        return (asked[-1] if asked else ""), others
+
+    def _divides(self, parent: tuple[str, ...], name: str) -> bool:
+        """Whether a part stands beside a split, or speaks of one and has siblings."""
+        return parent in self._divided or (may_be_split(name) and len(self._beside.get(parent, ())) > 1)

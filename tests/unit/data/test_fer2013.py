@@ -303,3 +303,23 @@ def test_bad_tars_are_refused(tmp_path):
     whole = as_tar(tmp_path / "c.tar.gz", {"noise.bin": noise, "fer2013.csv": content}).read_bytes()
     (tmp_path / "d.tar.gz").write_bytes(whole[: len(whole) // 2])
     refuse(tmp_path, tmp_path / "d.tar.gz", "damaged archive")
+
+
+def test_the_table_is_found_in_folders_and_the_votes_in_or_beside_it(tmp_path):
+    write_csv(tmp_path / "a.csv")
+    (tmp_path / "set" / "fer2013").mkdir(parents=True)
+    write_csv(tmp_path / "set" / "fer2013" / "fer2013.csv")
+    assert inspect_source(tmp_path / "set").votes is None
+    write_votes(tmp_path / "set" / "FER2013new.csv")
+    found = inspect_source(tmp_path / "set")
+    assert (found.path, found.votes) == (
+        tmp_path / "set" / "fer2013" / "fer2013.csv",
+        tmp_path / "set" / "FER2013new.csv",
+    )
+    votes = write_votes(tmp_path / "fer2013new.csv")
+    both = {"fer2013.csv": (tmp_path / "a.csv").read_bytes(), "fer2013new.csv": votes.read_bytes()}
+    packed = as_zip(tmp_path / "both.zip", both)
+    assert inspect_source(packed).votes == packed
+    import_fer2013(packed, tmp_path / "sets" / "a", votes=packed)
+    assert load_dataset(tmp_path / "sets" / "a").info.has_votes
+    assert inspect_source(tmp_path / "a.csv").votes == votes
