@@ -4,6 +4,7 @@ Foreign is whatever other people named or wrote: classes, labels, splits, source
 runs, searches, files, tags and notes. Each function returns what shows the words as they are.
 """
 
+import hashlib
 import html
 import re
 from collections.abc import Iterable
@@ -25,6 +26,10 @@ _UNSEEN: Final[re.Pattern[str]] = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 """Control characters but tab and line feed, what turns the direction of writing, halves of characters."""
+
+_UNSAFE_IN_NAMES: Final[re.Pattern[str]] = re.compile(rf'{_UNSEEN.pattern}|[\t\n/\\:*?"<>|%]|^[. ]|[. ]$')
+_DEVICE_NAME: Final[re.Pattern[str]] = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+_MAX_NAME_BYTES: Final[int] = 200
 
 
 def escape_markdown(text: str) -> str:
@@ -116,3 +121,26 @@ def escape_unseen(text: str) -> str:
         'joy\\x1b[2J'
     """
     return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def escape_name(name: str) -> str:
+    """A foreign name as that of one file or folder on every system; what leads elsewhere is percent-encoded.
+
+    Different names stay different. Plain names stay as they are.
+
+    Examples:
+        >>> [escape_name(name) for name in ("joy", "../../joy", "..", "a/b", "")]
+        ['joy', '%2E.%2F..%2Fjoy', '%2E%2E', 'a%2Fb', '%']
+    """
+    safe = _UNSAFE_IN_NAMES.sub(lambda found: _encode(found[0]), name) or "%"
+    if _DEVICE_NAME.match(safe):
+        safe = _encode(safe[0]) + safe[1:]
+    data = safe.encode()
+    if len(data) <= _MAX_NAME_BYTES:
+        return safe
+    digest = hashlib.sha256(data).hexdigest()[:12]
+    return f"{data[: _MAX_NAME_BYTES - 16].decode(errors='ignore')}%{digest}"
+
+
+def _encode(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode(errors="surrogatepass"))

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from fer_core.errors import FerError, StorageError
+from fer_core.escaping import escape_name
 from fer_core.plain import parse_json
 
 T = TypeVar("T")
@@ -257,6 +258,20 @@ def _sync_tree(folder: Path) -> None:
         for name in names:
             sync_file(Path(place, name))
         _sync_directory(Path(place))
+
+
+def place_in(folder: Path, *names: str) -> Path:
+    """A path in `folder` made of foreign names (of classes, splits, data sets), each one part of it.
+
+    Raises:
+        StorageError: something there leads out of the folder: a link.
+    """
+    path = folder.joinpath(*map(escape_name, names))
+    if not path.parent.resolve().is_relative_to(folder.resolve()):
+        raise StorageError(
+            f"{path} leads out of {folder} by a link; remove the link, or choose another folder"
+        )
+    return path
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -20,6 +20,7 @@ from fer_core.images import load_image
 from fer_core.inference.detectors import DETECTORS
 from fer_core.inference.overlay import UNCERTAIN, OverlayStyle, describe_turn, draw_overlay, shown_label
 from fer_core.inference.pipeline import FIXED_COLUMNS, NO_FACE, compute_rows, export_json
+from fer_core.results import name_columns
 from fer_core.types import FaceResult, UInt8Array
 
 if TYPE_CHECKING:
@@ -169,13 +170,13 @@ def tabulate(results: Results) -> "pd.DataFrame":
         for picture, result in results
         for row in compute_rows(result.analysis.faces) or [NO_FACE]
     ]
-    columns = ["picture", *FIXED_COLUMNS, *results[0][1].analysis.classes]
+    columns = ["picture", *FIXED_COLUMNS, *name_columns(results[0][1].analysis.classes)]
     return pd.DataFrame(rows, columns=columns).astype({"face": "Int64"})
 
 
 def _render_table(results: Results) -> None:
     table = tabulate(results)
-    classes = results[0][1].analysis.classes
+    classes = name_columns(results[0][1].analysis.classes)
     st.subheader("All faces", anchor=False)
     percent = {
         name: st.column_config.NumberColumn(name, format="percent") for name in ("confidence", *classes)

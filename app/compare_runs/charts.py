@@ -26,6 +26,7 @@ from fer_core.evaluation.charts import (
 from fer_core.evaluation.comparison import Comparison, diff_configs, list_varied_settings
 from fer_core.evaluation.comparison_export import describe_setting
 from fer_core.evaluation.metrics import list_class_titles
+from fer_core.results import name_columns
 from fer_core.workspace import Workspace
 
 _CURVES: Final[dict[str, str]] = {"valid_loss": "validation loss", "valid_accuracy": "validation accuracy"}
@@ -141,7 +142,8 @@ def _render_settings(comparison: Comparison) -> None:
 
     order = [*varied, *(name for name in settings if name not in varied)]
     rows = {name: {key: describe_setting(comparison, key, name) for key in configs} for name in order}
-    table = pd.DataFrame(rows).T.rename_axis("setting").reset_index()
+    table = pd.DataFrame(rows).T.set_axis(name_columns(list(configs), {"setting"}, kind="model"), axis=1)
+    table = table.rename_axis("setting").reset_index()
     column = st.column_config.TextColumn("setting", pinned=True)
     st.dataframe(table, column_config={"setting": column}, hide_index=True)
 

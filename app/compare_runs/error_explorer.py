@@ -16,6 +16,7 @@ from fer_core.evaluation.comparison import Comparison
 from fer_core.evaluation.error_selection import Selection, add_suspects
 from fer_core.evaluation.stored_reports import StoredEvaluation
 from fer_core.labels import FERPLUS_COLUMNS
+from fer_core.results import format_frame
 from fer_core.workspace import Workspace
 
 _FACES_SHOWN: Final[int] = 12
@@ -105,7 +106,7 @@ def _render_selection(
     with st.container(horizontal=True):
         st.download_button(
             "Selection (CSV)",
-            lambda: chosen.to_csv(index=False),
+            lambda: format_frame(chosen),
             "selection.csv",
             "text/csv",
             key="compare-csv",

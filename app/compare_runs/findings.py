@@ -14,6 +14,7 @@ from fer_core.evaluation.comparison_export import (
 )
 from fer_core.evaluation.figures import describe_figure, format_change
 from fer_core.evaluation.metrics import list_titles
+from fer_core.results import name_columns
 
 _CHART_FROM = 2
 """Differences from which on a chart says more than the sentences."""
@@ -67,7 +68,8 @@ def _render_figures(comparison: Comparison) -> None:
             for name, title in titles.items()
             if name in result.differences
         }
-    frame = pd.DataFrame(table).rename_axis("figure").fillna("").reset_index()
+    frame = pd.DataFrame(table).set_axis(name_columns(list(table), {"figure"}, kind="model"), axis=1)
+    frame = frame.rename_axis("figure").fillna("").reset_index()
     column = st.column_config.TextColumn("figure", pinned=True)
     st.dataframe(frame, column_config={"figure": column}, hide_index=True, height=38 + 35 * len(frame))
     st.caption(

@@ -21,6 +21,7 @@ from app.shared.run_data import load_gradients, load_metrics, load_validation
 from app.train.run_samples import render_samples
 from app.train.state import Key
 from fer_core.escaping import escape_markdown
+from fer_core.results import format_frame
 from fer_core.runs.reader import Run
 from fer_core.runs.records import EpochRecord
 from fer_core.workspace import Workspace
@@ -171,7 +172,7 @@ def render_epochs(run: Run) -> None:
     st.dataframe(table, column_config=columns, hide_index=True, height=min(420, 38 + 35 * len(table)))
     st.download_button(
         "Download as CSV",
-        table.iloc[::-1].to_csv(index=False),
+        format_frame(table.iloc[::-1]),
         file_name=f"{run.name}-metrics.csv",
         mime="text/csv",
         icon=":material/download:",

@@ -66,12 +66,13 @@ def _compare_groups(
     from fer_core.evaluation.comparison import align
     from fer_core.evaluation.group_table import build_group_table, compute_all_groups
     from fer_core.io import write_text
+    from fer_core.results import format_frame
 
     aligned, refused = align(stored)
     reports = compute_all_groups(aligned, column, workspace)
     _print_groups(reports)
     if csv is not None:
-        write_text(csv, build_group_table(reports).to_csv(index=False))
+        write_text(csv, format_frame(build_group_table(reports)))
         print(f"wrote {csv}")
     for key, reason in refused.items():
         print(f"{key} is left out: {reason}")

@@ -94,4 +94,6 @@ def write_output(out: Path, text: str) -> None:
 
 def format_table(frame: "pd.DataFrame", suffix: str) -> str:
     """A table as the text of a `.csv` or `.json` file."""
-    return frame.to_csv(index=False) if suffix == ".csv" else frame.to_json(orient="records", indent=2)
+    from fer_core.results import format_frame
+
+    return format_frame(frame) if suffix == ".csv" else frame.to_json(orient="records", indent=2)

@@ -10,7 +10,9 @@ import numpy as np
 from fer_core.data.image_writer import full_disk_as_error
 from fer_core.data.store import Dataset
 from fer_core.errors import DataError, FerError
-from fer_core.io import atomic_directory, atomic_path
+from fer_core.escaping import neutralise_cell
+from fer_core.io import atomic_directory, atomic_path, place_in
+from fer_core.results.columns import name_columns, neutralise_names
 
 ExportFormat = Literal["folders", "csv"]
 
@@ -21,7 +23,7 @@ def export_dataset(
     kind: ExportFormat,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write a data set as split/class/row.png, or as a CSV of split, label, pixels and the other columns.
+    """Write a data set as split/class/row.png (`escape_name`), or as a CSV of its columns and the pixels.
 
     Raises:
         FerError: the target exists, or the disk is full.
@@ -42,9 +44,9 @@ def _export_folders(dataset: Dataset, target: Path, report: Callable[[int, int],
     total = len(dataset.images)
     with atomic_directory(target) as folder:
         for row, (split, label) in enumerate(dataset.samples[["split", "label"]].itertuples(index=False)):
-            place = folder / split / (label or "unlabelled")
-            place.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.asarray(dataset.images[row])).save(place / f"{row:07d}.png")
+            path = place_in(folder, split, label or "unlabelled", f"{row:07d}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.asarray(dataset.images[row])).save(path)
             if row % 200 == 0 or row + 1 == total:
                 report(row + 1, total)
 
@@ -55,9 +57,10 @@ def _export_csv(dataset: Dataset, target: Path, report: Callable[[int, int], Non
     total = len(dataset.images)
     with atomic_path(target) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*dataset.samples.columns, "pixels"])
+        columns = name_columns(list(dataset.samples.columns), ["pixels"], kind="column")
+        writer.writerow(neutralise_names([*columns, "pixels"]))
         for row, values in enumerate(dataset.samples.itertuples(index=False)):
             pixels = " ".join(map(str, np.asarray(dataset.images[row]).ravel().tolist()))
-            writer.writerow([*values, pixels])
+            writer.writerow([*map(neutralise_cell, values), pixels])
             if row % 200 == 0 or row + 1 == total:
                 report(row + 1, total)

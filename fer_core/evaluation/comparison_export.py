@@ -1,9 +1,6 @@
 """A comparison as tables and as a document: plain rows, CSV, LaTeX, and one self-contained HTML file."""
 
-import csv
-import html
-import io
-
+from fer_core.escaping import escape_html, escape_latex, neutralise_cell
 from fer_core.evaluation.charts import (
     build_agreement_bars,
     build_class_bars,
@@ -17,31 +14,15 @@ from fer_core.evaluation.figures import Figure, describe_figure
 from fer_core.evaluation.matrix_chart import build_matrix
 from fer_core.evaluation.metrics import list_titles
 from fer_core.evaluation.paired import format_p
-
-_LATEX_SIGNS = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-)
+from fer_core.results import format_csv
 
 
-def escape_latex(text: str) -> str:
-    r"""Text as LaTeX prints it.
+def _latex(text: str) -> str:
+    return escape_latex(neutralise_cell(text))
 
-    Examples:
-        >>> escape_latex("fer_resnet 5 %")
-        'fer\\_resnet 5 \\%'
-    """
-    return text.translate(_LATEX_SIGNS)
+
+def _html(text: str) -> str:
+    return escape_html(neutralise_cell(text))
 
 
 def describe_protocol(comparison: Comparison) -> str:
@@ -55,17 +36,14 @@ def describe_protocol(comparison: Comparison) -> str:
 
 def write_csv(comparison: Comparison) -> str:
     """Every figure of every model, a line each: model, figure, value, low, high, n, reason."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    head = ["model", "dataset", "split", "protocol", "tta", "figure", "value", "low", "high", "n", "reason"]
-    writer.writerow(head)
+    header = ["model", "dataset", "split", "protocol", "tta", "figure", "value", "low", "high", "n", "reason"]
+    rows: list[list[object]] = []
     for item in comparison.evaluations:
         subject = item.report.subject
         facts = [item.key, subject.dataset, subject.split, subject.protocol, subject.tta]
         for name, figure in item.report.figures.items():
-            numbers = ["" if value != value else value for value in (figure.value, figure.low, figure.high)]  # noqa: PLR0124 - NaN is an empty cell
-            writer.writerow([*facts, name, *numbers, figure.n, figure.reason])
-    return stream.getvalue()
+            rows.append([*facts, name, figure.value, figure.low, figure.high, figure.n, figure.reason])
+    return format_csv(header, rows)
 
 
 def write_latex(comparison: Comparison) -> str:
@@ -78,14 +56,12 @@ def write_latex(comparison: Comparison) -> str:
         rf"\caption{{{escape_latex(describe_protocol(comparison))}}}",
         rf"\begin{{tabular}}{{l{'r' * len(keys)}}}",
         r"\toprule",
-        " & ".join(["", *map(escape_latex, keys)]) + r" \\",
+        " & ".join(["", *map(_latex, keys)]) + r" \\",
         r"\midrule",
     ]
     for name, title in list_titles().items():
         figures = [item.report.find(name) for item in comparison.evaluations]
-        lines.append(
-            " & ".join([escape_latex(title), *(_latex_cell(name, item) for item in figures)]) + r" \\"
-        )
+        lines.append(" & ".join([_latex(title), *(_latex_cell(name, item) for item in figures)]) + r" \\")
     if comparison.results:
         cells = [f"${format_p(item.adjusted_p)}$" for item in comparison.results]
         lines += [r"\midrule", " & ".join(["McNemar $p$", "--", *cells]) + r" \\"]
@@ -93,7 +69,7 @@ def write_latex(comparison: Comparison) -> str:
 
 
 def _latex_cell(name: str, figure: Figure) -> str:
-    return escape_latex(describe_figure(name, figure)) if figure.is_defined else "--"
+    return _latex(describe_figure(name, figure)) if figure.is_defined else "--"
 
 
 def write_html(comparison: Comparison) -> str:
@@ -121,7 +97,7 @@ def write_html(comparison: Comparison) -> str:
     )
     findings = [item.describe() for item in comparison.results]
     findings += [f"{key} is left out: {reason}." for key, reason in comparison.refused.items()]
-    items = "".join(f"<li>{html.escape(text)}</li>" for text in findings)
+    items = "".join(f"<li>{_html(text)}</li>" for text in findings)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Comparison of {len(reports)} models</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem}}
@@ -131,7 +107,7 @@ text-align:left}}.wide{{overflow-x:auto}}.wide td{{white-space:nowrap}}small{{co
 .charts>div{{min-width:0}}.charts>div:first-child{{grid-column:1/-1}}</style></head>
 <body>
 <h1>Comparison of {len(reports)} models</h1>
-<p>{html.escape(describe_protocol(comparison))}. The models name apparent expressions, not feelings.</p>
+<p>{_html(describe_protocol(comparison))}. The models name apparent expressions, not feelings.</p>
 <ul>{items}</ul>
 {_html_table(comparison)}
 <div class="charts">{charts}</div>
@@ -140,18 +116,18 @@ text-align:left}}.wide{{overflow-x:auto}}.wide td{{white-space:nowrap}}small{{co
 
 
 def _html_table(comparison: Comparison) -> str:
-    head = "".join(f"<th>{html.escape(item.key)}</th>" for item in comparison.evaluations)
+    head = "".join(f"<th>{_html(item.key)}</th>" for item in comparison.evaluations)
     rows = []
     for name, title in list_titles().items():
         cells = "".join(
             f"<td>{_html_figure(name, item.report.find(name))}</td>" for item in comparison.evaluations
         )
-        rows.append(f"<tr><td>{html.escape(title)}</td>{cells}</tr>")
+        rows.append(f"<tr><td>{_html(title)}</td>{cells}</tr>")
     return f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
 
 
 def _html_figure(name: str, figure: Figure) -> str:
-    value, bracket, interval = html.escape(describe_figure(name, figure)).partition(" [")
+    value, bracket, interval = _html(describe_figure(name, figure)).partition(" [")
     return f"{value}<br><small>{bracket.strip()}{interval}</small>" if bracket else value
 
 
@@ -160,10 +136,10 @@ def _html_configs(comparison: Comparison) -> str:
     if not table:
         return ""
     keys = list(next(iter(table.values())))
-    head = "".join(f"<th>{html.escape(key)}</th>" for key in keys)
+    head = "".join(f"<th>{_html(key)}</th>" for key in keys)
     rows = "".join(
-        f"<tr><td>{html.escape(name)}</td>"
-        + "".join(f"<td>{html.escape(describe_setting(comparison, key, name))}</td>" for key in keys)
+        f"<tr><td>{_html(name)}</td>"
+        + "".join(f"<td>{_html(describe_setting(comparison, key, name))}</td>" for key in keys)
         + "</tr>"
         for name in table
     )

@@ -16,6 +16,7 @@ from fer_core.evaluation.groups import (
 )
 from fer_core.evaluation.report import Subject
 from fer_core.evaluation.stored_reports import StoredEvaluation
+from fer_core.results import name_columns
 from fer_core.workspace import Workspace
 
 
@@ -69,13 +70,15 @@ def compute_all_groups(
 
 
 def build_group_table(reports: Sequence[GroupReport]) -> pd.DataFrame:
-    """One row per model and group: `model`, `group`, `n`, `classes` and value, low, high of each figure."""
+    """One row per model and group: `model`, the group, `n`, `classes` and value, low, high of each figure."""
     rows = []
+    figures = [f"{name}{end}" for name in GROUP_FIGURES for end in ("", "_low", "_high")]
     for report in reports:
+        (column,) = name_columns([report.column], ["model", "n", "classes", *figures], kind="group")
         for group in report.groups:
             row: dict[str, object] = {
                 "model": report.key,
-                report.column: group.name,
+                column: group.name,
                 "n": group.n,
                 "classes": group.num_classes,
             }

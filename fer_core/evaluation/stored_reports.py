@@ -14,7 +14,7 @@ from fer_core.data.table_files import parse_frame
 from fer_core.errors import DataError, RunError
 from fer_core.evaluation.predictions import Predictions
 from fer_core.evaluation.report import Report
-from fer_core.io import atomic_path, read_json, sha256_file, write_json
+from fer_core.io import atomic_path, place_in, read_json, sha256_file, write_json
 from fer_core.runs.run_files import PREDICTIONS_FILE, REPORT_FILE
 from fer_core.workspace import Workspace
 
@@ -45,10 +45,10 @@ def locate_report(
     part = f"{dataset}-{split}" + ("" if tta == "none" else f"-{tta}")
     folder = entry.folder.resolve()
     if folder.parent.parent == workspace.runs.resolve():
-        return folder.parent if is_own else folder.parent / EVALUATIONS_FOLDER / part
+        return folder.parent if is_own else place_in(folder.parent / EVALUATIONS_FOLDER, part)
     if folder.parent == workspace.checkpoints.resolve():
-        return workspace.root / EVALUATIONS_FOLDER / folder.name / part
-    return folder if is_own else folder / EVALUATIONS_FOLDER / part
+        return place_in(workspace.root / EVALUATIONS_FOLDER / folder.name, part)
+    return folder if is_own else place_in(folder / EVALUATIONS_FOLDER, part)
 
 
 def save_report(report: Report, predictions: Predictions, folder: Path) -> Report:

@@ -95,11 +95,10 @@ def create_table(path: Path, classes: Sequence[str]) -> Iterator[TableWriter]:
     Memory does not grow with the number of rows.
 
     Raises:
-        ConfigError: no results format has the extension of `path`, or a class is called like another column.
+        ConfigError: no results format has the extension of `path`.
         MediaError: the file can't be written.
     """
     find_format(path)
-    build_schema(FIXED_COLUMNS, classes)
     is_ours = True  # errors of the block are not about this file
     try:
         with atomic_path(path) as temporary:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.tracker import TemporalConfig
+from fer_core.results import name_columns
 from fer_core.types import FaceResult, UInt8Array
 from fer_core.workspace import Workspace
 
@@ -126,7 +127,8 @@ def compute_rows(faces: Sequence[FaceResult]) -> list[dict[str, Any]]:
     """Return one flat row a face, for a table or CSV, with the columns `FIXED_COLUMNS` and the classes.
 
     Columns: face (from 1), num_faces (of the picture), x, y, width, height (pixels), score, roll (degrees by
-    which the face is turned clockwise), label, confidence, then one probability in [0, 1] a class, named so.
+    which the face is turned clockwise), label, confidence, then one probability in [0, 1] a class, in the
+    column that `name_columns` gives it.
     """
     return [
         {
@@ -140,7 +142,7 @@ def compute_rows(faces: Sequence[FaceResult]) -> list[dict[str, Any]]:
             "roll": round(face.box.roll, 1),
             "label": face.prediction.label,
             "confidence": face.prediction.confidence,
-            **face.prediction.as_dict(),
+            **dict(zip(name_columns(face.prediction.classes), face.prediction.probabilities, strict=True)),
         }
         for number, face in enumerate(faces, start=1)
     ]

@@ -53,7 +53,7 @@ def compute_timeline(
     stretch = ((rows["time_s"] - start) / max(end - start, 1e-9) * max_points).astype(int)
     grouped = rows.groupby(["track_id", stretch.clip(upper=max_points - 1).rename("stretch")])
     means = grouped[["time_s", *names]].mean().assign(frame=grouped["frame"].first())
-    return means.reset_index()[columns]
+    return means.reset_index("track_id").reset_index(drop=True)[columns]
 
 
 def compute_shares(rows: "pd.DataFrame", *, classes: Sequence[str] | None = None) -> "pd.DataFrame":

@@ -11,14 +11,19 @@ from fer_core.results.base import (
     list_extensions,
     write_table,
 )
+from fer_core.results.columns import FACE_COLUMNS, format_csv, format_frame, name_columns
 
 __all__ = [
+    "FACE_COLUMNS",
     "RESULTS",
     "BatchWriter",
     "ResultsFormat",
     "build_schema",
     "encode_table",
     "find_format",
+    "format_csv",
+    "format_frame",
     "list_extensions",
+    "name_columns",
     "write_table",
 ]

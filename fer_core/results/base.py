@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from fer_core.errors import ConfigError
 from fer_core.io import atomic_path
 from fer_core.registry import Registry
+from fer_core.results.columns import name_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,21 +63,13 @@ def find_format(path: Path) -> ResultsFormat:
 
 
 def build_schema(fixed: Sequence[str], classes: Sequence[str]) -> "pa.Schema":
-    """Columns of a table of faces: the fixed ones, then one of probabilities per class.
-
-    Raises:
-        ConfigError: a class is called like another column.
-    """
+    """Columns of a table of faces: the fixed ones, then one of probabilities per class (`name_columns`)."""
     import pyarrow as pa
 
-    clashes = sorted(set(fixed) & set(classes))
-    if clashes:
-        raise ConfigError(
-            f"the model has classes called {clashes}; a table has columns of these names already"
-        )
     types = {**dict.fromkeys(_WHOLE_NUMBERS, pa.int64()), **dict.fromkeys(_WORDS, pa.string())}
     return pa.schema(
-        [(name, types.get(name, pa.float64())) for name in fixed] + [(name, pa.float64()) for name in classes]
+        [(name, types.get(name, pa.float64())) for name in fixed]
+        + [(name, pa.float64()) for name in name_columns(classes)]
     )
 
 

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
+from fer_core.escaping import escape_latex
 from fer_core.evaluation.comparison import compare
-from fer_core.evaluation.comparison_export import escape_latex, write_csv, write_html, write_latex
+from fer_core.evaluation.comparison_export import write_csv, write_html, write_latex
 from fer_core.evaluation.metrics import list_titles
 from fer_core.evaluation.report import build_report
 from fer_core.evaluation.stored_reports import StoredEvaluation

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_core.errors import ConfigError, MediaError
+from fer_core.errors import MediaError
 from fer_core.inference.face_table import FIXED_COLUMNS, Totals, create_table
 from fer_core.inference.stream import FrameResult, StageTimes
 from fer_core.inference.timeline import (
@@ -166,6 +166,14 @@ def test_a_place_that_is_none_is_told(tmp_path) -> None:  # type: ignore[no-unty
         pass
 
 
-def test_classes_that_clash_with_columns_are_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(ConfigError, match="score"), create_table(tmp_path / "rows.csv", ("score", "fear")):
-        pass
+def test_a_class_called_like_a_column_has_a_column_of_its_own(tmp_path):
+    path = tmp_path / "rows.parquet"
+    with create_table(path, ("label", "x", "stretch")) as table:
+        for frame in range(4):
+            prediction = Prediction(("label", "x", "stretch"), (0.2, 0.7, 0.1))
+            table.add(frame, frame / 10, [FaceResult(box=box(5), prediction=prediction, track_id=1)])
+    rows = pd.read_parquet(path)
+    assert class_columns(rows) == ["class: label", "class: x", "stretch"]
+    assert rows["x"].tolist() == [5] * 4 and rows["label"].tolist() == ["x"] * 4
+    assert compute_timeline(rows, max_points=2)["class: x"].tolist() == pytest.approx([0.7, 0.7])
+    assert compute_presence(rows)["label"].tolist() == ["class: x"]
