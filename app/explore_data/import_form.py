@@ -109,7 +109,7 @@ def _choose_splits(counts: dict[str, int], split_map: dict[str, str]) -> list[st
     for name, count in counts.items():
         if (split := split_map.get(name, name)) in totals:
             totals[split] += count
-    own = ", ".join(f"{split} {count:,}" for split, count in totals.items() if count)
+    own = ", ".join(f"{escape_markdown(split)} {count:,}" for split, count in totals.items() if count)
     if not counts.get(""):
         st.caption(f"The source divides its pictures itself ({own}); that stays.")
         return []

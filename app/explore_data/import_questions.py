@@ -92,7 +92,7 @@ def choose_groups(found: Found) -> list[str]:
         placeholder=columns[0] if columns else r"S\d+",
         help="People and clips must not be on two sides of a split, or scores are too good. Name a column of "
         "the source, or a regular expression that is searched in the paths: its first group is who or which."
-        + (f" Columns: {', '.join(columns[:20])}." if columns else ""),
+        + (f" Columns: {escape_markdown(', '.join(columns[:20]))}." if columns else ""),
     ).strip()
     if known and not rule:
         st.caption(f"{known:,} people or clips are known from the source; each stays on one side.")
