@@ -3,6 +3,8 @@
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
@@ -82,17 +84,30 @@ def load_image(
     """
     name = "the picture" if isinstance(source, bytes) else str(source)
     stream = io.BytesIO(source) if isinstance(source, bytes) else io.BytesIO(_read(source))
+    with explain_damage(name, stream.getvalue()[:_HEAD_BYTES]), Image.open(stream, formats=FORMATS) as image:
+        check_picture_size(image, name)
+        if image.format == "JPEG":
+            mode = "L" if color == "gray" and image.mode == "RGB" else image.mode
+            image.draft(mode, _choose_size(image.size, target_px))
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_grey(image, name) if color == "gray" else to_rgb(image, name)
+
+
+@contextmanager
+def explain_damage(name: str, head: bytes = b"") -> Iterator[None]:
+    """Turn what Pillow raises on pictures that it can't read into a MediaError.
+
+    Args:
+        name: of the picture, for the message.
+        head: its first bytes, by which HEIC and TIFF are told.
+    """
     try:
-        with Image.open(stream, formats=FORMATS) as image:
-            _check_size(image, name)
-            if image.format == "JPEG":
-                mode = "L" if color == "gray" and image.mode == "RGB" else image.mode
-                image.draft(mode, _choose_size(image.size, target_px))
-            ImageOps.exif_transpose(image, in_place=True)
-            return _to_grey(image, name) if color == "gray" else _to_rgb(image, name)
+        yield
     except UnidentifiedImageError as cause:
-        if stream.getvalue()[4:12] in _HEIC_BRANDS:
-            raise MediaError(f"{name} is HEIC. {_HEIC_HELP}") from cause
+        if head[4:12] in _HEIC_BRANDS:
+            raise MediaError(f"{name} is HEIC. {HEIC_HELP}") from cause
+        if head[:4] in _TIFF_MARKS:
+            raise MediaError(f"{name} is a TIFF whose kind of pixels is not read. {_TIFF_HELP}") from cause
         raise MediaError(
             f"{name} is no picture that can be read; expected {', '.join(FORMATS)} "
             "(convert SVG, RAW or PDF to JPEG or PNG first)"
@@ -103,11 +118,36 @@ def load_image(
         raise MediaError(f"{name} is damaged or cut short: {cause}. Copy or export it again.") from cause
 
 
+def describe_rest(source: Path | bytes) -> str:
+    """What of a picture file that can be read is left unread: the further pictures of an animation, or pages.
+
+    A sentence; empty if the file holds one picture.
+    """
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    with Image.open(stream, formats=FORMATS) as image:
+        count = getattr(image, "n_frames", 1)
+        if count < 2 or image.format not in {*_ANIMATED, "TIFF"}:  # a JPEG's further pictures are previews
+            return ""
+        if image.format == "TIFF":
+            return f"Only the first of its {count} pages is read."
+    return f"Only the first of its {count} pictures is read; as a video (`fer annotate`) all are."
+
+
+def is_heic(path: Path) -> bool:
+    """Whether a file is a HEIC picture, whatever its name says."""
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)[4:12] in _HEIC_BRANDS
+
+
+_HEAD_BYTES: Final[int] = 16
+_ANIMATED: Final[frozenset[str]] = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 _HEIC_BRANDS: Final[frozenset[bytes]] = frozenset(
     b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 )
 """How such a file begins (ISO/IEC 23008-12). docs/SECURITY.md says why it is not decoded."""
-_HEIC_HELP: Final[str] = (
+_TIFF_MARKS: Final[frozenset[bytes]] = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
+_TIFF_HELP: Final[str] = "Save it as whole numbers of 8 or 16 bits, or as PNG."
+HEIC_HELP: Final[str] = (
     "It is not read here: save it as JPEG first. An iPhone does so by itself with Settings > Camera > "
     "Formats > Most Compatible, and when a picture is sent by mail."
 )
@@ -135,7 +175,8 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _check_size(image: Image.Image, name: str) -> None:
+def check_picture_size(image: Image.Image, name: str) -> None:
+    """Raise MediaError if an open picture is larger or smaller than what is decoded."""
     width, height = image.size
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE_PX:
         raise MediaError(f"{name} is too large: {width:,} x {height:,} px. {_LIMIT}")
@@ -152,12 +193,13 @@ def _choose_size(size: tuple[int, int], target_px: int | None) -> tuple[int, int
     return side, side
 
 
-def _to_rgb(image: Image.Image, name: str) -> UInt8Array:
+def to_rgb(image: Image.Image, name: str) -> UInt8Array:
+    """An open picture's pixels as H x W x 3, transparent parts white, 16-bit grey scaled to 8 bits."""
     if image.mode.startswith("I"):  # 16-bit grey; convert("RGB") would clip it at 255
         grey = np.asarray(image.convert("I"))
         image = Image.fromarray((grey.clip(0, 65535) / 257 + 0.5).astype(np.uint8))
     elif image.mode == "F":
-        raise MediaError(f"{name} holds floating point values of unknown range; save it with 8 or 16 bits")
+        raise MediaError(f"{name} holds floating point values of unknown range. {_TIFF_HELP}")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -169,4 +211,4 @@ def _to_rgb(image: Image.Image, name: str) -> UInt8Array:
 def _to_grey(image: Image.Image, name: str) -> UInt8Array:
     if image.mode == "L" and not image.has_transparency_data:
         return np.array(image)
-    return np.array(Image.fromarray(_to_rgb(image, name)).convert("L"))
+    return np.array(Image.fromarray(to_rgb(image, name)).convert("L"))

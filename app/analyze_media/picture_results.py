@@ -89,6 +89,8 @@ def _render_picture(picture: Picture, result: PictureResult, style: OverlayStyle
         f"{_count_faces(result)} · {detector_title(analysis.detector)} {times['detect']:.0f} ms · "
         f"classification {times['classify']:.0f} ms"
     )
+    if result.note:
+        st.info(result.note, icon=":material/info:")
     if analysis.faces:
         st.download_button(
             "Annotated picture (PNG)",

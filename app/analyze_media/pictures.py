@@ -14,7 +14,7 @@ from app.shared.session_cache import SessionCache, checkpoint_fingerprint, load_
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import MediaError
 from fer_core.framing import compute_square, extract_square
-from fer_core.images import load_image
+from fer_core.images import describe_rest, load_image
 from fer_core.inference.pipeline import FacePipeline, ImageAnalysis, build_pipeline
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace
@@ -47,6 +47,8 @@ class PictureResult:
     """The picture, scaled for the screen."""
     thumbnails: tuple[UInt8Array, ...]
     """The square around each face, as the model frames it."""
+    note: str = ""
+    """What of the file was not read."""
 
     @property
     def scale(self) -> float:
@@ -70,6 +72,7 @@ def analyze_picture(data: bytes, pipeline: FacePipeline) -> PictureResult:
         tuple(
             extract_square(image_rgb, square, width=_THUMBNAIL_PX, height=_THUMBNAIL_PX) for square in squares
         ),
+        describe_rest(data),
     )
 
 

@@ -25,9 +25,10 @@ from fer_core.errors import FerError, MediaError
 from fer_core.escaping import escape_markdown
 from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.video import VideoInfo
+from fer_core.inference.video_reader import VIDEO_SUFFIXES
 from fer_core.workspace import Workspace
 
-VIDEO_TYPES: Final[tuple[str, ...]] = ("mp4", "mov", "m4v", "webm", "avi", "mkv")
+VIDEO_TYPES: Final[tuple[str, ...]] = tuple(suffix.removeprefix(".") for suffix in VIDEO_SUFFIXES)
 PRIVACY: Final[str] = (
     ":material/lock: What you upload is analyzed on this machine. Once you press *Analyze*, the video and "
     "its result are files in the workspace (`tasks/`), so that you find them again. They are deleted when "

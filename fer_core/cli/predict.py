@@ -171,9 +171,12 @@ def _build_pipeline(
 
 
 def _load(path: Path) -> "UInt8Array":
-    from fer_core.images import load_image
+    from fer_core.images import describe_rest, load_image
 
-    return load_image(path)
+    image_rgb = load_image(path)
+    if rest := describe_rest(path):
+        print(f"fer predict: {path}: {rest}", file=sys.stderr)
+    return image_rgb
 
 
 def _print_analysis(source: str, analysis: "ImageAnalysis") -> None:

@@ -14,15 +14,8 @@ from fer_core.inference.face_table import TableWriter, Totals, create_table
 from fer_core.inference.overlay import OverlayPainter, OverlayStyle
 from fer_core.inference.stream import FaceStream, FrameResult
 from fer_core.inference.tracker import TemporalConfig
-from fer_core.inference.video_reader import (
-    VideoFrame,
-    VideoInfo,
-    VideoLimits,
-    VideoReader,
-    open_video,
-    probe_video,
-    read_frame,
-)
+from fer_core.inference.video_reader import open_video, probe_video, read_frame
+from fer_core.inference.video_types import FrameReader, VideoFrame, VideoInfo, VideoLimits
 from fer_core.inference.video_writer import EncoderSettings, VideoWriter, create_video
 from fer_core.results import find_format
 
@@ -172,7 +165,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
 class _Job:
     """The loop over the frames: one thread analyses while another draws and writes what came before."""
 
-    reader: VideoReader
+    reader: FrameReader
     writer: VideoWriter
     rows: TableWriter | None
     stream: FaceStream
@@ -264,7 +257,7 @@ def _check_paths(source: Path, target: Path, table: Path | None) -> None:
 
 
 def _create_like(
-    reader: VideoReader, target: Path, encoder: EncoderSettings | None
+    reader: FrameReader, target: Path, encoder: EncoderSettings | None
 ) -> AbstractContextManager[VideoWriter]:
     return create_video(
         target,
@@ -277,7 +270,7 @@ def _create_like(
     )
 
 
-def _notes(reader: VideoReader, job: _Job) -> tuple[str, ...]:
+def _notes(reader: FrameReader, job: _Job) -> tuple[str, ...]:
     notes = [*reader.notes, *job.writer.notes]
     num_frames, expected = job.writer.num_frames, reader.info.num_frames
     if job.was_cancelled:

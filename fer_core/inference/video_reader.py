@@ -2,19 +2,27 @@
 
 import itertools
 import logging
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from fer_core.errors import ConfigError, MediaError
-from fer_core.images import MIN_SIDE_PX
+from fer_core.errors import MediaError
+from fer_core.images import HEIC_HELP, is_heic
+from fer_core.inference.animation_reader import open_animation
+from fer_core.inference.container import (
+    FALLBACK_TIME_BASE,
+    Measure,
+    find_audio_stream,
+    find_video_stream,
+    measure,
+    open_container,
+)
 from fer_core.inference.display_matrix import Orientation
+from fer_core.inference.video_types import FrameReader, VideoColor, VideoFrame, VideoInfo, VideoLimits
 from fer_core.types import UInt8Array
 
 if TYPE_CHECKING:
@@ -22,100 +30,51 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
-    from av.video.stream import VideoStream
 
 logger = logging.getLogger(__name__)
 
+__all__ = [
+    "VIDEO_SUFFIXES",
+    "VideoColor",
+    "VideoFrame",
+    "VideoInfo",
+    "VideoLimits",
+    "VideoReader",
+    "open_video",
+    "probe_video",
+    "read_frame",
+]
+
 VIDEO_SUFFIXES: Final[tuple[str, ...]] = (
-    ".mp4",
-    ".mov",
-    ".m4v",
-    ".webm",
-    ".mkv",
-    ".avi",
-    ".mpg",
-    ".ts",
-    ".gif",
+    *(".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp"),
+    *(".wmv", ".flv", ".ogv", ".mxf", ".gif", ".webp", ".png", ".apng", ".avif"),
 )
 """File name endings that are worth offering in a file dialog."""
 
-# Containers that hold their frames themselves. Play lists (HLS, concat ...) are left out: an uploaded one
-# would make us read other files of this machine, or of the network.
-_FORMATS: Final[str] = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,ogg,asf,gif,h264,hevc,ivf"
 _FALLBACK_RATE: Final[Fraction] = Fraction(25)
-_FALLBACK_TIME_BASE: Final[Fraction] = Fraction(1, 90_000)
-_DECODER_THREADS: Final[int] = 2
+_RATE_TOLERANCE: Final[float] = 0.02
 _MAX_EVENTS_BEFORE_FRAME: Final[int] = 2000
 """Packets of sound that are kept while the first frame is looked for."""
 _MAX_PIXEL_ASPECT: Final[int] = 4
 """Pixels wider or taller than this are a damaged header: real ones stay within 1:2 and 2:1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoLimits:
-    """What is refused; for uploads. A file's claims are checked first, then what really comes out of it."""
-
-    max_side_px: int = 8192
-    """Longest side in pixels."""
-    max_duration_s: float = math.inf
-    """Length in seconds."""
-
-    def __post_init__(self) -> None:
-        if self.max_side_px < MIN_SIDE_PX:
-            raise ConfigError(f"video max_side_px is {self.max_side_px}; expected {MIN_SIDE_PX} or more")
-        if not self.max_duration_s > 0:
-            raise ConfigError(f"video max_duration_s is {self.max_duration_s}; expected more than 0")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoInfo:
-    """What a video file says of itself."""
-
-    width_px: int
-    """Of the upright picture in square pixels: the display matrix and the pixels' shape are applied."""
-    height_px: int
-    fps: float
-    """Mean frames a second; frames need not be equally far apart."""
-    duration_s: float | None
-    """None if the file does not say."""
-    num_frames: int | None
-    """As the file says, or estimated from its duration; None if neither is known."""
-    has_audio: bool
-    codec: str
-
-
-class VideoFrame(NamedTuple):
-    """One frame, upright."""
-
-    image_rgb: UInt8Array
-    """H x W x 3, in square pixels; odd sides stay. Sides may change in mid-file: a phone that is turned."""
-    pts: int
-    """Presentation time in units of the reader's `time_base`, from 0 at the file's beginning; increasing."""
-    time_s: float
-    """The same in seconds."""
-
-
-class VideoColor(NamedTuple):
-    """Code points of ITU-T H.273, as the file has them."""
-
-    matrix: int
-    primaries: int
-    transfer: int
-
-
 class VideoReader:
     """An open video file, its first frame decoded already. Use `open_video`."""
 
-    def __init__(self, container: "InputContainer", path: Path, limits: VideoLimits) -> None:
+    def __init__(
+        self, container: "InputContainer", path: Path, limits: VideoLimits, measure: Measure | None
+    ) -> None:
         """Take over an open container."""
         from av.video.reformatter import VideoReformatter
 
         self._container = container
         self._path = path
         self._limits = limits
-        self._video = _find_video_stream(container, path)
-        self._audio = _find_audio_stream(container)
-        self.time_base: Fraction = self._video.time_base or _FALLBACK_TIME_BASE
+        self._measure = measure
+        self._video = find_video_stream(container, path)
+        self._audio = find_audio_stream(container)
+        self.time_base: Fraction = self._video.time_base or FALLBACK_TIME_BASE
         self.rate: Fraction = self._video.average_rate or self._video.guessed_rate or _FALLBACK_RATE
         self.num_damaged = 0
         """Packets that could not be decoded so far."""
@@ -138,11 +97,14 @@ class VideoReader:
         if self._orientation.is_transposed:
             width, height = height, width
         duration_s = self._duration_s
-        num_frames = self._video.frames or (round(duration_s * self.rate) if duration_s else None)
+        num_frames = self._measure.num_frames if self._measure else self._video.frames or None
+        fps = num_frames / duration_s if num_frames and duration_s else float(self.rate)
+        # Milliseconds and single frames are too coarse to tell a rate by.
+        is_as_told = abs(fps / float(self.rate) - 1) < _RATE_TOLERANCE
         return VideoInfo(
             width_px=width,
             height_px=height,
-            fps=float(self.rate),
+            fps=float(self.rate) if is_as_told else fps,
             duration_s=duration_s,
             num_frames=num_frames,
             has_audio=self._audio is not None,
@@ -246,14 +208,13 @@ class VideoReader:
 
     def _to_upright(self, frame: "av.VideoFrame") -> VideoFrame:
         width, height = self._find_square_size(frame)
-        _check_size(self._path, width, height, self._limits)
+        self._limits.check_size(self._path, width, height)
         rgb = self._reformatter.reformat(frame, width=width, height=height, format="rgb24", threads=1)
         image = self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False))
         self.sizes[image.shape[1], image.shape[0]] = None
         pts = self._next_pts(frame)
         time_s = float(pts * self.time_base)
-        if time_s > self._limits.max_duration_s:
-            raise MediaError(self._too_long(time_s))
+        self._limits.check_duration(self._path, time_s)
         return VideoFrame(image, pts, time_s)
 
     def _find_square_size(self, frame: "av.VideoFrame") -> tuple[int, int]:
@@ -266,7 +227,8 @@ class VideoReader:
     def _next_pts(self, frame: "av.VideoFrame") -> int:
         """Time stamps as they are where they make sense, and rising where they do not."""
         if frame.pts is None:
-            return self._remember(self._last_pts + max(1, round(1 / self.rate / self.time_base)))
+            step = max(1, round(1 / self.rate / self.time_base))
+            return self._remember(self._last_pts + step if self._last_pts >= 0 else 0)
         return self._remember(max(frame.pts - round(self._start_s / self.time_base), self._last_pts + 1))
 
     def _remember(self, pts: int) -> int:
@@ -278,21 +240,16 @@ class VideoReader:
 
     @property
     def _duration_s(self) -> float | None:
+        if self._measure and self._measure.duration_s:
+            return self._measure.duration_s
         if self._video.duration:
             return float(self._video.duration * self.time_base)
         return self._container.duration / 1e6 if self._container.duration else None
 
     def _check_claims(self) -> None:
         width, height = self._video.codec_context.width, self._video.codec_context.height
-        _check_size(self._path, width, height, self._limits)
-        if (self._duration_s or 0) > self._limits.max_duration_s:
-            raise MediaError(self._too_long(self._duration_s or 0))
-
-    def _too_long(self, time_s: float) -> str:
-        return (
-            f"{self._path.name} is at least {time_s:.0f} s long; {self._limits.max_duration_s:.0f} s are the "
-            "most that is taken here. Cut it, or use `fer annotate` in a terminal, which has no such limit."
-        )
+        self._limits.check_size(self._path, width, height)
+        self._limits.check_duration(self._path, self._duration_s or 0)
 
     def _read_up_to_first_frame(self) -> "list[Any]":
         """Everything up to and with the first frame: nothing is promised of a file that has none."""
@@ -302,7 +259,7 @@ class VideoReader:
         for event in self._events:
             events.append(event)
             if isinstance(event, av.VideoFrame):
-                _check_size(self._path, *self._find_square_size(event), self._limits)
+                self._limits.check_size(self._path, *self._find_square_size(event))
                 return events
             if len(events) > _MAX_EVENTS_BEFORE_FRAME:
                 break
@@ -313,25 +270,23 @@ class VideoReader:
 
 
 @contextmanager
-def open_video(path: Path, limits: VideoLimits | None = None) -> Iterator[VideoReader]:
-    """Open a video file for reading; it is closed with the block.
+def open_video(path: Path, limits: VideoLimits | None = None) -> Iterator[FrameReader]:
+    """Open a video file, or an animated picture, for reading; it is closed with the block.
 
     Raises:
         MediaError: the file is missing, is no video, has no frame, or exceeds a limit.
     """
-    import av
-
+    limits = limits or VideoLimits()
     if not path.is_file():
         raise MediaError(f"{path} is {'a folder' if path.is_dir() else 'missing'}; expected a video file")
-    try:
-        # Absolute, for FFmpeg takes what stands before a colon in a relative name for a protocol.
-        container = av.open(
-            str(path.absolute()), metadata_errors="replace", options={"format_whitelist": _FORMATS}
-        )
-    except (av.FFmpegError, OSError) as cause:
-        raise MediaError(_explain(path, cause)) from cause
-    with container:
-        yield VideoReader(container, path, limits or VideoLimits())
+    with open_animation(path, limits) as animation:
+        if animation is not None:
+            yield animation
+            return
+    if is_heic(path):
+        raise MediaError(f"{path.name} is a HEIC picture. {HEIC_HELP}")
+    with open_container(path) as container:
+        yield VideoReader(container, path, limits, measure(path))
 
 
 def probe_video(path: Path, limits: VideoLimits | None = None) -> VideoInfo:
@@ -354,49 +309,3 @@ def read_frame(path: Path, time_s: float) -> UInt8Array:
     """
     with open_video(path) as reader:
         return reader.seek(time_s).image_rgb
-
-
-def _find_audio_stream(container: "InputContainer") -> "AudioStream | None":
-    """The first sound track with a decoder: beside it phones record spatial sound, which few can read."""
-    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
-
-
-def _find_video_stream(container: "InputContainer", path: Path) -> "VideoStream":
-    from av.stream import Disposition
-
-    for stream in container.streams.video:
-        if stream.disposition & Disposition.attached_pic:  # the cover of a song
-            continue
-        if stream.codec_context is None:
-            raise MediaError(
-                f"{path.name} is compressed in a way that can't be decoded here. Export it as MP4 with H.264."
-            )
-        # A few threads are enough to keep ahead, and each holds frames of its own.
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = _DECODER_THREADS
-        return stream
-    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-    raise MediaError(f"{path.name} holds no video, only {kinds}; expected a file with moving pictures")
-
-
-def _check_size(path: Path, width: int, height: int, limits: VideoLimits) -> None:
-    if max(width, height) > limits.max_side_px:
-        raise MediaError(
-            f"{path.name} is {width} x {height} px; at most {limits.max_side_px} px a side are taken here. "
-            "Scale it down first."
-        )
-    if 0 < min(width, height) < MIN_SIDE_PX:
-        raise MediaError(
-            f"{path.name} is {width} x {height} px; a face needs more: at least {MIN_SIDE_PX} px a side"
-        )
-
-
-def _explain(path: Path, cause: Exception) -> str:
-    if path.stat().st_size == 0:
-        return f"{path.name} is empty (0 bytes); expected a video file"
-    if isinstance(cause, PermissionError):
-        return f"{path} may not be read by this user: {cause.strerror}"
-    return (
-        f"{path.name} is not a video that can be read: it is another kind of file, or cut off or damaged "
-        f"({getattr(cause, 'strerror', None) or cause}). Export it again, for example as MP4 with H.264."
-    )

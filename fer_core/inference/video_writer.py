@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 import numpy as np
 
 from fer_core.errors import ConfigError, MediaError
-from fer_core.inference.video_reader import VideoColor
+from fer_core.inference.video_types import VideoColor
 from fer_core.io import atomic_path
 from fer_core.types import UInt8Array
 

@@ -14,8 +14,6 @@ from fer_core.framing import Square, extract_square
 from fer_core.inference.detectors.base import MIN_SIDE_PX, merge_boxes
 from fer_core.types import FaceBox, UInt8Array, normalize_roll
 
-_TURNS: Final[tuple[int, ...]] = (0, 45, 90, 135, 180, 225, 270, 315)
-"""Degrees by which a doubtful face is turned; its score says which is best."""
 _CLEAR_SCORE: Final[float] = 0.8
 _CLEAR_MARGIN: Final[float] = 0.03
 """A face is turned if its score is at least this, and by so much better than upright."""
@@ -29,13 +27,15 @@ _PATCH_PER_FACE: Final[float] = 2.0
 class TurnedFaceDetector(ABC):
     """A detector that compares the ways in which a face could be turned, only where it pays.
 
-    Where a face's score leaves doubt, a small patch round it is looked at in eight turns. The whole picture
+    Where a face's score leaves doubt, a small patch round it is looked at in several turns. The whole picture
     is searched in another turn where such a face was found, or in all four where there was none.
     """
 
     name: ClassVar[str]
     sure_score: ClassVar[float]
     """Score from which a face is upright for sure; nothing is compared from there on."""
+    turns: ClassVar[tuple[int, ...]] = (0, 45, 90, 135, 180, 225, 270, 315)
+    """Degrees by which a doubtful face is turned; its score says which is best."""
 
     @abstractmethod
     def _find_upright(self, image_rgb: UInt8Array) -> list[FaceBox]:
@@ -59,7 +59,7 @@ class TurnedFaceDetector(ABC):
         if box.score >= self.sure_score:
             return box
         side = _PATCH_PER_FACE * max(box.width, box.height)
-        looks = [(turn, self._look(image_rgb, Square.around(*box.center, side, turn))) for turn in _TURNS]
+        looks = [(turn, self._look(image_rgb, Square.around(*box.center, side, turn))) for turn in self.turns]
         scores = {turn: look.score for turn, look in looks if look is not None}
         _, best = max(looks, key=lambda look: look[1].score if look[1] else 0.0)
         if best is None or best.score < max(_CLEAR_SCORE, scores.get(0, 0.0) + _CLEAR_MARGIN):

@@ -1,0 +1,120 @@
+"""Containers of video: opening them, their tracks, and how many frames they really hold."""
+
+import logging
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fer_core.errors import MediaError
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+logger = logging.getLogger(__name__)
+
+FALLBACK_TIME_BASE: Final[Fraction] = Fraction(1, 90_000)
+# Containers that hold their frames themselves. Play lists (HLS, concat ...) are left out: an uploaded one
+# would make us read other files of this machine, or of the network.
+_FORMATS: Final[str] = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,ogg,asf,gif,h264,hevc,ivf,mxf,dv"
+)
+_DECODER_THREADS: Final[int] = 2
+_MAX_MEASURED_BYTES: Final[int] = 4 * 1024**3
+"""Of larger files the header is believed, for reading them once more takes long."""
+
+
+class Measure(NamedTuple):
+    """What is really in a file: headers do not know (MPEG), guess (Matroska) or round (variable rates)."""
+
+    num_frames: int
+    duration_s: float | None
+    """From the first frame to the end of the last; None if its packets have no times."""
+
+
+def open_container(path: Path) -> "InputContainer":
+    """Open a file for reading.
+
+    Raises:
+        MediaError: it is no video that can be read.
+    """
+    import av
+
+    try:
+        # Absolute, for FFmpeg takes what stands before a colon in a relative name for a protocol.
+        return av.open(
+            str(path.absolute()), metadata_errors="replace", options={"format_whitelist": _FORMATS}
+        )
+    except (av.FFmpegError, OSError) as cause:
+        raise MediaError(_explain(path, cause)) from cause
+
+
+def find_audio_stream(container: "InputContainer") -> "AudioStream | None":
+    """The first sound track with a decoder: beside it phones record spatial sound, which few can read."""
+    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
+
+
+def find_video_stream(container: "InputContainer", path: Path) -> "VideoStream":
+    """The first track of moving pictures.
+
+    Raises:
+        MediaError: there is none, or it can't be decoded.
+    """
+    from av.stream import Disposition
+
+    for stream in container.streams.video:
+        if stream.disposition & Disposition.attached_pic:  # the cover of a song
+            continue
+        if stream.codec_context is None:
+            raise MediaError(
+                f"{path.name} is compressed in a way that can't be decoded here. Export it as MP4 with H.264."
+            )
+        # A few threads are enough to keep ahead, and each holds frames of its own.
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = _DECODER_THREADS
+        return stream
+    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    raise MediaError(f"{path.name} holds no video, only {kinds}; expected a file with moving pictures")
+
+
+def _explain(path: Path, cause: Exception) -> str:
+    if path.stat().st_size == 0:
+        return f"{path.name} is empty (0 bytes); expected a video file"
+    if isinstance(cause, PermissionError):
+        return f"{path} may not be read by this user: {cause.strerror}"
+    return (
+        f"{path.name} is not a video that can be read: it is another kind of file, or cut off or damaged "
+        f"({getattr(cause, 'strerror', None) or cause}). Export it again, for example as MP4 with H.264."
+    )
+
+
+def measure(path: Path) -> Measure | None:
+    """Count the packets of the picture without decoding any."""
+    import av
+
+    if path.stat().st_size > _MAX_MEASURED_BYTES:
+        return None
+    num_frames, num_cut, shown = 0, 0, []
+    with open_container(path) as container:
+        stream = find_video_stream(container, path)
+        try:
+            for packet in container.demux(stream):
+                if not packet.size:  # the end
+                    continue
+                if packet.is_discard:  # cut off by an edit list
+                    num_cut += 1
+                    continue
+                num_frames += 1
+                pts = packet.pts if packet.pts is not None else packet.dts
+                if pts is not None:
+                    shown.append((pts, packet.duration or 0))
+        except av.FFmpegError:
+            logger.debug("%s can't be measured to its end", path.name)
+        time_base = stream.time_base or FALLBACK_TIME_BASE
+        num_frames = max(num_frames, stream.frames - num_cut)  # a file that was cut short has its index
+    if not shown:
+        return Measure(num_frames, None) if num_frames else None
+    (first, _), (last, duration) = min(shown), max(shown)
+    ticks = last - first + (duration or (last - first) / max(1, len(shown) - 1))
+    return Measure(num_frames, float(ticks * time_base))
