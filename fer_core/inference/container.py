@@ -95,7 +95,7 @@ def measure(path: Path) -> Measure | None:
 
     if path.stat().st_size > _MAX_MEASURED_BYTES:
         return None
-    num_frames, num_cut, shown = 0, 0, []
+    num_frames, num_cut, shown, is_whole = 0, 0, [], True
     with open_container(path) as container:
         stream = find_video_stream(container, path)
         try:
@@ -106,13 +106,16 @@ def measure(path: Path) -> Measure | None:
                     num_cut += 1
                     continue
                 num_frames += 1
+                is_whole = not packet.is_corrupt  # of the last one
                 pts = packet.pts if packet.pts is not None else packet.dts
                 if pts is not None:
                     shown.append((pts, packet.duration or 0))
         except av.FFmpegError:
+            is_whole = False
             logger.debug("%s can't be measured to its end", path.name)
         time_base = stream.time_base or FALLBACK_TIME_BASE
-        num_frames = max(num_frames, stream.frames - num_cut)  # a file that was cut short has its index
+        if not is_whole:  # what is missing is known where the index came first
+            num_frames = max(num_frames, stream.frames - num_cut)
     if not shown:
         return Measure(num_frames, None) if num_frames else None
     (first, _), (last, duration) = min(shown), max(shown)

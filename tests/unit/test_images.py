@@ -3,6 +3,7 @@ import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fer_core.errors import MediaError
-from fer_core.images import MAX_PIXELS, load_image
+from fer_core.images import MAX_PIXELS, describe_rest, load_image
 from fer_core.inference.sample import load_sample
 
 
@@ -230,3 +231,52 @@ def test_a_cut_jpeg_is_refused_when_reduced():
     data = _jpeg()
     with pytest.raises(MediaError, match="damaged or cut short"):
         load_image(data[: len(data) // 2], target_px=48, color="gray")
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("GIF", "as a video"),
+        ("WEBP", "as a video"),
+        ("PNG", "as a video"),
+        ("AVIF", "as a video"),
+        ("TIFF", "pages"),
+    ],
+)
+def test_what_is_left_unread_of_a_file_is_said(tmp_path, kind, told):
+    first, second = (Image.new("RGB", (32, 32), color) for color in ("red", "blue"))
+    first.save(tmp_path / "one", kind)
+    first.save(tmp_path / "two", kind, save_all=True, append_images=[second])
+    assert describe_rest(tmp_path / "one") == ""
+    assert "first of its 2" in describe_rest(tmp_path / "two") and told in describe_rest(tmp_path / "two")
+    assert load_image(tmp_path / "two")[0, 0, 0] > 200, "the first"
+
+
+def test_the_preview_in_a_jpeg_is_nothing_that_is_missed(tmp_path):
+    """Phones put previews and gain maps behind the picture, which Pillow calls MPO."""
+    picture = Image.new("RGB", (32, 32))
+    picture.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[picture])
+    assert describe_rest(tmp_path / "a.jpg") == ""
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (32, 32, 3)])
+def test_a_tiff_of_floating_point_numbers_is_refused_with_the_way_out(tmp_path, shape):
+    """Pillow 13 opens grey ones as mode F and does not know those of three channels."""
+    cv2.imwrite(str(tmp_path / "a.tif"), np.zeros(shape, np.float32))
+    with pytest.raises(MediaError, match=r"(TIFF|floating).*8 or 16 bits"):
+        load_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels"),
+    [
+        *(("a.png", "rgb16"), ("b.png", "rgba16"), ("a.tif", "rgb16"), ("a.ppm", "rgb16")),
+        *(("c.png", "gray16"), ("c.tif", "gray16"), ("c.pgm", "gray16"), ("c.jp2", "gray16")),
+    ],
+)
+def test_sixteen_bits_are_scaled_in_every_format(tmp_path, name, pixels):
+    color = (200, 100, 50) if "rgb" in pixels else (200, 200, 200)
+    deep = np.full((32, 32, 4), (*color[::-1], 255), np.uint16) * 257
+    deep = {"rgba16": deep, "rgb16": deep[..., :3], "gray16": deep[..., 0]}[pixels]
+    cv2.imwrite(str(tmp_path / name), deep)
+    assert load_image(tmp_path / name)[5, 5].tolist() == list(color)

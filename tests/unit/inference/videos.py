@@ -24,6 +24,7 @@ def make_video(
     rotation: int = 0,
     mirrored: bool = False,
     pixel_aspect: Fraction | None = None,
+    time_base: Fraction = Fraction(1, 1000),
 ) -> Path:
     """A video whose frame i has brightness 16 + 8 i; its upper left quarter is dark.
 
@@ -33,7 +34,7 @@ def make_video(
     with av.open(str(path), "w") as container:
         video = container.add_stream(codec, rate=fps)
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
-        video.codec_context.time_base = video.time_base = Fraction(1, 1000)
+        video.codec_context.time_base = video.time_base = time_base
         if rotation or mirrored:
             video.set_display_rotation(rotation, hflip=mirrored)
         if pixel_aspect:
