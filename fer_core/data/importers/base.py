@@ -245,10 +245,13 @@ def may_be_split(name: str) -> bool:
     """Whether a name speaks of a split, clearly or not.
 
     Examples:
-        >>> [may_be_split(name) for name in ("train", "eval", "my_test_pictures_2", "happy")]
+        >>> [may_be_split(name) for name in ("train", "eval", "my_testA_pictures", "happy")]
         [True, True, True, False]
     """
-    return any(word in _SPLIT_WORDS for word in _words_of_split(name))
+    return any(
+        word in _SPLIT_WORDS or word.startswith(("train", "test", "valid", "eval"))
+        for word in _words_of_split(name)
+    )
 
 
 def _words_of_split(name: str) -> list[str]:

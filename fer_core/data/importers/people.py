@@ -15,7 +15,7 @@ _RULES: Final[tuple[re.Pattern[str], ...]] = tuple(
         r"(?:^|[/_ -])(S\d{3})_\d{3}_\d{8}(?!\d)",  # CK+ and CK+48: S010_004_00000017.png
         r"(?:^|/)([A-Z]{2})[._-](?:AN|DI|FE|HA|NE|SA|SU)\d?[._-]\d{1,3}\.",  # JAFFE: KA.AN1.39.tiff
         r"(?:^|/)[AB]([FM]\d\d)(?:AF|AN|DI|HA|NE|SA|SU)(?:FL|HL|S|HR|FR)(?![A-Z])",  # KDEF: AF01ANS.JPG
-        r"(?:^|/)(P\d{3})[/_]",  # Oulu-CASIA: VL/Strong/P001/Anger/000.jpeg
+        r"(?:^|[/_ -])(P\d{3})[/_]",  # Oulu-CASIA: VL/Strong/P001/Anger/000.jpeg
         r"(?:^|/)Rafd\d{3}_(\d\d)_",  # RaFD: Rafd090_01_Caucasian_female_angry_frontal.jpg
     )
 )
@@ -25,16 +25,14 @@ _SHOWN: Final[int] = 3
 
 
 def recognise_people(scan: Scan) -> Scan:
-    """The scan with people by the names of published data sets, where the source says nothing of them.
+    """The scan with people by the names of published data sets, for pictures of which the source says none.
 
     Examples:
         >>> scan = Scan((Item(path="happy/S010_004_00000017.png", label="happy"),))
         >>> recognise_people(scan).items[0].group
         'S010'
     """
-    if any(item.group for item in scan.items):
-        return scan
-    found = [_recognise(item.path) for item in scan.items]
+    found = [item.group or _recognise(item.path) for item in scan.items]
     return _with_groups(scan, found) if any(found) else scan
 
 

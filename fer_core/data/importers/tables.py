@@ -54,7 +54,11 @@ _CORNERS: Final = (
 _DELIMITERS: Final = ",;\t|"
 _AFFECTNET: Final = frozenset({"subdirectory_filepath", "expression", *_BOXES[0]})
 """Columns that only AffectNet's own tables have together. The name of one column is no proof."""
-_LIST_NAME: Final = re.compile(r"(^|/)[^/]*(label|list|annot)[^/]*\.(txt|lst|csv|tsv)$|\.(csv|tsv)$", re.I)
+_LIST_NAME: Final = re.compile(
+    r"\.(csv|tsv)$|(^|/)[^/]*(label|list|annot)[^/]*\.(txt|lst)$|(^|/)[^/\d]*(train|val|test|split)[^/\d]*\.txt$",
+    re.I,
+)
+"""Tables, and texts that are called like a list: a data set may have a text of landmarks for each picture."""
 _LIST_LINE: Final = re.compile(r"(\S.*?)[\s,;|]+([^\s,;|]+)")
 _RAF_LIST: Final = re.compile(r"list_par?tition_label\.txt$", re.I)
 _RAF_PICTURE: Final = re.compile(r"(train|test)_\d+(_aligned)?\.\w+")

@@ -43,6 +43,7 @@ def pictures(names, *, size=(24, 24)):
         (("train", "eval"), {"train": 4, "eval": 4}, ["eval"]),
         (("train", "test", "extra"), {"train": 4, "test": 4, "extra": 4}, ["extra"]),
         (("my_train_pictures_b", "my_test_b"), {"my_train_pictures_b": 4, "my_test_b": 4}, None),
+        (("trainA", "testB"), {"trainA": 4, "testB": 4}, None),
         (("anna", "berta"), {"": 8}, []),
         (("emotion-detection-train-archive",), {"": 4}, []),
     ],
@@ -359,6 +360,22 @@ def test_people_in_the_names_of_published_sets_stay_on_one_side(tmp_path, patter
     assert data.samples.groupby("group")["split"].nunique().max() == 1
     assert data.info.split_counts.keys() == {"train", "valid", "test"}
     assert report.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("folder", "label", "group"),
+    [
+        ("happy/clip_07", "happy", "clip_07"),
+        ("train/Happy/S012", "Happy", "S012"),
+        ("happy/0003", "happy", "0003"),
+        ("blorp/0003", "0003", ""),
+        ("happy/not 3", "not 3", ""),
+        ("anger/fear1", "fear1", ""),
+    ],
+)
+def test_clips_inside_class_folders_are_known(tmp_path, folder, label, group):
+    (item,) = scan(tmp_path, {f"{folder}/1.png": encode()}).items
+    assert (item.label, item.group) == (label, group)
 
 
 def frames(num_clips=10, name="{label}/clip{clip}_{frame}.png"):
