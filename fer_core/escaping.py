@@ -112,15 +112,15 @@ def neutralise_row(values: Iterable[Any]) -> list[Any]:
 
 
 def escape_unseen(text: str) -> str:
-    r"""Text without what a terminal obeys or hides: such characters are written as Python writes them.
+    r"""Text without what a terminal obeys or hides: such characters are written as JSON writes them.
 
     Tab and line feed stay.
 
     Examples:
         >>> escape_unseen("joy\x1b[2J")
-        'joy\\x1b[2J'
+        'joy\\u001b[2J'
     """
-    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def escape_name(name: str) -> str:

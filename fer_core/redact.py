@@ -5,6 +5,8 @@ import os
 import re
 from typing import Final
 
+from fer_core.escaping import escape_unseen
+
 _NAMED: Final[re.Pattern[str]] = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_KEY|_KEY$", re.IGNORECASE
 )
@@ -35,8 +37,8 @@ def redact(text: str) -> str:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Writes log records, tracebacks included, without secrets."""
+    """Writes log records, tracebacks included, without secrets and control characters."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
-        return redact(super().format(record))
+        return escape_unseen(redact(super().format(record)))

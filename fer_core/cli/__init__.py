@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from fer_core import __version__
+from fer_core.cli.terminal import say
 from fer_core.errors import FerError
 from fer_core.redact import RedactingFormatter, redact
 from fer_core.workspace import TASK_VARIABLE
@@ -65,16 +66,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 a clear error, 2 wrong usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(_usage())
+        say(_usage())
         return 0
     if arguments[0] in ("-V", "--version"):
-        print(__version__)
+        say(__version__)
         return 0
     name, *rest = arguments
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, n=1)
         hint = f" Did you mean `fer {near[0]}`?" if near else ""
-        print(f"fer: unknown command {name!r}.{hint} See `fer --help`.", file=sys.stderr)
+        say(f"fer: unknown command {name!r}.{hint} See `fer --help`.", file=sys.stderr)
         return 2
     # The level is the handler's: a run writes finer records into its own log.
     handler = logging.StreamHandler()
@@ -102,10 +103,10 @@ def _run_for_terminal(name: str, arguments: list[str]) -> int:
     try:
         return _run(name, arguments)
     except FerError as error:
-        print(redact(f"fer {name}: {error}"), file=sys.stderr)
+        say(redact(f"fer {name}: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"fer {name}: interrupted", file=sys.stderr)
+        say(f"fer {name}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `fer runs | head`
         sys.stderr.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import describe_detectors, show_progress
+from fer_core.cli.terminal import describe_detectors, say, show_progress
 from fer_core.errors import ConfigError
 from fer_core.inference.predictor import Runtime
 from fer_core.inference.video_writer import EncoderSettings, Preset
@@ -127,7 +127,7 @@ def _format_seconds(seconds: float) -> str:
 
 
 def _print_summary(summary: "VideoSummary", target: Path, table: Path | None) -> None:
-    print(
+    say(
         f"{summary.num_frames} frames ({summary.duration_s:.1f} s), {summary.num_faces} face(s), "
         f"{summary.num_empty_frames} frames without a face, "
         f"{summary.num_label_changes} label changes; {summary.seconds:.1f} s, "
@@ -135,11 +135,11 @@ def _print_summary(summary: "VideoSummary", target: Path, table: Path | None) ->
     )
     if summary.mean_shares:
         ranked = sorted(summary.mean_shares.items(), key=lambda item: -item[1])
-        print(
+        say(
             "apparent expressions, mean shares: " + ", ".join(f"{name} {share:.0%}" for name, share in ranked)
         )
     for note in summary.notes:
-        print(note)
-    print(f"video: {target}")
+        say(note)
+    say(f"video: {target}")
     if table is not None:
-        print(f"table: {table} ({summary.num_rows + summary.num_empty_frames} rows)")
+        say(f"table: {table} ({summary.num_rows + summary.num_empty_frames} rows)")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from fer_core.cli.terminal import format_table, show_progress, write_output
+from fer_core.cli.terminal import build_console, format_table, show_progress, write_output
 from fer_core.errors import ConfigError
 from fer_core.export.benchmark import BenchmarkRow, BenchmarkSettings
 from fer_core.progress import keep_result
@@ -52,7 +52,6 @@ def main(
 
 
 def _print_table(rows: list[BenchmarkRow]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
@@ -74,7 +73,7 @@ def _print_table(rows: list[BenchmarkRow]) -> None:
             f"{row.faces_per_s:,.0f}",
             f"{row.speed_ratio:.2f}",
         )
-    Console(width=None if Console().is_terminal else 130).print(table)
+    build_console(width=None if build_console().is_terminal else 130).print(table)
 
 
 def _write(out: Path, rows: list[BenchmarkRow], frame: "pd.DataFrame") -> None:

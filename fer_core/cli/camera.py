@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import describe_detectors
+from fer_core.cli.terminal import describe_detectors, say
 from fer_core.errors import ConfigError
+from fer_core.escaping import escape_unseen
 from fer_core.inference.predictor import Runtime
 
 if TYPE_CHECKING:
@@ -157,18 +158,18 @@ def _render_face(face: "FaceResult", style: "OverlayStyle") -> "RenderableType":
     table.add_column(width=_BAR_WIDTH)
     table.add_column(justify="right", width=4)
     title = f"#{face.track_id} {shown_label(face, style.uncertain_below)} {describe_turn(face.box.roll)}"
-    table.add_row(Text(title.rstrip(), style="bold"))
+    table.add_row(Text(escape_unseen(title.rstrip()), style="bold"))
     for name, probability in face.prediction.ranked()[: style.top_k]:
         color = UNKNOWN_COLOR if is_uncertain else emotion_color(name)
         bar = Text("█" * round(_BAR_WIDTH * probability), style=color)
-        table.add_row(Text(f"  {name}"), bar, Text(f"{probability:.0%}"))
+        table.add_row(Text(escape_unseen(f"  {name}")), bar, Text(f"{probability:.0%}"))
     return table
 
 
 def _print_summary(summary: "CameraSummary") -> None:
     rate = summary.num_frames / summary.duration_s if summary.duration_s > 0 else float("nan")
-    print(f"{summary.num_frames} frames of {summary.duration_s:.1f} s ({rate:.0f} a second)")
+    say(f"{summary.num_frames} frames of {summary.duration_s:.1f} s ({rate:.0f} a second)")
     if summary.was_lost:
-        print("the camera stopped sending: unplugged, or the connection was cut", file=sys.stderr)
+        say("the camera stopped sending: unplugged, or the connection was cut", file=sys.stderr)
     if summary.saved is not None:
-        print(f"video: {summary.saved}")
+        say(f"video: {summary.saved}")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from fer_core.cli.terminal import build_console, say
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def main(
     for path, write in ((html, write_html), (latex, write_latex), (csv, write_csv)):
         if path is not None:
             write_text(path, write(comparison))
-            print(f"wrote {path}")
+            say(f"wrote {path}")
     return 1 if comparison.refused else 0
 
 
@@ -73,21 +74,20 @@ def _compare_groups(
     _print_groups(reports)
     if csv is not None:
         write_text(csv, format_frame(build_group_table(reports)))
-        print(f"wrote {csv}")
+        say(f"wrote {csv}")
     for key, reason in refused.items():
-        print(f"{key} is left out: {reason}")
+        say(f"{key} is left out: {reason}")
     return 1 if refused else 0
 
 
 def _print_groups(reports: "Sequence[GroupReport]") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from fer_core.evaluation.figures import describe_figure
     from fer_core.evaluation.groups import GROUP_FIGURES
     from fer_core.evaluation.metrics import METRICS
 
-    console = Console()
+    console = build_console()
     for report in reports:
         titles = [METRICS[name].title for name in GROUP_FIGURES]
         table = Table(report.column, "images", "classes", *titles, title=report.key)
@@ -96,13 +96,12 @@ def _print_groups(reports: "Sequence[GroupReport]") -> None:
             table.add_row(group.name, f"{group.n:,}", str(group.num_classes), *cells)
         console.print(table)
     for report in reports:
-        print(report.describe())
+        say(report.describe())
     if warning := reports[0].describe_small():
-        print(warning)
+        say(warning)
 
 
 def _print_comparison(comparison: "Comparison") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from fer_core.evaluation.comparison import diff_configs, group_seeds
@@ -111,8 +110,8 @@ def _print_comparison(comparison: "Comparison") -> None:
     from fer_core.evaluation.metrics import METRICS, list_titles
 
     titles = list_titles()
-    print(describe_protocol(comparison))
-    console = Console()
+    say(describe_protocol(comparison))
+    console = build_console()
     whole = Table("figure", *(item.key for item in comparison.evaluations))
     for name, title in titles.items():
         whole.add_row(
@@ -139,11 +138,11 @@ def _print_comparison(comparison: "Comparison") -> None:
         item.key: {name: item.report.find(name).value for name in titles} for item in comparison.evaluations
     }
     for group in group_seeds(comparison.configs, values):
-        print(
+        say(
             f"{len(group.keys)} seeds of one configuration ({', '.join(group.keys)}): accuracy "
             f"{group.mean['accuracy']:.2%} ± {group.sd['accuracy']:.2%}"
         )
     for item in comparison.results:
-        print(item.describe())
+        say(item.describe())
     for key, reason in comparison.refused.items():
-        print(f"{key} is left out: {reason}")
+        say(f"{key} is left out: {reason}")

@@ -8,7 +8,7 @@ from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
 from fer_core.checkpoint import DEFAULT_CHECKPOINT
-from fer_core.cli.terminal import show_progress
+from fer_core.cli.terminal import build_console, say, show_progress
 from fer_core.errors import ConfigError
 from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
@@ -35,7 +35,6 @@ def _load(name: str) -> "Dataset":
 @_APP.command(name="list")
 def list_all() -> int:
     """List the data sets."""
-    from rich.console import Console
     from rich.table import Table
 
     from fer_core.data.store import list_datasets
@@ -43,7 +42,7 @@ def list_all() -> int:
     workspace = Workspace.default()
     infos = list_datasets(workspace)
     if not infos:
-        print(f"no data sets in {workspace.datasets}; import one with: fer import SOURCE")
+        say(f"no data sets in {workspace.datasets}; import one with: fer import SOURCE")
         return 0
     table = Table("data set", "images", "size", "splits", "classes", "fingerprint", "derived from")
     for info in infos:
@@ -56,7 +55,7 @@ def list_all() -> int:
             info.fingerprint[:12],
             str(info.history[-1]["parent"]) if info.history else "",
         )
-    Console().print(table)
+    build_console().print(table)
     return 0
 
 
@@ -69,7 +68,7 @@ def show(name: Positional[str]) -> int:
     """
     import dataclasses
 
-    print(json.dumps(dataclasses.asdict(_load(name).info), indent=2, ensure_ascii=False))
+    say(json.dumps(dataclasses.asdict(_load(name).info), indent=2, ensure_ascii=False))
     return 0
 
 
@@ -84,7 +83,7 @@ def verify(name: Positional[str]) -> int:
 
     dataset = _load(name)
     verify_dataset(dataset)
-    print(
+    say(
         f"{name}: {len(dataset.images):,} images are as written (fingerprint {dataset.info.fingerprint[:12]})"
     )
     return 0
@@ -105,7 +104,7 @@ def export(
 
     with show_progress(f"exporting {name}") as show:
         export_dataset(_load(name), target, kind, show)
-    print(f"{name} is at {target}")
+    say(f"{name} is at {target}")
     return 0
 
 
@@ -183,7 +182,7 @@ def derive(  # noqa: PLR0913 - the options of the command
     with show_progress(f"deriving {new_name}") as show:
         info = derive_dataset(dataset, workspace.dataset(new_name), derivation, on_progress=show)
     keep_result({"dataset": info.name})
-    print(f"{info.name}: {info.num_images:,} of {len(dataset.images):,} images; parent {name}")
+    say(f"{info.name}: {info.num_images:,} of {len(dataset.images):,} images; parent {name}")
     return 0
 
 
@@ -225,10 +224,10 @@ def quality(
         summary["likely_label_errors"] = len(suspects)
         summary["most_suspicious_rows"] = suspects[:20].tolist()
     if json_output:
-        print(json.dumps(summary))
+        say(json.dumps(summary))
         return 0
     for key, value in summary.items():
-        print(f"{key.replace('_', ' ')}: {f'{value:,}' if isinstance(value, int) else value}")
+        say(f"{key.replace('_', ' ')}: {f'{value:,}' if isinstance(value, int) else value}")
     return 0
 
 
@@ -276,11 +275,11 @@ def label_errors(
         f"have a doubtful label by {entry.key}, {method}"
     )
     keep_result({"text": text, "cautions": found.cautions})
-    print(f"{text}; noted in {suspects_path(workspace, name)}")
+    say(f"{text}; noted in {suspects_path(workspace, name)}")
     for caution in found.cautions:
-        print(f"note: {caution}")
+        say(f"note: {caution}")
     for item in found.suspects[:20]:
-        print(f"  row {item.row}: {item.source}")
+        say(f"  row {item.row}: {item.source}")
     return 0
 
 
@@ -317,5 +316,5 @@ def map_images(
         build_map(
             entry, dataset, rows, method, workspace, on_progress=lambda share, text: show(share, 1, text)
         )
-    print(f"{len(rows):,} images of {name}, {split}; {locate_map(entry, dataset, rows, method, workspace)}")
+    say(f"{len(rows):,} images of {name}, {split}; {locate_map(entry, dataset, rows, method, workspace)}")
     return 0

@@ -6,7 +6,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from fer_core.cli.base_config import BaseOptions, parse_options
-from fer_core.cli.terminal import show_progress
+from fer_core.cli.terminal import say, show_progress
 from fer_core.config import TrainConfig
 from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
@@ -44,16 +44,16 @@ def estimate(command: EstimateCommand) -> int:
         )
     keep_result(asdict(result))
     if command.json:
-        print(to_json_line({"schema_version": 1, **asdict(result)}))
+        say(to_json_line({"schema_version": 1, **asdict(result)}))
         return 0
     seconds = result.total_seconds
-    print(f"device          {result.device}, {result.precision}")
-    print(f"parameters      {result.num_parameters:,}")
-    print(f"step            {1000 * result.seconds_per_step:.0f} ms, {result.images_per_s:,.0f} images/s")
-    print(f"epoch           {result.seconds_per_epoch:.1f} s with validation, {result.num_steps:,} steps")
-    print(
+    say(f"device          {result.device}, {result.precision}")
+    say(f"parameters      {result.num_parameters:,}")
+    say(f"step            {1000 * result.seconds_per_step:.0f} ms, {result.images_per_s:,.0f} images/s")
+    say(f"epoch           {result.seconds_per_epoch:.1f} s with validation, {result.num_steps:,} steps")
+    say(
         f"whole training  {seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min {seconds % 60:.0f} s, "
         f"{command.config.epochs} epochs"
     )
-    print(f"peak memory     {result.peak_memory_mb:,.0f} MB")
+    say(f"peak memory     {result.peak_memory_mb:,.0f} MB")
     return 0

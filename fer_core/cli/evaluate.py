@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import show_progress
+from fer_core.cli.terminal import build_console, say, show_progress
 from fer_core.errors import ConfigError, FerError
 from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
@@ -92,7 +92,7 @@ def main(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
             report = _evaluate(model, wishes, part=part, of=len(models))
         except FerError as error:  # the other models are still worth having
             failures[model] = str(error)
-            print(f"fer evaluate: {model}: {error}", file=sys.stderr)
+            say(f"fer evaluate: {model}: {error}", file=sys.stderr)
             continue
         _print_json(report) if json_output else _print_report(report)
     keep_result({"failures": failures})
@@ -151,18 +151,17 @@ def _evaluate(model: str, wishes: _Wishes, *, part: int, of: int) -> "Report":
 def _print_json(report: "Report") -> None:
     from fer_core.io import to_json_line
 
-    print(to_json_line(report.to_dict()), flush=True)
+    say(to_json_line(report.to_dict()), flush=True)
 
 
 def _print_report(report: "Report") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from fer_core.evaluation.figures import describe_figure
     from fer_core.evaluation.metrics import list_class_titles, list_titles
 
     subject = report.subject
-    print(
+    say(
         f"{subject.model} on {subject.dataset}, split {subject.split}, {subject.protocol}, n = {report.n:,}"
         + (", flip averaging" if subject.tta == "flip" else "")
     )
@@ -182,9 +181,9 @@ def _print_report(report: "Report") -> None:
     confusion = Table("truth \\ predicted", *report.classes, title="Confusion matrix (counts)")
     for name, row in zip(report.classes, report.confusion, strict=True):
         confusion.add_row(name, *map(str, row))
-    console = Console()
+    console = build_console()
     for table in (whole, classes, bands, confusion):
         if table.row_count:  # data without votes have no bands
             console.print(table)
     if subject.latency_ms is not None:
-        print(f"one face: {subject.latency_ms:.2f} ms ({subject.latency_device})")
+        say(f"one face: {subject.latency_ms:.2f} ms ({subject.latency_device})")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import show_progress
+from fer_core.cli.terminal import say, show_progress
 from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
 
@@ -47,5 +47,5 @@ def main(
     with atomic_path(output) as temporary, temporary.open("wb") as file:
         np.savez(file, rows=chosen, maps=explanation.maps, method=np.array(explanation.method))
     keep_result({"file": output.name, "method": explanation.method})
-    print(f"wrote {output}: {len(rows)} maps, {explanation.method}")
+    say(f"wrote {output}: {len(rows)} maps, {explanation.method}")
     return 0

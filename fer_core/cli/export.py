@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from fer_core.cli.terminal import show_progress
+from fer_core.cli.terminal import say, show_progress
 from fer_core.export.formats import EXPORTS
 from fer_core.export.options import ExportOptions
 from fer_core.progress import keep_result
@@ -57,13 +57,13 @@ def main(
         )
     parity = record.parity
     keep_result({"file": record.path.name, "label_agreement": parity.label_agreement})
-    print(f"{record.path}: {record.precision}, {record.num_bytes:,} bytes")
-    print(
+    say(f"{record.path}: {record.precision}, {record.num_bytes:,} bytes")
+    say(
         f"on {parity.num_images:,} faces of {parity.dataset} {parity.split}: logits differ by at most "
         f"{parity.max_difference:.2g}, probabilities by {parity.max_probability_difference:.2g}, "
         f"{parity.label_agreement:.2%} of the labels agree"
     )
-    print(
+    say(
         f"accuracy {parity.accuracy:.4%}, torch {parity.accuracy_torch:.4%} ({parity.protocol}, "
         f"n = {parity.num_images:,})"
     )

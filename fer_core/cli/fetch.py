@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import show_progress
+from fer_core.cli.terminal import say, show_progress
 from fer_core.errors import ConfigError
 from fer_core.workspace import Workspace
 
@@ -47,5 +47,5 @@ def main(
     else:
         with show_progress(f"downloading {file.title}") as show:
             path = fetch_file(file, workspace, progress=show)
-    print(f"{file.title} is at {path} (SHA-256 verified, licence {file.license})")
+    say(f"{file.title} is at {path} (SHA-256 verified, licence {file.license})")
     return 0

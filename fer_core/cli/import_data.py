@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from fer_core.cli.terminal import show_progress
+from fer_core.cli.terminal import say, show_progress
 from fer_core.errors import ConfigError
 from fer_core.labels import canonical_emotion
 from fer_core.progress import keep_result
@@ -119,7 +119,7 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
         path = fetch_source(source) if is_remote(source) else Path(source)
         found = inspect_source(path, "" if importer == "auto" else importer)
     if found.votes is not None and votes is None:
-        print(f"{found.votes} has FER+ votes; --votes {shlex.quote(str(found.votes))} imports them, too")
+        say(f"{found.votes} has FER+ votes; --votes {shlex.quote(str(found.votes))} imports them, too")
     if dry_run:
         return _look(found, changes, numbers, samples)
     options = None
@@ -158,9 +158,9 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     )
     _print_info(report.info, workspace)
     for note in report.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
     for warning in report.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}", file=sys.stderr)
     _print_losses(report, has_detector=detector != "none" and found.scan is not None)
     return 0
 
@@ -174,7 +174,7 @@ def _look(source: "Source", changes: dict[str, str], numbers: str, samples: Path
         save_samples(source, samples)
     keep_result(asdict(facts))
     if source.scan is None:
-        print(f"{facts.title}: {facts.path}")
+        say(f"{facts.title}: {facts.path}")
     else:
         from fer_core.data.importers.pictures import resolve_mapping
 
@@ -194,13 +194,13 @@ def _build_cropper(detector: str, workspace: Workspace, *, width: int, height: i
 
 def _print_losses(report: "ImportReport", *, has_detector: bool) -> None:
     for file, reason in report.skipped[:_SHOWN_SKIPPED]:
-        print(f"skipped {file}: {reason}", file=sys.stderr)
+        say(f"skipped {file}: {reason}", file=sys.stderr)
     if len(report.skipped) > _SHOWN_SKIPPED:
-        print(f"and {len(report.skipped) - _SHOWN_SKIPPED:,} more skipped", file=sys.stderr)
+        say(f"and {len(report.skipped) - _SHOWN_SKIPPED:,} more skipped", file=sys.stderr)
     if has_detector:
         total = report.info.num_images + report.num_without_face
         missed = report.num_without_face
-        print(f"no face found on {missed:,} of {total:,} ({missed / total:.1%})")
+        say(f"no face found on {missed:,} of {total:,} ({missed / total:.1%})")
 
 
 def _draw(workspace: Workspace, name: str, *, replace: bool) -> "DatasetInfo":
@@ -223,21 +223,21 @@ def _parse_pairs(option: str, pairs: tuple[str, ...]) -> dict[str, str]:
 def _print_mapping(kind: str, scan: "Scan", changes: dict[str, str], numbers: str) -> None:
     from fer_core.data.source_facts import offer_numberings
 
-    print(f"{kind}: {len(scan.items):,} pictures, {len(scan.skipped):,} other files")
+    say(f"{kind}: {len(scan.items):,} pictures, {len(scan.skipped):,} other files")
     suggested = scan.suggest_mapping(numbers)
     for name, count in scan.label_counts.items():
         meaning = changes.get(name, suggested[name])
         words = "unknown" if meaning is None else meaning or "left out"
-        print(f"  {name} ({count:,}) -> {words}")
+        say(f"  {name} ({count:,}) -> {words}")
     for name, count in scan.asked_splits.items():
-        print(f"  part {name} ({count:,}) -> not known which split")
+        say(f"  part {name} ({count:,}) -> not known which split")
     if not numbers:
         for name, words in offer_numberings(scan).items():
-            print(f"  --numbers {name}  {words}")
+            say(f"  --numbers {name}  {words}")
 
 
 def _print_info(info: "DatasetInfo", workspace: Workspace) -> None:
     splits = ", ".join(f"{split} {count:,}" for split, count in info.split_counts.items())
-    print(f"{info.name}: {info.num_images:,} images of {info.height}x{info.width} px ({splits})")
-    print(f"classes: {', '.join(info.classes)}")
-    print(f"at {workspace.dataset(info.name)}")
+    say(f"{info.name}: {info.num_images:,} images of {info.height}x{info.width} px ({splits})")
+    say(f"classes: {', '.join(info.classes)}")
+    say(f"at {workspace.dataset(info.name)}")

@@ -6,7 +6,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from fer_core.cli.base_config import BaseOptions, parse_options
-from fer_core.cli.terminal import show_progress
+from fer_core.cli.terminal import say, show_progress
 from fer_core.config import TrainConfig
 from fer_core.progress import keep_result
 from fer_core.workspace import Workspace
@@ -56,12 +56,12 @@ def find(command: LrFindCommand) -> int:
     }
     keep_result(values)
     if command.json:
-        print(to_json_line(values))
+        say(to_json_line(values))
         return 0
     low, high = float(test.losses.min()), float(test.losses.max())
     for rate, loss in zip(test.rates, test.losses, strict=True):
         bar_length = round(50 * (loss - low) / (high - low or 1.0))
         mark = "  <- falls fastest" if rate == test.suggestion else ""
-        print(f"{rate:9.2e}  {loss:7.4f}  {'▇' * bar_length}{mark}")
-    print(f"suggested: --optimizer.learning-rate {test.suggestion:.2g}")
+        say(f"{rate:9.2e}  {loss:7.4f}  {'▇' * bar_length}{mark}")
+    say(f"suggested: --optimizer.learning-rate {test.suggestion:.2g}")
     return 0

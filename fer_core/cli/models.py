@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
-from fer_core.cli.terminal import is_confirmed
+from fer_core.cli.terminal import build_console, is_confirmed, say
 from fer_core.errors import CheckpointError
 from fer_core.workspace import Workspace
 
@@ -40,23 +40,21 @@ def list_all(*, json_output: Annotated[bool, arg(name="json")] = False) -> int:
     Args:
         json_output: Print JSON instead of a table.
     """
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from fer_core.exchange.facts import list_models
 
     models, damaged = list_models(Workspace.default())
     if json_output:
-        print(json.dumps([_describe(facts) for facts in models], indent=2))
+        say(json.dumps([_describe(facts) for facts in models], indent=2))
         return 0
     if not models:
-        print("no models yet; train one with: fer train --preset quick")
+        say("no models yet; train one with: fer train --preset quick")
     else:
         table = Table("model", "from", "input", "parameters", "MB", "accuracy", "macro-F1", "n", box=None)
         for facts in models:
             table.add_row(
-                escape(facts.key),
+                facts.key,
                 facts.kind,
                 str(facts.entry.info.input),
                 f"{facts.entry.info.num_parameters:,}",
@@ -65,9 +63,9 @@ def list_all(*, json_output: Annotated[bool, arg(name="json")] = False) -> int:
                 _format_fraction(facts.figures.get("macro_f1")),
                 f"{facts.n:,}" if facts.n else "",
             )
-        Console().print(table)
+        build_console().print(table)
     for key, reason in damaged.items():
-        print(f"{key} can't be read: {reason}")
+        say(f"{key} can't be read: {reason}")
     return 0
 
 
@@ -100,19 +98,17 @@ def show(name: Positional[str], *, json_output: Annotated[bool, arg(name="json")
         name: The model: a shipped or brought-in one, a run, or a folder.
         json_output: Print JSON instead.
     """
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     facts = _load(name)
     if json_output:
-        print(json.dumps(_describe(facts), indent=2))
+        say(json.dumps(_describe(facts), indent=2))
         return 0
     table = Table(show_header=False)
     for label, value in _summarise(facts).items():
         if value:
-            table.add_row(label, escape(value))
-    Console().print(table)
+            table.add_row(label, value)
+    build_console().print(table)
     return 0
 
 
@@ -148,18 +144,16 @@ def import_files(files: Positional[tuple[Path, ...]], *, name: str = "") -> int:
         files: A zip, a folder, or model.json and the .safetensors that belongs to it.
         name: What to call it; what it calls itself, if not given.
     """
-    from rich.console import Console
-
     from fer_core.exchange.model_import import import_model
 
-    with Console(stderr=True).status("Checking…") as status:
+    with build_console(stderr=True).status("Checking…") as status:
         done = import_model(
             files, Workspace.default(), name=name, on_step=lambda text: status.update(f"{text}…")
         )
     for ignored in done.ignored:
-        print(f"left out {ignored}: no part of a model")
+        say(f"left out {ignored}: no part of a model")
     command = shlex.join(["fer", "models", "show", done.entry.key])
-    print(f"{done.entry.key} is at {done.entry.folder}; see it with: {command}")
+    say(f"{done.entry.key} is at {done.entry.folder}; see it with: {command}")
     return 0
 
 
@@ -175,7 +169,7 @@ def write(name: Positional[str], target: Positional[Path | None] = None) -> int:
 
     entry = _load(name).entry
     path = write_zip(entry, target or Path(f"{get_short_name(entry)}.zip"))
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
@@ -195,10 +189,10 @@ def delete(names: Positional[tuple[str, ...]], *, yes: bool = False) -> int:
         if reason := explain_protection(entry, workspace):
             raise CheckpointError(reason)
         if not yes and not is_confirmed(f"delete model {name} with its card and exports? [y/N] "):
-            print(f"kept {name}")
+            say(f"kept {name}")
             continue
         delete_model(entry, workspace)
-        print(f"deleted {name}")
+        say(f"deleted {name}")
     return 0
 
 
@@ -215,7 +209,7 @@ def card(name: Positional[str], *, file: Path | None = None) -> int:
     entry = _load(name).entry
     known = load_card(entry.folder)
     if file is None:
-        print(
+        say(
             known or f"{name} has no card; write one with: fer models card {shlex.quote(name)} --file CARD.md"
         )
         return 0
@@ -224,7 +218,7 @@ def card(name: Positional[str], *, file: Path | None = None) -> int:
     except OSError as cause:
         raise CheckpointError(f"{file} can't be read: {cause.strerror}") from cause
     save_card(entry.folder, decode_card(data, source=str(file)), based_on=known)
-    print(f"{name} has the card of {file}")
+    say(f"{name} has the card of {file}")
     return 0
 
 
@@ -240,6 +234,6 @@ def push(name: Positional[str], repo: Positional[str], *, public: bool = False) 
     from fer_core.exchange.hub import push_to_hub
 
     entry = _load(name).entry
-    address = push_to_hub(entry, repo, private=not public, on_step=lambda text: print(f"{text}…"))
-    print(f"{name} is at {address}")
+    address = push_to_hub(entry, repo, private=not public, on_step=lambda text: say(f"{text}…"))
+    say(f"{name} is at {address}")
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import describe_detectors
+from fer_core.cli.terminal import describe_detectors, say
 from fer_core.errors import FerError, MediaError
 from fer_core.inference.predictor import Runtime
 from fer_core.results import find_format, list_extensions
@@ -73,7 +73,7 @@ def main(  # noqa: PLR0913 - the command's options
         try:
             image_rgb = _load(path)
         except MediaError as error:
-            print(f"fer predict: {error}", file=sys.stderr)
+            say(f"fer predict: {error}", file=sys.stderr)
             num_failed += 1
             continue
         analysis = pipeline.examine(image_rgb)
@@ -85,7 +85,7 @@ def main(  # noqa: PLR0913 - the command's options
     if json_output:
         from fer_core.inference.pipeline import export_json
 
-        print(json.dumps(export_json(analyses), indent=2))
+        say(json.dumps(export_json(analyses), indent=2))
     if table is not None:
         _write_table(table, analyses, pipeline.predictor.info.classes)
     return 1 if num_failed else 0
@@ -117,7 +117,7 @@ class _Album:
         drawn = Image.fromarray(draw_overlay(image_rgb, analysis.faces, self._style))
         with _writing(target), atomic_path(target) as temporary:
             drawn.save(temporary, "PNG")
-        print(f"fer predict: {target}", file=sys.stderr)
+        say(f"fer predict: {target}", file=sys.stderr)
 
 
 @contextmanager
@@ -165,7 +165,7 @@ def _build_pipeline(
     if detector is None:
         choice = choose_detector(workspace)
         if choice.note:
-            print(f"fer predict: {choice.note}", file=sys.stderr)
+            say(f"fer predict: {choice.note}", file=sys.stderr)
         detector = choice.name
     return build_pipeline(detector, predictor, workspace)
 
@@ -183,19 +183,19 @@ def _print_analysis(source: str, analysis: "ImageAnalysis") -> None:
     from fer_core.inference.overlay import describe_turn
 
     faces = analysis.faces
-    print(
+    say(
         f"{source}: {analysis.width_px}x{analysis.height_px} px, "
         f"{len(faces)} face{'' if len(faces) == 1 else 's'} "
         f"(model {analysis.model}, detector {analysis.detector})"
     )
     if not faces:
-        print("  no face found; a picture cropped to one face needs --detector whole-image")
+        say("  no face found; a picture cropped to one face needs --detector whole-image")
     for number, face in enumerate(faces, start=1):
         box = face.box
         turn = describe_turn(face.box.roll)
         place = f"at {box.x:.0f}, {box.y:.0f}, {box.width:.0f}x{box.height:.0f} px{turn and f', {turn}'}"
         ranked = "  ".join(f"{name} {probability:.1%}" for name, probability in face.prediction.ranked())
-        print(f"  {number:>3}  {place:<28} {ranked}")
+        say(f"  {number:>3}  {place:<28} {ranked}")
 
 
 def _write_table(path: Path, analyses: "list[tuple[str, ImageAnalysis]]", classes: Sequence[str]) -> None:

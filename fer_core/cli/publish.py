@@ -4,7 +4,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import show_progress
+from fer_core.cli.terminal import say, show_progress
 from fer_core.errors import CheckpointError
 from fer_core.workspace import Workspace, validate_name
 
@@ -43,5 +43,5 @@ def main(
             on_progress=show,
         )
     figures = info.metrics[0]
-    print(f"{target}: accuracy {figures['accuracy']:.4%} ({figures['protocol']}, n = {figures['n']:,})")
+    say(f"{target}: accuracy {figures['accuracy']:.4%} ({figures['protocol']}, n = {figures['n']:,})")
     return 0

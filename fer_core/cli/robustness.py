@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import format_table, show_progress, write_output
+from fer_core.cli.terminal import build_console, format_table, say, show_progress, write_output
 from fer_core.errors import ConfigError, FerError
 from fer_core.progress import Report, keep_result
 from fer_core.workspace import Workspace
@@ -63,7 +63,7 @@ def main(
                 save_robustness(report, folder)
         except FerError as error:  # the other models are still worth having
             failures[name] = str(error)
-            print(f"fer robustness: {name}: {error}", file=sys.stderr)
+            say(f"fer robustness: {name}: {error}", file=sys.stderr)
     keep_result({"failures": failures})
     if found:
         _print_table(found)
@@ -106,7 +106,6 @@ def _measure(
 
 
 def _print_table(found: "dict[str, RobustnessReport]") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from fer_core.evaluation.corruptions import CORRUPTIONS
@@ -128,7 +127,7 @@ def _print_table(found: "dict[str, RobustnessReport]") -> None:
         "",
         *(f"{compute_mean_accuracy(report.rows):.2%}" for report in found.values()),
     )
-    Console(width=None if Console().is_terminal else 120).print(table)
+    build_console(width=None if build_console().is_terminal else 120).print(table)
 
 
 def _write(out: Path, found: "dict[str, RobustnessReport]") -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
-from fer_core.cli.terminal import is_confirmed
+from fer_core.cli.terminal import build_console, is_confirmed, say
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ def list_all(
         state: Only those in this state, for example `running`.
         json_output: Print JSON instead of a table.
     """
-    from rich.console import Console
     from rich.table import Table
 
     from fer_core.runs.reader import list_runs
@@ -56,10 +55,10 @@ def list_all(
     everything = list_runs(workspace)
     runs = [run for run in everything if (not tag or tag in run.tags) and (not state or run.state == state)]
     if json_output:
-        print(json.dumps([_describe(run) for run in runs], indent=2))
+        say(json.dumps([_describe(run) for run in runs], indent=2))
         return 0
     if not everything:
-        print(f"no runs in {workspace.runs}; start one with: fer train --preset quick")
+        say(f"no runs in {workspace.runs}; start one with: fer train --preset quick")
         return 0
     table = Table("run", "state", "epoch", "best", "in epoch", "time left", "tags")
     for run in runs:
@@ -74,7 +73,7 @@ def list_all(
             format_duration(status.eta_s) if run.is_active else "",
             ", ".join(run.tags),
         )
-    Console().print(table)
+    build_console().print(table)
     return 0
 
 
@@ -109,8 +108,6 @@ def show(name: Positional[str], *, json_output: Annotated[bool, arg(name="json")
         name: The run.
         json_output: Print JSON instead, with all settings.
     """
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from fer_core.runs.notes import load_notes
@@ -119,13 +116,13 @@ def show(name: Positional[str], *, json_output: Annotated[bool, arg(name="json")
     notes = load_notes(run.folder)
     if json_output:
         records = [asdict(record) for record in run.load_metrics()]
-        print(json.dumps(_describe(run) | {"notes": notes.notes, "config": run.config, "metrics": records}))
+        say(json.dumps(_describe(run) | {"notes": notes.notes, "config": run.config, "metrics": records}))
         return 0
     table = Table(show_header=False)
     for label, value in _summarise(run, notes.notes).items():
         if value:
-            table.add_row(label, escape(value))
-    Console().print(table)
+            table.add_row(label, value)
+    build_console().print(table)
     return 0
 
 
@@ -180,7 +177,7 @@ def stop(names: Positional[tuple[str, ...]]) -> int:
 
     for name in names:
         stop_run(name, Workspace.default())
-        print(f"stopping {name}; go on later with: fer runs resume {shlex.quote(name)}")
+        say(f"stopping {name}; go on later with: fer runs resume {shlex.quote(name)}")
     return 0
 
 
@@ -210,10 +207,10 @@ def delete(names: Positional[tuple[str, ...]], *, yes: bool = False) -> int:
     workspace = Workspace.default()
     for name in names:
         if not yes and not is_confirmed(f"delete run {name} with its checkpoints? [y/N] "):
-            print(f"kept {name}")
+            say(f"kept {name}")
             continue
         delete_run(name, workspace)
-        print(f"deleted {name}")
+        say(f"deleted {name}")
     return 0
 
 
@@ -233,7 +230,7 @@ def tag(name: Positional[str], tags: Positional[tuple[str, ...]] = (), *, remove
     if tags:
         wanted = [item for item in known if item not in tags] if remove else [*known, *tags]
         known = save_notes(run.folder, wanted, text).tags
-    print(", ".join(known) or "no tags")
+    say(", ".join(known) or "no tags")
     return 0
 
 
@@ -251,7 +248,7 @@ def note(name: Positional[str], text: Positional[str | None] = None) -> int:
     notes = load_notes(run.folder)
     if text is not None:
         notes = save_notes(run.folder, notes.tags, text)
-    print(notes.notes or "no note")
+    say(notes.notes or "no note")
     return 0
 
 
@@ -271,7 +268,7 @@ def log(name: Positional[str], *, lines: int = 50, follow: bool = False) -> int:
     path = run.folder / LOG_FILE
     end = path.stat().st_size if path.is_file() else 0
     for line in read_log_tail(run, lines):
-        print(line)
+        say(line)
     while follow:
         is_active = _load(name).is_active  # looked up before the log, so that its last lines are not missed
         if path.is_file():

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
+from fer_core.cli.terminal import say
 from fer_core.inference.predictor import Runtime
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.threads import limit_threads
@@ -45,9 +46,9 @@ def build_stream(
     predictor = with_prior(load_predictor(model, workspace, device=device, runtime=runtime), prior)
     choice = choose_detector(workspace)
     if detector is None and choice.note:
-        print(choice.note, file=sys.stderr)
+        say(choice.note, file=sys.stderr)
     name = detector or choice.name
-    print(f"model {predictor.info.name} ({predictor.runtime}), detector {name}", file=sys.stderr)
+    say(f"model {predictor.info.name} ({predictor.runtime}), detector {name}", file=sys.stderr)
     return pipeline.build_stream(name, predictor, workspace, temporal)
 
 
@@ -60,7 +61,7 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        print("\nstopping; once more to break off", file=sys.stderr)
+        say("\nstopping; once more to break off", file=sys.stderr)
 
     before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

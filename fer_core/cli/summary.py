@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from fer_core.cli.terminal import build_console, say
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.workspace import Workspace
 
@@ -47,7 +48,6 @@ def main(
 
 
 def _list_architectures(channels: int, num_classes: int) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from fer_core.models import ARCHITECTURES, build_model
@@ -66,9 +66,9 @@ def _list_architectures(channels: int, num_classes: int) -> None:
             f"{cost.mflops:,.0f}",
             architecture.summary,
         )
-    Console().print(table)
-    print("and any backbone of timm: fer summary timm/resnet18")
-    print("MFLOPs: of one image, a multiplication and an addition counted as two")
+    build_console().print(table)
+    say("and any backbone of timm: fer summary timm/resnet18")
+    say("MFLOPs: of one image, a multiplication and an addition counted as two")
 
 
 def _find_network(
@@ -101,7 +101,6 @@ def _find_network(
 
 
 def _show(network: "FerModel", shape: tuple[int, int, int], reference: str, depth: int) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from fer_core.models.complexity import measure_complexity, summarise_layers
@@ -110,14 +109,14 @@ def _show(network: "FerModel", shape: tuple[int, int, int], reference: str, dept
     table = Table("layer", "output", "parameters", box=None)
     for layer in summarise_layers(network, shape, max_depth=depth):
         table.add_row(
-            f"{'  ' * layer.depth}{layer.kind} [dim]{layer.name}[/]",
+            f"{'  ' * layer.depth}{layer.kind} {layer.name}",
             "x".join(map(str, layer.output_shape)),
             f"{layer.num_parameters:,}",
         )
-    Console().print(table)
-    print(
+    build_console().print(table)
+    say(
         f"input {shape[1]}x{shape[2]}x{shape[0]}; {cost.num_parameters:,} parameters, "
         f"{cost.megabytes:.1f} MB in fp32"
     )
-    print(f"{cost.mflops:,.1f} MFLOPs per image (multiplication and addition are two)")
-    print(f"reference: {reference}")
+    say(f"{cost.mflops:,.1f} MFLOPs per image (multiplication and addition are two)")
+    say(f"reference: {reference}")

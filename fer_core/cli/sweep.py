@@ -9,6 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from fer_core.cli.base_config import BaseOptions, parse_options
+from fer_core.cli.terminal import say
 from fer_core.config import TrainConfig
 from fer_core.errors import ConfigError
 from fer_core.progress import Progress, get_audience
@@ -80,7 +81,7 @@ def sweep(command: SweepCommand) -> int:
             remember_address(command.storage)
     if command.detach:
         task = launch_worker(chosen, workspace, num_trials=command.trials, device=command.device)
-        print(f"working on {chosen.folder}; see `fer tasks show {shlex.quote(task.name)}`")
+        say(f"working on {chosen.folder}; see `fer tasks show {shlex.quote(task.name)}`")
         return 0
     audience = get_audience()
     num_done = 0
@@ -89,7 +90,7 @@ def sweep(command: SweepCommand) -> int:
         nonlocal num_done
         num_done += 1
         text = f"trial {number:3d}  {state:<8}  {'' if score is None else f'{score:.4f}'}"
-        print(text, flush=True)
+        say(text, flush=True)
         if audience is not None:
             audience.tell(Progress(num_done, command.trials, " ".join(text.split())))
 
@@ -102,11 +103,11 @@ def sweep(command: SweepCommand) -> int:
             stop=stop,
             on_trial=tell,
         )
-    print(f"{report.num_finished} finished, {report.num_pruned} pruned, {report.num_failed} failed")
+    say(f"{report.num_finished} finished, {report.num_pruned} pruned, {report.num_failed} failed")
     study = read_study(chosen)
     if any(trial.state.name == "COMPLETE" for trial in study.trials):
         best = study.best_trial
-        print(f"best: {best.user_attrs['run']}, {chosen.settings.base.monitor} {best.value:.4f}")
+        say(f"best: {best.user_attrs['run']}, {chosen.settings.base.monitor} {best.value:.4f}")
         for name, value in best.params.items():
-            print(f"  {name} = {value}")
+            say(f"  {name} = {value}")
     return 0

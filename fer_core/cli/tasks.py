@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
+from fer_core.cli.terminal import build_console, say
 from fer_core.jobs.tasks import BackgroundTask, cancel_task, delete_task, list_tasks, load_task
 from fer_core.workspace import Workspace
 
@@ -27,22 +28,21 @@ def list_all(json_output: Annotated[bool, arg(name="json")] = False) -> int:
     Args:
         json_output: Print JSON instead of a table.
     """
-    from rich.console import Console
     from rich.table import Column, Table
 
     workspace = Workspace.default()
     tasks = list_tasks(workspace)
     if json_output:
-        print(json.dumps([_describe(task) for task in tasks], indent=2))
+        say(json.dumps([_describe(task) for task in tasks], indent=2))
         return 0
     if not tasks:
-        print(f"no tasks in {workspace.tasks}; the dashboard's pages start them")
+        say(f"no tasks in {workspace.tasks}; the dashboard's pages start them")
         return 0
     # Names are never cut: the other subcommands ask for them.
     table = Table(Column("task", no_wrap=True), "state", "done", "what", box=None, header_style="bold")
     for task in tasks:
         table.add_row(task.name, task.state, f"{_share(task):.0%}", task.title)
-    Console().print(table)
+    build_console().print(table)
     return 0
 
 
@@ -54,8 +54,8 @@ def show(name: Positional[str]) -> int:
         name: The task.
     """
     task = load_task(Workspace.default(), name)
-    print(json.dumps({**_describe(task), "result": task.result()}, indent=2))
-    print(task.read_log(), end="")
+    say(json.dumps({**_describe(task), "result": task.result()}, indent=2))
+    say(task.read_log(), end="")
     return 0
 
 
@@ -67,7 +67,7 @@ def cancel(name: Positional[str]) -> int:
         name: The task.
     """
     cancel_task(Workspace.default(), name)
-    print(f"asked {name} to end")
+    say(f"asked {name} to end")
     return 0
 
 
@@ -79,7 +79,7 @@ def delete(name: Positional[str]) -> int:
         name: The task.
     """
     delete_task(Workspace.default(), name)
-    print(f"deleted {name}")
+    say(f"deleted {name}")
     return 0
 
 

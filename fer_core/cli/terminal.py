@@ -3,14 +3,33 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from fer_core.errors import ConfigError
+from fer_core.escaping import escape_unseen
 from fer_core.io import write_text
 from fer_core.progress import Progress, Report, get_audience
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
+
+
+def say(text: object = "", *, file: IO[str] | None = None, end: str = "\n", flush: bool = False) -> None:
+    """Print a text, the only way: no foreign name in it moves the cursor or clears the screen."""
+    print(escape_unseen(str(text)), file=file, end=end, flush=flush)
+
+
+def build_console(*, stderr: bool = False, width: int | None = None) -> "Console":
+    """A console for tables and bars that takes texts as they are: no markup, emoji or control characters."""
+    from rich.console import Console
+    from rich.text import Text
+
+    class PlainConsole(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(escape_unseen(text), **options)
+
+    return PlainConsole(stderr=stderr, width=width, markup=False, emoji=False)
 
 
 def describe_detectors() -> str:
@@ -30,7 +49,7 @@ def is_confirmed(question: str) -> bool:
         ConfigError: nobody is there to answer.
     """
     try:
-        return input(question).strip().lower() in ("y", "yes")
+        return input(escape_unseen(question)).strip().lower() in ("y", "yes")
     except EOFError as cause:
         raise ConfigError("nobody answered; give --yes to delete without being asked") from cause
 
@@ -64,15 +83,16 @@ def show_progress(title: str, *, part: int = 0, of: int = 1) -> Iterator[Report]
 
 @contextmanager
 def _draw_bar(title: str) -> Iterator[Report]:
-    from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
+    console = build_console(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
 
         def draw(done: float, total: float, text: str = "") -> None:
-            bar.update(task, completed=done, total=total or None, description=text or None)
+            words = escape(escape_unseen(text)) or None
+            bar.update(task, completed=done, total=total or None, description=words)
 
         yield draw
 
@@ -89,7 +109,7 @@ def write_output(out: Path, text: str) -> None:
         raise ConfigError(
             f"{out} can't be written: {cause.strerror or cause}; choose another place"
         ) from cause
-    print(out)
+    say(out)
 
 
 def format_table(frame: "pd.DataFrame", suffix: str) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from fer_core.cli.base_config import BaseOptions, parse_options
+from fer_core.cli.terminal import say
 from fer_core.config import TrainConfig, list_presets
 from fer_core.errors import ConfigError, FerError
 from fer_core.registry import list_plugin_names
@@ -84,8 +85,8 @@ def _submit(command: TrainCommand) -> int:
             device=command.device,
             num_processes=command.num_processes,
         )
-    print(f"{run.state}: {run.folder}")
-    print(f"watch it with: fer runs log {shlex.quote(run.name)} --follow")
+    say(f"{run.state}: {run.folder}")
+    say(f"watch it with: fer runs log {shlex.quote(run.name)} --follow")
     return 0
 
 
@@ -130,12 +131,12 @@ def _train(command: TrainCommand) -> int:
                 jobs.discard_unbegun_run(writer.name, workspace)
             raise
     run = load_run(writer.folder)
-    print(f"{state}: {run.folder}")
+    say(f"{state}: {run.folder}")
     if run.status.best_score is not None:
         score = f"{run.config['monitor']} {run.status.best_score:.4f}"
-        print(f"best epoch {run.status.best_epoch}, validation {score}")
+        say(f"best epoch {run.status.best_epoch}, validation {score}")
     if state == "stopped":
-        print(f"continue with: fer train --resume {shlex.quote(run.name)}")
+        say(f"continue with: fer train --resume {shlex.quote(run.name)}")
     return 0
 
 
@@ -157,5 +158,5 @@ def _train_under_launcher(command: TrainCommand) -> int:
         nice=command.nice,
     )
     if int(os.environ["RANK"]) == 0:
-        print(state)
+        say(state)
     return 0

@@ -1,8 +1,8 @@
 """Progress of a training on the terminal."""
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fer_core.cli.terminal import build_console
 from fer_core.errors import RunError
 from fer_core.runs.reader import load_run
 from fer_core.runs.records import EpochRecord
@@ -23,7 +23,7 @@ class TrainBars:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=build_console(stderr=True),
         )
         status = load_run(writer.folder).status
         self._folder = writer.folder
@@ -46,7 +46,7 @@ class TrainBars:
 
     def print(self, text: object) -> None:
         """A line above the bars."""
-        self._progress.console.print(str(text), highlight=False, soft_wrap=True, markup=False)
+        self._progress.console.print(str(text), highlight=False, soft_wrap=True)
 
     def on_step(self, epoch: int, step: int, num_steps: int, loss: float | None) -> None:
         """After each step."""
