@@ -90,7 +90,7 @@ def _render_picture(picture: Picture, result: PictureResult, style: OverlayStyle
         f"classification {times['classify']:.0f} ms"
     )
     if result.note:
-        st.info(result.note, icon=":material/info:")
+        st.info(escape_markdown(result.note), icon=":material/info:")
     if analysis.faces:
         st.download_button(
             "Annotated picture (PNG)",

@@ -175,7 +175,7 @@ def _load(path: Path) -> "UInt8Array":
 
     image_rgb = load_image(path)
     if rest := describe_rest(path):
-        print(f"fer predict: {path}: {rest}", file=sys.stderr)
+        say(f"fer predict: {path}: {rest}", file=sys.stderr)
     return image_rgb
 
 
