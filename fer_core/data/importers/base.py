@@ -217,12 +217,16 @@ def guess_emotion(name: str) -> str | None:
         >>> guess_emotion("01_Happy faces"), guess_emotion("non_neutral"), guess_emotion("happily surprised")
         ('happiness', None, None)
     """
-    words = [word for word in split_words(name) if word not in _CLASS_FILLERS]
+    words = [word for word in split_words(name) if word not in _CLASS_FILLERS and word not in _SPLIT_WORDS]
+    found = set(map(_find_emotion, words))
+    return found.pop() if len(found) == 1 else None
+
+
+def _find_emotion(word: str) -> str | None:
     try:
-        found = {canonical_emotion(_MORE_SPELLINGS.get(word, word)) for word in words}
+        return canonical_emotion(_MORE_SPELLINGS.get(word, word))
     except DataError:
         return None
-    return found.pop() if len(found) == 1 else None
 
 
 def split_words(name: str) -> list[str]:
@@ -258,7 +262,7 @@ def _words_of_split(name: str) -> list[str]:
     """The words of a name that may speak of a split: `public_test` and `testset` are one each."""
     joined = re.sub(r"\b(public|private|hold|held) (?=test|out)", r"\1", " ".join(split_words(name)))
     words = [re.sub(r"(?<=.)(set|data|dataset|images)$", "", word) for word in joined.split()]
-    return [word for word in words if word not in _SPLIT_FILLERS]
+    return [word for word in words if word not in _SPLIT_FILLERS and not _find_emotion(word)]
 
 
 def keep_facts(row: Mapping[str, object], used: Collection[str]) -> dict[str, str]:

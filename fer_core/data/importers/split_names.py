@@ -35,7 +35,7 @@ class SplitNames:
         """
         splits = [split for name in path if (split := split_of(name))]
         if splits:
-            return splits[-1], [name for name in path if not split_of(name)]
+            return splits[-1], [name for name in path if not split_of(name) or guess_emotion(name)]
         asked = [name for depth, name in enumerate(path) if self._divides(tuple(path[:depth]), name)]
         others = [name for name in path if name not in asked or guess_emotion(name)]
         return (asked[-1] if asked else ""), others

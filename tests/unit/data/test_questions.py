@@ -82,6 +82,20 @@ def test_class_folders_beside_split_folders_keep_their_class(tmp_path):
     assert found.label_counts == {"happy": 2, "sad": 2}
 
 
+@pytest.mark.parametrize(
+    ("folder", "label", "split"),
+    [
+        ("happy_train", "happy_train", "train"),
+        ("test-sad", "test-sad", "test"),
+        ("sad_eval", "sad_eval", "sad_eval"),
+    ],
+)
+def test_one_folder_may_say_class_and_split(tmp_path, folder, label, split):
+    found = scan(tmp_path, {f"{folder}/1.png": encode(), "happy_test/1.png": encode(1)})
+    assert {(item.label, item.split) for item in found.items} == {(label, split), ("happy_test", "test")}
+    assert None not in found.suggest_mapping().values()
+
+
 def test_a_list_takes_splits_from_its_column_its_name_or_the_pictures_folders(tmp_path):
     files = {f"{name}/{n}.png": encode(n) for name in ("train", "eval", "other") for n in range(2)}
     lines = "".join(f"{name},happy\n" for name in files)
