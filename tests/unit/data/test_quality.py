@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from fer_core.config import LabelMode
+from fer_core.data import quality
 from fer_core.data.derive import Derivation, derive_dataset
 from fer_core.data.exporting import export_dataset
 from fer_core.data.importers.pictures import PictureOptions, import_pictures
@@ -13,6 +14,7 @@ from fer_core.data.quality import (
     compute_label_flow,
     compute_marks,
     compute_vote_entropy,
+    count_near_copies,
     find_duplicates,
     find_label_errors,
     name_classes,
@@ -330,3 +332,18 @@ def test_known_flaws_of_fer2013(shared, tmp_path):
     assert marks.is_constant.sum() == 12
     blank = np.flatnonzero(marks.is_blank).tolist()
     assert len(blank) == 14 and 5274 in blank
+
+
+def test_near_copies_of_learnt_images_are_counted_blank_ones_are_not(monkeypatch):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 200, (60, 24, 24), dtype=np.uint8)
+    images[40:45] = images[:5] + 9  # near copies, brighter
+    images[45] = images[6]
+    images[50:] = 128
+    is_scored = np.arange(60) >= 40
+    assert count_near_copies(images, is_scored) == (6, 10)
+    assert count_near_copies(images[:40], is_scored[:40]) == (0, 0)
+    monkeypatch.setattr(quality, "_MAX_COMPARED", 4)
+    monkeypatch.setattr(quality, "_MAX_LEARNT", 20)
+    num_copies, num_compared = count_near_copies(images[:50], is_scored[:50])
+    assert num_copies <= num_compared == 4
