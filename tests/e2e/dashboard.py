@@ -68,9 +68,11 @@ def serve_dashboard(
 
 
 @contextmanager
-def serve_faultless_dashboard(workspace: Workspace, log: Path) -> Iterator[str]:
+def serve_faultless_dashboard(
+    workspace: Workspace, log: Path, *, environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Serve the dashboard; what it logs must hold no traceback and no warning."""
-    with serve_dashboard(workspace, log) as url:
+    with serve_dashboard(workspace, log, environment=environment) as url:
         yield url
     text = log.read_text()
     assert "Traceback" not in text, text

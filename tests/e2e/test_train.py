@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -23,6 +24,7 @@ SLOW_MS = 180_000
 NUM_IMAGES = 400
 ENDLESS = 4000
 """Epochs of a run that never ends before a slow browser has come back to it."""
+RESTING_EPOCHS = {"PYTHONPATH": str(Path(__file__).parent / "resting_epochs")}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,8 @@ def dashboard_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
 @pytest.fixture(scope="module")
 def dashboard_url(dashboard_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A dashboard of its own: the runs of others would be in its list."""
-    with serve_faultless_dashboard(dashboard_workspace, tmp_path_factory.mktemp("log") / "server.log") as url:
+    log = tmp_path_factory.mktemp("log") / "server.log"
+    with serve_faultless_dashboard(dashboard_workspace, log, environment=RESTING_EPOCHS) as url:
         yield url
 
 
