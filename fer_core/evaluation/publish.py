@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args
 
 import numpy as np
-import torch
 
 from fer_core.checkpoint import (
     CARD_FILE,
     CLASS_PRIOR_KEY,
     CheckpointInfo,
-    load_checkpoint_info,
     save_checkpoint_info,
 )
 from fer_core.config import LabelMode
@@ -22,11 +20,11 @@ from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import compute_class_prior, compute_targets
 from fer_core.errors import CheckpointError
-from fer_core.evaluation.calibration import compute_ece, fit_temperature
+from fer_core.evaluation.calibration import compute_ece, fit_temperature, rescale_probabilities
 from fer_core.evaluation.evaluator import Evaluation, evaluate_checkpoint
 from fer_core.evaluation.figures import Figure
 from fer_core.evaluation.report import build_report
-from fer_core.evaluation.scoring import compute_logits
+from fer_core.evaluation.scores import compute_scores
 from fer_core.io import atomic_directory, write_text
 from fer_core.models import load_checkpoint
 
@@ -51,18 +49,20 @@ def publish_checkpoint(
         CheckpointError: the source is damaged.
         FerError: the target exists and `replace` is False.
     """
-    info = load_checkpoint_info(source)
-    temperature = _fit(source, dataset, split)
+    _, info = load_checkpoint(source)
+    if info.classes != dataset.info.classes:
+        raise CheckpointError(
+            f"{info.name} predicts {', '.join(info.classes)}; {dataset.name!r} has other classes"
+        )
     with atomic_directory(target, replace=replace) as folder:
         shutil.copyfile(source / info.weights_file, folder / info.weights_file)
         data = {**_compute_prior(info, dataset), **info.data, "licence": dataset.info.licence}
         named = dataclasses.replace(info, name=target.name, data=data, temperature=1.0, metrics=())
         save_checkpoint_info(folder, named)
         before = evaluate_checkpoint(folder, dataset, split, on_progress=on_progress)
-        save_checkpoint_info(folder, dataclasses.replace(named, temperature=temperature))
-        after = evaluate_checkpoint(folder, dataset, split, on_progress=on_progress)
+        after = _calibrate(before)
         metrics = {**_summarise(after, before), **_score_without_copies(after, dataset)}
-        published = dataclasses.replace(named, temperature=temperature, metrics=(metrics,))
+        published = dataclasses.replace(after.info, metrics=(metrics,))
         save_checkpoint_info(folder, published)
         write_text(folder / CARD_FILE, build_model_card(published, dataset.info, after))
     return published
@@ -77,22 +77,18 @@ def _compute_prior(info: CheckpointInfo, dataset: Dataset) -> dict[str, Any]:
     return {CLASS_PRIOR_KEY: compute_class_prior(targets, dataset.info.classes)}
 
 
-def _fit(source: Path, dataset: Dataset, split: str) -> float:
-    model, info = load_checkpoint(source)
-    if info.classes != dataset.info.classes:
-        raise CheckpointError(
-            f"{info.name} predicts {', '.join(info.classes)}; {dataset.name!r} has other classes"
-        )
-    targets = compute_targets(dataset, split, "majority")
-    logits = compute_logits(model, dataset.images, targets.indices, info.input, device=torch.device("cpu"))
-    return fit_temperature(logits, targets.labels)
-
-
-def _ece(evaluation: Evaluation) -> float:
-    classes = list(evaluation.info.classes)
-    probabilities = evaluation.predictions[[f"p_{name}" for name in classes]].to_numpy()
-    labels = [classes.index(name) for name in evaluation.predictions["truth"]]
-    return compute_ece(probabilities, labels)
+def _calibrate(evaluation: Evaluation) -> Evaluation:
+    """The same at the temperature that fits its labels best; made at temperature 1, where ln p are logits."""
+    data = evaluation.data
+    temperature = fit_temperature(np.log(data.probabilities), data.labels)
+    probabilities = rescale_probabilities(data.probabilities, 1 / temperature)
+    return dataclasses.replace(
+        evaluation,
+        info=dataclasses.replace(evaluation.info, temperature=temperature),
+        subject=dataclasses.replace(evaluation.subject, temperature=temperature),
+        scores=compute_scores(data.labels, probabilities, data.classes),
+        data=dataclasses.replace(data, probabilities=probabilities),
+    )
 
 
 def _summarise(after: Evaluation, before: Evaluation) -> dict[str, Any]:
@@ -106,8 +102,8 @@ def _summarise(after: Evaluation, before: Evaluation) -> dict[str, Any]:
         "balanced_accuracy": scores.balanced_accuracy,
         "macro_f1": scores.macro_f1,
         "log_loss": scores.log_loss,
-        "ece": _ece(after),
-        "ece_uncalibrated": _ece(before),
+        "ece": compute_ece(after.data.probabilities, after.data.labels),
+        "ece_uncalibrated": compute_ece(before.data.probabilities, before.data.labels),
         "precision": "fp32",
         "test_time_augmentation": None,
     }
