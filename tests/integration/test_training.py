@@ -29,6 +29,7 @@ from fer_core.io import to_json_line
 from fer_core.models import load_checkpoint
 from fer_core.runs.reader import load_run
 from fer_core.training.trainer import create_trainer, resume_trainer
+from fer_core.workspace import Workspace
 
 CONFIG = TrainConfig(
     data=DataConfig(dataset="faces"),
@@ -109,16 +110,24 @@ def test_evaluation_reproduces_the_run_and_itself(faces):
     assert right == pytest.approx(first.scores.accuracy)
 
 
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory, draw_faces):
+    """A run that nothing disturbed."""
+    workspace = Workspace(tmp_path_factory.mktemp("unbroken") / "workspace")
+    draw_faces(workspace, "faces", num_images=320)
+    create_trainer(CONFIG, workspace, name="unbroken").run()
+    return load_run(workspace.run("unbroken"))
+
+
 @pytest.mark.parametrize("steps", [3, 7, 10])
-def test_stopped_and_resumed_equals_unbroken(faces, steps):
+def test_stopped_and_resumed_equals_unbroken(faces, unbroken, steps):
     """Bit for bit on the CPU, wherever it was stopped: within an epoch or between two."""
-    create_trainer(CONFIG, faces, name="unbroken").run()
     observer = StopAfter(steps)
     observer.trainer = create_trainer(CONFIG, faces, name="broken", observer=observer)
     assert observer.trainer.run() == "stopped"
     assert load_run(faces.run("broken")).state == "stopped"
     assert resume_trainer("broken", faces).run() == "finished"
-    unbroken, broken = load_run(faces.run("unbroken")), load_run(faces.run("broken"))
+    broken = load_run(faces.run("broken"))
     assert metrics_without_times(broken) == metrics_without_times(unbroken)
     for folder in ("best", "last"):
         assert (
@@ -174,12 +183,12 @@ def test_sigterm_stops_so_that_it_can_resume(faces, tmp_path):
     assert load_run(faces.run("stopped")).state == "stopped"
 
 
-def test_only_runs_that_stopped_can_be_resumed(faces):
-    create_trainer(CONFIG, faces, name="done").run()
+def test_only_runs_that_stopped_can_be_resumed(unbroken):
+    workspace = Workspace(unbroken.folder.parent.parent)
     with pytest.raises(RunError, match="finished"):
-        resume_trainer("done", faces)
+        resume_trainer("unbroken", workspace)
     with pytest.raises(RunError, match="no run"):
-        resume_trainer("absent", faces)
+        resume_trainer("absent", workspace)
 
 
 def test_changed_data_is_not_resumed_on(faces):
