@@ -13,7 +13,7 @@ from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts
 from fer_core.exchange.model_zip import build_zip, get_short_name, list_files
-from fer_core.exchange.removal import delete_model, explain_protection
+from fer_core.exchange.removal import delete_model, explain_loss, explain_protection
 from fer_core.workspace import Workspace
 
 
@@ -93,7 +93,8 @@ def _ask_deletion(facts: ModelFacts, workspace: Workspace) -> None:
 
     confirm_deletion(
         "model",
-        f"**{name}** goes with its weights, ONNX files and card. This can't be undone; **Download zip** "
+        f"**{name}** goes with its weights, ONNX files and card. "
+        f"{escape_markdown(explain_loss(facts.entry, workspace))}This can't be undone; **Download zip** "
         "keeps a copy.",
         delete,
     )

@@ -4,15 +4,17 @@ import shlex
 
 import streamlit as st
 
-from app.models.state import Key
 from app.models.wording import open_model
-from app.shared.messages import show_error
+from app.shared.background import render_task
+from app.shared.messages import error_boundary, show_error
+from app.shared.navigation import MODELS
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind
 from fer_core.exchange.hub import has_hub_login, is_hub_offline, push_to_hub
 from fer_core.exchange.model_import import require_free_name
 from fer_core.exchange.model_zip import get_short_name
+from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
 
@@ -40,36 +42,33 @@ def _render_publish(facts: ModelFacts, workspace: Workspace) -> None:
     name = st.text_input("Name", key="models-publish-name", placeholder="fer-medium", max_chars=100).strip()
     command = shlex.join(["fer", "publish", facts.name, "--name", name or "NAME"])
     st.caption(f"In a terminal: {quote_markdown(command)}")
+    about = {"model": facts.key}
+    task = render_task(workspace, "publish", about, on_result=_render_published)
     if st.button(
-        "Publish", icon=":material/publish:", type="primary", disabled=not name, key="models-publish"
+        "Publish",
+        icon=":material/publish:",
+        type="primary",
+        disabled=not name or (task is not None and task.is_active),
+        help="Continues in the background when you leave this page.",
+        key="models-publish",
     ):
-        try:
-            _publish(facts, name, workspace)
-        except FerError as error:
-            show_error(error)
-            return
-        st.session_state[Key.MODELS_MESSAGE] = f"{name} ships with the project now."
-        open_model(name)
-        st.rerun()
+        with error_boundary():
+            require_free_name(name, workspace)
+            start_task(
+                workspace,
+                kind="publish",
+                title=f"Publish {facts.name} as {name}",
+                command=["publish", facts.key, "--name", name, "--out", str(workspace.checkpoints)],
+                page=MODELS.address(model=facts.key, part="Publish"),
+                facts={**about, "name": name},
+            )
+            st.rerun()
 
 
-def _publish(facts: ModelFacts, name: str, workspace: Workspace) -> None:
-    require_free_name(name, workspace)
-    bar = st.progress(0.0, text="Loading torch and the data set…")
-    from fer_core.data.builtin import open_dataset
-    from fer_core.evaluation.publish import publish_checkpoint
-
-    def show_progress(done: int, total: int) -> None:
-        bar.progress(done / total, text=f"Scoring: {done:,} of {total:,}")
-
-    dataset = open_dataset(str(facts.entry.info.data.get("name", "")), workspace)
-    publish_checkpoint(
-        facts.entry.folder,
-        workspace.checkpoints / name,
-        dataset,
-        on_progress=show_progress,
-    )
-    bar.empty()
+def _render_published(task: BackgroundTask) -> None:
+    name = str(task.facts.get("name"))
+    st.success(f"{escape_markdown(name)} ships with the project now.", icon=":material/check_circle:")
+    st.button("Open it", icon=":material/open_in_new:", on_click=open_model, args=(name,), key="models-open")
 
 
 def _render_hub(facts: ModelFacts) -> None:

@@ -181,14 +181,16 @@ def delete(names: Positional[tuple[str, ...]], *, yes: bool = False) -> int:
         names: The models.
         yes: Do not ask.
     """
-    from fer_core.exchange.removal import delete_model, explain_protection
+    from fer_core.exchange.removal import delete_model, explain_loss, explain_protection
 
     workspace = Workspace.default()
     for name in names:
         entry = _load(name).entry
         if reason := explain_protection(entry, workspace):
             raise CheckpointError(reason)
-        if not yes and not is_confirmed(f"delete model {name} with its card and exports? [y/N] "):
+        if not yes and not is_confirmed(
+            f"{explain_loss(entry, workspace)}delete model {name} with its card and exports? [y/N] "
+        ):
             say(f"kept {name}")
             continue
         delete_model(entry, workspace)

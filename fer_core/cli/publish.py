@@ -1,5 +1,6 @@
 """`fer publish`: make a run's best epoch one of the checkpoints that ship with the project."""
 
+from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
@@ -14,6 +15,7 @@ def main(
     name: str,
     split: str = "valid",
     replace: bool = False,
+    out: Path | None = None,
 ) -> int:
     """Copy a checkpoint into checkpoints/NAME: calibrated, scored, and with a model card.
 
@@ -22,6 +24,7 @@ def main(
         name: Name of the published checkpoint.
         split: Split of its training data set to score and calibrate on.
         replace: Exchange a published checkpoint of that name.
+        out: Folder to write NAME into; the project's checkpoints/, if not given.
     """
     from fer_core.checkpoint import find_checkpoint
     from fer_core.data.builtin import open_dataset
@@ -29,7 +32,7 @@ def main(
 
     workspace = Workspace.default()
     entry = find_checkpoint(run, workspace)
-    target = workspace.checkpoints / validate_name(name, "checkpoint")
+    target = (out or workspace.checkpoints) / validate_name(name, "checkpoint")
     if target.exists() and not replace:
         raise CheckpointError(f"{target} exists already; `--replace` exchanges it, or give another --name")
     dataset = open_dataset(str(entry.info.data.get("name", "")), workspace)

@@ -25,6 +25,13 @@ def explain_protection(entry: CheckpointEntry, workspace: Workspace) -> str:
     return ""
 
 
+def explain_loss(entry: CheckpointEntry, workspace: Workspace) -> str:
+    """What deleting a model means beyond this workspace, as a sentence and a space; empty for most."""
+    if get_kind(entry.folder, workspace) is not ModelKind.SHIPPED:
+        return ""
+    return f"It ships with the project, in {entry.folder}: whoever gets a copy from here on lacks it. "
+
+
 def delete_model(entry: CheckpointEntry, workspace: Workspace) -> None:
     """Remove a brought-in or published model with everything in its folder.
 

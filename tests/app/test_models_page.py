@@ -117,6 +117,13 @@ def test_a_model_is_deleted_after_a_question(models):
     assert "friend was deleted" in _texts(page) and "model" not in page.query_params
 
 
+def test_the_question_says_whether_the_model_ships(models):
+    for name in ("mine", "friend"):
+        page = _run(name)
+        page.button(key="models-delete").click().run()
+        assert ("ships with the project" in _texts(page)) == (name == "mine")
+
+
 def test_a_strangers_card_loads_nothing_and_can_be_edited(models):
     page = _open_tab(_run("friend"), "Model card")
     assert "http://evil.example" in _texts(page) and "![track]" not in _texts(page)
@@ -190,8 +197,12 @@ def test_a_run_is_published_with_a_card(models):
     assert "already" in page.error[0].value
     page.text_input(key="models-publish-name").set_value("fer-new").run()
     page.button(key="models-publish").click().run()
+    assert finish_task(models, "publish").error == ""
+    page.run()
     assert not page.exception and not page.error
-    assert page.title[0].value == "fer-new" and "ships with the project now" in _texts(page)
+    assert "ships with the project now" in _texts(page)
+    page.button(key="models-open").click().run()
+    assert page.title[0].value == "fer-new"
     card = load_card(models.checkpoints / "fer-new")
     assert "apparent expression" in card and "| nan |" not in card
     assert load_checkpoint_info(models.checkpoints / "fer-new").data["licence"]

@@ -32,6 +32,7 @@ from fer_core.sweeps import (
 from fer_core.sweeps.space import apply_values
 from fer_core.sweeps.trials import RUN_KEY, WORKER_KEY, take_over
 from fer_core.sweeps.worker import list_workers
+from fer_core.workspace import PROJECT_ROOT
 from tests.integration import sweep_support
 
 SPACE = {"optimizer.learning_rate": Range(low=1e-5, high=1.0, log=True)}
@@ -138,6 +139,15 @@ def test_a_folder_deleted_by_hand_leaves_the_name_usable(sweep, workspace):
     run_worker(again, workspace, num_trials=2)
     names = [trial.user_attrs[RUN_KEY] for trial in read_study(again).trials]
     assert names == ["search-003", "search-004"], "past those of the search that was deleted"
+
+
+def test_kills(tmp_path):
+    """FER_SEARCH_KILLS=50 is the long form."""
+    program = [sys.executable, "-m", "benchmarks.search_kills", "--kills"]
+    program += [os.environ.get("FER_SEARCH_KILLS", "2"), "--longest", "4", "--seed", "3"]
+    with (tmp_path / "log").open("wb") as log:
+        code = subprocess.run(program, cwd=PROJECT_ROOT, stdout=log, stderr=log, check=False).returncode
+    assert code == 0, (tmp_path / "log").read_text()
 
 
 def mark(sweep, name, process, *, step_s=0.0, **facts):
