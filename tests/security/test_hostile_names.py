@@ -1,0 +1,114 @@
+"""Hostile names at the top of every result, in a browser: shown as they are, and nobody is asked."""
+
+import socketserver
+import threading
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from fer_core.evaluation.comparison_export import write_html
+from fer_core.workspace import Workspace
+from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
+from tests.e2e.waiting import settle
+from tests.security import hostile_results
+
+pytestmark = pytest.mark.e2e
+TIMEOUT_MS = 180_000
+FORBIDDEN = ".evil, h1:not(:empty), [style*='color: red']"
+
+
+class Listener(socketserver.ThreadingTCPServer):
+    """A stranger's server: counts who connects."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), socketserver.BaseRequestHandler)
+        self.asked = 0
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        """What hostile names name."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def verify_request(self, _request: object, _client: object) -> bool:
+        """Count, and answer nothing."""
+        self.asked += 1
+        return False
+
+
+@pytest.fixture(scope="module")
+def listener():
+    with Listener() as server:
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def workspace(listener, tmp_path_factory):
+    workspace = Workspace(tmp_path_factory.mktemp("hostile") / "workspace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hostile_results, "NAMES", hostile_results.list_names(listener.address))
+        hostile_results.make_data(workspace)
+        report = write_html(hostile_results.make_comparison(workspace))
+    (workspace.root / "report.html").write_text(report, encoding="utf-8")
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def address(listener, workspace):
+    script = hostile_results.__file__
+    variables = {"HOSTILE_ADDRESS": listener.address}
+    log = workspace.root / "server.log"
+    with serve_dashboard(workspace, log, script=script, environment=variables) as url:
+        yield url
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def tab():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=[*BROWSER_FLAGS])
+        page = browser.new_page(viewport={"width": 1280, "height": 6000})
+        page.set_default_timeout(TIMEOUT_MS)
+        yield page
+        browser.close()
+
+
+def assert_harmless(tab, listener):
+    assert tab.locator(FORBIDDEN).count() == 0
+    links = tab.eval_on_selector_all(
+        "a",
+        "all => all.map(a => [a.getAttribute('href') || a.getAttribute('xlink:href') || '', a.textContent])",
+    )
+    # An address in a text may become a link to itself, which says where it leads.
+    assert [link for link in links if listener.address in (link[0] or "") and link[0] not in link[1]] == []
+    assert listener.asked == 0
+
+
+@pytest.mark.parametrize("part", hostile_results.PARTS)
+def test_a_result_full_of_hostile_names_asks_nobody(address, listener, tab, part):
+    tab.goto(f"{address}/?part_shown={part}")
+    expect(tab.get_by_text("the end", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
+    settle(tab)
+    assert tab.get_by_test_id("stException").count() == 0
+    assert "Something unexpected went wrong" not in tab.locator("body").inner_text()
+    assert hostile_results.MARK in tab.locator("body").inner_text()
+    assert_harmless(tab, listener)
+
+
+def test_a_report_full_of_hostile_names_asks_nobody(workspace, listener, tab):
+    tab.goto((workspace.root / "report.html").as_uri())
+    expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=TIMEOUT_MS)
+    assert hostile_results.MARK in tab.locator("body").inner_text()
+    assert tab.locator(".evil").count() == 0
+    assert tab.locator("a[href*='127.0.0.1'], svg a").count() == 0
+    assert listener.asked == 0
+
+
+def test_the_server_would_notice(listener, tab):
+    before = listener.asked
+    tab.set_content(f"<img class=evil src='{listener.address}/x.png'>")
+    assert tab.locator(FORBIDDEN).count() == 1
+    assert listener.asked > before
