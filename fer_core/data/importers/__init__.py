@@ -1,3 +1,13 @@
 """Importers: each module registers the kinds of source that it reads."""
 
-from fer_core.data.importers import fer2013, folders, parquet, tables  # noqa: F401 - they register themselves
+from fer_core.data.importers import (  # noqa: F401 - they register themselves
+    clip_lists,
+    emonet_face,
+    fer2013,
+    folders,
+    label_files,
+    parquet,
+    path_layouts,
+    rafdb,
+    tables,
+)

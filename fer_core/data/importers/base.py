@@ -107,6 +107,8 @@ class Item:
     """Face as x, y, width, height in pixels, where the source has it."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What else the source says, by column: age group, camera; for scores by group."""
+    raters: tuple[tuple[str, ...], ...] = ()
+    """What each rater saw most of, as class names of the source (none: nothing); where votes are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ class Scan:
     """Meaning of the source's numeric labels, where its format defines them; empty value: leave out."""
     reader: Callable[[FileTree], FileTree] | None = None
     """Makes what the pictures are read from, where they are no files of the tree."""
+    notes: tuple[str, ...] = ()
+    """What was chosen unasked where the source offers several, and what was left out, in words."""
 
     def open_pictures(self, tree: FileTree) -> FileTree:
         """What the items' paths are read from, given the tree that was scanned."""
@@ -127,8 +131,10 @@ class Scan:
 
     @property
     def label_counts(self) -> dict[str, int]:
-        """Pictures of each of the source's class names."""
-        return dict(sorted(Counter(item.label for item in self.items).items()))
+        """Pictures of each of the source's class names; 0 where only single raters named one."""
+        counts = Counter(item.label for item in self.items)
+        counts.update({name: 0 for item in self.items for names in item.raters for name in names})
+        return dict(sorted(counts.items()))
 
     @property
     def split_counts(self) -> dict[str, int]:

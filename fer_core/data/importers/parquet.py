@@ -36,9 +36,9 @@ _MAX_GROUP_BYTES: Final[int] = 2 * 1024**3
 class ParquetPictures:
     """The pictures inside the Parquet files of a tree, by `<file>#<row>`; a row group is read at a time."""
 
-    def __init__(self, tree: FileTree) -> None:
-        """Read from `tree`."""
-        self.name, self._tree = tree.name, tree
+    def __init__(self, tree: FileTree, columns: tuple[str, ...] = _IMAGES) -> None:
+        """Read from `tree` the first of these columns that there is."""
+        self.name, self._tree, self._columns = tree.name, tree, columns
         # What was read last, since pictures are asked for in order.
         self._file_name = ""
         self._file: pq.ParquetFile | None = None
@@ -66,14 +66,14 @@ class ParquetPictures:
     def _locate(self, file_name: str, row: int) -> int:
         """Load the row group that holds a row, if it is not the last one, and return the place in it."""
         if file_name != self._file_name:
-            self._file_name, self._file, self._pictures = file_name, _open(self._tree, file_name), []
+            self._file_name, self._file, self._pictures = file_name, open_parquet(self._tree, file_name), []
         if not self._start <= row < self._start + len(self._pictures):
             assert self._file is not None
             self._load_group(self._file, row)
         return row - self._start
 
     def _load_group(self, file: "pq.ParquetFile", row: int) -> None:
-        column = _find_column(file.schema_arrow, _IMAGES)
+        column = find_column(file.schema_arrow, self._columns)
         start = 0
         for index in range(file.num_row_groups):
             group = file.metadata.row_group(index)
@@ -83,7 +83,7 @@ class ParquetPictures:
                         f"{self._file_name} holds {group.total_byte_size:,} bytes in one row group: refused"
                     )
                 self._start = start
-                self._pictures = _guard(self._file_name, partial(_read_column, file, index, column))
+                self._pictures = guard(self._file_name, partial(_read_column, file, index, column))
                 return
             start += group.num_rows
         raise DataError(f"{self._file_name} has no row {row}")
@@ -99,14 +99,14 @@ def scan_parquet(tree: FileTree) -> Scan | None:
     items: list[Item] = []
     skipped: list[tuple[str, str]] = []
     files = [name for name in tree.names() if name.lower().endswith(".parquet")]
-    split_names = SplitNames(map(_split_parts, files))
+    split_names = SplitNames(map(split_parts, files))
     for name in files:
-        file = _open(tree, name)
-        image, label = (_find_column(file.schema_arrow, names) for names in (_IMAGES, _LABELS))
+        file = open_parquet(tree, name)
+        image, label = (find_column(file.schema_arrow, names) for names in (_IMAGES, _LABELS))
         if image is None or label is None:
             skipped.append((name, "has no columns of pictures and labels"))
             continue
-        _add_rows(items, skipped, file, name, label, split_names.find(_split_parts(name))[0])
+        _add_rows(items, skipped, file, name, label, split_names.find(split_parts(name))[0])
     if not items:
         return None
     return Scan(tuple(items), tuple(skipped), reader=ParquetPictures)
@@ -125,12 +125,12 @@ def _add_rows(
     wanted |= {
         key: found
         for key, names in (("split", SPLIT_COLUMNS), ("group", GROUP_COLUMNS))
-        if (found := _find_column(schema, names))
+        if (found := find_column(schema, names))
     }
     more = [
         str(field.name) for field in schema if field.name not in wanted.values() and _says_a_word(field.type)
     ]
-    values = _guard(name, lambda: file.read(columns=[*wanted.values(), *more]).to_pydict())
+    values = guard(name, lambda: file.read(columns=[*wanted.values(), *more]).to_pydict())
     further = {column: values[column] for column in more}
     columns = {key: values[column] for key, column in wanted.items()}
     class_names = _read_class_names(schema, label)
@@ -190,27 +190,37 @@ def _name_split(value: Any) -> str:
     return split_of(said) or said
 
 
-def _split_parts(name: str) -> tuple[str, ...]:
+def split_parts(name: str) -> tuple[str, ...]:
     """What may speak of a split: `data/train-00000-of-00002.parquet`, `validation/0000.parquet`."""
     path = PurePosixPath(name)
     return (*path.parts[:-1], path.stem.split("-")[0])
 
 
-def _find_column(schema: "pa.Schema", names: tuple[str, ...]) -> str | None:
+def find_column(schema: "pa.Schema", names: tuple[str, ...]) -> str | None:
+    """The first of these columns that there is, as the file spells it."""
     by_name = {str(name).lower(): str(name) for name in schema.names}
     return next((by_name[name] for name in names if name in by_name), None)
 
 
-def _open(tree: FileTree, name: str) -> "pq.ParquetFile":
+def open_parquet(tree: FileTree, name: str) -> "pq.ParquetFile":
+    """Open a file of the tree.
+
+    Raises:
+        DataError: it is no Parquet, or damaged.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     data = tree.read(name)
-    return _guard(name, lambda: pq.ParquetFile(pa.BufferReader(data)))
+    return guard(name, lambda: pq.ParquetFile(pa.BufferReader(data)))
 
 
-def _guard(name: str, read: Any) -> Any:
-    """Turn what pyarrow raises on damaged content into a message."""
+def guard(name: str, read: Any) -> Any:
+    """What `read` answers, called on the content of the file `name`.
+
+    Raises:
+        DataError: in place of what pyarrow raises on damaged content.
+    """
     import pyarrow as pa
 
     try:
