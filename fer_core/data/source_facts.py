@@ -55,6 +55,8 @@ class SourceFacts:
     """Further columns, which may say who is on a picture."""
     has_boxes: bool
     """Whether it says where faces are."""
+    notes: list[str]
+    """What was chosen unasked where it offers several, and what was left out."""
 
 
 def describe_source(source: Source) -> SourceFacts:
@@ -79,6 +81,7 @@ def describe_source(source: Source) -> SourceFacts:
         num_groups=len({item.group for item in scan.items} - {""}) if scan else 0,
         columns=sorted({name for item in scan.items for name in item.facts}) if scan else [],
         has_boxes=any(item.box for item in scan.items) if scan else False,
+        notes=list(scan.notes) if scan else [],
     )
 
 
@@ -108,6 +111,8 @@ def save_samples(source: Source, folder: Path) -> None:
     with open_tree(source.path) as tree:
         pictures = source.scan.open_pictures(tree)
         for number, label in enumerate(list(source.scan.label_counts)[:_MAX_SAMPLES]):
+            if label not in first:  # only single raters named it
+                continue
             try:
                 image = Image.fromarray(load_image(pictures.read(first[label])))
             except FerError:

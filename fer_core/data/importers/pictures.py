@@ -16,6 +16,7 @@ from fer_core.data.importers.choosing import find_source
 from fer_core.data.importers.decoding import Cropper, NoFaceError, Result, decode_all
 from fer_core.data.importers.numberings import list_numberings, read_number
 from fer_core.data.importers.people import group_by, keep_photos_together
+from fer_core.data.importers.raters import describe_votes, find_meaning, keep_agreed
 from fer_core.data.importers.review import describe_done, find_leaks
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import SPLITS, DatasetInfo, load_dataset
@@ -171,19 +172,19 @@ def import_pictures(
         if options.group_by:
             scan = group_by(scan, options.group_by)
         wanted = {canonical_emotion(name) for name in options.classes} or set(EMOTIONS)
+        skipped = list(scan.skipped)
         items = [
             dataclasses.replace(item, split=splits[item.split], box=item.box if options.use_boxes else None)
-            for item in keep_photos_together(scan.items)
-            if mapping[item.label] in wanted and (splits[item.split] or not item.split)
+            for item in keep_photos_together(keep_agreed(scan.items, mapping, skipped))
+            if find_meaning(item, mapping) in wanted and (splits[item.split] or not item.split)
         ]
-        present = {mapping[item.label] for item in items}
+        present = {find_meaning(item, mapping) for item in items}
         classes = [name for name in EMOTIONS if name in present]
         if len(classes) < 2:
             raise DataError(
                 f"{source} gives pictures of {', '.join(classes) or 'no emotion'} only; a data set needs two "
                 "classes or more. Check the class folders and the mapping"
             )
-        skipped = list(scan.skipped)
         counter = _Counter()
         report = on_progress or (lambda done, total: None)
         decoded = decode_all(scan.open_pictures(tree), items, options, num_threads, report)
@@ -192,11 +193,12 @@ def import_pictures(
                 image,
                 {
                     "split": item.split,
-                    "label": mapping[item.label],
+                    "label": find_meaning(item, mapping),
                     "source": _name_source(source, item),
                     "image_name": item.path.rpartition("/")[2],
                     "group": item.group,
                     **item.facts,
+                    **describe_votes(item, mapping),
                 },
             )
             for item, image in _keep_good(decoded, skipped, counter)
@@ -221,7 +223,7 @@ def import_pictures(
         info,
         tuple(skipped),
         counter.num_without_face,
-        notes=tuple(describe_done(dataset, num_boxes=counter.num_boxes)),
+        notes=(*scan.notes, *describe_done(dataset, num_boxes=counter.num_boxes)),
         warnings=tuple(find_leaks(dataset, items)),
     )
 

@@ -1,7 +1,8 @@
 """RAF-DB: as its authors distribute it, and as class folders 1 to 7 with tables on Kaggle.
 
 Li, Deng and Du, 2017, "Reliable Crowdsourcing and Deep Locality-Preserving Learning for Expression
-Recognition in the Wild"; whdeng.cn/RAF/model1.html (`EmoLabel/list_patition_label.txt`, `Image/aligned`, `Image/original`);
+Recognition in the Wild"; whdeng.cn/RAF/model1.html
+(`EmoLabel/list_patition_label.txt`, `Image/aligned`, `Image/original`);
 kaggle.com/datasets/shuvoalok/raf-db-dataset (`DATASET/train/1`, `train_labels.csv`).
 """
 

@@ -1,7 +1,7 @@
 """From what raters saw, in the source's words, to FER+ votes and a label."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fer_core.data.importers.base import Item
@@ -31,14 +31,27 @@ def count_votes(item: Item, mapping: Mapping[str, str]) -> dict[str, int]:
     return votes
 
 
-def find_majority(votes: Mapping[str, int]) -> str:
-    """The emotion with more votes than any other; empty at a tie, or without a vote.
+def describe_votes(item: Item, mapping: Mapping[str, str]) -> dict[str, int]:
+    """The votes as columns of a data set; none without raters."""
+    from fer_core.data.store import VOTE_COLUMNS  # here: it loads pandas
 
-    Examples:
-        >>> find_majority({"happiness": 2, "anger": 1, "unknown": 3})
-        'happiness'
-        >>> find_majority({"happiness": 1, "anger": 1})
-        ''
-    """
-    (first, most), (_, second) = Counter({name: votes.get(name, 0) for name in EMOTIONS}).most_common(2)
+    return dict(zip(VOTE_COLUMNS, count_votes(item, mapping).values(), strict=True)) if item.raters else {}
+
+
+def find_meaning(item: Item, mapping: Mapping[str, str]) -> str:
+    """Emotion of a picture: that of its class name, or the one with most votes; empty for none, or at a tie."""
+    if not item.raters:
+        return mapping[item.label]
+    votes = count_votes(item, mapping)
+    (first, most), (_, second) = Counter({name: votes[name] for name in EMOTIONS}).most_common(2)
     return first if most > second else ""
+
+
+def keep_agreed(
+    items: Sequence[Item], mapping: Mapping[str, str], skipped: list[tuple[str, str]]
+) -> list[Item]:
+    """The pictures without raters, and those of which one emotion has most votes; the others are skipped."""
+    tied = [item for item in items if item.raters and not find_meaning(item, mapping)]
+    skipped += [(item.path, "no emotion has more votes than every other") for item in tied]
+    left_out = {item.path for item in tied}
+    return [item for item in items if item.path not in left_out]
