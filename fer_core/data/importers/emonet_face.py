@@ -28,6 +28,7 @@ from fer_core.labels import canonical_emotion
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 CLASSES_FILE: Final[str] = "emonet_face_classes.csv"
 _IMAGES: Final = ("image", "path", "img", "jpg", "png")
@@ -51,7 +52,7 @@ def scan_emonet(tree: FileTree) -> Scan | None:
         column, image = _find_ratings(file.schema_arrow), find_column(file.schema_arrow, _IMAGES)
         if column is None or image is None or file.metadata.num_rows == 0:
             continue
-        values = guard(name, partial(file.read, columns=[column])).column(0).to_pylist()
+        values = guard(name, partial(_read_values, file, column))
         meanings = meanings or load_classes(tree)
         if not _is_rated(values, meanings):
             continue
@@ -78,6 +79,11 @@ def scan_emonet(tree: FileTree) -> Scan | None:
         reader=partial(ParquetPictures, columns=_IMAGES),
         notes=(note,),
     )
+
+
+def _read_values(file: "pq.ParquetFile", column: str) -> list[Any]:
+    values: list[Any] = file.read(columns=[column]).column(0).to_pylist()
+    return values
 
 
 def load_classes(tree: FileTree) -> dict[str, str]:

@@ -19,6 +19,7 @@ from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 
 _CK_FRAME: Final = re.compile(r"(?:^|/)(?P<sequence>(?P<person>S\d{3})_\d{3})_\d{8}\.\w+$", re.I)
+_CK_SEQUENCE: Final = re.compile(r"(?:^|/)(S\d{3})/(\d{3})/\1_\2_\d{8}\.\w+$", re.I)
 _CK_LABEL: Final = re.compile(r"(?:^|/)(?P<sequence>S\d{3}_\d{3})_\d{8}_emotion\.txt$", re.I)
 _AFFECTNET_LABEL: Final = re.compile(r"^(?P<set>(?:.*/)?)annotations/(?P<name>[^/]+)_exp\.npy$", re.I)
 _AFFECTNET_OTHERS: Final = re.compile(r"(?:^|/)annotations/[^/]+_(?:aro|val|lnd)\.npy$", re.I)
@@ -32,6 +33,11 @@ def scan_ck_plus(tree: FileTree) -> Scan | None:
         if match := _CK_LABEL.search(name):
             labels[match["sequence"].upper()] = _parse_ck_label(tree, name)
     if not labels:
+        if any(_CK_SEQUENCE.search(name) for name in names):
+            raise DataError(
+                f"{tree.name} holds sequences of CK+ but none of their labels; add the folder Emotion, as "
+                "Emotion/S005/001/S005_001_00000011_emotion.txt"
+            )
         return None
     items, skipped, num_unlabelled, found = [], [], 0, set()
     for name in filter(is_picture, names):

@@ -15,7 +15,7 @@ _CODES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _PEAK: Final[int] = 3
 """Frames at the end of a sequence that show the labelled expression, as most papers take them."""
-_LEAST_SHARE: Final[float] = 0.5
+_LEAST_SHARE: Final[float] = 0.75
 """Of the pictures, that must be named as the data set names them."""
 
 
@@ -60,10 +60,7 @@ PATH_LAYOUTS: Final[Mapping[str, PathLayout]] = {
     "ck-plus-48": PathLayout(
         title="CK+48's class folders, as happy/S010_006_00000013.png",
         source="kaggle.com/datasets/shawon10/ckplus, from Lucey et al., 2010",
-        pattern=_pattern(
-            r"(?:^|/)(?P<label>anger|contempt|disgust|fear|happy|sadness|surprise|neutral)/"
-            r"(?P<group>S\d{3})_(?P<sequence>\d{3})_\d{8}\.\w+$"
-        ),
+        pattern=_pattern(r"(?:^|/)(?P<label>[^/\d][^/]*)/(?P<group>S\d{3})_(?P<sequence>\d{3})_\d{8}\.\w+$"),
     ),
     "sfew": PathLayout(
         title="SFEW's folders, as Train/Angry/Airheads_000519240_00000005.png",
@@ -71,7 +68,7 @@ PATH_LAYOUTS: Final[Mapping[str, PathLayout]] = {
         pattern=_pattern(
             r"(?:^|/)(?P<split>train|val)(?:_aligned_faces(?:_new)?)?/"
             r"(?:(?:train|val)_aligned_faces(?:_new)?/)?"
-            r"(?P<label>angry|disgust|fear|happy|neutral|sad|surprise)/(?P<group>[^/]+_\d{9})_\d{8}\.\w+$"
+            r"(?P<label>[^/]+)/(?P<group>[^/]+_\d{9})_\d{8}\.\w+$"
         ),
         better=_pattern(r"_aligned_faces"),
     ),
@@ -80,7 +77,7 @@ PATH_LAYOUTS: Final[Mapping[str, PathLayout]] = {
         source="Zhao et al., 2011; oulu.fi/cmvs (NIR&VIS facial expression database)",
         pattern=_pattern(
             r"(?:^|/)(?P<camera>VL|NI)(?:_acropped)?/(?P<light>strong|weak|dark)/(?P<group>P\d{3})/"
-            r"(?P<label>anger|disgust|fear|happiness|sadness|surprise)/\d{3}\.\w+$"
+            r"(?P<label>[^/]+)/\d{3}\.\w+$"
         ),
         better=_pattern(r"_acropped/|preprocess"),
         only_peak=True,

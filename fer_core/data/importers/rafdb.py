@@ -19,7 +19,7 @@ from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 
 _PICTURE: Final = re.compile(r"(?:^|/)((?P<split>train|test)_\d+)(?P<aligned>_aligned)?\.\w+$", re.I)
-_LIST: Final = re.compile(r"(?:^|/)list_pati?r?tition_label\.txt$", re.I)
+_LIST: Final = re.compile(r"(?:^|/)[^/]*(?:label|list)[^/]*\.txt$", re.I)
 _TABLE: Final = re.compile(r"(?:^|/)(?:train|test)_labels\.csv$", re.I)
 _LINE: Final = re.compile(r"(\S+)[\s,]+(\d+)")
 _MEANINGS: Final = NUMBERINGS["raf-db"].meanings
@@ -78,7 +78,7 @@ def _read_labels(tree: FileTree, pictures: dict[str, list[str]]) -> dict[str, st
 
 def _list_labels(tree: FileTree, pictures: dict[str, list[str]]) -> Iterator[tuple[str, str, str]]:
     """(picture, class number, where it stands) of the list, else of the tables, else of the folders."""
-    lists = [name for name in tree.names() if _LIST.search(name)]
+    lists = [name for name in tree.names() if _LIST.search(name) and _names_pictures(tree, name)]
     tables = [name for name in tree.names() if _TABLE.search(name)]
     for name in lists:
         for number, line in number_lines(read_text(tree, name)):
@@ -103,6 +103,12 @@ def _list_labels(tree: FileTree, pictures: dict[str, list[str]]) -> Iterator[tup
             folder = path.split("/")[-2] if "/" in path else ""
             if folder in _MEANINGS:
                 yield path, folder, f"folder {path.rpartition('/')[0]}"
+
+
+def _names_pictures(tree: FileTree, name: str) -> bool:
+    """Whether a text begins with a picture of RAF-DB, whatever the text is called."""
+    first = read_text(tree, name).lstrip().partition("\n")[0].split()
+    return bool(first) and _PICTURE.search(first[0]) is not None
 
 
 def _choose_aligned(paths: list[str]) -> str:

@@ -39,7 +39,7 @@ def describe_votes(item: Item, mapping: Mapping[str, str]) -> dict[str, int]:
 
 
 def find_meaning(item: Item, mapping: Mapping[str, str]) -> str:
-    """Emotion of a picture: that of its class name, or the one with most votes; empty for none, or at a tie."""
+    """Emotion of a picture: of its class name, or the one with most votes; empty for none, or at a tie."""
     if not item.raters:
         return mapping[item.label]
     votes = count_votes(item, mapping)

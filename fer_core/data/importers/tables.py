@@ -61,7 +61,6 @@ _LIST_NAME: Final = re.compile(
 """Tables, and texts that are called like a list: a data set may have a text of landmarks for each picture."""
 _LIST_LINE: Final = re.compile(r"(\S.*?)[\s,;|]+([^\s,;|]+)")
 _RAF_LIST: Final = re.compile(r"list_par?tition_label\.txt$", re.I)
-_RAF_PICTURE: Final = re.compile(r"(train|test)_\d+(_aligned)?\.\w+")
 
 
 class _Files:
@@ -79,18 +78,10 @@ class _Files:
             if candidate in self._exact:
                 return candidate
         pure = PurePosixPath(path)
-        bases = [pure.name, f"{pure.stem}_aligned{pure.suffix}"]
-        for base in bases:
-            found = self._by_base.get(base.lower(), [])
-            if pure.parent != PurePosixPath("."):
-                found = [name for name in found if name.lower().endswith("/" + path.lower())]
-            if len(found) == 1:
-                return found[0]
-            # RAF-DB ships the same names in aligned/ and original/.
-            aligned = [name for name in found if "aligned" in PurePosixPath(name).parts]
-            if len(aligned) == 1:
-                return aligned[0]
-        return None
+        found = self._by_base.get(pure.name.lower(), [])
+        if pure.parent != PurePosixPath("."):
+            found = [name for name in found if name.lower().endswith("/" + path.lower())]
+        return found[0] if len(found) == 1 else None
 
 
 class _Collector:
@@ -243,19 +234,18 @@ def _parse_box(fields: list[str], name: str, line: int, are_corners: bool) -> Bo
 
 
 def scan_list(tree: FileTree) -> Scan | None:
-    """Read files of `train_00001.jpg 5` or `images/1.png;happy` a line, as RAF-DB's list is."""
+    """Read files of `train_00001.jpg 5` or `images/1.png;happy` a line."""
     lists = {name: lines for name in _list_texts(tree) if (lines := _read_list(tree, name))}
     if not lists:
         return None
     collector, is_raf = _Collector(tree, list(lists)), True
     for name, lines in lists.items():
-        pure_paths = [PurePosixPath(path) for _, path, _ in lines]
-        is_raf_list = bool(_RAF_LIST.search(name)) or all(_RAF_PICTURE.fullmatch(p.name) for p in pure_paths)
+        is_raf_list = bool(_RAF_LIST.search(name))
         is_raf = is_raf and is_raf_list
-        for (number, path, label), pure in zip(lines, pure_paths, strict=True):
+        for number, path, label in lines:
             if is_raf_list and label.isdecimal() and not NUMBERINGS["raf-db"].covers([label]):
                 raise DataError(f"{name}, line {number}: label {label}; expected RAF-DB's, 1 to 7")
-            collector.add(path, name, label=label, split=split_of(pure.name.split("_")[0]))
+            collector.add(path, name, label=label, split=split_of(PurePosixPath(path).name.split("_")[0]))
     return collector.finish(NUMBERINGS["raf-db"].meanings if is_raf else None)
 
 
@@ -293,7 +283,7 @@ def _decode(tree: FileTree, name: str) -> str:
         raise DataError(f"{name} is not UTF-8 text: {cause}") from cause
 
 
-IMPORTERS.register("list")(Importer(title="a list file, as RAF-DB's", scan=scan_list, priority=30))
+IMPORTERS.register("list")(Importer(title="a list of pictures and classes", scan=scan_list, priority=30))
 IMPORTERS.register("csv")(
     Importer(title="a CSV that lists them with their labels", scan=scan_csv, priority=20)
 )

@@ -136,7 +136,7 @@ def test_bad_files_are_skipped_and_listed(tmp_path):
             {"l.csv": f"subDirectory_filePath,{FACE_COLUMNS},expression\na.png,1,1,9,9,11\n"},
             "line 2: expression 11; expected 0 to 10",
         ),
-        ({"list_label.txt": "train_1.jpg 1\ntrain_2.jpg 9\n"}, "line 2"),
+        ({"list_label.txt": "train_1.jpg 1\ntrain_2.jpg 9\n"}, "none of the 2 listed"),
     ],
 )
 def test_bad_sources_leave_nothing(tmp_path, files, match):
@@ -205,7 +205,7 @@ def test_raf_db_list(tmp_path):
     for index, name in enumerate(("train_1", "train_2", "test_1", "test_2")):
         files[f"Image/aligned/{name}_aligned.jpg"] = encode(index, kind="JPEG")
     report = run(write_tree(tmp_path / "source", files), tmp_path / "sets" / "a")
-    assert report.info.importer == "list"
+    assert report.info.importer == "raf-db"
     assert report.info.split_counts == {"train": 2, "test": 2}
     assert report.info.classes == ("happiness", "sadness")
 
