@@ -217,6 +217,8 @@ def _show(workspace: Workspace, origin: Origin) -> Found | None:
             on_click=forget_source,
             args=(workspace, origin),
         )
+    for note in found.facts.notes if found else ():
+        st.caption(f":material/info: {escape_markdown(note)}")
     _choose_importer(workspace, origin, task)
     if task.error:  # an upload's folder would mean nothing to the user
         show_error(DataError(task.error.replace(f"{task.inputs}/", "")))

@@ -180,7 +180,7 @@ def _look(source: "Source", changes: dict[str, str], numbers: str, samples: Path
 
         _print_mapping(source.kind, source.scan, changes, numbers)
         for note in facts.notes:
-            print(f"note: {note}")
+            say(f"note: {note}")
         unknown = {name: "" for name, meaning in facts.meanings.items() if meaning is None}
         resolve_mapping(source.scan, unknown | changes, numbers)  # tells a mistyped --map
     return 0
