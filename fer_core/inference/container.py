@@ -31,6 +31,9 @@ class Measure(NamedTuple):
     num_frames: int
     duration_s: float | None
     """From the first frame to the end of the last; None if its packets have no times."""
+    missing_s: float = 0.0
+    """By how much the last packet, of sound or picture, comes before the end that the header names;
+    0 where `num_frames` tells."""
 
 
 def open_container(path: Path) -> "InputContainer":
@@ -95,29 +98,33 @@ def measure(path: Path) -> Measure | None:
 
     if path.stat().st_size > _MAX_MEASURED_BYTES:
         return None
-    num_frames, num_cut, shown, is_whole = 0, 0, [], True
+    num_frames, num_cut, shown, is_whole, end_s = 0, 0, [], True, 0.0
     with open_container(path) as container:
         stream = find_video_stream(container, path)
         try:
-            for packet in container.demux(stream):
+            for packet in container.demux():
                 if not packet.size:  # the end
+                    continue
+                pts = packet.pts if packet.pts is not None else packet.dts
+                end_s = max(end_s, float(((pts or 0) + (packet.duration or 0)) * packet.time_base))
+                if packet.stream is not stream:
                     continue
                 if packet.is_discard:  # cut off by an edit list
                     num_cut += 1
                     continue
                 num_frames += 1
                 is_whole = not packet.is_corrupt  # of the last one
-                pts = packet.pts if packet.pts is not None else packet.dts
                 if pts is not None:
                     shown.append((pts, packet.duration or 0))
         except av.FFmpegError:
             is_whole = False
             logger.debug("%s can't be measured to its end", path.name)
         time_base = stream.time_base or FALLBACK_TIME_BASE
+        missing_s = (container.duration or 0) / 1e6 - end_s
         if not is_whole:  # what is missing is known where the index came first
-            num_frames = max(num_frames, stream.frames - num_cut)
+            num_frames, missing_s = max(num_frames, stream.frames - num_cut), 0.0
     if not shown:
-        return Measure(num_frames, None) if num_frames else None
+        return Measure(num_frames, None, missing_s) if num_frames else None
     (first, _), (last, duration) = min(shown), max(shown)
     ticks = last - first + (duration or (last - first) / max(1, len(shown) - 1))
-    return Measure(num_frames, float(ticks * time_base))
+    return Measure(num_frames, float(ticks * time_base), missing_s)

@@ -40,6 +40,8 @@ of a talking person every 5th frame is as exact this way as every 3rd is live: t
 of every frame is 0.975 and 0.974."""
 
 _PROGRESS_EVERY_S: Final[float] = 0.2
+_MIN_SHARE_READ: Final[float] = 0.9
+"""Decoders leave out what comes before the first whole frame without an error; some packets hold no frame."""
 _MAX_BATCH: Final[int] = 12
 _MAX_BATCH_PX: Final[int] = 8_000_000
 """Frames that are analysed together, and the most pixels these may have, which bounds memory."""
@@ -275,7 +277,7 @@ def _notes(reader: FrameReader, job: _Job) -> tuple[str, ...]:
     num_frames, expected = job.writer.num_frames, reader.info.num_frames
     if job.was_cancelled:
         notes.append(f"Stopped early, after {num_frames} frames; the files hold what was done up to there.")
-    elif reader.num_damaged:
+    elif reader.num_damaged or num_frames < _MIN_SHARE_READ * (expected or 0):
         of_all = f" of about {expected}" if expected else ""
         notes.append(f"The file is damaged or cut off: {num_frames}{of_all} frames could be read.")
     if not job.totals.num_rows:

@@ -52,6 +52,8 @@ VIDEO_SUFFIXES: Final[tuple[str, ...]] = (
 """File name endings that are worth offering in a file dialog."""
 
 _FALLBACK_RATE: Final[Fraction] = Fraction(25)
+_MAX_MISSING_S: Final[float] = 1.0
+"""Headers are not exact to the last packet."""
 _RATE_TOLERANCE: Final[float] = 0.02
 _MAX_EVENTS_BEFORE_FRAME: Final[int] = 2000
 """Packets of sound that are kept while the first frame is looked for."""
@@ -122,6 +124,8 @@ class VideoReader:
         notes = []
         if self._container.streams.audio and self._audio is None:
             notes.append("The sound is compressed in a way that can't be decoded here; it was left out.")
+        if self._measure and self._measure.missing_s > _MAX_MISSING_S:
+            notes.append(f"The file ends {self._measure.missing_s:.1f} s before it should: it was cut off.")
         if len(self.sizes) > 1:
             sizes = ", ".join(f"{width} x {height}" for width, height in self.sizes)
             notes.append(

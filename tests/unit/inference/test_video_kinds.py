@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,3 +89,29 @@ def test_a_heic_picture_is_no_video_whose_first_tile_is_read(tmp_path: Path) -> 
     path = tmp_path / "in.mp4"
     path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     check_refused(path, "HEIC")
+
+
+def test_a_file_that_ends_before_its_time_is_told(tmp_path: Path) -> None:
+    """Matroska has no index of its frames to miss: only its length tells."""
+    source = make_video(tmp_path / "whole.mkv", 100, size=(320, 240))
+    assert annotate_video(source, tmp_path / "out.mp4", stream()).notes == ()
+    (tmp_path / "in.mkv").write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    summary = annotate_video(tmp_path / "in.mkv", tmp_path / "out.mp4", stream())
+    assert summary.num_frames < 90 and "cut off" in summary.notes[0]
+
+
+def test_frames_before_the_first_whole_one_are_told(tmp_path: Path) -> None:
+    """A recording that was cut in between two key frames."""
+    source = make_video(tmp_path / "whole.mkv", 60, fps=25)
+    with av.open(str(source)) as given, av.open(str(tmp_path / "in.mkv"), "w") as result:
+        track = result.add_stream_from_template(given.streams.video[0])
+        for number, packet in enumerate(given.demux(video=0)):
+            if packet.size and number >= 5:
+                packet.stream = track
+                result.mux(packet)
+    try:
+        summary = annotate_video(tmp_path / "in.mkv", tmp_path / "out.mp4", stream())
+    except MediaError as error:
+        assert "no frame in it that can be decoded" in str(error)
+    else:
+        assert f"{summary.num_frames} of about 55 frames" in " ".join(summary.notes)
