@@ -18,7 +18,7 @@ _CLEAR_SCORE: Final[float] = 0.8
 _CLEAR_MARGIN: Final[float] = 0.03
 """A face is turned if its score is at least this, and by so much better than upright."""
 _MAX_DOUBTFUL: Final[int] = 6
-"""Faces of a picture that are compared, the most doubtful ones; 25 ms each on one core. Where a whole crowd
+"""Faces of one search that are compared, the most doubtful ones; 25 ms each on one core. Where a whole crowd
 is turned these show it, and the picture is searched in their turn."""
 _PATCH_PER_FACE: Final[float] = 2.0
 """Side of the patch that is turned, over the longer side of the box."""
@@ -43,16 +43,18 @@ class TurnedFaceDetector(ABC):
 
     def detect(self, image_rgb: UInt8Array) -> list[FaceBox]:
         """Return the faces of an H x W x 3 RGB image, best score first; `roll` says how they are turned."""
-        boxes = sorted(self._find_upright(image_rgb), key=lambda box: box.score)
-        boxes[:_MAX_DOUBTFUL] = [self._settle(image_rgb, box) for box in boxes[:_MAX_DOUBTFUL]]
+        boxes = self._settle_doubtful(image_rgb, self._find_upright(image_rgb))
         quarters = {_quarters(box.roll) for box in boxes} if boxes else {1, 2, 3}
         for number in quarters - {0}:
-            turned = np.ascontiguousarray(np.rot90(image_rgb, number))
-            for box in self._find_upright(turned):
-                settled = self._settle(image_rgb, _turn_back(box, number, image_rgb.shape[:2]))
-                if settled.score >= _CLEAR_SCORE:
-                    boxes.append(settled)
+            found = self._find_upright(np.ascontiguousarray(np.rot90(image_rgb, number)))
+            back = [_turn_back(box, number, image_rgb.shape[:2]) for box in found]
+            boxes += [box for box in self._settle_doubtful(image_rgb, back) if box.score >= _CLEAR_SCORE]
         return merge_boxes(boxes)
+
+    def _settle_doubtful(self, image_rgb: UInt8Array, boxes: list[FaceBox]) -> list[FaceBox]:
+        worst_first = sorted(boxes, key=lambda box: box.score)
+        doubtful, others = worst_first[:_MAX_DOUBTFUL], worst_first[_MAX_DOUBTFUL:]
+        return [self._settle(image_rgb, box) for box in doubtful] + others
 
     def _settle(self, image_rgb: UInt8Array, box: FaceBox) -> FaceBox:
         """The box as it is if its score leaves no doubt, else as it looks in the turn that suits it best."""
@@ -64,7 +66,8 @@ class TurnedFaceDetector(ABC):
         _, best = max(looks, key=lambda look: look[1].score if look[1] else 0.0)
         if best is None or best.score < max(_CLEAR_SCORE, scores.get(0, 0.0) + _CLEAR_MARGIN):
             return box
-        return best
+        is_tilted_only = abs(normalize_roll(best.roll - box.roll)) < 90 and best.is_lying == box.is_lying
+        return replace(box, roll=best.roll) if is_tilted_only else best
 
     def _look(self, image_rgb: UInt8Array, square: Square) -> FaceBox | None:
         """The best face in the middle of a turned square of the image, in the image's own pixels."""
