@@ -118,6 +118,8 @@ def _try_session(path: Path, device: str, num_threads: int, engine_cache: Path |
     options.inter_op_num_threads = 1
     # Waiting threads must sleep: spinning takes the cores that decoding and the browser need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # For files whose 8-bit weights use the whole range: they saturate without VNNI (see export.saturation).
+    options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = _FATAL_ONLY if device != "cpu" else _ERRORS_ONLY
     if device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed beside torch

@@ -1,10 +1,13 @@
 """What is in checkpoints/ is what it says it is."""
 
+import onnx
 import pytest
 
 from fer_core.checkpoint import CARD_FILE, load_checkpoint_info
 from fer_core.evaluation.evaluator import evaluate_checkpoint
 from fer_core.evaluation.publish import publish_checkpoint
+from fer_core.export import list_exports
+from fer_core.export.saturation import require_no_saturation
 from fer_core.labels import EMOTIONS
 from fer_core.models import load_checkpoint
 from fer_core.workspace import PROJECT_ROOT
@@ -45,6 +48,16 @@ def test_evaluation_reproduces_the_card(folder, request):
     assert scores.accuracy == figures["accuracy"]
     assert scores.macro_f1 == figures["macro_f1"]
     assert scores.log_loss == pytest.approx(figures["log_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_8_bit_files_are_right_on_every_processor(folder):
+    """The figures in exports.json hold everywhere, because no product of theirs can saturate."""
+    (record,) = [item for item in list_exports(folder) if item.precision == "int8"]
+    require_no_saturation(onnx.load(record.path))
+    assert record.parity.num_images == NUM_VALIDATION[record.parity.dataset]
+    assert record.parity.label_agreement >= 0.98
+    assert abs(record.parity.accuracy - record.parity.accuracy_torch) <= 0.003
 
 
 def test_publishing_again_gives_the_same_predictions(real_ferplus, tmp_path):

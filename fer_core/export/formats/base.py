@@ -66,9 +66,15 @@ class ExportSource:
         return found
 
     def save_graph(self, proto: "ModelProto") -> str:
-        """Write an ONNX graph to the target with its description inside, and return its checksum."""
-        from fer_core.export import graph
+        """Write an ONNX graph to the target with its description inside, and return its checksum.
 
+        Raises:
+            ExportError: its integer products can saturate on some processors.
+        """
+        from fer_core.export import graph
+        from fer_core.export.saturation import require_no_saturation
+
+        require_no_saturation(proto)
         external = self.options.external_data or graph.is_large(self.model)
         return graph.write_described(proto, self.info, self.target, self.options, external=external)
 
