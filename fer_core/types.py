@@ -98,10 +98,6 @@ class Prediction:
         pairs = zip(self.classes, self.probabilities, strict=True)
         return sorted(pairs, key=lambda pair: -pair[1])
 
-    def as_dict(self) -> dict[str, float]:
-        """Class name -> probability, in class order."""
-        return dict(zip(self.classes, self.probabilities, strict=True))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceResult:

@@ -1,9 +1,14 @@
 """Making probabilities mean what they say: temperature scaling."""
 
+from typing import Any, Final
+
 import numpy as np
 import numpy.typing as npt
 
 from fer_core.errors import DataError
+
+NUM_BINS: Final[int] = 15
+"""Bins of the calibration error."""
 
 
 def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
@@ -35,7 +40,15 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     return float(np.exp(found.x))
 
 
-def compute_ece(probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, num_bins: int = 15) -> float:
+def assign_bins(confidence: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
+    """Bin of each confidence: equal widths over (0, 1], each with its upper end."""
+    bins: npt.NDArray[np.int64] = np.clip(
+        np.ceil(confidence * NUM_BINS).astype(np.int64) - 1, 0, NUM_BINS - 1
+    )
+    return bins
+
+
+def compute_ece(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """Expected calibration error: mean gap between confidence and accuracy over equal-width bins.
 
     Naeini et al., 2015; Guo et al., 2017. A fraction, 0 is perfect.
@@ -43,13 +56,11 @@ def compute_ece(probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, num_bins
     Args:
         probabilities: N x K.
         labels: N class numbers.
-        num_bins: number of bins over (0, 1].
     """
     chances = np.asarray(probabilities, dtype=np.float64)
     confidence = chances.max(axis=1)
     correct = chances.argmax(axis=1) == np.asarray(labels)
-    bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
-    gaps = np.bincount(bins, weights=correct - confidence, minlength=num_bins)
+    gaps = np.bincount(assign_bins(confidence), weights=correct - confidence)
     return float(np.abs(gaps).sum() / len(chances))
 
 

@@ -10,10 +10,15 @@ import numpy.typing as npt
 
 from fer_core.errors import RunError
 from fer_core.evaluation.bootstrap import NUM_RESAMPLES, PreparedMetrics, compute_point, compute_samples
-from fer_core.evaluation.calibration import cross_fit_temperature, fit_temperature, rescale_probabilities
+from fer_core.evaluation.calibration import (
+    NUM_BINS,
+    assign_bins,
+    cross_fit_temperature,
+    fit_temperature,
+    rescale_probabilities,
+)
 from fer_core.evaluation.figures import Figure, summarise_samples
 from fer_core.evaluation.metrics import METRICS, Metric, name_parts
-from fer_core.evaluation.metrics.probabilities import NUM_BINS, assign_bins
 from fer_core.evaluation.predictions import Predictions
 from fer_core.evaluation.ranking import compute_pr_curve, compute_roc_curve
 

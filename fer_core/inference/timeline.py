@@ -87,10 +87,3 @@ def compute_presence(rows: "pd.DataFrame") -> "pd.DataFrame":
     return pd.DataFrame(
         {"first_s": times.min(), "last_s": times.max(), "num_frames": grouped.size(), "label": label}
     )
-
-
-def count_label_changes(rows: "pd.DataFrame") -> int:
-    """How often a face's label is another than in the face's row before: flicker, all faces together."""
-    labels = rows_with_faces(rows).sort_values(["track_id", "frame"])
-    is_same_face = labels["track_id"] == labels["track_id"].shift()
-    return int((is_same_face & (labels["label"] != labels["label"].shift())).sum())

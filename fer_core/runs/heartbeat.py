@@ -38,9 +38,3 @@ def is_fresh(folder: Path, heartbeat: float | None, timeout_s: float, *, trusts_
                 _SEEN.clear()
             known = _SEEN[folder] = (heartbeat, now - age_s)
     return now - known[1] < timeout_s
-
-
-def forget_all() -> None:
-    """Judge every heartbeat as at first sight."""
-    with _LOCK:
-        _SEEN.clear()

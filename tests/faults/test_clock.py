@@ -27,7 +27,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    heartbeat.forget_all()
+    heartbeat._SEEN.clear()
     return Clock(monkeypatch)
 
 

@@ -43,7 +43,7 @@ CONFIG = dataclasses.replace(load_preset("quick"), epochs=1, log=LogConfig(tenso
 def sweep(workspace, monkeypatch):
     monkeypatch.setattr(jobs, "submit_run", sweep_support.submit_run)
     monkeypatch.setattr(jobs, "stop_run", sweep_support.stop_run)
-    heartbeat.forget_all()
+    heartbeat._SEEN.clear()
     return create_sweep("search", SweepSettings(base=CONFIG, space=SPACE), workspace)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from fer_core.evaluation.metrics.base import METRICS, TINY, FloatArray, Measure, Metric, ScoredImages
+from fer_core.evaluation.metrics.base import TINY, FloatArray, Measure, Metric, ScoredImages, register_metrics
 
 _NO_VOTES: Final[str] = "no annotators' votes are known for these images"
 
@@ -50,28 +50,24 @@ def _prepare_bands(images: ScoredImages) -> Measure | None:
     return lambda weighting: weighting.sum(right) / weighting.sum(images.bands)
 
 
-METRICS.register("kl_divergence")(
-    Metric(
+register_metrics(
+    kl_divergence=Metric(
         title="KL divergence from the annotators",
         prepare=_prepare_mean(_compute_kl),
         reference="mean KL(annotators || model) in nats (Kullback & Leibler, 1951)",
         lower_is_better=True,
         undefined=_NO_VOTES,
         count=lambda images: int(images.is_annotated.sum()),
-    )
-)
-METRICS.register("js_distance")(
-    Metric(
+    ),
+    js_distance=Metric(
         title="Jensen-Shannon distance to the annotators",
         prepare=_prepare_mean(_compute_js),
         reference="mean distance, base 2, 0 to 1 (Endres & Schindelin, 2003)",
         lower_is_better=True,
         undefined=_NO_VOTES,
         count=lambda images: int(images.is_annotated.sum()),
-    )
-)
-METRICS.register("agreement")(
-    Metric(
+    ),
+    agreement=Metric(
         title="accuracy by annotators who agree",
         prepare=_prepare_bands,
         reference="accuracy where so many of the annotators chose the most chosen answer",
@@ -79,5 +75,5 @@ METRICS.register("agreement")(
         is_percent=True,
         undefined="no image in this band, or no votes are known",
         count=lambda images: images.bands.sum(axis=0),
-    )
+    ),
 )

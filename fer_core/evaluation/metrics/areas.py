@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_core.evaluation.metrics.base import METRICS, FloatArray, Metric, Weighting
+from fer_core.evaluation.metrics.base import FloatArray, Metric, Weighting, register_metrics
 
 
 def _roc_auc(weighting: Weighting) -> FloatArray:
@@ -13,8 +13,8 @@ def _average_precision(weighting: Weighting) -> FloatArray:
     return np.stack([area.average_precision for area in weighting.areas])
 
 
-METRICS.register("roc_auc")(
-    Metric(
+register_metrics(
+    roc_auc=Metric(
         title="ROC AUC",
         prepare=lambda _images: _roc_auc,
         reference="area under the ROC curve, one class against the rest; ties count half",
@@ -22,10 +22,8 @@ METRICS.register("roc_auc")(
         has_mean=True,
         is_paired=False,
         undefined="needs images of {name} and of other classes",
-    )
-)
-METRICS.register("average_precision")(
-    Metric(
+    ),
+    average_precision=Metric(
         title="average precision",
         prepare=lambda _images: _average_precision,
         reference="mean precision over the steps of recall, as in scikit-learn",
@@ -33,5 +31,5 @@ METRICS.register("average_precision")(
         has_mean=True,
         is_paired=False,
         undefined="no image shows {name}",
-    )
+    ),
 )

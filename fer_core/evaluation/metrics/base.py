@@ -171,6 +171,12 @@ class Metric:
 METRICS: Final[Registry[Metric]] = Registry("metric", "fer_workbench.metrics")
 
 
+def register_metrics(**metrics: Metric) -> None:
+    """Register several metrics by name."""
+    for name, metric in metrics.items():
+        METRICS.register(name)(metric)
+
+
 def each_resample(compute: Callable[[IntArray, FloatArray], float]) -> Callable[[ScoredImages], Measure]:
     """Make `Metric.prepare` of a plain function, which is called once per resample.
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from fer_core.evaluation.metrics.base import (
-    METRICS,
     FloatArray,
     IntArray,
     Measure,
@@ -14,6 +13,7 @@ from fer_core.evaluation.metrics.base import (
     Weighting,
     each_image,
     mean_where,
+    register_metrics,
 )
 
 
@@ -74,78 +74,62 @@ def _mcc(weighting: Weighting) -> FloatArray:
     return mcc
 
 
-METRICS.register("accuracy")(
-    Metric(
+register_metrics(
+    accuracy=Metric(
         title="accuracy",
         prepare=each_image(lambda images: images.is_right),
         reference="share of the images whose most probable class is the true one",
         is_percent=True,
-    )
-)
-METRICS.register("balanced_accuracy")(
-    Metric(
+    ),
+    balanced_accuracy=Metric(
         title="balanced accuracy",
         prepare=_always(_balanced_accuracy),
         reference="mean recall of the classes that are present (Brodersen et al., 2010)",
         is_percent=True,
-    )
-)
-METRICS.register("macro_f1")(
-    Metric(
+    ),
+    macro_f1=Metric(
         title="macro-F1",
         prepare=_always(_macro_f1),
         reference="mean F1 of the classes that are present; a present class never predicted counts 0",
-    )
-)
-METRICS.register("weighted_f1")(
-    Metric(
+    ),
+    weighted_f1=Metric(
         title="weighted F1",
         prepare=_always(_weighted_f1),
         reference="mean F1 of the classes, weighted by their images",
-    )
-)
-METRICS.register("kappa")(
-    Metric(
+    ),
+    kappa=Metric(
         title="Cohen's kappa",
         prepare=_always(_kappa),
         reference="Cohen, 1960",
         undefined="truth and prediction are one and the same class throughout",
-    )
-)
-METRICS.register("mcc")(
-    Metric(
+    ),
+    mcc=Metric(
         title="MCC",
         prepare=_always(_mcc),
         reference="Matthews correlation coefficient of several classes (Gorodkin, 2004)",
         undefined="the truth or the prediction is one class throughout",
-    )
-)
-METRICS.register("precision")(
-    Metric(
+    ),
+    precision=Metric(
         title="precision",
         prepare=_always(_precision),
         reference="share of the images predicted as a class that are of it",
         per="class",
         undefined="{name} was never predicted",
         count=_count_predicted,
-    )
-)
-METRICS.register("recall")(
-    Metric(
+    ),
+    recall=Metric(
         title="recall",
         prepare=_always(_recall),
         reference="share of the images of a class that are predicted as it",
         per="class",
         undefined="no image shows {name}",
         count=_count_truth,
-    )
-)
-METRICS.register("f1")(
-    Metric(
+    ),
+    f1=Metric(
         title="F1",
         prepare=_always(_f1),
         reference="harmonic mean of precision and recall",
         per="class",
         undefined="no image shows {name}, and it was never predicted",
-    )
+    ),
 )

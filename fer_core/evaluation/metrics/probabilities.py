@@ -1,13 +1,17 @@
 """Metrics of the probabilities: whether they are right, and whether they mean what they say."""
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.evaluation.calibration import cross_fit_temperature, rescale_probabilities
+from fer_core.evaluation.calibration import (
+    NUM_BINS,
+    assign_bins,
+    cross_fit_temperature,
+    rescale_probabilities,
+)
 from fer_core.evaluation.metrics.base import (
-    METRICS,
     TINY,
     FloatArray,
     IntArray,
@@ -16,10 +20,8 @@ from fer_core.evaluation.metrics.base import (
     ScoredImages,
     each_image,
     one_hot,
+    register_metrics,
 )
-
-NUM_BINS: Final[int] = 15
-"""Bins of the calibration error."""
 
 
 def _log_loss(images: ScoredImages) -> FloatArray:
@@ -38,12 +40,6 @@ def _is_in_top_two(images: ScoredImages) -> npt.NDArray[Any]:
     return hit
 
 
-def assign_bins(confidence: FloatArray) -> IntArray:
-    """Bin of each confidence: equal widths over (0, 1], each with its upper end."""
-    bins: IntArray = np.clip(np.ceil(confidence * NUM_BINS).astype(np.int64) - 1, 0, NUM_BINS - 1)
-    return bins
-
-
 def _measure_ece(probabilities: FloatArray, labels: IntArray) -> Measure:
     confidence = probabilities.max(axis=1)
     gap = (probabilities.argmax(axis=1) == labels) - confidence
@@ -59,49 +55,41 @@ def _prepare_cross_fitted(images: ScoredImages) -> Measure:
     return _measure_ece(cross_fit_temperature(images.probabilities, images.labels), images.labels)
 
 
-METRICS.register("top2_accuracy")(
-    Metric(
+register_metrics(
+    top2_accuracy=Metric(
         title="top-2 accuracy",
         prepare=_prepare_top2,
         reference="share of the images whose true class is one of the two most probable",
         is_percent=True,
         undefined="with two classes the first two are always right",
-    )
-)
-METRICS.register("log_loss")(
-    Metric(
+    ),
+    log_loss=Metric(
         title="log loss",
         prepare=each_image(_log_loss),
         reference="mean of -log p(true class), natural logarithm",
         lower_is_better=True,
-    )
-)
-METRICS.register("ece")(
-    Metric(
+    ),
+    ece=Metric(
         title="calibration error (ECE)",
         prepare=lambda images: _measure_ece(images.probabilities, images.labels),
         reference=f"mean gap of confidence and accuracy over {NUM_BINS} bins (Guo et al., 2017)",
         lower_is_better=True,
         is_sum_of_gaps=True,
-    )
-)
-METRICS.register("ece_uncalibrated")(
-    Metric(
+    ),
+    ece_uncalibrated=Metric(
         title="ECE at temperature 1",
         prepare=_prepare_uncalibrated,
         reference="the calibration error without temperature scaling",
         lower_is_better=True,
         is_sum_of_gaps=True,
         is_paired=False,
-    )
-)
-METRICS.register("ece_cross_fitted")(
-    Metric(
+    ),
+    ece_cross_fitted=Metric(
         title="ECE, temperature fitted on the other half",
         prepare=_prepare_cross_fitted,
         reference="the calibration error of the best temperature, fitted on other images",
         lower_is_better=True,
         is_sum_of_gaps=True,
         is_paired=False,
-    )
+    ),
 )

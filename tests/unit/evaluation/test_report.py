@@ -13,8 +13,12 @@ from sklearn.calibration import calibration_curve
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from fer_core.evaluation.bootstrap import PreparedMetrics, compute_point
-from fer_core.evaluation.calibration import compute_ece, cross_fit_temperature, rescale_probabilities
-from fer_core.evaluation.metrics.probabilities import NUM_BINS
+from fer_core.evaluation.calibration import (
+    NUM_BINS,
+    compute_ece,
+    cross_fit_temperature,
+    rescale_probabilities,
+)
 from fer_core.evaluation.report import build_report, compute_reliability, normalise_confusion
 from tests.unit.evaluation.makers import NAMES, draw_predictions, make_predictions, make_random, make_subject
 

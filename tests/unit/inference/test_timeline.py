@@ -12,7 +12,6 @@ from fer_core.inference.timeline import (
     compute_presence,
     compute_shares,
     compute_timeline,
-    count_label_changes,
     rows_with_faces,
 )
 from fer_core.types import FaceResult, Prediction
@@ -65,11 +64,6 @@ def test_the_table_reads_back(rows: pd.DataFrame) -> None:
     assert class_columns(rows) == list(CLASSES)
 
 
-def test_label_changes(rows: pd.DataFrame) -> None:
-    """Face 1: happy, sad, happy, happy: two changes. The others never change."""
-    assert count_label_changes(rows) == 2
-
-
 def test_shares(rows: pd.DataFrame) -> None:
     shares = compute_shares(rows)
     assert shares.index.tolist() == [1, 2, 3, "all"]
@@ -92,7 +86,7 @@ def test_running_totals_agree_with_the_table(rows: pd.DataFrame) -> None:
     assert totals.num_rows == len(rows_with_faces(rows)) == 7
     assert totals.num_empty_frames == (rows["num_faces"] == 0).sum() == 1
     assert totals.num_faces == rows["track_id"].nunique() == 3
-    assert totals.num_label_changes == count_label_changes(rows)
+    assert totals.num_label_changes == 2, "face 1 is happy, sad, happy, happy; the others never change"
     assert totals.mean_shares() == pytest.approx(compute_shares(rows).loc["all"].to_dict())
 
 
@@ -136,8 +130,7 @@ def test_no_rows(tmp_path) -> None:  # type: ignore[no-untyped-def]
         pass
     empty = pd.read_parquet(tmp_path / "rows.parquet")
     assert len(compute_timeline(empty)) == len(compute_shares(empty)) == len(compute_presence(empty)) == 0
-    assert count_label_changes(empty) == 0
-    assert Totals(CLASSES).mean_shares() == {}
+    assert (Totals(CLASSES).mean_shares(), Totals(CLASSES).num_label_changes) == ({}, 0)
 
 
 def test_many_rows_are_written_in_batches(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -91,7 +91,7 @@ def test_a_pid_that_is_none_takes_nothing_down(workspace, kind, pid):
 @pytest.mark.parametrize(("age_s", "state"), [(0.0, "running"), (3600.0, "interrupted")])
 def test_in_another_container_of_this_name_the_heartbeat_counts(workspace, kind, age_s, state):
     save, stop, _ = KINDS[kind]
-    heartbeat.forget_all()
+    heartbeat._SEEN.clear()
     elsewhere = dataclasses.replace(ProcessIdentity.current(), pid=1, namespace="pid:[1]")
     folder = save(workspace, elsewhere.to_status() | {"heartbeat": time.time() - age_s})
     found = load_run(folder) if kind == "run" else tasks.load_task(workspace, "it")

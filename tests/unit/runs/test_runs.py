@@ -102,7 +102,7 @@ def test_a_run_of_another_machine_lives_by_its_heartbeat(workspace):
     path.write_text(json.dumps(status))
     assert load_run(writer.folder).state == "running"
     path.write_text(json.dumps(status | {"heartbeat": time.time() - 3600}))
-    heartbeat.forget_all()  # as at first sight: a heartbeat that moved would be a sign of life
+    heartbeat._SEEN.clear()  # as at first sight: a heartbeat that moved would be a sign of life
     assert load_run(writer.folder).state == "interrupted"
 
 
