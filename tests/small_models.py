@@ -17,18 +17,25 @@ def save_small_model(
     *,
     seed: int = 0,
     always: str | None = None,
+    chances: Mapping[str, float] | None = None,
     metrics: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """Save a small network as the best checkpoint of a run, and return its folder.
 
-    Its weights are random; with `always` it gives that emotion 89 % whatever it sees.
+    Its weights are random; with `always` it gives that emotion 89 % whatever it sees, and with `chances` it
+    knows those classes only and always answers so.
     """
     import torch
 
     from fer_core.models import build_model, save_checkpoint
 
     torch.manual_seed(seed)
-    network = build_model("fer_resnet", num_classes=len(EMOTIONS), in_channels=1, arguments=SMALL_NETWORK)
+    classes = tuple(chances or EMOTIONS)
+    network = build_model("fer_resnet", num_classes=len(classes), in_channels=1, arguments=SMALL_NETWORK)
+    if chances is not None:
+        with torch.no_grad():
+            network.classifier.weight.zero_()
+            network.classifier.bias.copy_(torch.tensor(list(chances.values())).log())
     if always is not None:
         with torch.no_grad():
             network.classifier.weight.mul_(0.01)
@@ -38,7 +45,7 @@ def save_small_model(
         name=name,
         architecture="fer_resnet",
         arguments=SMALL_NETWORK,
-        classes=EMOTIONS,
+        classes=classes,
         input=InputSpec(height=48, width=48, color="gray", mean=(0.5,), std=(0.25,)),
         weights_sha256="0" * 64,
         num_parameters=0,

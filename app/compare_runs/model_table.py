@@ -108,12 +108,32 @@ def choose_models(
         persist_state="session",
     )
     shown = [row for row in rows if all(_matches(row, word) for word in words.lower().split())]
-    if shown:
-        _render(_sort(shown, figures), figures)
-        _render_seeds(shown, figures)
-    else:
+    for title, part in _split_by_classes(shown):
+        if title:
+            st.caption(title)
+        _render(_sort(part, figures), figures)
+        _render_seeds(part, figures)
+    if not shown:
         st.caption(f"None of the {len(rows):,} models matches; change the search.")
     return _choose([row["model"] for row in shown], list(models))
+
+
+def _split_by_classes(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """A table for each set of scored classes, with its title where there is more than one.
+
+    Models without a report go with the most classes.
+    """
+    sets = sorted({row["_classes"] for row in rows if row["_classes"]}, key=lambda item: (-len(item), item))
+    if len(sets) < 2:
+        return [("", rows)] if rows else []
+    return [
+        (
+            f"Scored over the **{len(names)} classes** {escape_markdown(', '.join(names))}. Figures over "
+            "different classes can't be compared, so they stand in tables of their own.",
+            [row for row in rows if (row["_classes"] or sets[0]) == names],
+        )
+        for names in sets
+    ]
 
 
 def _choose(shown: list[str], known: list[str]) -> list[str]:
@@ -134,7 +154,8 @@ def _choose(shown: list[str], known: list[str]) -> list[str]:
 def _describe(
     key: str, entry: CheckpointEntry, conditions: Conditions, workspace: Workspace
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {"model": key, "architecture": entry.info.architecture, "_config": {}}
+    row: dict[str, Any] = {"model": key, "architecture": entry.info.architecture}
+    row |= {"_config": {}, "_classes": ()}
     try:
         run = load_run(workspace.run(key.removesuffix("/best")))
         row |= {"_config": flatten(run.config), "tags": list(run.tags)}
@@ -145,6 +166,7 @@ def _describe(
     if isinstance(report, Report):
         row |= {name: report.figures[name].value for name in list_titles() if name in report.figures}
         row["report"] = f"{report.subject.protocol}, n = {report.n:,}"
+        row["_classes"] = tuple(sorted(report.classes))
     else:
         row["report"] = "unusable" if report else "missing"
     row["_settings"] = [f"{name}={value}".lower() for name, value in row["_config"].items()]

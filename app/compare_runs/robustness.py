@@ -72,7 +72,7 @@ def _render_reports(reports: dict[str, RobustnessReport]) -> None:
         "\n".join(
             f"- **{escape_markdown(key)}**: {100 * report.clean.accuracy:.1f} % accuracy on clean images, "
             f"{100 * compute_mean_accuracy(report.rows):.1f} % on average over all corruptions "
-            f"(n = {report.clean.n:,} faces)"
+            f"({escape_markdown(report.describe())} faces)"
             for key, report in reports.items()
         )
     )

@@ -1,5 +1,6 @@
 """A data set as a model sees it: similar to the model is near on the map."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _COUNTS: Final[tuple[int, ...]] = (500, 1000, 2000, 5000)
 _COLORINGS: Final[tuple[str, ...]] = ("Class", "Right or wrong", "Predicted")
 _MAX_FACES: Final[int] = 48
-_RIGHT, _WRONG = "right", "wrong"
+_RIGHT, _WRONG, _UNKNOWN = "right", "wrong", "a class that the model does not know"
 _MAP: Final[str] = "map"
 
 
@@ -81,21 +82,28 @@ def _render_with(audited: Audited, entries: dict[str, CheckpointEntry], workspac
             )
             st.rerun()
         return
-    _render_points(audited, laid_out, coloring, f"{key}_{split}_{count}_{method}_{coloring}")
+    known = set(entries[key].info.classes)
+    _render_points(audited, laid_out, known, coloring, f"{key}_{split}_{count}_{method}_{coloring}")
 
 
-def _render_points(audited: Audited, laid_out: "EmbeddingMap", coloring: str, key: str) -> None:
+def _render_points(
+    audited: Audited, laid_out: "EmbeddingMap", known: Collection[str], coloring: str, key: str
+) -> None:
     chosen = st.plotly_chart(
-        build_map_figure(audited, laid_out, coloring),
+        build_map_figure(audited, laid_out, coloring, known),
         width="stretch",
         on_select="rerun",
         selection_mode=("points", "box", "lasso"),
         key=f"explore_map_{audited.key}_{key}",
         config={"displaylogo": False, "scrollZoom": True},
     )
-    right = sum(
-        str(audited.classes[row]) == name for row, name in zip(laid_out.rows, laid_out.predicted, strict=True)
-    )
+    pairs = [
+        (str(audited.classes[row]), name)
+        for row, name in zip(laid_out.rows, laid_out.predicted, strict=True)
+        if str(audited.classes[row]) in known
+    ]
+    right = sum(truth == name for truth, name in pairs)
+    others = f" of the {len(pairs):,} whose class it knows" if len(pairs) < len(laid_out.rows) else " of them"
     shares = laid_out.explained
     axes = (
         f" The axes hold {shares[0]:.0%} and {shares[1]:.0%} of the variance."
@@ -103,7 +111,7 @@ def _render_points(audited: Audited, laid_out: "EmbeddingMap", coloring: str, ke
         else ""
     )
     st.caption(
-        f"{len(laid_out.rows):,} images; the model names {right / len(laid_out.rows):.1%} of them as the "
+        f"{len(laid_out.rows):,} images; the model names {right / max(len(pairs), 1):.1%}{others} as the "
         f"data set does.{axes} Click a point, or draw a box or a lasso, to see the faces."
     )
     picked = list(dict.fromkeys(int(point["customdata"][0]) for point in chosen["selection"]["points"]))
@@ -122,8 +130,10 @@ def _render_points(audited: Audited, laid_out: "EmbeddingMap", coloring: str, ke
     )
 
 
-def build_map_figure(audited: Audited, laid_out: "EmbeddingMap", coloring: str) -> "go.Figure":
-    """Points, a trace per group, with row, class and prediction on hover."""
+def build_map_figure(
+    audited: Audited, laid_out: "EmbeddingMap", coloring: str, known: Collection[str]
+) -> "go.Figure":
+    """Points, a trace per group, with row, class and prediction on hover; `known`: the model's classes."""
     import numpy as np
     import plotly.graph_objects as go
 
@@ -133,7 +143,10 @@ def build_map_figure(audited: Audited, laid_out: "EmbeddingMap", coloring: str) 
     elif coloring == "Predicted":
         groups = list(laid_out.predicted)
     else:
-        groups = [_RIGHT if a == b else _WRONG for a, b in zip(truth, laid_out.predicted, strict=True)]
+        groups = [
+            (_RIGHT if a == b else _WRONG) if a in known else _UNKNOWN
+            for a, b in zip(truth, laid_out.predicted, strict=True)
+        ]
     figure = go.Figure()
     names = sorted(set(groups), key=lambda name: -groups.count(name))
     members = np.asarray(groups)
@@ -167,5 +180,5 @@ def build_map_figure(audited: Audited, laid_out: "EmbeddingMap", coloring: str) 
 
 def _color(name: str, coloring: str) -> str:
     if coloring == "Right or wrong":
-        return UNKNOWN_COLOR if name == _RIGHT else "#d55e00"
+        return {_RIGHT: UNKNOWN_COLOR, _WRONG: "#d55e00"}.get(name, "#56b4e9")
     return emotion_color(name)

@@ -90,7 +90,7 @@ def _print_groups(reports: "Sequence[GroupReport]") -> None:
     console = build_console()
     for report in reports:
         titles = [METRICS[name].title for name in GROUP_FIGURES]
-        table = Table(report.column, "images", "classes", *titles, title=report.key)
+        table = Table(report.column, "images", "classes", *titles, title=f"{report.key}: {report.protocol}")
         for group in report.groups:
             cells = [describe_figure(name, group.figures[name]) for name in GROUP_FIGURES]
             table.add_row(group.name, f"{group.n:,}", str(group.num_classes), *cells)

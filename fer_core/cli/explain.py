@@ -16,7 +16,7 @@ def main(
     output: Path,
     dataset: str | None = None,
 ) -> int:
-    """Write Grad-CAM maps of some faces, for the class that the model predicts.
+    """Write Grad-CAM maps of some faces, for the class that the model predicts of those the data set has.
 
     Args:
         model: A shipped checkpoint's name, a run's name, or a checkpoint folder.
@@ -30,6 +30,7 @@ def main(
     from fer_core.checkpoint import find_checkpoint
     from fer_core.data.builtin import open_dataset
     from fer_core.errors import ConfigError
+    from fer_core.evaluation.common_classes import find_choices
     from fer_core.evaluation.explain import explain_rows
     from fer_core.io import atomic_path
     from fer_core.models import load_checkpoint
@@ -43,7 +44,9 @@ def main(
     network, info = load_checkpoint(entry.folder)
     chosen = np.array(rows, dtype=np.int64)
     with show_progress(f"where {model} looked"):
-        explanation = explain_rows(network, data.images, chosen, info.input)
+        explanation = explain_rows(
+            network, data.images, chosen, info.input, find_choices(info.classes, data.info.classes)
+        )
     with atomic_path(output) as temporary, temporary.open("wb") as file:
         np.savez(file, rows=chosen, maps=explanation.maps, method=np.array(explanation.method))
     keep_result({"file": output.name, "method": explanation.method})

@@ -66,7 +66,7 @@ def main(
             say(f"fer robustness: {name}: {error}", file=sys.stderr)
     keep_result({"failures": failures})
     if found:
-        _print_table(found)
+        _print_tables(found)
     if found and out is not None:
         _write(out, found)
     return 1 if failures else 0
@@ -105,7 +105,16 @@ def _measure(
     return report, locate_report(entry, workspace, dataset=data.name, split=split)
 
 
-def _print_table(found: "dict[str, RobustnessReport]") -> None:
+def _print_tables(found: "dict[str, RobustnessReport]") -> None:
+    """A table for each set of images and classes: figures over others do not belong in one row."""
+    groups: dict[str, dict[str, RobustnessReport]] = {}
+    for name, report in found.items():
+        groups.setdefault(report.describe(), {})[name] = report
+    for title, reports in groups.items():
+        _print_table(title, reports)
+
+
+def _print_table(title: str, found: "dict[str, RobustnessReport]") -> None:
     from rich.table import Table
 
     from fer_core.evaluation.corruptions import CORRUPTIONS
@@ -113,15 +122,18 @@ def _print_table(found: "dict[str, RobustnessReport]") -> None:
 
     titles = {item.name: f"{item.title} ({item.unit})" for item in CORRUPTIONS}
     first = next(iter(found.values())).rows
-    table = Table(box=None, header_style="bold", title=f"accuracy, n = {first[0].n:,}", title_justify="left")
+    say(f"accuracy: {title}")
+    table = Table(box=None, header_style="bold")
     table.add_column("pictures")
     table.add_column("strength", justify="right")
     for name in found:
         table.add_column(name, justify="right")
     for index, row in enumerate(first):
-        title = titles.get(row.corruption, "as they are") if row.severity <= 1 else ""
+        pictures = titles.get(row.corruption, "as they are") if row.severity <= 1 else ""
         strength = f"{row.strength:g}" if row.severity else ""
-        table.add_row(title, strength, *(f"{report.rows[index].accuracy:.2%}" for report in found.values()))
+        table.add_row(
+            pictures, strength, *(f"{report.rows[index].accuracy:.2%}" for report in found.values())
+        )
     table.add_row(
         "mean of all corruptions",
         "",
@@ -134,6 +146,10 @@ def _write(out: Path, found: "dict[str, RobustnessReport]") -> None:
     import pandas as pd
 
     frame = pd.DataFrame(
-        [{"model": name, **dataclasses.asdict(row)} for name, report in found.items() for row in report.rows]
+        [
+            {"model": name, "protocol": report.protocol, **dataclasses.asdict(row)}
+            for name, report in found.items()
+            for row in report.rows
+        ]
     )
     write_output(out, format_table(frame, out.suffix))

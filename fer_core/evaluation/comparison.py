@@ -58,8 +58,11 @@ def align(evaluations: Sequence[StoredEvaluation]) -> tuple[list[StoredEvaluatio
         if reason:
             refused[item.key] = reason
             continue
+        classes = first.report.classes
         moved = _sorted_by_row(
-            StoredEvaluation(item.key, item.report, item.predictions.with_classes(first.report.classes))
+            StoredEvaluation(
+                item.key, item.report.with_classes(classes), item.predictions.with_classes(classes)
+            )
         )
         if np.array_equal(moved.predictions.labels, aligned[0].predictions.labels):
             aligned.append(moved)
@@ -78,7 +81,15 @@ def _explain_mismatch(first: StoredEvaluation, other: StoredEvaluation) -> str:
             f"it was evaluated on data set {theirs.dataset!r} ({theirs.data_fingerprint[:8]}), {first.key} "
             f"on {ours.dataset!r} ({ours.data_fingerprint[:8]}); evaluate both on the same data"
         )
-    if (ours.split, ours.protocol) != (theirs.split, theirs.protocol):
+    classes, others = first.report.classes, other.report.classes
+    if set(classes) != set(others):
+        return (
+            f"it was scored over {len(others)} classes ({theirs.protocol}), {first.key} over {len(classes)} "
+            f"({ours.protocol}); only one of them has {', '.join(sorted(set(classes) ^ set(others)))}. "
+            "Figures over different classes can't be compared"
+        )
+    # Over the same classes it does not matter that one of the models knows more of them.
+    if (ours.split, ours.rule or ours.protocol) != (theirs.split, theirs.rule or theirs.protocol):
         return (
             f"it was evaluated on split {theirs.split} by {theirs.protocol}, {first.key} on split "
             f"{ours.split} by {ours.protocol}"
@@ -88,9 +99,6 @@ def _explain_mismatch(first: StoredEvaluation, other: StoredEvaluation) -> str:
             f"it was evaluated with test-time augmentation {theirs.tta!r}, {first.key} with {ours.tta!r}; "
             "evaluate both in the same way"
         )
-    missing = set(first.report.classes) ^ set(other.report.classes)
-    if missing:
-        return f"only one of it and {first.key} has the classes {', '.join(sorted(missing))}"
     if set(first.predictions.rows.tolist()) != set(other.predictions.rows.tolist()):
         return f"it holds predictions for other images than {first.key}; evaluate both again"
     return ""

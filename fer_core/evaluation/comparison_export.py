@@ -1,5 +1,7 @@
 """A comparison as tables and as a document: plain rows, CSV, LaTeX, and one self-contained HTML file."""
 
+from dataclasses import replace
+
 from fer_core.escaping import escape_html, escape_latex, neutralise_cell
 from fer_core.evaluation.charts import (
     build_agreement_bars,
@@ -26,10 +28,17 @@ def _html(text: str) -> str:
 
 
 def describe_protocol(comparison: Comparison) -> str:
-    """What all figures of a comparison were measured on."""
+    """What all figures of a comparison were measured on; what each model was offered, where that differs."""
     report = comparison.evaluations[0].report
+    keys: dict[str, list[str]] = {}
+    for item in comparison.evaluations:
+        keys.setdefault(item.report.subject.protocol, []).append(item.key)
+    subject = report.subject
+    if len(keys) > 1:
+        each = "; ".join(f"{', '.join(names)}: {protocol}" for protocol, names in keys.items())
+        subject = replace(subject, protocol=f"the same {len(report.classes)} classes ({each})")
     return (
-        f"{report.subject.describe()}, n = {report.n:,}; intervals: 95 % bootstrap, "
+        f"{subject.describe()}, n = {report.n:,}; intervals: 95 % bootstrap, "
         f"{report.num_resamples:,} resamples"
     )
 

@@ -13,6 +13,7 @@ from fer_core.checkpoint import CheckpointEntry
 from fer_core.data.store import Dataset
 from fer_core.data.table_files import ARRAY_DAMAGE
 from fer_core.errors import DataError
+from fer_core.evaluation.common_classes import find_choices
 from fer_core.io import atomic_path
 from fer_core.workspace import Workspace
 
@@ -37,7 +38,7 @@ class EmbeddingMap:
     points: Float32Array
     """M x 2."""
     predicted: tuple[str, ...]
-    """The class that the model gives each, M."""
+    """The class that the model gives each, of those that the data set has, too; M."""
     explained: tuple[float, float]
     """Shares of the variance on both axes, for PCA; NaN for t-SNE, whose axes mean nothing."""
 
@@ -46,7 +47,7 @@ def locate_map(
     entry: CheckpointEntry, dataset: Dataset, rows: Int64Array, method: Method, workspace: Workspace
 ) -> Path:
     """The file in which such a map is kept, whether it is there or not."""
-    facts = [entry.info.weights_sha256, dataset.info.fingerprint, method]
+    facts = [entry.info.weights_sha256, dataset.info.fingerprint, method, "common classes"]
     digest = hashlib.sha256("/".join(facts).encode() + rows.tobytes()).hexdigest()
     return workspace.root / "cache" / "maps" / f"{digest[:24]}.npz"
 
@@ -129,7 +130,8 @@ def _embed(
         device=device,
         on_progress=lambda done, total: tell(0.6 * done / total, f"{done:,} of {total:,} images read"),
     )
-    return embeddings, tuple(info.classes[index] for index in logits.argmax(axis=1))
+    choices = find_choices(info.classes, dataset.info.classes)
+    return embeddings, tuple(info.classes[choices[index]] for index in logits[:, choices].argmax(axis=1))
 
 
 def project(embeddings: Float32Array, method: Method) -> tuple[Float32Array, tuple[float, float]]:

@@ -14,9 +14,9 @@ import torch
 from fer_core.checkpoint import CheckpointInfo, InputSpec
 from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import Dataset
-from fer_core.data.targets import Targets, compute_targets
 from fer_core.errors import DataError
 from fer_core.evaluation.bootstrap import NUM_RESAMPLES
+from fer_core.evaluation.common_classes import ScoredSplit, select_scored
 from fer_core.evaluation.predictions import Float64Array, Predictions
 from fer_core.evaluation.report import Report, Subject, build_report
 from fer_core.evaluation.scores import Scores, compute_scores
@@ -74,7 +74,7 @@ def evaluate_checkpoint(
 
     Args:
         folder: of the checkpoint.
-        dataset: with the same classes; their order may differ, they are matched by name.
+        dataset: scored over the classes that it and the model both have (`common_classes`), matched by name.
         split: which split.
         device: auto, cpu or cuda.
         tta: `flip` averages the logits of each image and its mirror image.
@@ -84,31 +84,24 @@ def evaluate_checkpoint(
 
     Raises:
         CheckpointError: the checkpoint is damaged.
-        DataError: the split is missing, or data set and checkpoint have other classes.
+        DataError: the split is missing, or data set and checkpoint have fewer than two classes in common.
     """
     model, info = load_checkpoint(folder)
-    if set(info.classes) != set(dataset.info.classes):
-        raise DataError(
-            f"{info.name} predicts {', '.join(info.classes)}, but data set {dataset.name!r} has "
-            f"{', '.join(dataset.info.classes)}; they can't be compared"
-        )
-    targets = compute_targets(dataset, split, "majority")
+    scored = select_scored(info.name, info.classes, dataset, split)
     if exclude_copies:
-        targets = _drop_copies(targets, dataset, split)
+        scored = _drop_copies(scored, dataset, split)
     target_device = resolve_device(device)
     model = model.to(target_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     logits = compute_logits(
         FlipAveraged(model) if tta == "flip" else model,
         dataset.images,
-        targets.indices,
+        scored.rows,
         info.input,
         device=target_device,
         on_progress=on_progress,
     )
-    probabilities = compute_probabilities(logits, info.temperature)
-    places = np.array([info.classes.index(name) for name in dataset.info.classes])
-    labels = places[targets.labels]
-    annotators, agreement = _describe_annotators(dataset, targets.indices, info.classes)
+    probabilities = compute_probabilities(logits[:, scored.columns], info.temperature)
+    annotators, agreement = _describe_annotators(dataset, scored.rows, scored.classes)
     latency_ms = _measure_latency(model, info.input, target_device) if measure_latency else None
     return Evaluation(
         info=info,
@@ -121,17 +114,18 @@ def evaluate_checkpoint(
             dataset=dataset.name,
             data_fingerprint=dataset.info.fingerprint,
             split=split,
-            protocol=targets.protocol,
+            protocol=scored.protocol,
+            rule=scored.rule,
             temperature=info.temperature,
             tta=tta,
             latency_ms=latency_ms,
             latency_device=_describe_device(target_device) if latency_ms else "",
         ),
-        scores=compute_scores(labels, probabilities, info.classes),
+        scores=compute_scores(scored.labels, probabilities, scored.classes),
         data=Predictions(
-            classes=info.classes,
-            rows=targets.indices,
-            labels=labels,
+            classes=scored.classes,
+            rows=scored.rows,
+            labels=scored.labels,
             probabilities=probabilities,
             annotators=annotators,
             agreement=agreement,
@@ -139,18 +133,14 @@ def evaluate_checkpoint(
     )
 
 
-def _drop_copies(targets: Targets, dataset: Dataset, split: str) -> Targets:
-    kept = ~mark_training_copies(dataset, targets.indices)
+def _drop_copies(scored: ScoredSplit, dataset: Dataset, split: str) -> ScoredSplit:
+    kept = ~mark_training_copies(dataset, scored.rows)
     if not kept.any():
         raise DataError(
             f"every image of split {split!r} of {dataset.name!r} is a copy of a training image; "
             "nothing is left to score"
         )
-    return Targets(
-        targets.indices[kept],
-        targets.distributions[kept],
-        f"{targets.protocol}, without copies of training images",
-    )
+    return scored.take(kept, ", without copies of training images")
 
 
 def _describe_annotators(

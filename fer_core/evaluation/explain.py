@@ -29,7 +29,7 @@ def explain_rows(
     images: UInt8Array,
     rows: npt.NDArray[np.int64],
     spec: InputSpec,
-    targets: npt.NDArray[np.int64] | None = None,
+    choices: npt.NDArray[np.int64] | None = None,
 ) -> Explanation:
     """Grad-CAM (Selvaraju et al., 2017) of some images of a data set.
 
@@ -41,7 +41,7 @@ def explain_rows(
         images: of the data set.
         rows: images to explain, N.
         spec: the model's input.
-        targets: class to explain for each; the predicted one if None.
+        choices: outputs among which the predicted class, which is explained, is chosen; all if None.
 
     Raises:
         DataError: a row that the data set does not have.
@@ -51,7 +51,8 @@ def explain_rows(
     model.eval()
     pixels = normalise(load_batch(images, rows, spec, torch.device("cpu")), spec).requires_grad_()
     features, logits = _run(model, pixels)
-    chosen = logits.argmax(dim=1) if targets is None else torch.from_numpy(targets)
+    offered = torch.arange(logits.shape[1]) if choices is None else torch.from_numpy(choices)
+    chosen = offered[logits[:, offered].argmax(dim=1)]
     score = logits.gather(1, chosen[:, None]).sum()
     slopes, pixel_slopes = torch.autograd.grad(score, [features, pixels])
     places, slope_map = model.to_spatial_map(features), model.to_spatial_map(slopes)

@@ -1,6 +1,7 @@
 """Groups of several models at once: computing them from stored evaluations, and the table of all figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -66,18 +67,27 @@ def compute_all_groups(
             "evaluate the models again"
         )
     names = read_groups(first.predictions, dataset, column)
-    return [compute_groups(item.predictions, names, key=item.key, column=column) for item in evaluations]
+    return [
+        replace(
+            compute_groups(item.predictions, names, key=item.key, column=column),
+            protocol=item.report.subject.describe(),
+        )
+        for item in evaluations
+    ]
 
 
 def build_group_table(reports: Sequence[GroupReport]) -> pd.DataFrame:
-    """One row per model and group: `model`, the group, `n`, `classes` and value, low, high of each figure."""
+    """A row per model and group: `model`, `protocol`, group, `n`, `classes`; value, low, high of figures."""
     rows = []
     figures = [f"{name}{end}" for name in GROUP_FIGURES for end in ("", "_low", "_high")]
     for report in reports:
-        (column,) = name_columns([report.column], ["model", "n", "classes", *figures], kind="group")
+        (column,) = name_columns(
+            [report.column], ["model", "protocol", "n", "classes", *figures], kind="group"
+        )
         for group in report.groups:
             row: dict[str, object] = {
                 "model": report.key,
+                "protocol": report.protocol,
                 column: group.name,
                 "n": group.n,
                 "classes": group.num_classes,

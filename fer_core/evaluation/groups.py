@@ -65,6 +65,8 @@ class GroupReport:
     """In the column's order."""
     p_value: float
     """Chance of accuracies at least as unequal if all were equal; NaN with a single group."""
+    protocol: str = ""
+    """Data set, split and rule, and over which classes, in words."""
 
     @property
     def small_groups(self) -> tuple[Group, ...]:

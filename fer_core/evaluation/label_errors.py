@@ -18,6 +18,7 @@ from fer_core.data.store import Dataset
 from fer_core.data.suspected_labels import Suspect, note_suspects
 from fer_core.data.targets import compute_targets
 from fer_core.errors import ConfigError, DataError
+from fer_core.evaluation.common_classes import find_columns
 from fer_core.workspace import Workspace
 
 Int64Array = npt.NDArray[np.int64]
@@ -201,10 +202,13 @@ def _gather(dataset: Dataset, splits: Sequence[str]) -> _Material:
 
 
 def _drop_unknown(material: _Material, known: Sequence[str], cautions: list[str]) -> _Material:
-    strangers = sorted(set(material.names) - set(known))
-    if strangers:
-        cautions.append(f"The model knows no {', '.join(strangers)}; those images were left out.")
-    return _require_classes(material.keep(np.isin(material.names.astype(str), list(known))))
+    is_known = np.isin(material.names.astype(str), list(known))
+    if not is_known.all():
+        strangers = ", ".join(sorted(set(material.names[~is_known])))
+        cautions.append(f"The model knows no {strangers}; {(~is_known).sum():,} such images were left out.")
+    if missing := [name for name in known if name not in set(material.names)]:
+        cautions.append(f"No image here is {', '.join(missing)}: the model was not offered that choice.")
+    return _require_classes(material.keep(is_known))
 
 
 def _drop_rare(material: _Material, cautions: list[str]) -> _Material:
@@ -239,11 +243,10 @@ def _ask_model(
         model.to(target), dataset.images, material.rows, info.input, device=target, on_progress=report
     )
     # The classes that occur, renormalised: the model is only asked to choose among these.
-    classes = [name for name in info.classes if name in set(material.names)]
-    chances = compute_probabilities(logits, info.temperature)[
-        :, [info.classes.index(name) for name in classes]
-    ]
-    return classes, chances / chances.sum(axis=1, keepdims=True)
+    columns = find_columns(info.classes, set(material.names))
+    return [info.classes[column] for column in columns], compute_probabilities(
+        logits[:, columns], info.temperature
+    )
 
 
 def _cross_validate(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -39,6 +39,9 @@ class Subject:
     data_fingerprint: str
     split: str
     protocol: str
+    """The rule that chose images and labels, and over which classes where model and data set differ."""
+    rule: str = ""
+    """The rule alone; empty in reports from before the two were told apart."""
     temperature: float = 1.0
     """The logits were divided by this."""
     tta: str = "none"
@@ -80,6 +83,12 @@ class Report:
         missing = Figure(value=math.nan, low=math.nan, high=math.nan, n=0, reason=NOT_IN_REPORT)
         return self.figures.get(name, missing)
 
+    def with_classes(self, classes: Sequence[str]) -> "Report":
+        """The same report with the same classes in another order."""
+        order = np.array([self.classes.index(name) for name in classes])
+        confusion = np.array(self.confusion)[np.ix_(order, order)].tolist()
+        return replace(self, classes=tuple(classes), confusion=tuple(map(tuple, confusion)))
+
     def to_dict(self) -> dict[str, Any]:
         """As written to report.json."""
         value: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **asdict(self.subject)}
@@ -113,7 +122,7 @@ class Report:
             )
         try:
             return cls(
-                subject=Subject(**{key: value[key] for key in Subject.__dataclass_fields__}),
+                subject=Subject(**{key: value[key] for key in Subject.__dataclass_fields__ if key in value}),
                 classes=tuple(value["classes"]),
                 n=int(value["n"]),
                 num_resamples=int(value["num_resamples"]),

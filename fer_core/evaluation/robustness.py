@@ -7,8 +7,7 @@ import numpy as np
 import torch
 
 from fer_core.data.store import Dataset
-from fer_core.data.targets import compute_targets
-from fer_core.errors import ConfigError
+from fer_core.evaluation.common_classes import select_scored
 from fer_core.evaluation.corruptions import CORRUPTIONS, NUM_SEVERITIES
 from fer_core.evaluation.robustness_report import CLEAN, RobustnessReport, RobustnessRow
 from fer_core.evaluation.scores import compute_scores
@@ -29,7 +28,7 @@ def measure_robustness(
 
     Args:
         folder: of the checkpoint.
-        dataset: with the same classes, in any order.
+        dataset: scored over the classes that it and the model both have (`common_classes`).
         split: which split.
         device: auto, cpu or cuda.
         num_faces: at most so many, spread evenly over the split; 0 takes all.
@@ -37,21 +36,13 @@ def measure_robustness(
 
     Raises:
         CheckpointError: the checkpoint is damaged.
-        ConfigError: the classes differ, or there is no such device.
-        DataError: the split does not exist or is empty.
+        ConfigError: there is no such device.
+        DataError: the split does not exist or is empty, or fewer than two classes are common.
     """
     model, info = load_checkpoint(folder)
-    if set(info.classes) != set(dataset.info.classes):
-        raise ConfigError(
-            f"{info.name} predicts {', '.join(info.classes)}, but {dataset.name!r} has "
-            f"{', '.join(dataset.info.classes)}; choose a data set with the model's classes"
-        )
-    targets = compute_targets(dataset, split, "majority")
-    count = min(num_faces, len(targets)) or len(targets)
-    chosen = np.linspace(0, len(targets) - 1, count).round().astype(np.int64)
-    order = [info.classes.index(name) for name in dataset.info.classes]
-    labels = np.asarray(order)[targets.labels[chosen]]
-    images = np.asarray(dataset.images[targets.indices[chosen]])
+    scored = select_scored(info.name, info.classes, dataset, split).spread(num_faces)
+    count = len(scored.rows)
+    images = np.asarray(dataset.images[scored.rows])
     where = resolve_device(device)
     model = model.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     plan = [(CLEAN, 0, 0.0, images)] + [
@@ -66,7 +57,8 @@ def measure_robustness(
             on_progress(done, len(plan))
         corrupted = by_name[name].apply(images, severity) if ready is None else ready
         logits = compute_logits(model, corrupted, np.arange(count), info.input, device=where)
-        scores = compute_scores(labels, compute_probabilities(logits, info.temperature), info.classes)
+        chances = compute_probabilities(logits[:, scored.columns], info.temperature)
+        scores = compute_scores(scored.labels, chances, scored.classes)
         rows.append(
             RobustnessRow(
                 corruption=name,
@@ -85,5 +77,6 @@ def measure_robustness(
         dataset=dataset.name,
         data_fingerprint=dataset.info.fingerprint,
         split=split,
+        protocol=scored.protocol,
         rows=tuple(rows),
     )

@@ -41,6 +41,12 @@ class RobustnessReport:
     data_fingerprint: str
     split: str
     rows: tuple[RobustnessRow, ...]
+    protocol: str = ""
+    """The rule that chose images and labels, and over which classes; empty in older files."""
+
+    def describe(self) -> str:
+        """Data set, split, protocol and number of images in one phrase."""
+        return ", ".join(filter(None, (self.dataset, self.split, self.protocol, f"n = {self.clean.n:,}")))
 
     @property
     def clean(self) -> RobustnessRow:

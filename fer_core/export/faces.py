@@ -8,6 +8,7 @@ import numpy.typing as npt
 from fer_core.checkpoint import CheckpointInfo, InputSpec
 from fer_core.data.store import SCHEMATIC_FACES, Dataset
 from fer_core.errors import ConfigError, DataError
+from fer_core.evaluation.common_classes import select_scored
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace
 
@@ -21,7 +22,9 @@ class Faces:
     crops: UInt8Array
     """N x H x W (grey models) or N x H x W x 3, at the model's input size."""
     labels: npt.NDArray[np.int64]
-    """Class of each, by the model's class order; N."""
+    """Class of each, a place in `columns`; N."""
+    columns: npt.NDArray[np.int64]
+    """Outputs of the model for the classes that it and the data set both have, ascending; K."""
     dataset: str
     split: str
     protocol: str
@@ -32,19 +35,12 @@ def choose_dataset(info: CheckpointInfo, workspace: Workspace, name: str | None 
 
     Raises:
         DataError: the named data set does not exist.
-        ConfigError: it has other classes than the model.
     """
     from fer_core.data.builtin import open_dataset
 
     own = str(info.data.get("name", ""))
     chosen = name or (own if own and _exists(own, workspace) else SCHEMATIC_FACES)
-    dataset = open_dataset(chosen, workspace)
-    if set(dataset.info.classes) != set(info.classes):
-        raise ConfigError(
-            f"{info.name} predicts {', '.join(info.classes)}, but data set {chosen!r} has "
-            f"{', '.join(dataset.info.classes)}; name a data set with the model's classes"
-        )
-    return dataset
+    return open_dataset(chosen, workspace)
 
 
 def _exists(name: str, workspace: Workspace) -> bool:
@@ -58,27 +54,22 @@ def load_faces(dataset: Dataset, split: str, info: CheckpointInfo, *, num_faces:
     """Take faces of a split, labelled by majority, spread evenly over it.
 
     Args:
-        dataset: with the model's classes, in any order.
+        dataset: those of its images whose class the model has.
         split: which split.
         info: the model.
         num_faces: at most so many; 0 takes all.
 
     Raises:
-        DataError: the split does not exist or is empty.
+        DataError: the split does not exist or is empty, or fewer than two classes are common.
     """
-    from fer_core.data.targets import compute_targets
-
-    targets = compute_targets(dataset, split, "majority")
-    count = len(targets) if num_faces == 0 else min(num_faces, len(targets))
-    chosen = np.linspace(0, len(targets) - 1, count).round().astype(np.int64)
-    names = np.asarray(dataset.info.classes)[targets.labels[chosen]]
-    positions = {name: index for index, name in enumerate(info.classes)}
+    scored = select_scored(info.name, info.classes, dataset, split).spread(num_faces)
     return Faces(
-        crops=load_crops(dataset, targets.indices[chosen], info.input),
-        labels=np.asarray([positions[name] for name in names], dtype=np.int64),
+        crops=load_crops(dataset, scored.rows, info.input),
+        labels=scored.labels,
+        columns=scored.columns,
         dataset=dataset.name,
         split=split,
-        protocol=targets.protocol,
+        protocol=scored.protocol,
     )
 
 

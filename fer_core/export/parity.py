@@ -49,6 +49,9 @@ def compare_outputs(
     """Put the outputs of network and file, (logits, probabilities) each, side by side."""
     differences = np.abs(expected[0] - found[0])
     labels = expected[0].argmax(axis=1), found[0].argmax(axis=1)
+    expected_labels, found_labels = (
+        outputs[0][:, faces.columns].argmax(axis=1) for outputs in (expected, found)
+    )
     return Parity(
         dataset=faces.dataset,
         split=faces.split,
@@ -56,8 +59,8 @@ def compare_outputs(
         max_difference=float(differences.max()),
         max_probability_difference=float(np.abs(expected[1] - found[1]).max()),
         label_agreement=float((labels[0] == labels[1]).mean()),
-        accuracy=float((labels[1] == faces.labels).mean()),
-        accuracy_torch=float((labels[0] == faces.labels).mean()),
+        accuracy=float((found_labels == faces.labels).mean()),
+        accuracy_torch=float((expected_labels == faces.labels).mean()),
         protocol=faces.protocol,
     )
 

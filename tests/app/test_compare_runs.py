@@ -319,3 +319,25 @@ def test_stored_reports_are_compared_without_torch(two_models):
         [sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_models_of_other_class_sets_stand_in_tables_of_their_own(app_workspace, draw_faces):
+    draw_faces(app_workspace, "faces", num_images=160)
+    data = load_dataset(app_workspace.dataset("faces"))
+    for name, left_out in (("eight", ""), ("seven", "contempt")):
+        folder = save_small_model(
+            app_workspace, name, chances={item: 1 / 8 for item in data.info.classes if item != left_out}
+        )
+        info = load_checkpoint_info(folder)
+        save_checkpoint_info(folder, dataclasses.replace(info, data={"name": "faces"}))
+        save_evaluation(evaluate_checkpoint(folder, data, "valid"), folder.parent, num_resamples=0)
+    page = _compare("eight", "seven")
+    assert not page.exception
+    tables = [item.value for item in page.dataframe if "model" in item.value]
+    assert next(list(item["model"]) for item in tables if "eight" in list(item["model"])) != [
+        "eight",
+        "seven",
+    ]
+    seven = next(item for item in tables if list(item["model"]) == ["seven"])
+    assert "over the 7 classes that both have" in seven["report"].iloc[0]
+    assert any("seven** is left out: it was scored over 7 classes" in item.value for item in page.warning)

@@ -9,7 +9,7 @@ import pytest
 
 from fer_core.checkpoint import find_checkpoint, load_checkpoint_info
 from fer_core.data.builtin import open_dataset
-from fer_core.errors import CheckpointError, ConfigError, ExportError
+from fer_core.errors import CheckpointError, ConfigError, DataError, ExportError
 from fer_core.exchange.model_zip import list_files
 from fer_core.export import ExportOptions, export_checkpoint, exporting, list_exports, parity
 from fer_core.export.faces import load_faces
@@ -181,7 +181,7 @@ def test_another_folder_gets_file_and_record(small, tmp_path):
     assert list_exports(small.run("small") / "best") == []
 
 
-def test_a_data_set_of_other_classes_is_refused(small):
+def test_a_data_set_with_one_class_in_common_is_refused(small):
     import pandas as pd
 
     from fer_core.data.store import write_dataset
@@ -190,14 +190,14 @@ def test_a_data_set_of_other_classes_is_refused(small):
         small.dataset("two"),
         images=np.zeros((4, 48, 48), np.uint8),
         samples=pd.DataFrame(
-            {"split": "valid", "label": ["happiness", "fear"] * 2, "source": "x", "image_name": ""}
+            {"split": "valid", "label": ["happiness", "bored"] * 2, "source": "x", "image_name": ""}
         ),
-        classes=("happiness", "fear"),
+        classes=("happiness", "bored"),
         importer="test",
         source="test",
         licence="none",
     )
-    with pytest.raises(ConfigError, match="with the model's classes"):
+    with pytest.raises(DataError, match="at least two common classes"):
         export_checkpoint("small", small, data="two")
 
 
