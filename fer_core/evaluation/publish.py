@@ -19,7 +19,6 @@ from fer_core.config import LabelMode
 from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import compute_class_prior, compute_targets
-from fer_core.errors import CheckpointError
 from fer_core.evaluation.calibration import compute_ece, fit_temperature, rescale_probabilities
 from fer_core.evaluation.evaluator import Evaluation, evaluate_checkpoint
 from fer_core.evaluation.figures import Figure
@@ -50,10 +49,6 @@ def publish_checkpoint(
         FerError: the target exists and `replace` is False.
     """
     _, info = load_checkpoint(source)
-    if info.classes != dataset.info.classes:
-        raise CheckpointError(
-            f"{info.name} predicts {', '.join(info.classes)}; {dataset.name!r} has other classes"
-        )
     with atomic_directory(target, replace=replace) as folder:
         shutil.copyfile(source / info.weights_file, folder / info.weights_file)
         data = {**_compute_prior(info, dataset), **info.data, "licence": dataset.info.licence}
