@@ -98,7 +98,8 @@ def export(
     Args:
         name: The data set.
         target: Folder or file to make.
-        kind: `folders` (split/class/row.png) or `csv`.
+        kind: `folders` (split/class/row.png) or `csv`. Signs that lead elsewhere are encoded in folders
+            (`%2F`), and texts that begin a formula have an apostrophe before them in the CSV.
     """
     from fer_core.data.exporting import export_dataset
 
