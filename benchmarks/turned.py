@@ -3,8 +3,9 @@
     python benchmarks/turned.py fer-small --photos ../shared/media/photos
 
 Faces of the validation split are enlarged, turned with their surroundings and read as a photo is: as by a
-detector that takes every face for upright (before), and with `roll` (after). Faces that are not found count
-as wrong. Then whole photos are turned by right angles: which of their faces are found, with the same label?
+detector that takes every face for upright (before), with the right angle next to `roll`, and with `roll`.
+Faces that are not found count as wrong in the first shares. Then whole photos are turned by right angles:
+which of their faces are found, with the same label?
 """
 
 import time
@@ -23,6 +24,7 @@ from fer_core.images import load_image
 from fer_core.inference.detectors import build_detector
 from fer_core.inference.detectors.turned import _turn_back
 from fer_core.inference.predictor import load_predictor
+from fer_core.types import FaceBox
 from fer_core.workspace import Workspace
 
 ANGLES = (0, 5, 10, 15, 20, 30, 45, 60, 75, 90, 120, 135, 150, 165, 180)
@@ -59,27 +61,33 @@ def main(
     truth = targets.labels[drawn]
     faces = [cv2.cvtColor(np.asarray(data.images[row]), cv2.COLOR_GRAY2RGB) for row in targets.indices[drawn]]
 
-    def read(picture: np.ndarray, *, is_turned: bool) -> tuple[int, float, float]:
-        boxes = finder.detect(picture) if is_turned else finder._find_upright(picture)
-        if not boxes:
-            return -1, np.nan, np.nan
-        box = max(boxes, key=lambda item: item.score)
-        box = box if is_turned else replace(box, roll=0.0)
-        return int(np.argmax(predictor.predict(picture, [box])[0].probabilities)), box.roll, box.score
+    def read(picture: np.ndarray) -> tuple[int, int, int, float]:
+        """Labels as before, with right-angle turns only, with every turn (-1: not found); the roll."""
+        told = [-1, -1, -1, np.nan]
+        if before := finder._find_upright(picture):
+            told[0] = label(picture, replace(max(before, key=lambda box: box.score), roll=0.0))
+        if after := finder.detect(picture):
+            box = max(after, key=lambda box: box.score)
+            told[1] = label(picture, replace(box, roll=90.0 * round(box.roll / 90)))
+            told[2:] = label(picture, box), box.roll
+        return tuple(told)
 
-    print(f"{model}, {detector}, {len(faces)} faces of {dataset}; angle: before -> after")
+    def label(picture: np.ndarray, box: FaceBox) -> int:
+        return int(np.argmax(predictor.predict(picture, [box])[0].probabilities))
+
+    print(f"{model}, {detector}, {len(faces)} faces of {dataset}; before -> turns -> turns and levelling")
     for angle in angles:
         rolls = [angle if index % 2 else -angle for index in range(len(faces))]
         pictures = [_turn(face, roll) for face, roll in zip(faces, rolls, strict=True)]
-        before, after = ([read(item, is_turned=flag) for item in pictures] for flag in (False, True))
-        labels, old = (np.array([item[0] for item in found]) for found in (after, before))
-        off = np.abs([(item[1] - roll + 180) % 360 - 180 for item, roll in zip(after, rolls, strict=True)])
-        same = np.mean((labels == old)[old >= 0]) if (old >= 0).any() else np.nan
+        old, turned, level, found_rolls = np.array([read(item) for item in pictures]).T
+        off = np.abs((found_rolls - rolls + 180) % 360 - 180)[level >= 0]
+        right = [f"{np.mean(labels == truth):.3f}" for labels in (old, turned, level)]
+        of_found = [f"{np.mean((labels == truth)[labels >= 0]):.3f}" for labels in (old, turned, level)]
         print(
-            f"{angle:4d}: found {np.mean(old >= 0):.3f} -> {np.mean(labels >= 0):.3f}, "
-            f"right {np.mean(old == truth):.3f} -> {np.mean(labels == truth):.3f}, "
-            f"labels equal {same:.4f}, roll off by {np.nanmedian(off):.1f} (median), "
-            f"by more than 45 {np.nanmean(np.where(np.isnan(off), np.nan, off > 45)):.3f}",
+            f"{angle:4d}: found {np.mean(old >= 0):.3f} -> {np.mean(level >= 0):.3f}, "
+            f"right {' -> '.join(right)}, of those found {' -> '.join(of_found)}, "
+            f"labels equal {np.mean((level == old)[old >= 0]):.4f}, "
+            f"roll off by {np.median(off):.1f} (median), by more than 45 {np.mean(off > 45):.3f}",
             flush=True,
         )
     for path in sorted(photos.iterdir()) if photos else []:

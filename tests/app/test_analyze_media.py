@@ -19,6 +19,7 @@ from app.shared.state import SharedKey
 from fer_core.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint_info, save_checkpoint_info
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import MediaError
+from fer_core.images import IMAGE_SUFFIXES
 from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.pipeline import build_pipeline, compute_rows, export_json
 from fer_core.inference.predictor import load_predictor
@@ -168,6 +169,28 @@ def test_a_bad_file_is_tried_once_and_named_again(model, monkeypatch):
     assert len(calls) == 1
     (error,) = page.error
     assert "notes.png" in error.value
+
+
+def test_a_heic_picture_and_a_tiff_of_floats_are_refused_with_the_way_out(model):
+    """The dialog offers their endings, so that this is said instead of a red chip."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((32, 32), np.float32)).save(buffer, format="TIFF")
+    heic = b"\0\0\0\x18ftypheic" + bytes(100)
+    page = _run(("IMG_0001.HEIC", heic), ("depth.tif", buffer.getvalue()))
+    errors = " ".join(error.value for error in page.error)
+    assert "save it as JPEG first" in errors and "8 or 16 bits" in errors
+    assert {"heic", "heif", "tif", "tiff", "avif", "jp2", "pgm"} <= {
+        suffix.lstrip(".") for suffix in IMAGE_SUFFIXES
+    }
+
+
+def test_of_an_animation_it_says_that_the_first_picture_is_read(model):
+    buffer = io.BytesIO()
+    frames = [Image.fromarray(draw_portrait("happiness", np.random.default_rng(n), size=160)) for n in (0, 1)]
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    page = _run(("a.gif", buffer.getvalue()), detector="whole-image")
+    assert not page.exception
+    assert "first of its 2 pictures" in " ".join(item.value for item in page.info)
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(model):
