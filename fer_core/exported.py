@@ -12,6 +12,7 @@ from filelock import Timeout
 from fer_core.errors import CheckpointError
 from fer_core.io import hold_lock, read_json, write_json
 from fer_core.onnx_file import check_format_name
+from fer_core.workspace import Workspace
 
 EXPORTS_FILE: Final[str] = "exports.json"
 LOCK_FILE: Final[str] = ".exports.lock"
@@ -91,6 +92,33 @@ def list_exports(folder: Path, *, weights_sha256: str = "") -> list[ExportRecord
         for record in records
         if record.path.is_file() and weights_sha256 in ("", record.weights_sha256)
     ]
+
+
+def get_exports_folder(folder: Path, workspace: Workspace) -> Path:
+    """Where files exported from a checkpoint go: beside it, or into the workspace if it ships.
+
+    Args:
+        folder: the checkpoint's.
+        workspace: the one that works with it.
+    """
+    ships = folder.resolve().parent == workspace.checkpoints.resolve()
+    return workspace.exports / folder.name if ships else folder
+
+
+def find_exports(folder: Path, workspace: Workspace, *, weights_sha256: str = "") -> list[ExportRecord]:
+    """All exported files of a checkpoint: those beside it, and in place of them those of the workspace.
+
+    Args:
+        folder: the checkpoint's.
+        workspace: the one that works with it.
+        weights_sha256: as for `list_exports`.
+
+    Raises:
+        CheckpointError: an `exports.json` is damaged.
+    """
+    places = dict.fromkeys((folder, get_exports_folder(folder, workspace)))
+    found = [record for place in places for record in list_exports(place, weights_sha256=weights_sha256)]
+    return list({record.path.name: record for record in found}.values())
 
 
 def add_export(folder: Path, record: ExportRecord) -> None:

@@ -77,6 +77,11 @@ class Workspace:
         return self.root / "models"
 
     @property
+    def exports(self) -> Path:
+        """Files exported from shipped checkpoints, one folder each."""
+        return self.root / "exports"
+
+    @property
     def engines(self) -> Path:
         """Engines that TensorRT built, one folder per model file."""
         return self.root / "engines"

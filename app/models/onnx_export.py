@@ -12,7 +12,7 @@ from app.shared.navigation import MODELS
 from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.exchange.facts import ModelFacts
 from fer_core.export.formats import EXPORTS
-from fer_core.exported import ExportRecord, list_exports
+from fer_core.exported import ExportRecord, find_exports
 from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
@@ -20,7 +20,8 @@ from fer_core.workspace import Workspace
 def render_export(facts: ModelFacts, workspace: Workspace) -> None:
     """The files with their checks, then the form that makes another."""
     with error_boundary():
-        records = list_exports(facts.entry.folder, weights_sha256=facts.entry.info.weights_sha256)
+        info = facts.entry.info
+        records = find_exports(facts.entry.folder, workspace, weights_sha256=info.weights_sha256)
         for record in records:
             _render_record(record)
         if not facts.has_weights:

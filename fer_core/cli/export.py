@@ -42,7 +42,7 @@ def main(
         options: Format and form.
         data: Data set for calibration and check; the one the model learnt from, if it is here, else the
             built-in faces.
-        out: Folder to write to; the checkpoint's own, if not given.
+        out: Folder to write to; the checkpoint's own if not given, or workspace/exports/NAME where it ships.
     """
     from fer_core.export import export_checkpoint
 

@@ -5,6 +5,7 @@ import shlex
 from fer_core.checkpoint import DEFAULT_CHECKPOINT, CheckpointEntry
 from fer_core.errors import CheckpointError
 from fer_core.exchange.facts import ModelKind, get_kind
+from fer_core.exported import get_exports_folder
 from fer_core.io import remove_directory
 from fer_core.workspace import Workspace
 
@@ -41,4 +42,7 @@ def delete_model(entry: CheckpointEntry, workspace: Workspace) -> None:
     reason = explain_protection(entry, workspace)
     if reason:
         raise CheckpointError(reason)
+    exports = get_exports_folder(entry.folder, workspace)
+    if exports != entry.folder and exports.is_dir():
+        remove_directory(exports, f"exports of {entry.key}", CheckpointError)
     remove_directory(entry.folder, entry.key, CheckpointError)

@@ -20,7 +20,7 @@ from fer_core.export.exporting import write_file
 from fer_core.export.foreign import ForeignNetwork
 from fer_core.export.formats import EXPORTS
 from fer_core.export.options import ExportOptions
-from fer_core.exported import list_exports
+from fer_core.exported import find_exports
 from fer_core.labels import EMOTIONS
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace, expand_home
@@ -233,7 +233,7 @@ class _Sources:
         self, reference: str, model: "FerModel", info: CheckpointInfo, folder: Path | None
     ) -> dict[str, Path]:
         """The ONNX file of each format: the exported one, or one made for this benchmark."""
-        made = list_exports(folder, weights_sha256=info.weights_sha256) if folder else []
+        made = find_exports(folder, self._workspace, weights_sha256=info.weights_sha256) if folder else []
         plain = {item.precision: item.path for item in made if not (item.embedding or item.uint8_input)}
         for name in self._settings.precisions:
             if name not in plain:

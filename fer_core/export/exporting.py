@@ -13,7 +13,7 @@ from fer_core.checkpoint import CheckpointInfo, find_checkpoint
 from fer_core.errors import ExportError
 from fer_core.export.formats import EXPORTS, ExportSource
 from fer_core.export.options import ExportOptions
-from fer_core.exported import ExportRecord, Parity, add_export
+from fer_core.exported import ExportRecord, Parity, add_export, get_exports_folder
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -34,13 +34,15 @@ def export_checkpoint(
 ) -> ExportRecord:
     """Export a checkpoint beside its weights, after checking the file against torch on faces.
 
+    What is exported from one that ships goes into the workspace: its own files belong to the project.
+
     Args:
         reference: what `find_checkpoint` understands.
         workspace: where runs and data sets are.
         options: format and form.
         data: data set for calibration and check; None takes the one the model learnt from, or the built-in
             faces where that one is not here.
-        out: another folder than the checkpoint's; the record goes there too.
+        out: another folder; the record goes there too.
         progress: told in words what happens next.
 
     Raises:
@@ -55,7 +57,7 @@ def export_checkpoint(
     entry = find_checkpoint(reference, workspace)
     model, info = load_checkpoint(entry.folder)
     dataset = choose_dataset(info, workspace, data)
-    folder = out or entry.folder
+    folder = out or get_exports_folder(entry.folder, workspace)
     with _scratch_folder(folder) as scratch:
         made = write_file(model, info, dataset, options, scratch / options.file_name, tell)
         parity = _check(model, info, dataset, options, made, tell)

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from fer_core.checkpoint import CheckpointEntry, find_checkpoint
 from fer_core.errors import CheckpointError, ConfigError
-from fer_core.exported import ExportRecord, list_exports
+from fer_core.exported import ExportRecord, find_exports
 from fer_core.inference.interfaces import Predictor
 from fer_core.onnx_file import load_onnx_info
 from fer_core.workspace import Workspace, expand_home
@@ -44,19 +44,19 @@ def load_predictor(
             raise ConfigError(f"{reference} is an ONNX file; torch needs the checkpoint it was exported from")
         return _load_onnx(expand_home(reference), workspace, device)
     entry = find_checkpoint(reference, workspace)
-    chosen = runtime if runtime != "auto" else _choose_runtime(entry, device)
+    chosen = runtime if runtime != "auto" else _choose_runtime(entry, workspace, device)
     if chosen == "torch":
         return _load_torch(entry, device)
-    return _load_onnx(find_export(entry).path, workspace, device)
+    return _load_onnx(find_export(entry, workspace).path, workspace, device)
 
 
-def find_export(entry: CheckpointEntry) -> ExportRecord:
+def find_export(entry: CheckpointEntry, workspace: Workspace) -> ExportRecord:
     """The checkpoint's exported fp32 file, if it predicts what the checkpoint says now.
 
     Raises:
         CheckpointError: there is none, or weights, classes, preprocessing or temperature changed since.
     """
-    records = list_exports(entry.folder, weights_sha256=entry.info.weights_sha256)
+    records = find_exports(entry.folder, workspace, weights_sha256=entry.info.weights_sha256)
     fitting = [record for record in records if record.precision == "fp32" and not record.uint8_input]
     if not (entry.folder / entry.info.weights_file).is_file():
         fitting = fitting or records  # imported as a single ONNX file: that is the model
@@ -73,7 +73,7 @@ def find_export(entry: CheckpointEntry) -> ExportRecord:
     return record
 
 
-def _choose_runtime(entry: CheckpointEntry, device: str) -> Runtime:
+def _choose_runtime(entry: CheckpointEntry, workspace: Workspace, device: str) -> Runtime:
     from fer_core.inference.providers import count_nvidia_gpus
 
     if device == "tensorrt" or not (entry.folder / entry.info.weights_file).is_file():
@@ -81,7 +81,7 @@ def _choose_runtime(entry: CheckpointEntry, device: str) -> Runtime:
     if device not in ("auto", "cpu") or (device == "auto" and count_nvidia_gpus()):
         return "torch"
     try:
-        find_export(entry)
+        find_export(entry, workspace)
     except CheckpointError as cause:
         logger.info("torch computes: %s", cause)
         return "torch"

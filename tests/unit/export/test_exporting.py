@@ -11,12 +11,13 @@ from fer_core.checkpoint import find_checkpoint, load_checkpoint_info
 from fer_core.data.builtin import open_dataset
 from fer_core.errors import CheckpointError, ConfigError, DataError, ExportError
 from fer_core.exchange.model_zip import list_files
+from fer_core.exchange.removal import delete_model
 from fer_core.export import ExportOptions, export_checkpoint, exporting, list_exports, parity
 from fer_core.export.faces import load_faces
 from fer_core.export.formats import EXPORTS, ExportFormat, Tolerance
-from fer_core.exported import Parity
+from fer_core.exported import Parity, find_exports
 from fer_core.inference.onnx_predictor import OnnxPredictor
-from fer_core.inference.predictor import load_predictor
+from fer_core.inference.predictor import find_export, load_predictor
 from fer_core.io import sha256_file
 from fer_core.models import build_model, load_checkpoint
 from fer_core.onnx_file import METADATA_KEY, load_onnx_info
@@ -116,6 +117,26 @@ def small(workspace: Workspace, exported) -> Workspace:
     shutil.copytree(exported.workspace.datasets, workspace.datasets)
     save_small_model(workspace, "small", always="happiness")
     return workspace
+
+
+def test_what_ships_is_left_as_it_is(small, monkeypatch, tmp_path, known_graphs):
+    monkeypatch.setattr(Workspace, "checkpoints", property(lambda self: tmp_path / "shipped"))
+    shipped = tmp_path / "shipped" / "mine"
+    export_checkpoint("small", small)
+    shutil.copytree(small.run("small") / "best", shipped)
+    before = {path.name: path.read_bytes() for path in shipped.iterdir()}
+    record = export_checkpoint("mine", small)
+    assert record.path == small.exports / "mine" / "model-fp32.onnx"
+    assert {path.name: path.read_bytes() for path in shipped.iterdir()} == before
+    entry = find_checkpoint("mine", small)
+    assert [item.path for item in find_exports(shipped, small)] == [record.path], (
+        "in place of the shipped one"
+    )
+    assert find_export(entry, small).path == record.path
+    record.path.unlink()
+    assert find_export(entry, small).path == shipped / "model-fp32.onnx"
+    delete_model(entry, small)
+    assert not shipped.exists() and not record.path.parent.exists()
 
 
 def test_a_file_that_predicts_otherwise_is_refused(small, monkeypatch):
