@@ -110,7 +110,7 @@ def choose_models(
     shown = [row for row in rows if all(_matches(row, word) for word in words.lower().split())]
     for title, part in _split_by_classes(shown):
         if title:
-            st.caption(title)
+            st.caption(escape_markdown(title))
         _render(_sort(part, figures), figures)
         _render_seeds(part, figures)
     if not shown:
