@@ -10,6 +10,7 @@ from app.shared.background import render_at_work
 from app.shared.messages import error_boundary
 from app.shared.navigation import build_pages
 from app.shared.page_header import ICON_SVG, LOGO_SVG, apply_style
+from app.shared.uploads import keep_uploads_on_disk
 from fer_core.workspace import Workspace
 
 st.set_page_config(
@@ -21,6 +22,7 @@ st.set_page_config(
 apply_style()
 st.logo(LOGO_SVG, size="large")
 stay_quiet()
+keep_uploads_on_disk()
 require_login()
 page = st.navigation(build_pages(landing.render), position="top")
 at_work = st.container()

@@ -87,6 +87,11 @@ class Workspace:
         return self.root / "engines"
 
     @property
+    def uploads(self) -> Path:
+        """What browsers uploaded, for as long as their sessions last."""
+        return self.root / "uploads"
+
+    @property
     def checkpoints(self) -> Path:
         """Checkpoints that ship with the project."""
         return PROJECT_ROOT / "checkpoints"

@@ -5,7 +5,14 @@ from typing import Final
 import streamlit as st
 
 from app.analyze_media.picture_results import render_results
-from app.analyze_media.pictures import MAX_PICTURE_MB, MAX_PICTURES, Picture, analyze_pictures
+from app.analyze_media.pictures import (
+    MAX_PICTURE_MB,
+    MAX_PICTURES,
+    Picture,
+    analyze_pictures,
+    keep_pictures,
+    load_sample,
+)
 from app.analyze_media.state import Key
 from app.analyze_media.video_task import find_video
 from app.analyze_media.video_view import render_video_part
@@ -14,16 +21,17 @@ from app.shared.messages import RESPONSIBLE_USE, empty_state
 from app.shared.model_picker import choose_detector, choose_model
 from app.shared.overlay_options import choose_prior, choose_style
 from app.shared.page_header import page_header
+from app.shared.uploads import ask_for_files, get_uploads
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.images import IMAGE_SUFFIXES
 from fer_core.inference.overlay import OverlayStyle
-from fer_core.inference.sample import SAMPLE_CREDIT, sample_path
+from fer_core.inference.sample import SAMPLE_CREDIT
 from fer_core.workspace import Workspace
 
 _TABS: Final = (":material/image: Pictures", ":material/movie: Video")
 PRIVACY = (
-    ":material/lock: What you upload is analyzed on this machine, in memory, until your session ends. "
-    "Nothing is stored or sent on."
+    ":material/lock: What you upload is analyzed on this machine. It is a file in the workspace (`uploads/`) "
+    "until your session ends, some minutes after you close the tab. Nothing is stored or sent on."
 )
 
 
@@ -79,11 +87,11 @@ def _render_pictures(
 
 
 def _choose_pictures() -> list[Picture]:
-    uploads = st.file_uploader(
+    uploads = ask_for_files(
         f"Pictures: up to {MAX_PICTURES}, {MAX_PICTURE_MB} MB each",
-        type=[suffix.lstrip(".") for suffix in IMAGE_SUFFIXES],
-        accept_multiple_files=True,
-        max_upload_size=MAX_PICTURE_MB,
+        types=[suffix.lstrip(".") for suffix in IMAGE_SUFFIXES],
+        multiple=True,
+        max_mb=MAX_PICTURE_MB,
         key=Key.PICTURES,
         on_change=_keep_pictures,
     )
@@ -98,19 +106,19 @@ def _choose_pictures() -> list[Picture]:
     if len(uploads) > MAX_PICTURES:
         st.warning(f"{len(uploads)} pictures were uploaded; the first {MAX_PICTURES} are analyzed.")
     if st.session_state[Key.SAMPLE]:
-        pictures.append(Picture("sample.png", sample_path().read_bytes()))
+        pictures.append(load_sample())
     if not pictures:
         empty_state("Nothing to analyze yet", "Upload pictures above, or switch the sample picture on.")
     return pictures
 
 
 def _keep_pictures() -> None:
-    uploads = st.session_state[Key.PICTURES][:MAX_PICTURES]
-    st.session_state[Key.KEPT_PICTURES] = [Picture(item.name, item.getvalue()) for item in uploads]
+    kept: list[Picture] = st.session_state.get(Key.KEPT_PICTURES, [])
+    st.session_state[Key.KEPT_PICTURES] = keep_pictures(get_uploads(Key.PICTURES), kept)
 
 
 def _forget_pictures() -> None:
-    st.session_state[Key.KEPT_PICTURES] = []
+    st.session_state[Key.KEPT_PICTURES] = keep_pictures([], st.session_state[Key.KEPT_PICTURES])
 
 
 if __name__ == "__main__":

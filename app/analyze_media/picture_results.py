@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from app.analyze_media.pictures import Picture, PictureResult
+from app.analyze_media.pictures import Picture, PictureResult, resize_preview
 from app.analyze_media.state import Key
 from app.analyze_media.table_downloads import render_table_downloads
 from app.shared.charts import STATIC_CONFIG, build_probability_bars, describe_prediction
@@ -71,7 +71,7 @@ def _count_faces(result: PictureResult) -> str:
 def _render_picture(picture: Picture, result: PictureResult, style: OverlayStyle) -> None:
     analysis = result.analysis
     preview = draw_overlay(
-        result.preview_rgb,
+        load_image(result.preview_jpeg),
         [_scaled(face, result.scale) for face in analysis.faces],
         style,
     )
@@ -108,10 +108,9 @@ def _scaled(face: FaceResult, factor: float) -> FaceResult:
 
 def _encode_annotated(picture: Picture, result: PictureResult, style: OverlayStyle) -> bytes:
     """The annotated picture in its own size; a small one in the preview's, where the writing can be read."""
+    image_rgb, scale = load_image(picture.path), 1.0
     if result.scale > 1:
-        image_rgb, scale = result.preview_rgb, result.scale
-    else:
-        image_rgb, scale = load_image(picture.data), 1.0
+        image_rgb, scale = resize_preview(image_rgb), result.scale
     return _encode_png(
         draw_overlay(image_rgb, [_scaled(face, scale) for face in result.analysis.faces], style)
     )
@@ -142,16 +141,16 @@ def _render_faces(result: PictureResult, style: OverlayStyle) -> None:
             del st.session_state[Key.FACE_PAGE]
         first = (st.pagination(num_pages, key=Key.FACE_PAGE) - 1) * FACES_PER_PAGE
     for index in range(first, min(first + FACES_PER_PAGE, len(faces))):
-        _render_face(index + 1, faces[index], result.thumbnails[index], style)
+        _render_face(index + 1, faces[index], result.thumbnails_jpeg[index], style)
 
 
-def _render_face(number: int, face: FaceResult, thumbnail: UInt8Array, style: OverlayStyle) -> None:
+def _render_face(number: int, face: FaceResult, thumbnail_jpeg: bytes, style: OverlayStyle) -> None:
     prediction = face.prediction
     label, turn = shown_label(face, style.uncertain_below), describe_turn(face.box.roll)
     with st.container(border=True, gap="small"):
         crop, bars = st.columns([1, 3], gap="small", vertical_alignment="center")
         with crop:
-            st.image(thumbnail, width=112, output_format="JPEG", alt=f"Face {number}")
+            st.image(thumbnail_jpeg, width=112, alt=f"Face {number}")
         with bars:
             title = f"#{number} {escape_markdown(label)}"
             st.markdown(f"**{title}** · {100 * prediction.confidence:.0f} %{turn and f' · {turn}'}")

@@ -1,21 +1,28 @@
 """What the Analyze media page computes once per picture, and keeps for the session."""
 
-import hashlib
+import functools
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import streamlit as st
 
 from app.analyze_media.state import Key
+from app.shared.memory import return_memory
 from app.shared.messages import show_error
 from app.shared.session_cache import SessionCache, checkpoint_fingerprint, load_shared_predictor
+from app.shared.session_end import at_session_end
+from app.shared.uploads import Upload, forget_uploads
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import MediaError
 from fer_core.framing import compute_square, extract_square
 from fer_core.images import describe_rest, load_image
 from fer_core.inference.pipeline import FacePipeline, ImageAnalysis, build_pipeline
+from fer_core.inference.sample import sample_path
+from fer_core.io import sha256_file
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace
 
@@ -27,56 +34,89 @@ _MIN_PREVIEW_PX: Final[int] = 640
 _MAX_PREVIEW_PX: Final[int] = 1600
 _THUMBNAIL_PX: Final[int] = 160
 _MAX_CACHED: Final[int] = 2 * MAX_PICTURES
-"""Enough to compare two models on the most pictures without computing again; about 6 MB each."""
+"""Enough to compare two models on the most pictures without computing again; about 0.5 MB each."""
+_FREED_AFTER_S: Final[float] = 30.0
+"""Without its browser, a session's results are forgotten; its pictures stay on the disk a little longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An encoded picture as it came."""
+    """A picture on the disk, read when it is analyzed."""
 
     name: str
-    data: bytes
+    path: Path
+    digest: str
+    """SHA-256 of the file."""
+    upload: Upload | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PictureResult:
-    """What was found on a picture, and the pixels that the page shows."""
+    """What was found on a picture, and what the page shows of it; no pixels."""
 
     analysis: ImageAnalysis
-    preview_rgb: UInt8Array
+    preview_jpeg: bytes
     """The picture, scaled for the screen."""
-    thumbnails: tuple[UInt8Array, ...]
+    scale: float
+    """Preview pixels per picture pixel."""
+    thumbnails_jpeg: tuple[bytes, ...]
     """The square around each face, as the model frames it."""
     note: str = ""
     """What of the file was not read."""
 
-    @property
-    def scale(self) -> float:
-        """Preview pixels per picture pixel."""
-        return float(self.preview_rgb.shape[1] / self.analysis.width_px)
+
+def keep_pictures(uploads: Sequence[Upload], kept: Sequence[Picture]) -> list[Picture]:
+    """The first pictures of a dialog; a file is hashed when it is new, and deleted when it is gone."""
+    known = {picture.upload.file_id: picture for picture in kept if picture.upload is not None}
+    pictures = [
+        known.pop(item.file_id)
+        if item.file_id in known
+        else Picture(item.name, item.path, sha256_file(item.path), item)
+        for item in uploads[:MAX_PICTURES]
+    ]
+    forget_uploads([picture.upload for picture in known.values() if picture.upload is not None])
+    return pictures
 
 
-def analyze_picture(data: bytes, pipeline: FacePipeline) -> PictureResult:
+@functools.cache
+def load_sample() -> Picture:
+    """The sample picture."""
+    return Picture("sample.png", sample_path(), sha256_file(sample_path()))
+
+
+def analyze_picture(path: Path, pipeline: FacePipeline) -> PictureResult:
     """Decode a picture and find and classify its faces.
 
     Raises:
         MediaError: it can't be decoded.
     """
-    image_rgb = load_image(data)
+    image_rgb = load_image(path)
     analysis = pipeline.examine(image_rgb)
     framing = pipeline.predictor.info.input.framing
     squares = [compute_square(face.box, framing) for face in analysis.faces]
+    preview_rgb = resize_preview(image_rgb)
     return PictureResult(
         analysis,
-        _resize_preview(image_rgb),
+        _encode_jpeg(preview_rgb),
+        preview_rgb.shape[1] / analysis.width_px,
         tuple(
-            extract_square(image_rgb, square, width=_THUMBNAIL_PX, height=_THUMBNAIL_PX) for square in squares
+            _encode_jpeg(extract_square(image_rgb, square, width=_THUMBNAIL_PX, height=_THUMBNAIL_PX))
+            for square in squares
         ),
-        describe_rest(data),
+        describe_rest(path),
     )
 
 
-def _resize_preview(image_rgb: UInt8Array) -> UInt8Array:
+def _encode_jpeg(image_rgb: UInt8Array) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image_rgb).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def resize_preview(image_rgb: UInt8Array) -> UInt8Array:
+    """A picture as large as the page shows it, H x W x 3."""
     import cv2
 
     height, width = image_rgb.shape[:2]
@@ -100,7 +140,8 @@ def analyze_pictures(
         Key.ANALYSES, SessionCache[PictureResult | MediaError](_MAX_CACHED)
     )
     model = checkpoint_fingerprint(entry)
-    keys = [(hashlib.sha256(item.data).hexdigest(), model, detector, prior) for item in pictures]
+    at_session_end("pictures", cache.clear, after_s=_FREED_AFTER_S)  # pictures can be analyzed again
+    keys = [(item.digest, model, detector, prior) for item in pictures]
     new = {key: picture for picture, key in zip(pictures, keys, strict=True) if key not in cache}
     if new:
         bar = st.progress(0.0, "Loading the model…")
@@ -108,9 +149,10 @@ def analyze_pictures(
             pipeline = build_pipeline(detector, load_shared_predictor(entry, prior), workspace)
             for index, (key, picture) in enumerate(new.items()):
                 bar.progress(index / len(new), f"Picture {index + 1} of {len(new)}")
-                cache.put(key, _try_picture(picture.data, pipeline))
+                cache.put(key, _try_picture(picture, pipeline))
         finally:
             bar.empty()
+            return_memory()
     results = []
     for picture, key in zip(pictures, keys, strict=True):
         found = cache.get(key)
@@ -121,9 +163,10 @@ def analyze_pictures(
     return results
 
 
-def _try_picture(data: bytes, pipeline: FacePipeline) -> PictureResult | MediaError:
+def _try_picture(picture: Picture, pipeline: FacePipeline) -> PictureResult | MediaError:
     """What was found, or why it can't be read: one bad file must not hide the others."""
     try:
-        return analyze_picture(data, pipeline)
+        return analyze_picture(picture.path, pipeline)
     except MediaError as error:
-        return MediaError(str(error))  # without its traceback, which would keep the pixels alive
+        text = str(error).replace(str(picture.path), "the picture")  # its folder means nothing to the user
+        return MediaError(text)  # without its traceback, which would keep the pixels alive

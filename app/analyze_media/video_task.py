@@ -1,18 +1,18 @@
 """Annotating a video in the background: `fer annotate`, with the upload and the result in the task's folder.
 
-Before *Analyze* is pressed an upload is in memory only. From then on it lies in the folder of its task, which
-is deleted when the user says so or uploads another, or a day after the work has ended.
+Before *Analyze* is pressed an upload is deleted with its session. From then on it lies in the folder of its
+task, which is deleted when the user says so or uploads another, or a day after the work has ended.
 """
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 from app.shared.navigation import ANALYZE_MEDIA
-from app.shared.uploads import UPLOAD_KEPT_S, clean_name
+from app.shared.uploads import UPLOAD_KEPT_S, Upload
 from app.shared.visitor import get_visitor
+from fer_core.errors import MediaError
 from fer_core.inference.timeline import rows_with_faces
 from fer_core.inference.video import VideoInfo, VideoLimits, VideoSummary, probe_video
 from fer_core.jobs.tasks import BackgroundTask, discard_task, find_task, start_task
@@ -30,27 +30,27 @@ KIND: Final[str] = "video"
 
 @dataclass(frozen=True, slots=True)
 class UploadedVideo:
-    """A checked upload that nobody has asked to analyze yet; in memory."""
+    """A checked upload that nobody has asked to analyze yet."""
 
-    name: str
-    """Can be the name of a file."""
-    file: IO[bytes]
+    upload: Upload
     info: VideoInfo
 
+    @property
+    def name(self) -> str:
+        """Can be the name of a file."""
+        return self.upload.path.name
 
-def check_upload(name: str, file: IO[bytes]) -> UploadedVideo:
-    """Look into an upload; it is written to a temporary file for that moment.
+
+def check_upload(upload: Upload) -> UploadedVideo:
+    """Look into an upload.
 
     Raises:
         MediaError: it is no video, has no frame, or is larger or longer than `LIMITS`.
     """
-    clean = clean_name(name)
-    with tempfile.TemporaryDirectory(prefix="fer-video-") as folder:
-        path = Path(folder) / clean
-        with path.open("wb") as copy:
-            copy.write(file.read())
-        file.seek(0)
-        return UploadedVideo(clean, file, probe_video(path, LIMITS))
+    try:
+        return UploadedVideo(upload, probe_video(upload.path, LIMITS))
+    except MediaError as error:  # its folder would mean nothing to the user
+        raise MediaError(str(error).replace(str(upload.path), upload.path.name)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +109,13 @@ def find_video(workspace: Workspace) -> VideoTask | None:
     return None if task is None else VideoTask(task)
 
 
-def start_video(workspace: Workspace, name: str, file: IO[bytes] | Path, options: Sequence[str]) -> None:
+def start_video(workspace: Workspace, name: str, source: Path, options: Sequence[str]) -> None:
     """Annotate a video in place of the last one, which is deleted.
 
     Args:
         workspace: where it is done.
         name: of the video.
-        file: the upload, or the path of an earlier one.
+        source: the upload, or that of an earlier task.
         options: of `fer annotate`.
 
     Raises:
@@ -137,7 +137,7 @@ def start_video(workspace: Workspace, name: str, file: IO[bytes] | Path, options
         ],
         page=f"{ANALYZE_MEDIA.name}?part=Video",
         facts={"visitor": get_visitor(), "name": name},
-        inputs={name: file},
+        inputs={name: source},
         kept_s=UPLOAD_KEPT_S,
     )
     if last is not None:

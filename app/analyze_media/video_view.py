@@ -20,6 +20,7 @@ from app.analyze_media.video_task import (
 from app.shared.background import render_task
 from app.shared.messages import empty_state, error_boundary, show_error
 from app.shared.run_format import describe_duration
+from app.shared.uploads import ask_for_files, forget_uploads
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import FerError, MediaError
 from fer_core.escaping import escape_markdown
@@ -76,20 +77,23 @@ def render_video_part(
 def _take_upload(workspace: Workspace) -> None:
     """Take a video out of the file dialog, which is empty again then; what it replaces is deleted."""
     number = st.session_state.setdefault(Key.VIDEO_UPLOAD, 0)
-    file = st.file_uploader(
+    found = ask_for_files(
         f"Video: up to {MAX_VIDEO_MB} MB and {MAX_MINUTES} minutes",
-        type=list(VIDEO_TYPES),
-        max_upload_size=MAX_VIDEO_MB,
+        types=VIDEO_TYPES,
+        max_mb=MAX_VIDEO_MB,
         key=f"{Key.VIDEO_UPLOAD}_{number}",
     )
     st.caption(PRIVACY)
-    if file is not None:
+    if found:
         st.session_state[Key.VIDEO_UPLOAD] = number + 1
         st.session_state[Key.VIDEO_ERROR] = None
         try:
-            st.session_state[Key.VIDEO] = check_upload(file.name, file)
+            checked = check_upload(found[0])
             forget_video(workspace)
+            _forget_upload()
+            st.session_state[Key.VIDEO] = checked
         except MediaError as error:
+            forget_uploads(found)
             st.session_state[Key.VIDEO_ERROR] = str(error)
         st.rerun()
     if problem := st.session_state.get(Key.VIDEO_ERROR):
@@ -108,8 +112,8 @@ def _render_buttons(
             help="With the model, detector and drawing chosen above." if video else None,
         ):
             if upload is not None:
-                start_video(workspace, upload.name, upload.file, options)
-                del st.session_state[Key.VIDEO]
+                start_video(workspace, upload.name, upload.upload.path, options)
+                _forget_upload()
             elif video is not None:
                 start_video(workspace, video.name, video.source, options)
             for key in (Key.VIDEO_FACE, Key.VIDEO_MOMENT, Key.VIDEO_SHARES):
@@ -130,8 +134,14 @@ def _render_buttons(
 
 def _delete(workspace: Workspace) -> None:
     with error_boundary():
-        st.session_state.pop(Key.VIDEO, None)
+        _forget_upload()
         forget_video(workspace)
+
+
+def _forget_upload() -> None:
+    upload: UploadedVideo | None = st.session_state.pop(Key.VIDEO, None)
+    if upload is not None:
+        forget_uploads([upload.upload])
 
 
 def _render_video(video: VideoTask, workspace: Workspace) -> None:

@@ -9,7 +9,6 @@ from app.explore_data.import_source import Found, choose_source
 from app.explore_data.state import link_to, link_to_import
 from app.shared.background import render_dismiss, render_task
 from app.shared.charts import STATIC_CONFIG
-from app.shared.uploads import clean_name
 from app.shared.visitor import get_visitor
 from fer_core.data.store import DatasetInfo, load_dataset_info
 from fer_core.escaping import escape_markdown
@@ -51,11 +50,8 @@ def _facts() -> dict[str, str]:
 
 
 def _start(found: Found, plan: Plan, workspace: Workspace) -> None:
-    options, inputs = list(plan.options), {}
-    if plan.votes is not None:
-        name = clean_name(plan.votes.name)
-        inputs[name] = plan.votes
-        options.append(f"--votes={{inputs}}/{name}")
+    inputs = {item.path.name: item.path for item in plan.votes}
+    options = [*plan.options, *(f"--votes={{inputs}}/{name}" for name in inputs)]
     start_task(
         workspace,
         kind=_IMPORT,

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Final
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.explore_data.import_questions import choose_groups, choose_mapping, choose_parts
-from app.explore_data.import_source import MAX_UPLOAD_MB, Found, may_name_paths
+from app.explore_data.import_source import Found, may_name_paths
 from app.shared.model_picker import choose_detector
+from app.shared.uploads import Upload, ask_for_files
 from fer_core.checkpoint import ColorMode
 from fer_core.data.splits import SplitPlan
 from fer_core.data.store import SPLITS
@@ -36,13 +36,14 @@ class Plan:
     name: str
     options: tuple[str, ...]
     """Of `fer import`."""
-    votes: UploadedFile | None = None
+    votes: tuple[Upload, ...] = ()
     """FER+ votes, for FER2013."""
 
 
 def render_form(found: Found, workspace: Workspace) -> Plan | None:
     """Show the questions; returns the plan, or None while something is missing (which is said)."""
-    facts, votes = found.facts, None
+    facts = found.facts
+    votes: list[Upload] | Path = []
     class_map: dict[str, str] | None = {}
     split_map: dict[str, str] | None = {}
     options = [f"--importer={facts.kind}"]
@@ -57,7 +58,7 @@ def render_form(found: Found, workspace: Workspace) -> Plan | None:
             options += [*_choose_format(), *_choose_splits(facts.splits, split_map or {})]
         with right:
             options += [*_choose_crop(workspace, has_boxes=facts.has_boxes), *choose_groups(found)]
-    name, replace = _choose_name(found, workspace, with_votes=votes is not None)
+    name, replace = _choose_name(found, workspace, with_votes=bool(votes))
     problem = _find_problem(class_map, split_map, name, replace, workspace)
     if problem or class_map is None or split_map is None:
         st.caption(f":material/pending: {escape_markdown(problem)}")
@@ -65,10 +66,10 @@ def render_form(found: Found, workspace: Workspace) -> Plan | None:
     options += [f"--name={name}", *(["--replace"] if replace else [])]
     options += [f"--map={label}={meaning}" for label, meaning in class_map.items()]
     options += [f"--split={part}={split}" for part, split in split_map.items()]
-    return Plan(name, tuple(options), None if isinstance(votes, Path) else votes)
+    return Plan(name, tuple(options), () if isinstance(votes, Path) else tuple(votes))
 
 
-def _choose_votes(found: Found) -> UploadedFile | Path | None:
+def _choose_votes(found: Found) -> list[Upload] | Path:
     """FER+ votes: those that lie beside the source, an upload, or a path on this machine."""
     beside = found.facts.votes
     if beside and st.checkbox(
@@ -77,19 +78,18 @@ def _choose_votes(found: Found) -> UploadedFile | Path | None:
         key=f"import_votes_beside_{found.key}",
     ):
         return Path(beside)
-    upload = st.file_uploader(
+    uploads = ask_for_files(
         "FER+ votes of the same rows, fer2013new.csv (if you have them)",
-        type=["csv", "zip"],
-        max_upload_size=MAX_UPLOAD_MB,
+        types=["csv", "zip"],
         key="import_votes",
         help="MIT licence, from github.com/microsoft/FERPlus. With votes, targets come from ten annotators.",
     )
-    if upload is not None or not may_name_paths():
-        return upload
+    if uploads or not may_name_paths():
+        return uploads
     path = st.text_input(
         "or their path on this machine", key="import_votes_path", placeholder="/data/fer2013new.csv"
     ).strip()
-    return expand_home(path).resolve() if path else None
+    return expand_home(path).resolve() if path else []
 
 
 def _choose_format() -> list[str]:

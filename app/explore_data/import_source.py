@@ -1,17 +1,16 @@
 """Where a data set comes from: an upload, a path on this machine, or a hub; and what is in it."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Literal, NoReturn
+from typing import Final, Literal, NoReturn
 
 import streamlit as st
 
 from app.explore_data.state import link_to_import
 from app.shared.background import render_task
 from app.shared.messages import empty_state, show_error
-from app.shared.uploads import UPLOAD_KEPT_S, clean_name
+from app.shared.uploads import MAX_FILE_MB, UPLOAD_KEPT_S, Upload, ask_for_files, forget_uploads
 from app.shared.visitor import get_visitor
 from fer_core.data.download import is_remote
 from fer_core.data.importers.base import IMPORTERS, list_importers
@@ -22,7 +21,6 @@ from fer_core.jobs.tasks import BackgroundTask, discard_task, find_task, start_t
 from fer_core.workspace import Workspace, expand_home
 
 Origin = Literal["upload", "path", "hub"]
-MAX_UPLOAD_MB: Final[int] = 500
 SCAN: Final[str] = "look-into"
 _UPLOADER: Final[str] = "import_upload_number"
 _UPLOAD_TYPES: Final = ["zip", "tar", "gz", "tgz", "csv"]
@@ -84,16 +82,15 @@ def may_name_paths() -> bool:
 
 def _from_upload(workspace: Workspace) -> Found | None:
     number = st.session_state.setdefault(_UPLOADER, 0)
-    upload = st.file_uploader(
-        f"A zip or tar of pictures, or fer2013.csv (plain or zipped): up to {MAX_UPLOAD_MB} MB",
-        type=_UPLOAD_TYPES,
-        max_upload_size=MAX_UPLOAD_MB,
+    found = ask_for_files(
+        f"A zip or tar of pictures, or fer2013.csv (plain or zipped): up to {MAX_FILE_MB} MB",
+        types=_UPLOAD_TYPES,
         key=f"import_upload_{number}",
     )
-    if upload is not None:
-        st.session_state[_UPLOADER] = number + 1  # an empty dialog again: the file lies in the workspace now
-        name = clean_name(upload.name)
-        _look(workspace, "upload", name, f"{{inputs}}/{name}", inputs={name: upload})
+    if found:
+        st.session_state[_UPLOADER] = number + 1  # an empty dialog again: the file lies in the task now
+        name = found[0].path.name
+        _look(workspace, "upload", name, f"{{inputs}}/{name}", [found[0].path], uploads=found)
     if find_task(workspace, SCAN, _facts("upload")) is None:
         larger = "choose *Path on this machine* above" if may_name_paths() else "use its command line"
         empty_state(
@@ -166,8 +163,9 @@ def _look(
     origin: Origin,
     source: str,
     argument: str,
-    inputs: Mapping[str, IO[bytes]] | None = None,
+    inputs: Sequence[Path] = (),
     importer: str = _AUTO,
+    uploads: Sequence[Upload] = (),
 ) -> NoReturn:
     """Look into a source in the background, in place of the last one of this origin.
 
@@ -178,8 +176,9 @@ def _look(
         argument: what `fer import` calls it.
         inputs: the upload.
         importer: what it is to be read as.
+        uploads: what is not needed any more then.
     """
-    forget_source(workspace, origin)
+    last = find_task(workspace, SCAN, _facts(origin))
     start_task(
         workspace,
         kind=SCAN,
@@ -187,9 +186,12 @@ def _look(
         command=["import", argument, "--dry-run", "--samples={files}", f"--importer={importer}"],
         page=link_to_import(),
         facts={**_facts(origin), "source": source, "argument": argument, "importer": importer},
-        inputs=inputs,
+        inputs={path.name: path for path in inputs},
         kept_s=UPLOAD_KEPT_S,
     )
+    if last is not None:
+        discard_task(workspace, last.name)
+    forget_uploads(uploads)
     st.rerun()
 
 
@@ -239,9 +241,8 @@ def _choose_importer(workspace: Workspace, origin: Origin, task: BackgroundTask)
         help="Change it if the source was taken for something else.",
     )
     if kind != used:
-        with ExitStack() as opened:  # before the task that holds an upload is forgotten
-            inputs = {path.name: opened.enter_context(path.open("rb")) for path in task.inputs.glob("*")}
-            _look(workspace, origin, task.facts["source"], task.facts["argument"], inputs, str(kind))
+        inputs = list(task.inputs.glob("*"))
+        _look(workspace, origin, task.facts["source"], task.facts["argument"], inputs, str(kind))
 
 
 def describe_source(facts: SourceFacts) -> str:

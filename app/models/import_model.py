@@ -1,14 +1,13 @@
 """Importing a model that somebody else made."""
 
-import tempfile
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
 from app.models.state import Key
 from app.models.wording import open_model
 from app.shared.messages import show_error
+from app.shared.uploads import Upload, ask_for_files, forget_uploads
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.model_import import ImportedModel, import_model
@@ -29,8 +28,9 @@ def render_import(workspace: Workspace) -> None:
     """Show the import form in an expander; an imported model is opened."""
     with st.expander("Import a model", icon=":material/upload:"):
         st.markdown(_HELP)
-        uploads = st.file_uploader(
-            "Files of one model", type=_TYPES, accept_multiple_files=True, key="models-upload"
+        number = st.session_state.setdefault(Key.MODELS_UPLOAD, 0)
+        uploads = ask_for_files(
+            "Files of one model", types=_TYPES, multiple=True, key=f"models-upload-{number}"
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input(
@@ -48,11 +48,16 @@ def render_import(workspace: Workspace) -> None:
             _import(uploads, name, workspace)
 
 
-def _import(uploads: list[Any], name: str, workspace: Workspace) -> None:
+def _import(uploads: list[Upload], name: str, workspace: Workspace) -> None:
     done: ImportedModel | None = None
     with st.status("Checking the model…", expanded=True) as status:
         try:
-            done = _import_uploads(uploads, name, workspace, status)
+            done = import_model(
+                [upload.path for upload in uploads],
+                workspace,
+                name=name,
+                on_step=lambda text: status.update(label=f"{escape_markdown(text)}…"),
+            )
         except FerError as error:
             status.update(label="Not imported", state="error")
             show_error(error)
@@ -60,20 +65,7 @@ def _import(uploads: list[Any], name: str, workspace: Workspace) -> None:
         return
     left = f" Left out: {', '.join(done.ignored)}." if done.ignored else ""
     st.session_state[Key.MODELS_MESSAGE] = f"{done.entry.key} is imported.{left}"
+    forget_uploads(uploads)
+    st.session_state[Key.MODELS_UPLOAD] += 1  # an empty dialog again
     open_model(done.entry.key)
     st.rerun()
-
-
-def _import_uploads(uploads: list[Any], name: str, workspace: Workspace, status: Any) -> ImportedModel:
-    with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for index, upload in enumerate(uploads):
-            # One folder per upload: two uploads of one name must be told apart, not written over each other.
-            place = Path(folder) / str(index)
-            place.mkdir()
-            path = place / (Path(upload.name).name or "file")
-            path.write_bytes(upload.getbuffer())
-            paths.append(path)
-        return import_model(
-            paths, workspace, name=name, on_step=lambda text: status.update(label=f"{escape_markdown(text)}…")
-        )

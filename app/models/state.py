@@ -20,3 +20,5 @@ class Key(StrEnum):
     """What the last action on a model has to say."""
     MODELS_CARD = "models_card"
     """The card that is being written, and the one it began with."""
+    MODELS_UPLOAD = "models_upload"
+    """How many models were imported in this session; part of the file dialog's key."""

@@ -70,3 +70,7 @@ class SessionCache(Generic[T]):
         self._entries[key] = value
         while len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()

@@ -3,9 +3,7 @@
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from fer_core.checkpoint import CARD_FILE, CheckpointEntry
@@ -14,6 +12,7 @@ from fer_core.exchange.card import load_card
 from fer_core.exchange.model_zip import build_readme, get_short_name, list_files
 from fer_core.exchange.unpack import README_FILE
 from fer_core.redact import redact
+from fer_core.scratch import scratch_folder
 
 _REPO: Final[re.Pattern[str]] = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 _LOGIN: Final[str] = "log in first: run `hf auth login` in a terminal, or set HF_TOKEN, and come back"
@@ -76,6 +75,7 @@ def push_to_hub(
     Raises:
         ConfigError: `repo` can't be the name of a repository.
         CheckpointError: the model is damaged, nobody is logged in, or the Hub can't be reached or refuses.
+        StorageError: the temporary folder is full.
     """
     if not _REPO.fullmatch(repo) or ".." in repo or "--" in repo:
         raise ConfigError(
@@ -87,8 +87,7 @@ def push_to_hub(
     api = api or _build_api()
     report("Asking the Hub who is logged in")
     repo_id = repo if "/" in repo else f"{get_hub_user(api)}/{repo}"
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         for path in files:
             if path.name != CARD_FILE:
                 shutil.copyfile(path, folder / path.name)

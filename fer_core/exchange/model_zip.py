@@ -1,18 +1,18 @@
 """Taking a model away: one zip that holds everything, and says how to use it."""
 
 import shlex
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Final
 
 from fer_core.checkpoint import CARD_FILE, INFO_FILE, CheckpointEntry, CheckpointInfo, verify_weights
-from fer_core.errors import CheckpointError
+from fer_core.errors import CheckpointError, StorageError
 from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.exchange.unpack import README_FILE
 from fer_core.exported import EXPORTS_FILE, list_exports
 from fer_core.io import atomic_path
 from fer_core.links import check_link
+from fer_core.scratch import scratch_folder
 
 _EPOCH: Final[tuple[int, int, int, int, int, int]] = (1980, 1, 1, 0, 0, 0)
 """One date for all members: the same model gives the same zip, byte for byte."""
@@ -88,6 +88,8 @@ def write_zip(entry: CheckpointEntry, target: Path) -> Path:
                 with path.open("rb") as source, archive.open(member, "w") as sink:
                     while chunk := source.read(1 << 20):
                         sink.write(chunk)
+    except StorageError:
+        raise
     except OSError as cause:
         raise CheckpointError(f"{target} can't be written: {cause.strerror or cause}") from cause
     return target
@@ -98,9 +100,10 @@ def build_zip(entry: CheckpointEntry) -> bytes:
 
     Raises:
         CheckpointError: the model is damaged.
+        StorageError: the temporary folder is full.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        return write_zip(entry, Path(folder) / "model.zip").read_bytes()
+    with scratch_folder() as folder:
+        return write_zip(entry, folder / "model.zip").read_bytes()
 
 
 def build_readme(name: str, info: CheckpointInfo, files: list[str]) -> str:

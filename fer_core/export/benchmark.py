@@ -22,6 +22,7 @@ from fer_core.export.formats import EXPORTS
 from fer_core.export.options import ExportOptions
 from fer_core.exported import find_exports
 from fer_core.labels import EMOTIONS
+from fer_core.scratch import scratch_folder
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace, expand_home
 
@@ -138,8 +139,8 @@ def run_benchmark(
     rows: list[BenchmarkRow] = []
     before = torch.get_num_threads()
     try:
-        with tempfile.TemporaryDirectory(prefix="fer-benchmark-") as scratch:
-            sources = _Sources(workspace, settings, Path(scratch), lambda text: tell(0.0, text))
+        with scratch_folder() as scratch:
+            sources = _Sources(workspace, settings, scratch, lambda text: tell(0.0, text))
             prepared = [sources.prepare(reference) for reference in references]
             for index, threads in enumerate(settings.threads):
                 torch.set_num_threads(threads)

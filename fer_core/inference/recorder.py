@@ -1,8 +1,9 @@
 """Records a live stream to an MP4 file on a separate thread, so that encoding never holds the stream up."""
 
 import queue
-import tempfile
+import shutil
 import threading
+import weakref
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final
 
 from fer_core.errors import FerError
 from fer_core.inference.video_writer import EncoderSettings, create_video
+from fer_core.scratch import make_scratch_folder
 from fer_core.types import UInt8Array
 
 MAX_SECONDS: Final[float] = 600.0
@@ -50,7 +52,11 @@ class Recorder:
         self._recording: _Recording | None = None
 
     def start(self) -> None:
-        """Begin a recording; does nothing while one runs."""
+        """Begin a recording; does nothing while one runs.
+
+        Raises:
+            StorageError: the temporary folder is full.
+        """
         with self._lock:
             if self._recording is None or not self._recording.is_running:
                 self._recording = _Recording(self._max_seconds)
@@ -95,8 +101,9 @@ class _Recording:
 
     def __init__(self, max_seconds: float) -> None:
         self._max_seconds = max_seconds
-        self._folder = tempfile.TemporaryDirectory(prefix="fer-recording-")
-        self._path = Path(self._folder.name) / "recording.mp4"
+        folder = make_scratch_folder()
+        self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._path = folder / "recording.mp4"
         self._queue: queue.Queue[tuple[UInt8Array, float] | None] = queue.Queue(_MAX_WAITING)
         self._stop_wanted = threading.Event()
         self._seconds = 0.0
@@ -125,7 +132,7 @@ class _Recording:
 
     def discard(self) -> None:
         self.stop(wait=True)
-        self._folder.cleanup()
+        self._remove()
 
     def state(self) -> RecordingState:
         return RecordingState(

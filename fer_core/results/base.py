@@ -1,6 +1,5 @@
 """What a results format is, the registry of all, and writing a table in one of them."""
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from fer_core.errors import ConfigError
 from fer_core.io import atomic_path
 from fer_core.registry import Registry
 from fer_core.results.columns import name_columns
+from fer_core.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,8 +95,8 @@ def encode_table(frame: "pd.DataFrame", name: str) -> bytes:
     """
     import pyarrow as pa
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"table.{name}"
+    with scratch_folder() as folder:
+        path = folder / f"table.{name}"
         _write(RESULTS[name], path, pa.Table.from_pandas(frame, preserve_index=False))
         return path.read_bytes()
 

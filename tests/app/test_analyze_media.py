@@ -54,6 +54,11 @@ def _png(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def _save(folder, image: np.ndarray) -> Picture:
+    (folder / "face.png").write_bytes(_png(image))
+    return Picture("face.png", folder / "face.png", "")
+
+
 def test_without_a_model_the_page_says_how_to_get_one(app_workspace):
     page = _run()
     assert not page.exception
@@ -86,6 +91,21 @@ def test_pictures_stay_while_the_user_visits_another_page(model):
     assert "Nothing to analyze yet" not in _texts(page)
     next(item for item in page.button if item.label == "Remove 1 picture uploaded before").click().run()
     assert "Nothing to analyze yet" in _texts(page)
+
+
+def test_ten_reruns_hash_and_read_nothing_again(model, monkeypatch):
+    hashed, read = [], []
+    real_hash, real_analyze = pictures.sha256_file, pictures.analyze_picture
+    monkeypatch.setattr(pictures, "sha256_file", lambda path: hashed.append(path) or real_hash(path))
+    monkeypatch.setattr(pictures, "analyze_picture", lambda *args: read.append(args) or real_analyze(*args))
+    faces = [_png(draw_portrait("happiness", np.random.default_rng(seed), size=128)) for seed in range(3)]
+    page = _run(*((f"{number}.png", data) for number, data in enumerate(faces)))
+    for click in range(10):
+        page.slider(key=SharedKey.TOP_K).set_value(1 + click % 5).run()
+    assert not page.exception
+    assert (len(hashed), len(read)) == (3, 3)
+    kept = page.session_state[Key.KEPT_PICTURES]
+    assert [picture.path.read_bytes() for picture in kept] == faces
 
 
 def test_the_sample_is_one_click_away(model):
@@ -251,11 +271,11 @@ def test_a_crowd_is_turned_over_page_by_page(model, monkeypatch):
     assert len(heads) == picture_view.FACES_PER_PAGE
 
 
-def test_the_annotated_picture_has_the_size_of_its_own(model):
+def test_the_annotated_picture_has_the_size_of_its_own(model, tmp_path):
     image = draw_portrait("happiness", np.random.default_rng(0), size=800)
-    picture = Picture("face.png", _png(image))
+    picture = _save(tmp_path, image)
     pipeline = build_pipeline("whole-image", load_predictor("first", _workspace()), _workspace())
-    result = analyze_picture(picture.data, pipeline)
+    result = analyze_picture(picture.path, pipeline)
     drawn = np.asarray(
         Image.open(io.BytesIO(picture_view._encode_annotated(picture, result, OverlayStyle())))
     )
@@ -277,9 +297,10 @@ def test_downloads_hold_every_face(model):
 @pytest.mark.parametrize("name", sorted(RESULTS))
 def test_the_table_holds_every_picture_also_without_a_face(model, name, tmp_path):
     pipeline = build_pipeline("whole-image", load_predictor("first", _workspace()), _workspace())
-    found = analyze_picture(_png(draw_portrait("happiness", np.random.default_rng(0), size=160)), pipeline)
+    face = _save(tmp_path, draw_portrait("happiness", np.random.default_rng(0), size=160))
+    found = analyze_picture(face.path, pipeline)
     nothing = dataclasses.replace(found, analysis=dataclasses.replace(found.analysis, faces=()))
-    table = picture_view.tabulate([(Picture("wall.png", b""), nothing), (Picture("face.png", b""), found)])
+    table = picture_view.tabulate([(dataclasses.replace(face, name="wall.png"), nothing), (face, found)])
     path = tmp_path / f"table.{name}"
     path.write_bytes(encode_table(table, name))
     rows = pd.read_csv(path) if name == "csv" else pd.read_parquet(path)
@@ -291,10 +312,10 @@ def test_the_table_holds_every_picture_also_without_a_face(model, name, tmp_path
         assert path.read_text().splitlines()[2].startswith('"face.png",1,1,'), "whole numbers stay such"
 
 
-def test_a_bad_picture_raises_before_anything_is_kept(model):
+def test_a_bad_picture_raises_before_anything_is_kept(model, tmp_path):
     pipeline = build_pipeline("whole-image", load_predictor("first", _workspace()), _workspace())
     with pytest.raises(MediaError):
-        analyze_picture(b"", pipeline)
+        analyze_picture(tmp_path / "none.png", pipeline)
 
 
 def test_the_cache_forgets_what_was_not_used_for_longest():

@@ -15,6 +15,7 @@ from app.analyze_media.video_charts import build_timeline_chart, chosen_moment
 from app.analyze_media.video_task import KIND, VideoTask, check_upload
 from app.analyze_media.video_view import describe_video
 from app.shared.state import SharedKey
+from app.shared.uploads import Upload
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import MediaError
 from fer_core.inference.video import VideoInfo, probe_video
@@ -43,16 +44,21 @@ def clip() -> bytes:
     return _video()
 
 
+def _save(path, data: bytes) -> Upload:
+    path.write_bytes(data)
+    return Upload(path.name, path, len(data), "id")
+
+
 @pytest.mark.parametrize("data", [b"", b"hello, I am text"])
-def test_what_is_no_video_is_refused(data):
-    with pytest.raises(MediaError, match=r"notes\.mp4"):
-        check_upload("notes.mp4", io.BytesIO(data))
+def test_what_is_no_video_is_refused(data, tmp_path):
+    with pytest.raises(MediaError, match=r"^notes\.mp4"):
+        check_upload(_save(tmp_path / "notes.mp4", data))
 
 
-def test_a_long_video_is_refused(clip, monkeypatch):
+def test_a_long_video_is_refused(clip, monkeypatch, tmp_path):
     monkeypatch.setattr(video_task, "LIMITS", video_task.VideoLimits(max_duration_s=0.5))
     with pytest.raises(MediaError, match="fer annotate"):
-        check_upload("clip.mp4", io.BytesIO(clip))
+        check_upload(_save(tmp_path / "clip.mp4", clip))
 
 
 def _open_page(*, clip: bytes | None = None, name: str = "clip.mp4", **state) -> AppTest:

@@ -1,7 +1,11 @@
 """What is uploaded: how large it may be, what it is, and what it unpacks to."""
 
 import ast
+import errno
 import io
+import os
+import re
+import shutil
 import struct
 import tarfile
 import tomllib
@@ -13,9 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from app.analyze_media import video_task
-from app.shared.uploads import clean_name
+from app.shared import uploads
+from app.shared.uploads import UploadStore, clean_name
 from fer_core.data import archive
 from fer_core.data.importers.fer2013 import import_fer2013
 from fer_core.data.tree import open_tree
@@ -29,16 +36,18 @@ from tests.e2e.dashboard import write_clip
 MAX_MB = tomllib.loads((PROJECT_ROOT / ".streamlit" / "config.toml").read_text())["server"]["maxUploadSize"]
 
 
+_TAKING = [f"st.{name}" for name in ("file_uploader", "chat_input", "camera_input", "audio_input")]
+
+
 def test_every_upload_has_a_limit():
-    """No file dialog takes more than the server does, and each names the endings that it takes."""
-    assert MAX_MB <= 500
-    found = 0
+    """No file dialog takes more than the server does, and one function makes them all."""
+    assert MAX_MB <= 500 and uploads.MAX_FILE_MB == MAX_MB
+    found = []
     for path in [*(PROJECT_ROOT / "app").rglob("*.py"), *(PROJECT_ROOT / "pages").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".file_uploader"):
-                found += 1
-                assert any(item.arg == "type" for item in node.keywords), f"{path}:{node.lineno}"
-    assert found >= 4
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in _TAKING:
+                found.append(path)
+    assert found == [PROJECT_ROOT / "app" / "shared" / "uploads.py"]
 
 
 def _png(width: int, height: int) -> bytes:
@@ -205,3 +214,80 @@ def test_the_name_of_an_upload_leads_nowhere(workspace, monkeypatch, name):
     assert path.read_bytes() == b"content"
     assert path.resolve().parent == (workspace.tasks / task.name / "inputs").resolve()
     assert path.name.isprintable()
+
+
+@pytest.fixture
+def store(workspace):
+    """A manager of uploads as Streamlit makes it, with a file that came before it was adopted."""
+    manager = MemoryUploadedFileManager("/upload")
+    manager.add_file("a", UploadedFileRec("early", "early.png", "image/png", b"early"))
+    store = UploadStore.adopt(manager)
+    assert store is manager and UploadStore.adopt(manager) is store
+    yield store
+    for session in ("a", "b"):
+        store.remove_session_files(session)
+
+
+def _send(store: UploadStore, session: str, number: int, data: bytes = b"12345") -> uploads.Upload:
+    store.add_file(session, UploadedFileRec(str(number), "../My face.png", "image/png", data))
+    return store.find(session, [str(number)])[0]
+
+
+def test_an_upload_is_on_the_disk_and_not_in_memory(store, workspace):
+    (early,) = store.find("a", ["early"])
+    assert early.path.read_bytes() == b"early"
+    upload = _send(store, "a", 1)
+    assert (upload.name, upload.path.name) == ("../My face.png", "My_face.png")
+    assert upload.path.read_bytes() == b"12345"
+    assert upload.path.is_relative_to(workspace.uploads)
+    assert [file.data for file in store.get_files("a", ["early", "1"])] == [b"", b""]
+    store.remove_file("a", "1")
+    store.remove_file("a", "1")
+    assert not upload.path.exists() and early.path.exists()
+    other = _send(store, "b", 1)
+    store.remove_session_files("a")
+    store.remove_session_files("a")
+    assert not early.path.exists() and other.path.exists()
+    files = [path for path in workspace.uploads.rglob("*") if path.is_file() and path.name != "lock"]
+    assert files == [other.path]
+
+
+@pytest.mark.parametrize(
+    ("limits", "session", "words"),
+    [
+        ({"MAX_FILES": 2}, "a", "this session holds 2 uploads"),
+        ({"MAX_SESSION_MB": 14 / 1024**2}, "a", "this session holds 2 uploads"),
+        ({"MAX_SERVER_MB": 14 / 1024**2}, "b", "all visitors together"),
+    ],
+)
+def test_number_and_sum_of_uploads_are_limited(store, monkeypatch, limits, session, words):
+    _send(store, "a", 1)
+    for name, value in limits.items():
+        monkeypatch.setattr(uploads, name, value)
+    refused = _send(store, session, 2)
+    assert words in refused.problem and not refused.path.exists()
+    store.remove_file("a", "early")
+    assert _send(store, session, 3).problem == ""
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(store, workspace, monkeypatch):
+    before = sorted(workspace.uploads.rglob("*"))
+
+    def fill(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fill)
+        upload = _send(store, "a", 1)
+    assert "No space left on device; free some space there and try again" in upload.problem
+    assert sorted(workspace.uploads.rglob("*")) == before
+    assert _send(store, "a", 2).problem == "", "trying again works"
+
+
+def test_a_full_temporary_folder_is_told_before_the_upload(monkeypatch):
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=50 * 1024**2))
+    assert uploads._explain_lack_of_space(50) == ""
+    assert re.search("has 50 MB free, so larger files .* TMPDIR", uploads._explain_lack_of_space(51))
