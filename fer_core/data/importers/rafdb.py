@@ -20,6 +20,7 @@ from fer_core.errors import DataError
 
 _PICTURE: Final = re.compile(r"(?:^|/)((?P<split>train|test)_\d+)(?P<aligned>_aligned)?\.\w+$", re.I)
 _LIST: Final = re.compile(r"(?:^|/)[^/]*(?:label|list)[^/]*\.txt$", re.I)
+_OWN_LIST: Final = re.compile(r"list_par?tition_label\.txt$", re.I)
 _TABLE: Final = re.compile(r"(?:^|/)(?:train|test)_labels\.csv$", re.I)
 _LINE: Final = re.compile(r"(\S+)[\s,]+(\d+)")
 _MEANINGS: Final = NUMBERINGS["raf-db"].meanings
@@ -106,9 +107,11 @@ def _list_labels(tree: FileTree, pictures: dict[str, list[str]]) -> Iterator[tup
 
 
 def _names_pictures(tree: FileTree, name: str) -> bool:
-    """Whether a text begins with a picture of RAF-DB, whatever the text is called."""
-    first = read_text(tree, name).lstrip().partition("\n")[0].split()
-    return bool(first) and _PICTURE.search(first[0]) is not None
+    """Whether a text begins with a picture of RAF-DB; if called otherwise, it must have its numbers, too."""
+    lines = [line for _, line in number_lines(read_text(tree, name))]
+    if not lines or _PICTURE.search(lines[0].split()[0]) is None:
+        return False
+    return bool(_OWN_LIST.search(name)) or all(line.split()[-1] in _MEANINGS for line in lines)
 
 
 def _choose_aligned(paths: list[str]) -> str:

@@ -60,6 +60,7 @@ _LIST_NAME: Final = re.compile(
 )
 """Tables, and texts that are called like a list: a data set may have a text of landmarks for each picture."""
 _LIST_LINE: Final = re.compile(r"(\S.*?)[\s,;|]+([^\s,;|]+)")
+_RAF_PICTURE: Final = re.compile(r"(^|/)(train_\d{5}|test_\d{4})(_aligned)?\.\w+$")
 _RAF_LIST: Final = re.compile(r"list_par?tition_label\.txt$", re.I)
 
 
@@ -117,9 +118,10 @@ class _Collector:
             self._items[found, box] = Item(path=found, label=label, split=split, box=box, **more)  # type: ignore[arg-type]
 
     def _find_split(self, path: str, listed_in: str) -> str:
-        """By the list's own name and folders, else by those of the picture."""
+        """By the list's own name and folders, else by the picture's folders, else by how its name begins."""
         said, _ = self._list_names.find(_split_parts(listed_in))
-        return said or self._split_names.find(PurePosixPath(path).parts[:-1])[0]
+        said = said or self._split_names.find(PurePosixPath(path).parts[:-1])[0]
+        return said or split_of(PurePosixPath(path).name.partition("_")[0])
 
     def finish(self, numbering: Mapping[str, str] | None) -> Scan:
         """What was found; with the meaning of numeric labels where it is certain."""
@@ -129,7 +131,11 @@ class _Collector:
                 f"{self._name}: none of the {len(self._skipped):,} listed pictures is there, for example "
                 f"{example!r}; give the folder or archive that holds the list and the pictures"
             )
-        return Scan(tuple(self._items.values()), tuple(self._skipped), numbering)
+        items = tuple(self._items.values())
+        raf_db = NUMBERINGS["raf-db"]
+        if numbering is None and all(_RAF_PICTURE.search(item.path) for item in items):
+            numbering = raf_db.meanings if raf_db.covers({item.label for item in items}) else None
+        return Scan(items, tuple(self._skipped), numbering)
 
 
 def _split_parts(name: str) -> tuple[str, ...]:
@@ -245,7 +251,7 @@ def scan_list(tree: FileTree) -> Scan | None:
         for number, path, label in lines:
             if is_raf_list and label.isdecimal() and not NUMBERINGS["raf-db"].covers([label]):
                 raise DataError(f"{name}, line {number}: label {label}; expected RAF-DB's, 1 to 7")
-            collector.add(path, name, label=label, split=split_of(PurePosixPath(path).name.split("_")[0]))
+            collector.add(path, name, label=label)
     return collector.finish(NUMBERINGS["raf-db"].meanings if is_raf else None)
 
 

@@ -1,5 +1,7 @@
 """What an import reads by itself, and what it asks: nothing is guessed that would mislabel."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -199,13 +201,17 @@ def test_numberings_are_those_that_their_papers_print():
     [
         ("list_patition_label.txt", "a.png 1\nb.png 7\n", True),
         ("my_labels.txt", "train_00001.png 1\ntest_00002.png 7\n", True),
+        ("my_labels.txt", "train_00001.png 0\ntest_0002.png 6\n", False),
+        ("a.csv", "image,label\ntrain_00001_aligned.png,1\ntest_0002_aligned.png,7\n", True),
+        ("a.csv", "image,label\ntrain_00001_aligned.png,0\ntest_0002_aligned.png,6\n", False),
         ("my_labels.txt", "a.png 1\nb.png 7\n", False),
         ("faces.csv", "a.png;1\nb.png;7\n", False),
     ],
 )
 def test_a_list_of_numbers_is_raf_dbs_by_its_name_or_its_pictures(tmp_path, name, lines, is_known):
-    names = [line.split()[0].split(";")[0] for line in lines.splitlines()]
+    names = [re.split(r"[\s,;]", line)[0] for line in lines.splitlines() if "png" in line]
     found = scan(tmp_path, {name: lines, **pictures(names)})
+    assert found.split_counts.keys() == ({"train", "test"} if "train_" in lines else {""})
     assert list(found.suggest_mapping().values()) == (["surprise", "neutral"] if is_known else [None, None])
 
 
