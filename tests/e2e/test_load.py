@@ -9,7 +9,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_sessions_training_and_camera_go_together(tmp_path):
-    load = run_load(Workspace(tmp_path / "workspace"), num_sessions=3, seconds=20, num_reruns=6)
+    load = run_load(Workspace(tmp_path / "workspace"), num_sessions=3, seconds=10, num_reruns=6)
     report = load.describe()
     assert load.errors == [], report
     assert len(load.all_ms) >= 6, report
