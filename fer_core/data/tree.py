@@ -54,15 +54,33 @@ class FileTree(Protocol):
         """
 
 
+def make_readable(name: str) -> str:
+    r"""A file's name as text that can be stored and shown; one that is no Unicode is taken for Latin-1.
+
+    Examples:
+        >>> make_readable("gr\udcfc\udcdfe.png"), make_readable("grüße.png")
+        ('grüße.png', 'grüße.png')
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("latin-1")
+    return name
+
+
 class _Folder:
     def __init__(self, path: Path, names: list[str] | None = None) -> None:
-        self.name, self._path = path.name, path
-        self._names = names
+        self.name, self._path = make_readable(path.name), path
+        self._on_disk = None if names is None else {make_readable(name): name for name in names}
 
     def names(self) -> list[str]:
-        if self._names is None:
-            self._names = sorted(self._walk())
-        return self._names
+        return list(self._find())
+
+    def _find(self) -> dict[str, str]:
+        """Path on disk by name."""
+        if self._on_disk is None:
+            self._on_disk = {make_readable(name): name for name in sorted(self._walk())}
+        return self._on_disk
 
     def _walk(self) -> list[str]:
         """Strings, not paths: a path object a file takes longer than decoding a small picture."""
@@ -81,7 +99,8 @@ class _Folder:
 
     def read(self, name: str) -> bytes:
         try:
-            with open(f"{self._path}/{name}", "rb", 0, opener=_open_at_once) as file:
+            path = f"{self._path}/{self._find().get(name, name)}"
+            with open(path, "rb", 0, opener=_open_at_once) as file:
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise DataError(f"{name} is no file; expected a picture or a list")
@@ -99,7 +118,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 class _Zip:
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self.name, self._archive = path.name, archive
+        self.name, self._archive = make_readable(path.name), archive
         self._members = {}
         for info in archive.infolist():
             check_member(path, info.filename, DataError)
@@ -132,7 +151,7 @@ class _Zip:
 
 class _Tar:
     def __init__(self, path: Path, archive: tarfile.TarFile) -> None:
-        self.name, self._archive = path.name, archive
+        self.name, self._archive = make_readable(path.name), archive
         self._members = {}
         for info in archive:
             check_member(path, info.name, DataError)
@@ -142,7 +161,7 @@ class _Tar:
                 check_member(path, info.linkname, DataError)
             # Links and devices are left out: what is read must lie in the archive itself.
             if info.isreg() and not _is_hidden(PurePosixPath(info.name).parts):
-                self._members[info.name.removeprefix("./")] = info
+                self._members[make_readable(info.name.removeprefix("./"))] = info
             _check_count(path, len(self._members))
 
     def names(self) -> list[str]:
@@ -177,7 +196,7 @@ def open_tree(path: Path) -> Iterator[FileTree]:
                 tree = _Tar(path, opened.enter_context(tarfile.open(path)))
             elif path.is_file():
                 tree = _Folder(path.parent, [path.name])
-                tree.name = path.name
+                tree.name = make_readable(path.name)
             else:
                 raise DataError(f"{path} is neither a folder nor a file")
         except ARCHIVE_DAMAGE as cause:

@@ -73,6 +73,21 @@ def attempt(parser: str, call: Callable[[], Any], *, check: Callable[[Any], Any]
     return value
 
 
+class MemoryTree:
+    """A tree of files that lies nowhere."""
+
+    name = "memory"
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def names(self) -> list[str]:
+        return list(self._files)
+
+    def read(self, name: str) -> bytes:
+        return self._files[name]
+
+
 # Bytes -----------------------------------------------------------------------------------------------------
 
 _TOKENS = (
@@ -81,7 +96,7 @@ _TOKENS = (
     b"{\"a\":" * 3000, b"NaN", b"Infinity", b"1e999", b"9" * 5000, b"-1", b"<script>", b"../", b"PK\x03\x04",
 )  # fmt: skip
 
-_EDITS = st.lists(
+EDITS = st.lists(
     st.tuples(
         st.sampled_from(("flip", "insert", "token", "cut", "truncate", "repeat", "set")),
         st.floats(0, 1),
@@ -116,7 +131,7 @@ def edit_bytes(data: bytes, edits: Sequence[tuple[str, float, int, int]]) -> byt
 
 def damaged(*valid: bytes) -> st.SearchStrategy[bytes]:
     """Valid files with some bytes changed, and now and then bytes that never were a file."""
-    edited = st.builds(edit_bytes, st.sampled_from(valid), _EDITS)
+    edited = st.builds(edit_bytes, st.sampled_from(valid), EDITS)
     return st.one_of(edited, edited, edited, st.binary(max_size=400))
 
 

@@ -19,7 +19,7 @@ from fer_core.data.importing import import_source, inspect_source
 from fer_core.data.store import load_dataset
 from fer_core.exchange.unpack import stage_files
 from fer_core.labels import FERPLUS_COLUMNS
-from tests.fuzz.harness import attempt, damaged, inputs
+from tests.fuzz.harness import MemoryTree, attempt, damaged, inputs
 
 PIXELS = " ".join(str(value % 256) for value in range(48 * 48))
 
@@ -172,27 +172,12 @@ def test_questions_and_answers(folder, folders, numbers, split_map, rule):
         "/".join([*(name for name in parts if name), f"{index}.png"]) for index, parts in enumerate(folders)
     ]
     files = {**PICTURES, **{name: _picture(shade=10 * index) for index, name in enumerate(names)}}
-    tree = _Memory(files)
+    tree = MemoryTree(files)
 
     scan = find_source(tree, Path("memory")).scan
     attempt("answers about classes", lambda: resolve_mapping(scan, numbers=numbers))
     attempt("answers about splits", lambda: resolve_splits(scan, split_map))
     attempt("rules for groups", lambda: group_by(scan, rule))
-
-
-class _Memory:
-    """A tree of files that lies nowhere."""
-
-    name = "memory"
-
-    def __init__(self, files: dict[str, bytes]) -> None:
-        self._files = files
-
-    def names(self) -> list[str]:
-        return list(self._files)
-
-    def read(self, name: str) -> bytes:
-        return self._files[name]
 
 
 NAMES = st.one_of(

@@ -84,8 +84,7 @@ def _refuse(tree: FileTree, kind: str) -> NoReturn:
         raise DataError(
             f"{tree.name} is nothing for the importer {kind!r} ({IMPORTERS[kind].title}). It holds {seen}"
         )
-    others = "; ".join(IMPORTERS[name].title for name in list_importers() if name != "folders")
     raise DataError(
         f"{tree.name} holds no pictures in class folders, as train/happy/1.png or happy/1.png, and "
-        f"nothing else that can be imported ({others}). It holds {seen}"
+        f"nothing else that can be imported: {', '.join(list_importers())}. It holds {seen}"
     )

@@ -20,7 +20,7 @@ from fer_core.data.importers.picture_index import PictureIndex, number_lines, re
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 
-_AFF_WILD: Final = re.compile(r"(?:^|/)(?P<split>train|validation)_set/(?P<video>[^/]+)\.txt$", re.I)
+_AFF_WILD: Final = re.compile(r"(?:^|/)(?P<split>train|validation|val)(?:_set)?/(?P<video>[^/]+)\.txt$", re.I)
 _AFF_WILD_CLASSES: Final = (
     "neutral",
     "anger",

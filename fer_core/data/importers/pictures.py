@@ -20,7 +20,7 @@ from fer_core.data.importers.raters import describe_votes, find_meaning, keep_ag
 from fer_core.data.importers.review import describe_done, find_leaks
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import SPLITS, DatasetInfo, load_dataset
-from fer_core.data.tree import open_tree
+from fer_core.data.tree import make_readable, open_tree
 from fer_core.errors import DataError, MediaError
 from fer_core.labels import EMOTIONS, canonical_emotion
 from fer_core.types import UInt8Array
@@ -210,7 +210,7 @@ def import_pictures(
             shape=shape,
             describe={
                 "importer": found.kind,
-                "source": source.name,
+                "source": make_readable(source.name),
                 "licence": "not stated by the source",
             },
             classes=classes,
@@ -250,7 +250,7 @@ def _complete(samples: pd.DataFrame, plan: SplitPlan, classes: list[str]) -> pd.
 
 
 def _name_source(source: Path, item: Item) -> str:
-    name = f"{source.name}:{item.path}"
+    name = f"{make_readable(source.name)}:{item.path}"
     return name if item.box is None else f"{name} at {','.join(f'{value:g}' for value in item.box)}"
 
 

@@ -72,6 +72,24 @@ def test_pixels_are_those_of_the_pictures(tmp_path):
     verify_dataset(data)
 
 
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_names_that_are_no_unicode(tmp_path, kind):
+    folder = write_tree(tmp_path / "faces", class_files(count=2))
+    try:
+        for path in folder.glob("*/*.png"):
+            path.rename(path.with_name("gr\udcfc\udcdfe" + path.name))
+    except OSError:
+        pytest.skip("this disk takes no such names")
+    source = folder
+    if kind == "tar":
+        source = tmp_path / "faces.tar"
+        with tarfile.open(source, "w") as archive:
+            archive.add(folder, "faces")
+    run(source, tmp_path / "sets" / "a")
+    names = load_dataset(tmp_path / "sets" / "a").samples["image_name"]
+    assert sorted(set(names)) == ["grüße0.png", "grüße1.png"]
+
+
 def test_folder_zip_and_tar_give_the_same_images(tmp_path):
     files = class_files("train/", count=3)
     write_tree(tmp_path / "faces", files)
