@@ -179,24 +179,25 @@ def _build_sampler(seed: int) -> "TPESampler":
 
 def _choose_address(sweep: Sweep, *, may_create: bool) -> "URL":
     """Where the study is: a file in the sweep's folder, or a server that this user has named."""
-    from sqlalchemy.engine import make_url
+    from sqlalchemy.engine import URL, make_url
     from sqlalchemy.exc import ArgumentError
 
-    own = f"sqlite:///{sweep.folder / STUDY_FILE}"
+    own = sweep.folder / STUDY_FILE
     try:
-        url = make_url(sweep.settings.storage or own)
+        url = make_url(sweep.settings.storage or "sqlite://")
     except ArgumentError as cause:
         raise RunError(
-            f"the storage of sweep {sweep.name!r} is no database address; expected one like {own}"
+            f"the storage of sweep {sweep.name!r} is no database address; expected one like sqlite:///{own}"
         ) from cause
     if url.get_backend_name() == "sqlite":
-        path = Path(url.database or "").resolve()
-        if path.parent != sweep.folder.resolve():
+        path = Path(url.database or "") if sweep.settings.storage else own
+        if path.resolve().parent != sweep.folder.resolve():
             raise RunError(
-                f"the storage of sweep {sweep.name!r} is the file {url.database!r}; expected one in "
+                f"the storage of sweep {sweep.name!r} is the file {str(path)!r}; expected one in "
                 f"{sweep.folder}, or the address of a database server"
             )
-        return make_url(f"sqlite:///file:{quote(str(path))}?mode={'rwc' if may_create else 'rw'}&uri=true")
+        query = {"mode": "rwc" if may_create else "rw", "uri": "true"}
+        return URL.create("sqlite", database="file:" + quote(str(path.resolve())), query=query)
     if not is_remembered(sweep.settings.storage):
         raise RunError(
             f"the storage of sweep {sweep.name!r} is {url.render_as_string()!r}, which only its file names; "

@@ -29,6 +29,7 @@ from fer_core.sweeps import (
 )
 from fer_core.sweeps.addresses import remember_address
 from fer_core.sweeps.worker import list_workers
+from fer_core.workspace import Workspace
 from tests.integration import sweep_support
 
 SPACE = {"optimizer.learning_rate": Range(low=1e-5, high=1.0, log=True)}
@@ -198,6 +199,15 @@ def test_a_file_outside_the_sweep_is_neither_read_nor_made(workspace, tmp_path, 
         with pytest.raises(RunError, match="expected"):
             use(sweep)
     assert database.read_bytes() == before
+
+
+# findings/optuna_formats_its_address.sh
+@pytest.mark.parametrize("folder", ["a {b} {}", "50% #1?&x=y", "é:@"])
+def test_a_workspace_may_be_called_anything(tmp_path, folder):
+    sweep = create_sweep("search", SweepSettings(base=CONFIG, space=SPACE), Workspace(tmp_path / folder))
+    open_study(sweep).ask()
+    assert len(read_study(sweep).trials) == 1
+    assert (sweep.folder / "study.db").is_file()
 
 
 def test_reading_makes_and_changes_nothing(workspace):
