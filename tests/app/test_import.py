@@ -13,6 +13,7 @@ from app.explore_data import import_source
 from app.shared.uploads import clean_name
 from fer_core.data.store import list_datasets, load_dataset
 from fer_core.jobs.tasks import find_task, list_tasks
+from tests.unit.data import layouts
 from tests.unit.data.pictures import class_files, encode, write_tree, write_zip
 
 pytestmark = pytest.mark.usefixtures("tasks_at_once")
@@ -278,6 +279,13 @@ def test_what_a_source_is_read_as_can_be_chosen(app_workspace, tmp_path, origin)
     assert "pictures in class folders" in _texts(page) and not page.exception
     _finish(page)
     assert load_dataset(app_workspace.dataset("faces")).info.importer == "folders"
+
+
+def test_a_published_data_set_is_recognised_and_what_was_chosen_is_said(app_workspace, tmp_path):
+    page = _name_path(write_tree(tmp_path / "raf", layouts.rafdb()))
+    assert "4 pictures in RAF-DB" in _texts(page) and "the 4 aligned faces are read" in _texts(page)
+    _finish(page)
+    assert load_dataset(app_workspace.dataset("raf")).info.importer == "raf-db"
 
 
 @pytest.mark.parametrize("how", ["beside", "path"])

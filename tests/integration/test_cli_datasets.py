@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fer_core.cli import main
+from tests.unit.data import layouts
 from tests.unit.data.pictures import class_files, encode, write_tree
 from tests.unit.data.test_fer2013 import write_csv, write_votes
 
@@ -88,6 +89,13 @@ def test_copies_across_splits_are_warned_of(workspace, tmp_path, capsys):
     files = {f"{name}/{n}.png": encode(ord(name[0])) for name in ("happy", "sad") for n in range(10)}
     assert main(["import", str(write_tree(tmp_path / "faces", files))]) == 0
     assert "warning: 4 of 4 images of valid and test that were compared (100%)" in capsys.readouterr().err
+
+
+def test_what_was_chosen_of_a_published_data_set_is_said(workspace, tmp_path, capsys):
+    folder = str(write_tree(tmp_path / "raf", layouts.rafdb()))
+    for option in ("--dry-run", "--name=raf"):
+        assert main(["import", folder, option]) == 0
+        assert "note: the 4 aligned faces are read; the 4 whole photographs" in capsys.readouterr().out
 
 
 def test_boxes_are_used_without_a_detector_and_that_is_said(workspace, tmp_path, capsys):

@@ -20,7 +20,7 @@ from fer_core.data.importers.picture_index import PictureIndex, number_lines, re
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 
-_AFF_WILD: Final = re.compile(r"(?:^|/)(?P<split>train|validation|val)(?:_set)?/(?P<video>[^/]+)\.txt$", re.I)
+_AFF_WILD: Final = re.compile(r"(?:^|/)(?P<split>train|validation|val)_set/(?P<video>[^/]+)\.txt$", re.I)
 _AFF_WILD_CLASSES: Final = (
     "neutral",
     "anger",
@@ -32,7 +32,9 @@ _AFF_WILD_CLASSES: Final = (
     "other",
 )
 _EXPW_FIELDS: Final[int] = 8
-_FERV: Final = re.compile(r"(?:^|/)(?P<split>train|test|val)_(?P<scene>[A-Za-z]+)\.(?:csv|txt)$", re.I)
+_FERV: Final = re.compile(
+    r"(?:^|/)(?:22_scenes/(?P<part>train|test)_\w+|(?P<split>train|test)_All)\.(?:csv|txt)$"
+)
 _FERV_LINE: Final = re.compile(r"(?P<clip>[^/\s,]+/[^/\s,]+/[^/\s,]+)[\s,]+(?P<label>[A-Za-z]+)")
 _DFEW: Final = re.compile(r"(?:^|/)(?P<split>train|test)[^/]*/set_(?P<fold>\d)\.csv$", re.I)
 _DFEW_LINE: Final = re.compile(r"(?P<clip>\d{1,5})\s*,\s*(?P<label>[1-7])")
@@ -151,7 +153,7 @@ def _parse_face(fields: list[str], place: str) -> tuple[str, tuple[float, float,
 def scan_ferv39k(tree: FileTree) -> Scan | None:
     """Read the frames of every listed clip; the lists of all scenes, where they are there."""
     lists = {name: match for name in tree.names() if (match := _FERV.search(name))}
-    lists = {name: match for name, match in lists.items() if match["scene"].lower() == "all"} or lists
+    lists = {name: match for name, match in lists.items() if match["split"]} or lists
     rows = []
     for name, match in lists.items():
         lines = [
@@ -166,7 +168,7 @@ def scan_ferv39k(tree: FileTree) -> Scan | None:
                 raise DataError(
                     f"{name}, line {number}: {line[:80]!r}; expected as `Action/Happy/0267 Happy`"
                 )
-            rows.append((found["clip"], found["label"], split_of(match["split"])))
+            rows.append((found["clip"], found["label"], split_of(match["split"] or match["part"])))
     return _read_clips(tree, rows, meanings=None, notes=[]) if rows else None
 
 

@@ -12,6 +12,7 @@ were asked for almost only after a yes, so that no agreement of raters can be co
 import ast
 import csv
 import io
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
@@ -171,7 +172,9 @@ def _parse_text(text: str, place: str) -> Any:
     if len(text) > _MAX_CHARS:
         raise DataError(f"{place}: ratings of {len(text):,} characters; expected {_MAX_CHARS:,} at most")
     try:
-        return ast.literal_eval(text.strip())  # plain values only: nothing is run
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about escapes in the text
+            return ast.literal_eval(text.strip())  # plain values only: nothing is run
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as cause:
         raise DataError(f"{place}: {text[:80]!r} can't be read as ratings by rater and category") from cause
 

@@ -43,13 +43,14 @@ class PictureIndex:
 
 
 def read_text(tree: FileTree, name: str) -> str:
-    """A text file of the tree.
+    """A text file of the tree, in UTF-8 or UTF-16.
 
     Raises:
-        DataError: it can't be read, or is not UTF-8.
+        DataError: it can't be read, or is no such text.
     """
+    data = tree.read(name)
     try:
-        return tree.read(name).decode("utf-8-sig")
+        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as cause:
         raise DataError(f"{name} is not UTF-8 text: {cause}") from cause
 

@@ -20,6 +20,7 @@ from fer_core.data.importers.base import (
     split_of,
 )
 from fer_core.data.importers.numberings import NUMBERINGS
+from fer_core.data.importers.picture_index import read_text
 from fer_core.data.importers.split_names import SplitNames
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
@@ -186,7 +187,7 @@ def scan_csv(tree: FileTree) -> Scan | None:
 
 def _open_table(tree: FileTree, name: str) -> _Table | None:
     """The table, if its header names paths and labels, whatever separates them."""
-    text = _decode(tree, name)
+    text = read_text(tree, name)
     if text.lower().startswith("sep="):  # what spreadsheets write for themselves
         text = text.partition("\n")[2]
     for delimiter in _DELIMITERS:
@@ -258,7 +259,7 @@ def scan_list(tree: FileTree) -> Scan | None:
 def _read_list(tree: FileTree, name: str) -> list[tuple[int, str, str]]:
     """Line number, path and label of each line; none if the first line names no picture."""
     found: list[tuple[int, str, str]] = []
-    for number, line in enumerate(io.StringIO(_decode(tree, name)), start=1):
+    for number, line in enumerate(io.StringIO(read_text(tree, name)), start=1):
         if not line.strip():
             continue
         match = _LIST_LINE.fullmatch(line.strip())
@@ -279,14 +280,6 @@ def _parse(name: str, text: str, delimiter: str) -> Iterator[list[str]]:
         yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     except csv.Error as cause:
         raise DataError(f"{name} can't be read as CSV: {cause}") from cause
-
-
-def _decode(tree: FileTree, name: str) -> str:
-    data = tree.read(name)
-    try:
-        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except UnicodeDecodeError as cause:
-        raise DataError(f"{name} is not UTF-8 text: {cause}") from cause
 
 
 IMPORTERS.register("list")(Importer(title="a list of pictures and classes", scan=scan_list, priority=30))
