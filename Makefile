@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 WORKERS ?= 2
 
-.PHONY: run check test coverage fuzz lint format bench docs screenshots browser clean help
+.PHONY: run check test coverage fuzz audit lint format bench docs screenshots browser clean help
 
 help:
 	@grep -E '^# make|^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /: /'
@@ -45,6 +45,9 @@ browser: $(VENV)/.dev ## a Chromium for the browser tests, where there is none
 
 fuzz: $(VENV)/.dev ## every parser, with thousands of inputs (FER_FUZZ_INPUTS) drawn anew each time
 	FER_FUZZ_INPUTS=$${FER_FUZZ_INPUTS:-2000} $(BIN)/python -m pytest tests/fuzz
+
+audit: $(VENV)/.dev ## look the tested versions (constraints.txt) up in the known advisories
+	$(BIN)/python .ci/audit.py
 
 lint: $(VENV)/.dev ## style, types, import direction
 	$(BIN)/ruff format --check .

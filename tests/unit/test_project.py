@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -10,7 +11,9 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from fer_core.cli import COMMANDS, main
 from fer_core.labels import EMOTIONS
@@ -90,7 +93,53 @@ def test_requirements_stay_clear_of_the_traps():
     assert "<5" in text.split("opencv-python-headless")[1].splitlines()[0]
     torch = next(line for line in text.splitlines() if line.startswith("torch>="))
     assert "<" not in torch, "a range that ends would take the broken CPU build"
-    assert 'onnxruntime-gpu>=1.20,<2; sys_platform != "darwin"' in text
+    assert re.search(r'^onnxruntime-gpu>=[\d.]+,<2; sys_platform != "darwin"$', text, re.M)
+
+
+def _read_requirements(*files):
+    lines = [line for file in files for line in (ROOT / file).read_text().splitlines()]
+    return [Requirement(line) for line in lines if line and line[0] not in "#-"]
+
+
+def test_constraints_are_what_requirements_accept():
+    pinned = {canonicalize_name(item.name): item for item in _read_requirements("constraints.txt")}
+    versions = {name: str(item.specifier).removeprefix("==") for name, item in pinned.items()}
+    assert all(str(item.specifier) == f"=={versions[name]}" for name, item in pinned.items())
+    for required in _read_requirements("requirements.txt", "requirements-dev.txt"):
+        assert required.specifier.contains(versions[canonicalize_name(required.name)]), required
+
+
+def test_lower_bounds_are_of_what_is_tested():
+    """No older than the tested minor version, but for torch, which is supported from 2.11 on."""
+    pinned = {canonicalize_name(item.name): item.specifier for item in _read_requirements("constraints.txt")}
+    for required in _read_requirements("requirements.txt"):
+        low = next(item.version for item in required.specifier if item.operator == ">=")
+        tested = str(pinned[canonicalize_name(required.name)]).removeprefix("==")
+        if required.name in ("torch", "torchvision", "filelock"):
+            continue
+        assert Version(low).release[:2] == Version(tested).release[:2], required
+
+
+_CLEAN = {"name": "a", "version": "1", "vulns": []}
+_SKIPPED = {"name": "b", "skip_reason": "?"}
+_AFFECTED = {"name": "c", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}
+
+
+@pytest.mark.parametrize(
+    ("packages", "status", "words"),
+    [
+        (None, 2, "NOT AUDITED.*no route"),
+        ([_SKIPPED], 2, "NOT AUDITED"),
+        ([_CLEAN], 0, "1 packages looked up, 0 known"),
+        ([_CLEAN, _SKIPPED], 2, "NOT AUDITED: 1 packages without an answer: b"),
+        ([_CLEAN, _AFFECTED, _SKIPPED], 1, "c 1: CVE-1.*2"),
+    ],
+)
+def test_an_audit_that_nobody_answers_is_none(packages, status, words):
+    answer = "" if packages is None else json.dumps({"dependencies": packages})
+    report = runpy.run_path(str(ROOT / ".ci" / "audit.py"))["report"]
+    found, text = report(answer, "requests.exceptions.ConnectionError: no route")
+    assert found == status and re.search(words, text, re.S)
 
 
 def test_the_server_is_local_silent_and_asks_nothing():
