@@ -159,7 +159,7 @@ def configure_session(session: LiveSession, choice: LiveChoice, workspace: Works
     if getattr(detector, "framing", framing) != framing:
         detector = None  # it depends on the model
     if detector is None or detector.name != choice.detector:
-        detector = build_pipeline(choice.detector, predictors[0], workspace).detector
+        detector = build_pipeline(choice.detector, predictors[0], workspace, is_stream=True).detector
     session.configure(detector, predictors, choice.settings)
 
 

@@ -119,7 +119,7 @@ def build_stream(
         ConfigError: unknown detector.
         FerError: the detector's file is not installed.
     """
-    pipeline = build_pipeline(detector, predictor, workspace, max_side_px=STREAM_SIDE_PX)
+    pipeline = build_pipeline(detector, predictor, workspace, max_side_px=STREAM_SIDE_PX, is_stream=True)
     return FaceStream(pipeline.detector, predictor, temporal)
 
 

@@ -26,6 +26,8 @@ class DetectorRequest:
     is built again for another model."""
     max_side_px: int = 1280
     """Longest side that is worth searching: 640 for frames of a video, which must be fast."""
+    is_stream: bool = False
+    """Whether its pictures follow one another, so that what is rare may wait for the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

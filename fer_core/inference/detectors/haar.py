@@ -45,7 +45,14 @@ class HaarDetector(TurnedFaceDetector):
     sure_score = 0.99  # upright ones have 0.96 and more; eyes on their head look like a face of up to 0.98
     turns = (0, 90, 180, 270)
 
-    def __init__(self, *, min_neighbors: int = 3, min_face: float = 0.05, max_side_px: int = 1280) -> None:
+    def __init__(
+        self,
+        *,
+        min_neighbors: int = 3,
+        min_face: float = 0.05,
+        max_side_px: int = 1280,
+        is_stream: bool = False,
+    ) -> None:
         """Load the cascade.
 
         Args:
@@ -53,6 +60,7 @@ class HaarDetector(TurnedFaceDetector):
             min_face: least side of a face, as a share in (0, 1) of the picture's shorter side. On the photos
                 0.03 finds none more than 0.05 in half as much time again; 0.08 loses twelve.
             max_side_px: longest side that is searched; larger pictures are shrunk to it.
+            is_stream: see `TurnedFaceDetector`.
 
         Raises:
             ConfigError: a setting is out of range.
@@ -64,6 +72,7 @@ class HaarDetector(TurnedFaceDetector):
             raise ConfigError(f"min_neighbors is {min_neighbors}; expected at least 1")
         if not 160 <= max_side_px <= 8192:
             raise ConfigError(f"max_side_px is {max_side_px}; expected 160 to 8192")
+        super().__init__(is_stream=is_stream)
         self.min_neighbors = min_neighbors
         self.min_face = min_face
         self.max_side_px = max_side_px
@@ -98,7 +107,7 @@ def _box_from_haar(x: int, y: int, side: int, _side: int, *, weight: float) -> F
 
 DETECTORS.register("haar")(
     DetectorKind(
-        build=lambda request: HaarDetector(max_side_px=request.max_side_px),
+        build=lambda request: HaarDetector(max_side_px=request.max_side_px, is_stream=request.is_stream),
         title="Haar",
         hint="Built in; finds upright frontal faces only.",
         no_face_hint="Haar sees only upright faces that look at the camera: get **YuNet** above for the "

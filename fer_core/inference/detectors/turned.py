@@ -37,6 +37,12 @@ class TurnedFaceDetector(ABC):
     turns: ClassVar[tuple[int, ...]] = (0, 45, 90, 135, 180, 225, 270, 315)
     """Degrees by which a doubtful face is turned; its score says which is best."""
 
+    def __init__(self, *, is_stream: bool = False) -> None:
+        """Look at single pictures, or at those of a stream, where a turn may wait for the next one."""
+        self._is_stream = is_stream
+        self._other_turns = [1, 2, 3]
+        self._was_empty = False
+
     @abstractmethod
     def _find_upright(self, image_rgb: UInt8Array) -> list[FaceBox]:
         """The upright faces of an H x W x 3 RGB image; their `roll` may tell a tilt."""
@@ -44,12 +50,27 @@ class TurnedFaceDetector(ABC):
     def detect(self, image_rgb: UInt8Array) -> list[FaceBox]:
         """Return the faces of an H x W x 3 RGB image, best score first; `roll` says how they are turned."""
         boxes = self._settle_doubtful(image_rgb, self._find_upright(image_rgb))
-        quarters = {_quarters(box.roll) for box in boxes} if boxes else {1, 2, 3}
-        for number in quarters - {0}:
+        for number in self._choose_quarters(boxes):
             found = self._find_upright(np.ascontiguousarray(np.rot90(image_rgb, number)))
             back = [_turn_back(box, number, image_rgb.shape[:2]) for box in found]
-            boxes += [box for box in self._settle_doubtful(image_rgb, back) if box.score >= _CLEAR_SCORE]
+            clear = [box for box in self._settle_doubtful(image_rgb, back) if box.score >= _CLEAR_SCORE]
+            if clear:
+                self._other_turns.sort(key=lambda turn: turn != number)
+            boxes += clear
+        self._was_empty = not boxes
         return merge_boxes(boxes)
+
+    def _choose_quarters(self, boxes: list[FaceBox]) -> list[int]:
+        """Turns in which the whole picture is searched, too.
+
+        While a stream shows nobody, one a search, the last that found somebody first.
+        """
+        if boxes:
+            return sorted({_quarters(box.roll) for box in boxes} - {0})
+        if self._is_stream and self._was_empty:
+            self._other_turns.append(self._other_turns.pop(0))
+            return self._other_turns[-1:]
+        return list(self._other_turns)
 
     def _settle_doubtful(self, image_rgb: UInt8Array, boxes: list[FaceBox]) -> list[FaceBox]:
         worst_first = sorted(boxes, key=lambda box: box.score)
@@ -67,7 +88,7 @@ class TurnedFaceDetector(ABC):
         if best is None or best.score < max(_CLEAR_SCORE, scores.get(0, 0.0) + _CLEAR_MARGIN):
             return box
         is_tilted_only = abs(normalize_roll(best.roll - box.roll)) < 90 and best.is_lying == box.is_lying
-        return replace(box, roll=best.roll) if is_tilted_only else best
+        return replace(box, roll=best.roll, score=best.score) if is_tilted_only else best
 
     def _look(self, image_rgb: UInt8Array, square: Square) -> FaceBox | None:
         """The best face in the middle of a turned square of the image, in the image's own pixels."""

@@ -17,6 +17,7 @@ from fer_core.inference.detectors import (
 )
 from fer_core.inference.detectors.base import merge_boxes
 from fer_core.inference.detectors.haar import HaarDetector
+from fer_core.inference.detectors.turned import TurnedFaceDetector
 from fer_core.inference.detectors.whole_image import WholeImageDetector
 from fer_core.inference.downloads import YUNET, weights_path
 from fer_core.inference.face_import import build_cropper
@@ -244,3 +245,43 @@ def test_haar_finds_a_face_that_stands_on_its_head(workspace):
     (box,) = build_detector("haar", workspace).detect(np.ascontiguousarray(np.rot90(load_sample(), 2)))
     assert (upright.roll, box.roll) == (0, 180)
     assert box.x == pytest.approx(load_sample().shape[1] - upright.x - upright.width, abs=2)
+
+
+class OneTurn(TurnedFaceDetector):
+    """Sees a face only in pictures whose first pixel is white, and counts what it is given."""
+
+    name = "one-turn"
+    sure_score = 0.5
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.num_searches = 0
+
+    def _find_upright(self, image_rgb):
+        self.num_searches += 1
+        return [FaceBox(x=5, y=5, width=8, height=10, score=0.9)] if image_rgb[0, 0, 0] else []
+
+
+@pytest.mark.parametrize(("is_stream", "searches"), [(False, [4, 4, 4, 4, 4]), (True, [4, 2, 2, 2, 2])])
+def test_while_a_stream_shows_nobody_one_other_turn_is_searched_at_a_time(is_stream, searches):
+    detector, nobody = OneTurn(is_stream=is_stream), np.zeros((40, 60, 3), np.uint8)
+    for number in searches:
+        detector.num_searches = 0
+        assert detector.detect(nobody) == []
+        assert detector.num_searches == number
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_stream_looks_in_the_last_turn_first_and_finds_who_comes(is_stream):
+    """The white corner lies at the lower right: the face stands on its head, and its box is there."""
+    detector, picture = OneTurn(is_stream=is_stream), np.zeros((40, 60, 3), np.uint8)
+    picture[-1, -1] = 255
+    found = [detector.detect(picture) for _ in range(3)]
+    assert all(len(boxes) == 1 for boxes in found)
+    box = found[0][0]
+    assert (box.x, box.y, box.width, box.height, box.roll) == (60 - 13, 40 - 15, 8, 10, 180)
+    for _ in range(2):
+        detector.detect(np.zeros_like(picture))
+    detector.num_searches = 0
+    found = [detector.detect(picture) for _ in range(3)]
+    assert len(found[-1]) == 1, "at the third search at the latest"
