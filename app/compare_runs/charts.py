@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.compare_runs.groups import render_groups
 from app.compare_runs.robustness import render_robustness
+from app.compare_runs.sources import render_sources
 from app.compare_runs.state import Key
 from app.shared.background import open_asked_part
 from app.shared.charts import STATIC_CONFIG
@@ -40,6 +41,7 @@ def render_charts(comparison: Comparison, workspace: Workspace) -> None:
     draw: dict[str, Callable[[], None]] = {
         "By class": lambda: _render_classes(comparison),
         "By group": lambda: render_groups(comparison, workspace),
+        "Other sources": lambda: render_sources(comparison, workspace),
         "Robustness": lambda: render_robustness(comparison, workspace),
         "ROC and precision-recall": lambda: _render_overlays(comparison),
         "Calibration": lambda: _render_calibration(comparison),

@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, str]] = {
     "summary": "show the layers and the cost of a network",
     "evaluate": "score a checkpoint on a data set",
     "robustness": "see how much accuracy models keep under blur, noise, darkness and the like",
+    "crosscheck": "score models on data sets of other sources, with and without expected shares",
     "compare": "put models side by side, and see whether their differences are real",
     "explain": "see where on faces a model looked",
     "predict": "apparent expressions of the faces on a picture",

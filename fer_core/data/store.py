@@ -33,6 +33,8 @@ INFO_FILE: Final[str] = "dataset.json"
 IMAGES_FILE: Final[str] = "images.npy"
 SAMPLES_FILE: Final[str] = "samples.parquet"
 SPLITS: Final[tuple[str, ...]] = ("train", "valid", "test")
+ALL_SPLITS: Final[str] = "all"
+"""In place of a split: every image, whichever split it is in."""
 VOTE_PREFIX: Final[str] = "votes_"
 VOTE_COLUMNS: Final[tuple[str, ...]] = tuple(VOTE_PREFIX + name for name in FERPLUS_COLUMNS)
 _HASHED_ROWS: Final[int] = 1024
@@ -103,11 +105,13 @@ class Dataset:
         return self.samples[list(VOTE_COLUMNS)].to_numpy(np.float64)
 
     def split_indices(self, split: str) -> npt.NDArray[np.int64]:
-        """Row numbers of a split, ascending.
+        """Row numbers of a split, or of all for `ALL_SPLITS`, ascending.
 
         Raises:
             DataError: the split is empty or unknown.
         """
+        if split == ALL_SPLITS:
+            return np.arange(len(self.samples), dtype=np.int64)
         rows = np.flatnonzero((self.samples["split"] == split).to_numpy())
         if len(rows) == 0:
             known = ", ".join(f"{name} ({count:,})" for name, count in self.info.split_counts.items())

@@ -195,11 +195,17 @@ _CHANCE: Final[dict[str, Any]] = {"color": "#999", "dash": "dot", "width": 1}
 
 def build_reliability(reports: Mapping[str, Report], variant: str = "as predicted") -> "go.Figure":
     """Confidence against accuracy, one line per model; the diagonal is perfect calibration."""
+    curves = {key: report.reliability[variant] for key, report in reports.items()}
+    return build_reliability_curves(curves, f"Calibration, {variant}")
+
+
+def build_reliability_curves(curves: Mapping[str, Mapping[str, list[float]]], title: str) -> "go.Figure":
+    """Confidence against accuracy by name of the line; bins as in `Report.reliability`."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for key, color in zip(reports, _cycle(len(reports)), strict=True):
-        bins = reports[key].reliability[variant]
+    for key, color in zip(curves, _cycle(len(curves)), strict=True):
+        bins = curves[key]
         figure.add_scatter(
             x=bins["confidence"],
             y=bins["accuracy"],
@@ -210,7 +216,7 @@ def build_reliability(reports: Mapping[str, Report], variant: str = "as predicte
             hovertemplate="confidence %{x:.2f}, right %{y:.2f}<br>%{customdata:,} images<extra></extra>",
         )
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_CHANCE, showlegend=False, hoverinfo="skip")
-    return _square(figure, f"Calibration, {variant}", "confidence", "accuracy")
+    return _square(figure, title, "confidence", "accuracy")
 
 
 def _square(figure: "go.Figure", title: str, x_title: str, y_title: str) -> "go.Figure":

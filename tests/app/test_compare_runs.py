@@ -341,3 +341,24 @@ def test_models_of_other_class_sets_stand_in_tables_of_their_own(app_workspace, 
     seven = next(item for item in tables if list(item["model"]) == ["seven"])
     assert "over the 7 classes that both have" in seven["report"].iloc[0]
     assert any("seven** is left out: it was scored over 7 classes" in item.value for item in page.warning)
+
+
+def test_other_sources_are_measured_in_the_background(two_models, draw_faces):
+    draw_faces(two_models, "elsewhere", num_images=120)
+    page = _compare("first", "second")
+    page.session_state["compare_tab"] = "Other sources"
+    page.run()
+    assert page.button(key="compare-crosscheck").disabled
+    page.multiselect(key="compare_sources").set_value(["elsewhere"]).run()
+    page.button(key="compare-crosscheck").click().run()
+    finish_task(two_models, "crosscheck")
+    page = _compare("first", "second")
+    page.session_state["compare_tab"] = "Other sources"
+    page.run()
+    assert not page.exception
+    assert not page.error
+    figures = next(item.value for item in page.dataframe if "source" in item.value)
+    # These models do not say which shares they learnt from, so no others can be expected of them.
+    assert list(figures["prior"]) == ["training", "training"]
+    assert list(figures["source"]) == ["elsewhere", "elsewhere"]
+    assert "Brier score" in figures

@@ -30,6 +30,12 @@ def _log_loss(images: ScoredImages) -> FloatArray:
     return losses
 
 
+def _brier(images: ScoredImages) -> FloatArray:
+    gaps = images.probabilities - one_hot(images.labels, images.num_classes)
+    squares: FloatArray = np.square(gaps).sum(axis=1)
+    return squares
+
+
 def _prepare_top2(images: ScoredImages) -> Measure | None:
     return each_image(_is_in_top_two)(images) if images.num_classes > 2 else None
 
@@ -67,6 +73,12 @@ register_metrics(
         title="log loss",
         prepare=each_image(_log_loss),
         reference="mean of -log p(true class), natural logarithm",
+        lower_is_better=True,
+    ),
+    brier=Metric(
+        title="Brier score",
+        prepare=each_image(_brier),
+        reference="mean squared distance of the probabilities to the truth, 0 to 2 (Brier, 1950)",
         lower_is_better=True,
     ),
     ece=Metric(

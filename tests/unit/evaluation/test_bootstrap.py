@@ -40,6 +40,7 @@ def check_against_scikit_learn(data, figures):
     check("macro_f1", quietly(reference.f1_score, truth, predicted, labels=present, average="macro"))
     check("weighted_f1", quietly(reference.f1_score, truth, predicted, labels=LABELS, average="weighted"))
     check("log_loss", reference.log_loss(truth, chances, labels=LABELS))
+    check("brier", np.square(chances - np.eye(len(NAMES))[truth]).sum(axis=1).mean())
     kappa = quietly(reference.cohen_kappa_score, truth, predicted)
     if len(set(truth.tolist()) | set(predicted.tolist())) > 1:
         check("kappa", kappa)

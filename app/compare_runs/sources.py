@@ -1,0 +1,130 @@
+"""The compared models on data of other sources: right, and as sure as they should be?"""
+
+from typing import Any, Final
+
+import streamlit as st
+
+from app.compare_runs.state import Key
+from app.shared.background import render_task
+from app.shared.charts import STATIC_CONFIG
+from app.shared.messages import empty_state
+from app.shared.navigation import COMPARE_RUNS
+from app.shared.reports import list_models
+from fer_core.data.store import list_datasets
+from fer_core.escaping import escape_markdown
+from fer_core.evaluation.charts import build_reliability_curves
+from fer_core.evaluation.comparison import Comparison
+from fer_core.evaluation.metrics import METRICS
+from fer_core.jobs.tasks import BackgroundTask, start_task
+from fer_core.workspace import Workspace
+
+_KIND: Final[str] = "crosscheck"
+_FACES: Final[dict[str, str]] = {"stored": "as they are", "cut": "found and cut again"}
+
+
+def render_sources(comparison: Comparison, workspace: Workspace) -> None:
+    """The newest result for these models, and a way to measure them on chosen data sets."""
+    models = [item.key for item in comparison.evaluations]
+    task = render_task(workspace, _KIND, {"models": models}, shows_failure=False)
+    if task is not None and task.is_active:
+        return
+    if task is not None:
+        _render_result(task)
+    names = [info.name for info in list_datasets(workspace)]
+    if not names:
+        empty_state(
+            "No data set here",
+            "Import data of other sources on **Explore data**: other photographers, other people, other "
+            "annotators.",
+        )
+        return
+    if any(name not in names for name in st.session_state.get(Key.COMPARE_SOURCES, ())):
+        del st.session_state[Key.COMPARE_SOURCES]  # a data set that is gone
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        chosen = st.multiselect(
+            "Sources",
+            names,
+            key=Key.COMPARE_SOURCES,
+            placeholder="Choose data sets",
+            help="All images of each; of a data set that a model was trained on, only the validation split. "
+            "Each is scored over the classes that it and the model both have.",
+        )
+        faces = st.segmented_control(
+            "Faces",
+            list(_FACES),
+            default="stored",
+            required=True,
+            format_func=_FACES.__getitem__,
+            key=Key.COMPARE_FACES,
+            help="Data sets usually hold faces that are cut already. Cut again: the detector finds the "
+            "largest face on each image, as on a photograph.",
+        )
+        if st.button(
+            "Measure on these sources",
+            icon=":material/travel_explore:",
+            type="primary",
+            disabled=not chosen,
+            key="compare-crosscheck",
+        ):
+            entries = list_models(workspace)
+            says_shares = all(entries[key].info.class_prior is not None for key in models)
+            priors = ["training", *(["uniform"] if says_shares else [])]
+            start_task(
+                workspace,
+                kind=_KIND,
+                title=f"{', '.join(models)} on {', '.join(chosen)}",
+                command=[
+                    _KIND,
+                    *models,
+                    "--datasets",
+                    *chosen,
+                    "--faces",
+                    faces or "stored",
+                    "--priors",
+                    *priors,
+                ],
+                page=COMPARE_RUNS.address_here(part="Other sources"),
+                facts={"models": models, "datasets": chosen, "faces": faces},
+            )
+            st.rerun()
+
+
+def _render_result(task: BackgroundTask) -> None:
+    result = task.result() or {"failures": {task.title: task.error} if task.error else {}}
+    for title, reason in result.get("failures", {}).items():
+        st.error(f"**{escape_markdown(title)}**: {escape_markdown(reason)}", icon=":material/error:")
+    rows: list[dict[str, Any]] = result.get("rows", [])
+    if not rows:
+        return
+    figures = [name for name in rows[0] if name in METRICS]
+    facts = ("model", "source", "prior", "n", "classes")
+    st.dataframe(
+        [
+            {name: row[name] for name in facts}
+            | {METRICS[name].title: row[name] for name in figures}
+            | {"protocol": row["protocol"]}
+            for row in rows
+        ],
+        column_config={
+            METRICS[name].title: st.column_config.NumberColumn(METRICS[name].title, format="%.3f")
+            for name in figures
+        },
+        hide_index=True,
+    )
+    for prior in dict.fromkeys(row["prior"] for row in rows):
+        curves = {
+            f"{row['model']} on {row['source']}": bins
+            for row, bins in zip(rows, result["reliability"], strict=True)
+            if row["prior"] == prior
+        }
+        st.plotly_chart(
+            build_reliability_curves(curves, f"Calibration, expecting {prior} shares"),
+            config=STATIC_CONFIG,
+            key=f"compare-sources-{prior}",
+            alt=f"Confidence against accuracy by source, expecting {prior} shares of the classes",
+        )
+    st.caption(
+        "Rows of other sources or classes are not comparable with each other. Expecting *training* shares: "
+        "as often as in the model's training data; *uniform*: all classes equally often. Below the dotted "
+        "line a model is overconfident."
+    )
