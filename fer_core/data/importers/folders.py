@@ -1,5 +1,6 @@
 """Class folders in any usual shape: split/class/picture, class/split/picture, class/picture."""
 
+from dataclasses import replace
 from typing import Final
 
 from fer_core.data.importers.base import (
@@ -9,6 +10,7 @@ from fer_core.data.importers.base import (
     Scan,
     guess_emotion,
     is_picture,
+    split_of,
     split_words,
 )
 from fer_core.data.importers.split_names import SplitNames
@@ -35,7 +37,14 @@ def scan_folders(tree: FileTree) -> Scan | None:
             items += [Item(path=name, label=label, split=split, group=clip) for name in pictures]
         else:
             skipped += [(name, "lies in no class folder") for name in pictures]
+    if items and all(not item.split and _split_in_name(item.path) for item in items):
+        items = [replace(item, split=_split_in_name(item.path)) for item in items]
     return Scan(tuple(items), tuple(skipped)) if items else None
+
+
+def _split_in_name(path: str) -> str:
+    """From `happy/train_00001.png`."""
+    return split_of(path.rpartition("/")[2].partition("_")[0])
 
 
 def _find_class(folders: list[str]) -> tuple[str, str]:

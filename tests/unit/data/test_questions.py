@@ -65,6 +65,12 @@ def test_a_part_of_unknown_split_is_asked_about_never_dealt_out(tmp_path):
     assert data.info.split_counts == {"train": 8, "test": 6}
 
 
+@pytest.mark.parametrize(("last", "expected"), [("test_3", {"train": 2, "test": 1}), ("x_3", {"": 3})])
+def test_names_of_pictures_may_say_the_split_if_all_do(tmp_path, last, expected):
+    names = ("happy/train_1", "sad/Training_2", f"sad/{last}")
+    assert scan(tmp_path, pictures(f"{name}.png" for name in names)).split_counts == expected
+
+
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
