@@ -7,7 +7,6 @@ runs, searches, files, tags and notes. Each function returns what shows the word
 import hashlib
 import html
 import re
-from collections.abc import Iterable
 from typing import Any, Final
 
 _CODE_SPAN: Final[re.Pattern[str]] = re.compile(r"(`[^`\n]+`)")
@@ -104,11 +103,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return text == text.strip()
-
-
-def neutralise_row(values: Iterable[Any]) -> list[Any]:
-    """`neutralise_cell` of every cell of a row."""
-    return [neutralise_cell(value) for value in values]
 
 
 def escape_unseen(text: str) -> str:

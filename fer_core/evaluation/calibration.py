@@ -64,10 +64,14 @@ def compute_ece(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     return float(np.abs(gaps).sum() / len(chances))
 
 
+def recover_logits(probabilities: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Logits of N x K probabilities, but for a constant a row, which the softmax ignores."""
+    logits: npt.NDArray[np.float64] = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), 1e-30, 1))
+    return logits
+
+
 def rescale_probabilities(probabilities: npt.ArrayLike, factor: float) -> npt.NDArray[np.float64]:
     """Probabilities as they would be with every logit multiplied by `factor`, N x K.
-
-    Logits are known from probabilities but for a constant a row, which the softmax ignores.
 
     Args:
         probabilities: N x K.
@@ -75,8 +79,7 @@ def rescale_probabilities(probabilities: npt.ArrayLike, factor: float) -> npt.ND
     """
     from scipy.special import softmax
 
-    logits = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), 1e-30, 1))
-    rescaled: npt.NDArray[np.float64] = softmax(factor * logits, axis=1)
+    rescaled: npt.NDArray[np.float64] = softmax(factor * recover_logits(probabilities), axis=1)
     return rescaled
 
 
@@ -90,7 +93,7 @@ def cross_fit_temperature(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -
     truth = np.asarray(labels, dtype=np.int64)
     if len(chances) < 2:
         return chances
-    logits = np.log(np.clip(chances, 1e-30, 1))
+    logits = recover_logits(chances)
     calibrated = np.empty_like(chances)
     for own in (0, 1):
         temperature = fit_temperature(logits[1 - own :: 2], truth[1 - own :: 2])

@@ -19,7 +19,12 @@ from fer_core.config import LabelMode
 from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import compute_class_prior, compute_targets
-from fer_core.evaluation.calibration import compute_ece, fit_temperature, rescale_probabilities
+from fer_core.evaluation.calibration import (
+    compute_ece,
+    fit_temperature,
+    recover_logits,
+    rescale_probabilities,
+)
 from fer_core.evaluation.evaluator import Evaluation, evaluate_checkpoint
 from fer_core.evaluation.figures import Figure
 from fer_core.evaluation.report import build_report
@@ -73,9 +78,9 @@ def _compute_prior(info: CheckpointInfo, dataset: Dataset) -> dict[str, Any]:
 
 
 def _calibrate(evaluation: Evaluation) -> Evaluation:
-    """The same at the temperature that fits its labels best; made at temperature 1, where ln p are logits."""
+    """The same at the temperature that fits its labels best; made at temperature 1."""
     data = evaluation.data
-    temperature = fit_temperature(np.log(data.probabilities), data.labels)
+    temperature = fit_temperature(recover_logits(data.probabilities), data.labels)
     probabilities = rescale_probabilities(data.probabilities, 1 / temperature)
     return dataclasses.replace(
         evaluation,
