@@ -21,7 +21,7 @@ _MAX_ACTIONS: Final[int] = 4
 class _Watch:
     session_id: str
     action: Callable[[], None]
-    after_s: float
+    after_s: float = GRACE_S
 
     def act_if_gone(self) -> None:
         if not (runtime.exists() and runtime.get_instance().is_active_session(self.session_id)):
