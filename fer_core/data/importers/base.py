@@ -30,61 +30,17 @@ _SPLIT_WORDS: Final[dict[str, str]] = {
     **dict.fromkeys(("eval", "evaluation", "holdout", "heldout"), ""),
 }
 """Words that speak of a split; those of the last line do not say of which."""
-_SPLIT_FILLERS: Final[frozenset[str]] = frozenset(
-    (
-        "set",
-        "split",
-        "part",
-        "subset",
-        "data",
-        "dataset",
-        "new",
-        "images",
-        "image",
-        "imgs",
-        "img",
-        "pictures",
-        "faces",
-        "folder",
-        "labels",
-        "label",
-        "list",
-        "annotations",
-        "csv",
-        "fer",
-        "affectnet",
-        "rafdb",
-    )
-)
+_SPLIT_FILLERS: Final[frozenset[str]] = frozenset((
+    "set", "split", "part", "subset", "data", "dataset", "new", "images", "image", "imgs", "img",
+    "pictures", "faces", "folder", "labels", "label", "list", "annotations", "csv", "fer", "affectnet",
+    "rafdb", "aligned", "cropped",
+))  # fmt: skip
 """What else may stand in the name of a split without changing it."""
-_CLASS_FILLERS: Final[frozenset[str]] = frozenset(
-    (
-        "face",
-        "faces",
-        "facial",
-        "expression",
-        "expressions",
-        "emotion",
-        "emotions",
-        "class",
-        "label",
-        "image",
-        "images",
-        "img",
-        "imgs",
-        "picture",
-        "pictures",
-        "photo",
-        "photos",
-        "crop",
-        "crops",
-        "cropped",
-        "aligned",
-        "set",
-        "data",
-        "folder",
-    )
-)
+_CLASS_FILLERS: Final[frozenset[str]] = frozenset((
+    "face", "faces", "facial", "expression", "expressions", "emotion", "emotions", "class", "label",
+    "image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "crop", "crops", "cropped",
+    "aligned", "set", "data", "folder",
+))  # fmt: skip
 """What else may stand in the name of a class: any other word may turn its meaning round."""
 _MAX_FACT_CHARS: Final[int] = 60
 """Longer values are no groups of people but data of another kind, such as AffectNet's landmarks."""
@@ -244,7 +200,7 @@ def split_of(name: str) -> str:
     """The split that a folder's or a column's name means; empty if it means none, or does not say which.
 
     Examples:
-        >>> [split_of(name) for name in ("Test-set", "validation_data", "PrivateTest", "eval", "happy")]
+        >>> [split_of(name) for name in ("Test-set", "Val_Aligned_Faces_new", "PrivateTest", "eval", "happy")]
         ['test', 'valid', 'test', '', '']
     """
     words = _words_of_split(name)
