@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from fer_core.config import LabelMode
 from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import compute_class_prior, compute_targets
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.evaluation.calibration import (
     compute_ece,
     fit_temperature,
@@ -135,12 +138,31 @@ def _format_percent(figure: Figure) -> str:
     return f"{100 * figure.value:.1f} ({100 * figure.low:.0f} to {100 * figure.high:.0f})"
 
 
+class _Shown(str):
+    """Markdown that is our own: figures, and words that are escaped already."""
+
+    __slots__ = ()
+
+
+def _show(value: object) -> str:
+    """What the card's template puts in: words of others escaped, on one line."""
+    return value if isinstance(value, _Shown) else escape_markdown(" ".join(re.split(r"[\r\n]+", str(value))))
+
+
 def build_model_card(info: CheckpointInfo, data: DatasetInfo, evaluation: Evaluation) -> str:
     """The model card (Mitchell et al., 2019) as Markdown, every figure from `evaluation`."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
-    environment.filters |= {"fmt": format, "interval": _format_interval, "percent": _format_percent}
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True, finalize=_show
+    )
+    environment.filters |= {
+        "fmt": lambda *value: _Shown(format(*value)),
+        "interval": lambda *value: _Shown(_format_interval(*value)),
+        "percent": lambda value: _Shown(_format_percent(value)),
+        "code": lambda text: _Shown(quote_markdown(str(text))),
+        "quote": lambda text: shlex.quote(str(text)),
+    }
     figures = build_report(evaluation.data, evaluation.subject).figures
     bands = {
         name.removeprefix("agreement."): item

@@ -12,6 +12,7 @@ from app.explore_data.state import Key
 from fer_core.config import LabelMode, list_augment_policies
 from fer_core.data.builtin import open_dataset
 from fer_core.data.quality import name_classes
+from fer_core.escaping import escape_markdown
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import PROJECT_ROOT
 
@@ -89,7 +90,7 @@ def test_an_image_in_detail(faces):
     text = _texts(page)
     assert "##### Image 7" in text
     for rule, found in describe_rules(faces.votes[7], EMOTIONS).items():
-        assert f"{rule}: {found}" in text
+        assert escape_markdown(f"{rule}: {found}") in text
     assert "Most similar images" in text
     page.button(key="explore_close").click().run()
     assert "##### Image 7" not in _texts(page)
