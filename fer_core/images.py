@@ -121,15 +121,18 @@ def explain_damage(name: str, head: bytes = b"") -> Iterator[None]:
 def describe_rest(source: Path | bytes) -> str:
     """What of a picture file that can be read is left unread: the further pictures of an animation, or pages.
 
-    A sentence; empty if the file holds one picture.
+    A sentence; empty if the file holds one picture, or damage hides how many.
     """
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
-    with Image.open(stream, formats=FORMATS) as image:
-        count = getattr(image, "n_frames", 1)
-        if count < 2 or image.format not in {*_ANIMATED, "TIFF"}:  # a JPEG's further pictures are previews
-            return ""
-        if image.format == "TIFF":
-            return f"Only the first of its {count} pages is read."
+    try:
+        with explain_damage("the picture"), Image.open(stream, formats=FORMATS) as image:
+            count, kind = getattr(image, "n_frames", 1), image.format
+    except MediaError:
+        return ""
+    if count < 2 or kind not in {*_ANIMATED, "TIFF"}:  # a JPEG's further pictures are previews
+        return ""
+    if kind == "TIFF":
+        return f"Only the first of its {count} pages is read."
     return f"Only the first of its {count} pictures is read; as a video (`fer annotate`) all are."
 
 

@@ -72,9 +72,12 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, ...]:
     folder = tmp_path_factory.mktemp("clips")
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 255, (32, 48, 3), np.uint8) for _ in range(5)]
-    return tuple(
-        write_clip(folder / f"clip.{kind}", iter(frames)).read_bytes() for kind in ("mp4", "mkv", "ts", "avi")
-    )
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    for kind in ("webp", "png", "avif"):
+        first.save(folder / f"clip.{kind}", save_all=True, append_images=others, duration=100)
+    for kind in ("mp4", "mkv", "ts", "avi"):
+        write_clip(folder / f"clip.{kind}", iter(frames))
+    return tuple(path.read_bytes() for path in sorted(folder.iterdir()))
 
 
 @given(choice=st.data())

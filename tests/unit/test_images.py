@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import io
 import struct
@@ -250,6 +251,19 @@ def test_what_is_left_unread_of_a_file_is_said(tmp_path, kind, told):
     assert describe_rest(tmp_path / "one") == ""
     assert "first of its 2" in describe_rest(tmp_path / "two") and told in describe_rest(tmp_path / "two")
     assert load_image(tmp_path / "two")[0, 0, 0] > 200, "the first"
+
+
+def test_damage_behind_the_first_picture_does_not_refuse_it():
+    """Wherever a GIF of two pictures is cut: where the first is read, what is left unread does not fail."""
+    first = gradient(size=(32, 32))
+    data = encode(first, "GIF", save_all=True, append_images=[first.transpose(Image.Transpose.ROTATE_90)])
+    num_read = 0
+    for end in range(len(data) // 2, len(data), 7):
+        with contextlib.suppress(MediaError):
+            load_image(data[:end])
+            num_read += 1
+            assert isinstance(describe_rest(data[:end]), str)
+    assert num_read
 
 
 def test_the_preview_in_a_jpeg_is_nothing_that_is_missed(tmp_path):
