@@ -1,16 +1,23 @@
 """Hostile names at the top of every result, in a browser: shown as they are, and nobody is asked."""
 
+import dataclasses
+import re
 import socketserver
 import threading
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
+from fer_core.data.store import load_dataset
 from fer_core.evaluation.comparison_export import write_html
+from fer_core.evaluation.evaluator import evaluate_checkpoint
+from fer_core.evaluation.publish import build_model_card
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
 from tests.e2e.waiting import settle
 from tests.security import hostile_results
+from tests.small_models import save_small_model
 
 pytestmark = pytest.mark.e2e
 TIMEOUT_MS = 180_000
@@ -105,6 +112,19 @@ def test_a_report_full_of_hostile_names_asks_nobody(workspace, listener, tab):
     assert tab.locator(".evil").count() == 0
     assert tab.locator("a[href*='127.0.0.1'], svg a").count() == 0
     assert listener.asked == 0
+
+
+def test_a_model_card_shows_hostile_names(workspace):
+    data = load_dataset(workspace.dataset("faces"))
+    folder = save_small_model(workspace, "carded")
+    own = load_checkpoint_info(folder)
+    info = dataclasses.replace(own, classes=data.info.classes, data={"name": "faces"})
+        load_checkpoint_info(folder), classes=data.info.classes, data={"name": "faces"}
+    )
+    save_checkpoint_info(folder, info)
+    card = build_model_card(info, data.info, evaluate_checkpoint(folder, data, "valid"))
+    assert hostile_results.MARK in card
+    assert not re.search(r"(?<!\\)(!?\[|<(a|b|img)\b|:red)", re.sub(r"\[[\d., %]*\d[ %]*\]", "", card))
 
 
 def test_the_server_would_notice(listener, tab):
