@@ -119,8 +119,6 @@ def test_a_model_card_shows_hostile_names(workspace):
     folder = save_small_model(workspace, "carded")
     own = load_checkpoint_info(folder)
     info = dataclasses.replace(own, classes=data.info.classes, data={"name": "faces"})
-        load_checkpoint_info(folder), classes=data.info.classes, data={"name": "faces"}
-    )
     save_checkpoint_info(folder, info)
     card = build_model_card(info, data.info, evaluate_checkpoint(folder, data, "valid"))
     assert hostile_results.MARK in card
