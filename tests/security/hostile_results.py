@@ -1,5 +1,6 @@
 """The dashboard's results under hostile names, a part per address: what a test serves in place of the app."""
 
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import streamlit as st
+from PIL import Image
 
 from app.analyze_media import picture_results, video_results
 from app.analyze_media.pictures import Picture, PictureResult
@@ -67,7 +69,9 @@ def _face(first: int = 0) -> FaceResult:
 
 def show_pictures(_workspace: Workspace) -> None:
     """The result of two pictures."""
-    pixels = np.full((96, 96, 3), 128, np.uint8)
+    buffer = io.BytesIO()
+    Image.new("RGB", (96, 96), "gray").save(buffer, "JPEG")
+    jpeg = buffer.getvalue()
     faces = tuple(_face(first) for first in range(1, 4))
     analysis = ImageAnalysis(
         faces=faces,
@@ -78,8 +82,10 @@ def show_pictures(_workspace: Workspace) -> None:
         classes=NAMES,
         timings_ms={"detect": 1.0, "classify": 1.0},
     )
-    result = PictureResult(analysis, pixels, (pixels,) * 3, note=NAMES[0])
-    picture_results.render_results([(Picture(f"{NAMES[0]}.png", b""), result)] * 2, OverlayStyle())
+    result = PictureResult(analysis, jpeg, 1.0, (jpeg,) * 3, note=NAMES[0])
+    picture_results.render_results(
+        [(Picture(f"{NAMES[0]}.png", Path("none"), ""), result)] * 2, OverlayStyle()
+    )
 
 
 @dataclass
