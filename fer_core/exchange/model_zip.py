@@ -72,7 +72,8 @@ def write_zip(entry: CheckpointEntry, target: Path) -> Path:
         target: the file to write; an existing one is replaced.
 
     Raises:
-        CheckpointError: the model is damaged, or the file can't be written.
+        CheckpointError: the model is damaged, or a file of it can't be read.
+        StorageError: the zip can't be written.
     """
     files = list_files(entry)
     name = get_short_name(entry)
@@ -91,7 +92,7 @@ def write_zip(entry: CheckpointEntry, target: Path) -> Path:
     except StorageError:
         raise
     except OSError as cause:
-        raise CheckpointError(f"{target} can't be written: {cause.strerror or cause}") from cause
+        raise CheckpointError(f"{entry.folder} can't be packed: {cause.strerror or cause}") from cause
     return target
 
 

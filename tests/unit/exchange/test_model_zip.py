@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from fer_core.checkpoint import CheckpointEntry, load_checkpoint_info
-from fer_core.errors import CheckpointError, ConfigError
+from fer_core.errors import CheckpointError, StorageError
 from fer_core.exchange.hub import push_to_hub
 from fer_core.exchange.model_import import import_model
 from fer_core.exchange.model_zip import build_zip, write_zip
@@ -48,7 +48,7 @@ def test_a_damaged_model_is_not_given_away(entry, tmp_path):
 
 def test_a_folder_that_can_not_be_written(entry, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(CheckpointError, match="can't be written"):
+    with pytest.raises(StorageError, match="can't be written"):
         write_zip(entry, tmp_path / "file" / "out.zip")
 
 
