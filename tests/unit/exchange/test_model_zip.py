@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from fer_core.checkpoint import CheckpointEntry, load_checkpoint_info
-from fer_core.errors import CheckpointError, StorageError
+from fer_core.errors import CheckpointError, ConfigError, StorageError
 from fer_core.exchange.hub import push_to_hub
 from fer_core.exchange.model_import import import_model
 from fer_core.exchange.model_zip import build_zip, write_zip
