@@ -147,7 +147,7 @@ def make_data(workspace: Workspace) -> None:
     """A data set with hostile classes and sources, copies and suspects."""
     faces = generate_schematic_faces(60, seed=3)
     pixels = faces.images.copy()
-    pixels[45], pixels[30] = pixels[4], 77
+    pixels[45], pixels[32] = pixels[4], 77
     pixels[58] = np.clip(pixels[7] * 0.9 + 12, 0, 255).astype(np.uint8)
     labels = [NAMES[row % len(NAMES)] for row in range(60)]
     splits = ["train"] * 40 + ["valid"] * 10 + ["test"] * 10

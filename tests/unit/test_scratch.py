@@ -59,7 +59,8 @@ def test_a_folder_that_a_cleaning_service_took_is_made_again(temporary):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
 def test_what_a_killed_process_left_goes_with_the_next_and_what_lives_stays(temporary, number):
     program = (
-        "import sys; from pathlib import Path; from fer_core.scratch import make_scratch_folder\n"
+        "import signal, sys; from pathlib import Path; from fer_core.scratch import make_scratch_folder\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored by the children of nohup\n"
         "folder = make_scratch_folder(Path(sys.argv[1])); (folder / 'upload').touch()\n"
         "print(folder, flush=True); sys.stdin.read()"
     )
