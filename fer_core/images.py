@@ -133,7 +133,7 @@ def describe_rest(source: Path | bytes) -> str:
         return ""
     if kind == "TIFF":
         return f"Only the first of its {count} pages is read."
-    return f"Only the first of its {count} pictures is read; as a video (`fer annotate`) all are."
+    return f"Only the first of its {count} pictures is read; as a video (tab Video, `fer annotate`) all are."
 
 
 def is_heic(path: Path) -> bool:

@@ -30,8 +30,8 @@ from fer_core.workspace import Workspace
 
 _TABS: Final = (":material/image: Pictures", ":material/movie: Video")
 PRIVACY = (
-    ":material/lock: What you upload is analyzed on this machine. It is a file in the workspace (`uploads/`) "
-    "until your session ends, some minutes after you close the tab. Nothing is stored or sent on."
+    ":material/lock: What you upload is analyzed on this machine and sent nowhere. It is a file in the "
+    "workspace (`uploads/`) until your session ends, some minutes after you close the tab."
 )
 
 

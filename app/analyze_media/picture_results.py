@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 FACES_PER_PAGE: Final[int] = 4
 _MAX_SHOWN_HEIGHT_PX: Final[int] = 720
 
-_ROLL_HELP: Final[str] = "Degrees by which the face is turned clockwise in the picture; it is read upright."
+_ROLL_HELP: Final[str] = (
+    "Degrees by which the face is turned to the right (clockwise); below 0 to the left. It is read upright."
+)
 
 Results = Sequence[tuple[Picture, PictureResult]]
 
@@ -185,6 +187,7 @@ def _render_table(results: Results) -> None:
     st.dataframe(
         table,
         hide_index=True,
+        placeholder="–",  # of a picture without a face
         column_order=[
             *(["picture"] if len(results) > 1 else []),
             "face",

@@ -74,9 +74,9 @@ def describe_work(summary: VideoSummary) -> str:
     size = f"{summary.source.width_px:,} × {summary.source.height_px:,} px"
     pace = summary.num_frames / max(summary.seconds, 1e-9)
     return (
-        f"{summary.num_frames:,} frames of {size} in {summary.seconds:.1f} s ({pace:.0f} a second), "
-        f"{summary.num_empty_frames:,} of them without a face · "
-        f"{_count(summary.num_faces, 'face')} · {_count(summary.num_label_changes, 'label change')}"
+        f"{summary.num_frames:,} frames of {size}, {summary.num_empty_frames:,} of them without a face · "
+        f"{_count(summary.num_faces, 'face')} · {_count(summary.num_label_changes, 'label change')} · "
+        f"analyzed in {summary.seconds:.1f} s ({pace:.0f} frames a second)"
     )
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from app.compare_runs.confusion_matrices import ANY, render_matrices
 from app.compare_runs.heat_maps import blend, render_maps
 from app.compare_runs.state import Key
+from app.shared.grid import iterate_cells
 from app.shared.messages import error_boundary
 from fer_core.data.store import Dataset, load_dataset
 from fer_core.errors import DataError, FerError
@@ -155,9 +156,9 @@ def _render_faces(
         help="Orange: where the model found evidence for its prediction (Grad-CAM).",
     ):
         maps = _load_maps(dataset, shown, rows, workspace)
-    columns = st.columns(4, gap="small")
-    for index, (place, row) in enumerate(zip(positions, rows, strict=True)):
-        with columns[index % 4], st.container(border=True, gap="xsmall"):
+    cells = iterate_cells(len(rows), 4)
+    for index, (cell, place, row) in enumerate(zip(cells, positions, rows, strict=True)):
+        with cell, st.container(border=True, gap="xsmall"):
             pictures = [
                 dataset.images[row],
                 *(blend(dataset.images[row], maps[key][0][index]) for key in maps),

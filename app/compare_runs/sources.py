@@ -26,9 +26,8 @@ def render_sources(comparison: Comparison, workspace: Workspace) -> None:
     """The newest result for these models, and a way to measure them on chosen data sets."""
     models = [item.key for item in comparison.evaluations]
     task = render_task(workspace, _KIND, {"models": models}, shows_failure=False)
-    if task is not None and task.is_active:
-        return
-    if task is not None:
+    is_active = task is not None and task.is_active
+    if task is not None and not is_active:
         _render_result(task)
     names = [info.name for info in list_datasets(workspace)]
     if not names:
@@ -40,6 +39,9 @@ def render_sources(comparison: Comparison, workspace: Workspace) -> None:
         return
     if any(name not in names for name in st.session_state.get(Key.COMPARE_SOURCES, ())):
         del st.session_state[Key.COMPARE_SOURCES]  # a data set that is gone
+    names_shown = ", ".join(f"**{escape_markdown(name)}**" for name in models)
+    st.caption(f"Measures {names_shown}: of the models chosen above those with a report.")
+    # While it measures, the questions stay on the page, or Streamlit would forget the answers.
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         chosen = st.multiselect(
             "Sources",
@@ -63,7 +65,7 @@ def render_sources(comparison: Comparison, workspace: Workspace) -> None:
             "Measure on these sources",
             icon=":material/travel_explore:",
             type="primary",
-            disabled=not chosen,
+            disabled=not chosen or is_active,
             key="compare-crosscheck",
         ):
             entries = list_models(workspace)
@@ -105,7 +107,8 @@ def _render_result(task: BackgroundTask) -> None:
             | {"protocol": row["protocol"]}
             for row in rows
         ],
-        column_config={
+        column_config={"prior": "expected shares"}
+        | {
             METRICS[name].title: st.column_config.NumberColumn(METRICS[name].title, format="%.3f")
             for name in figures
         },

@@ -88,7 +88,7 @@ def _render_report(info: DatasetInfo, result: dict[str, Any]) -> None:
         total = info.num_images + without_face
         st.warning(
             f"No face was found on {without_face:,} of {total:,} pictures "
-            f"({without_face / total:.1%}); they were left out.",
+            f"({100 * without_face / total:.1f} %), which are left out.",
             icon=":material/face:",
         )
     for warning in result.get("warnings", ()):
@@ -97,7 +97,8 @@ def _render_report(info: DatasetInfo, result: dict[str, Any]) -> None:
         st.caption(escape_markdown(note))
     st.plotly_chart(_build_counts(info.name), width="stretch", config=STATIC_CONFIG, key="import_counts")
     if skipped := result.get("skipped"):
-        with st.expander(f"{result['num_skipped']:,} files were left out"):
+        count = "1 file was" if result["num_skipped"] == 1 else f"{result['num_skipped']:,} files were"
+        with st.expander(f"{count} left out"):
             st.dataframe(
                 {"file": [file for file, _ in skipped], "why": [why for _, why in skipped]}, hide_index=True
             )

@@ -5,6 +5,7 @@ from typing import Final
 import streamlit as st
 
 from app.explore_data.import_source import Found
+from app.shared.grid import iterate_cells
 from fer_core.data.importers.numberings import NUMBERINGS
 from fer_core.data.store import SPLITS
 from fer_core.escaping import escape_markdown
@@ -19,11 +20,10 @@ def choose_mapping(found: Found) -> dict[str, str] | None:
     st.markdown("**What the class names mean.** Check the guesses; nothing is read in before you do.")
     numbering = _choose_numbering(found)
     options = [*EMOTIONS, LEAVE_OUT]
-    columns = st.columns(4)
     chosen: dict[str, str | None] = {}
-    for index, (label, count) in enumerate(counts.items()):
+    for cell, (label, count) in zip(iterate_cells(len(counts), 4), counts.items(), strict=True):
         guess = suggested[label] if numbering is None else NUMBERINGS[numbering].find(label)
-        with columns[index % 4], st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        with cell, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             if label in samples:
                 st.image(samples[label], width=56, alt=f"A picture of {label}")
             chosen[label] = st.selectbox(
@@ -69,9 +69,9 @@ def choose_parts(found: Found) -> dict[str, str] | None:
     st.markdown(
         "**Which split each part is.** The source divides its pictures, and these names do not say how."
     )
-    columns, chosen = st.columns(4), {}
-    for index, (part, count) in enumerate(asked.items()):
-        chosen[part] = columns[index % 4].selectbox(
+    chosen = {}
+    for cell, (part, count) in zip(iterate_cells(len(asked), 4), asked.items(), strict=True):
+        chosen[part] = cell.selectbox(
             f"{escape_markdown(part)} ({count:,})",
             [*SPLITS, LEAVE_OUT],
             index=None,

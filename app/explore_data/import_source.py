@@ -92,11 +92,11 @@ def _from_upload(workspace: Workspace) -> Found | None:
         name = found[0].path.name
         _look(workspace, "upload", name, f"{{inputs}}/{name}", [found[0].path], uploads=found)
     if find_task(workspace, SCAN, _facts("upload")) is None:
-        larger = "choose *Path on this machine* above" if may_name_paths() else "use its command line"
+        larger = "choose *Path on this machine* above" if may_name_paths() else "`fer import` it there"
         empty_state(
             "Nothing uploaded yet",
             "Class folders (`train/happy/1.png` or `happy/1.png`), a CSV or list with its pictures, or "
-            f"FER2013. For what is larger and lies on the server's machine, {larger}: `fer import SOURCE`.",
+            f"FER2013. For what is larger and lies on the server's machine, {larger}.",
             icon=":material/upload:",
         )
     return _show(workspace, "upload")

@@ -4,6 +4,7 @@ from typing import Final
 
 import streamlit as st
 
+from app.shared.grid import iterate_cells
 from app.shared.messages import show_error
 from app.train.architectures import count_model_parameters, list_architectures
 from app.train.draft import (
@@ -138,9 +139,9 @@ def _render_sections(draft: Draft, problems: list[FerError]) -> None:
     sections = [section for section in list_sections() if _folded(section)]
     for tab, section in zip(st.tabs([section.title for section in sections]), sections, strict=True):
         with tab:
-            columns = st.columns(2, gap="medium")
-            for index, spec in enumerate(_folded(section)):
-                with columns[index % 2]:
+            specs = _folded(section)
+            for cell, spec in zip(iterate_cells(len(specs), 2, gap="medium"), specs, strict=True):
+                with cell:
                     _collect(problems, lambda spec=spec: render_field(spec, draft))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import streamlit as st
 
+from app.shared.grid import iterate_cells
 from app.train.architectures import Argument, list_architectures, list_model_arguments
 from app.train.draft import Draft, bind_widget
 from fer_core.config import TrainConfig
@@ -110,10 +111,9 @@ def render_arguments(draft: Draft) -> None:
         if st.button("Remove unknown arguments"):
             draft.values[ARGUMENTS] = {key: value for key, value in given.items() if key not in unknown}
             st.rerun()
-    columns = st.columns(2, gap="medium")
     kept = {key: value for key, value in given.items() if key in unknown}
-    for index, item in enumerate(arguments):
-        with columns[index % 2]:
+    for cell, item in zip(iterate_cells(len(arguments), 2, gap="medium"), arguments, strict=True):
+        with cell:
             value = _edit_argument(name, item, given.get(item.name, item.default))
         if value != item.default or item.name in given:
             kept[item.name] = value

@@ -63,8 +63,16 @@ def shown_label(result: FaceResult, uncertain_below: float) -> str:
 
 
 def describe_turn(roll: float) -> str:
-    """`turned 90°` (clockwise) of a face that lies on its side or stands on its head, else nothing."""
-    return f"turned {roll:.0f}°" if abs(roll) >= _TOLD_TURN_DEG else ""
+    """Which way a face is turned that lies on its side or stands on its head, else nothing.
+
+    Examples:
+        >>> [describe_turn(roll) for roll in (-90, 135, 180, 10)]
+        ['turned 90° left', 'turned 135° right', 'turned 180°', '']
+    """
+    if abs(roll) < _TOLD_TURN_DEG:
+        return ""
+    side = "" if round(abs(roll)) == 180 else " right" if roll > 0 else " left"
+    return f"turned {abs(roll):.0f}°{side}"
 
 
 def draw_overlay(

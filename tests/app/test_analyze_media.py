@@ -78,7 +78,7 @@ def test_with_nothing_uploaded_it_says_what_to_do(model):
     assert not page.exception
     assert "Nothing to analyze yet" in _texts(page)
     assert "No video yet" in _texts(page)
-    assert "Nothing is stored or sent on" in _texts(page)
+    assert "sent nowhere" in _texts(page)
 
 
 def test_pictures_stay_while_the_user_visits_another_page(model):

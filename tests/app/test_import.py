@@ -74,7 +74,7 @@ def test_class_folders_are_mapped_then_imported(app_workspace, tmp_path):
     assert "10 images of 32 × 40 px RGB" in page.success[0].value
     info = load_dataset(app_workspace.dataset("my-faces")).info
     assert info.classes == ("happiness", "fear") and info.color == "rgb"
-    assert any("1 files were left out" in item.label for item in page.expander)
+    assert any("1 file was left out" in item.label for item in page.expander)
     # The name is taken now: the page asks instead of failing.
     assert page.button(key="import_start").disabled
     page.checkbox(key="import_replace").check().run()
@@ -149,7 +149,7 @@ def test_a_face_crop_reports_its_misses(app_workspace, tmp_path):
     page.run()
     _finish(page)
     assert not page.exception and not page.error
-    assert "No face was found on 4 of 6 pictures (66.7%)" in page.warning[0].value
+    assert "No face was found on 4 of 6 pictures (66.7 %)" in page.warning[0].value
 
 
 def test_a_path_may_be_named_on_this_machine_only(app_workspace, monkeypatch):
