@@ -97,8 +97,8 @@ def _render_report(info: DatasetInfo, result: dict[str, Any]) -> None:
         st.caption(escape_markdown(note))
     st.plotly_chart(_build_counts(info.name), width="stretch", config=STATIC_CONFIG, key="import_counts")
     if skipped := result.get("skipped"):
-        count = "1 file was" if result["num_skipped"] == 1 else f"{result['num_skipped']:,} files were"
-        with st.expander(f"{count} left out"):
+        files_were = "1 file was" if result["num_skipped"] == 1 else f"{result['num_skipped']:,} files were"
+        with st.expander(f"{files_were} left out"):
             st.dataframe(
                 {"file": [file for file, _ in skipped], "why": [why for _, why in skipped]}, hide_index=True
             )

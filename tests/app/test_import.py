@@ -316,3 +316,17 @@ def test_votes_beside_fer2013_are_offered_or_named(app_workspace, tmp_path, how)
 )
 def test_names_of_uploads_are_not_trusted(name, clean):
     assert clean_name(name) == clean
+
+
+def test_cells_of_a_grid_keep_their_order_where_columns_lie_below_each_other():
+    def script():
+        import streamlit as st
+
+        from app.shared.grid import iterate_cells
+
+        for cell, number in zip(iterate_cells(5, 2), range(5), strict=True):
+            cell.text(str(number))
+        st.text("end")
+
+    page = AppTest.from_function(script).run()
+    assert [item.value for item in page.text] == ["0", "1", "2", "3", "4", "end"]
