@@ -82,7 +82,7 @@ def _watch(workspace: Workspace, name: str) -> None:
             st.rerun()
         progress = task.progress
         text = "cancelling…" if task.is_cancelling else progress.text or "starting…"
-        is_named = text.partition(" ")[0].endswith(":")  # "fer-tiny: loading" keeps the model's name as it is
+        is_named = ": " in text  # "fer-tiny on press: loading" keeps the model's name as it is
         st.progress(progress.share, escape_markdown(text if is_named else text[:1].upper() + text[1:]))
         st.button(
             "Cancel",
