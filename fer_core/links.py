@@ -4,6 +4,7 @@ A link copies what it points to: into a data set, a model card, a zip, a reposit
 """
 
 import os
+import re
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -16,13 +17,22 @@ MAX_TARGET_BYTES: Final[int] = 4096
 def check_member(archive: Path, name: str, error: type[FerError]) -> PurePosixPath:
     """Check the path of a file in an archive, and return it.
 
+    A colon is part of many names, as in `10:30:12.png`; it is refused where it means a drive, or on Windows.
+
     Raises:
         FerError: as `error`, if it is absolute, empty, or leads out of the archive.
     """
     path = PurePosixPath(name.replace("\\", "/"))
-    if not path.parts or path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts):
-        raise error(f"{archive} holds the unsafe path {name!r}; refused")
+    if not path.parts or path.is_absolute() or ".." in path.parts or _names_drive(str(path)):
+        raise error(
+            f"{archive} holds the unsafe path {name!r}; refused. Expected paths inside the archive, without "
+            "'..' or a drive: pack the folder again"
+        )
     return path
+
+
+def _names_drive(path: str) -> bool:
+    return re.match("[A-Za-z]:", path) is not None or (os.name == "nt" and ":" in path)
 
 
 def check_member_link(archive: Path, name: str, target: str, error: type[FerError]) -> None:
@@ -38,7 +48,7 @@ def check_member_link(archive: Path, name: str, target: str, error: type[FerErro
         FerError: as `error`, if it leads out of the archive.
     """
     inside = os.path.normpath(PurePosixPath(name.replace("\\", "/")).parent / target.replace("\\", "/"))
-    if inside == ".." or inside.startswith(("../", "/")) or ":" in inside:
+    if inside == ".." or inside.startswith(("../", "/")) or _names_drive(inside):
         raise error(f"{archive} holds the link {name!r}, which leads out of it to {target!r}; refused")
 
 

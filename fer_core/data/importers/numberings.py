@@ -103,9 +103,17 @@ def read_number(label: str) -> str:
 
 
 def list_numberings(labels: Collection[str]) -> list[str]:
-    """Names of the numberings that cover every number among these labels; none if there is no number."""
+    """Names of the numberings that cover every number among these labels; none if there is no number.
+
+    Where none lists the negative ones, which mostly mean "not labelled", those that cover the others count.
+    """
     numbers = [label for label in labels if read_number(label)]
-    return [name for name, numbering in NUMBERINGS.items() if numbering.covers(numbers)]
+    positive = [label for label in numbers if not read_number(label).startswith("-")]
+    exact, near = (
+        [name for name, numbering in NUMBERINGS.items() if numbering.covers(found)]
+        for found in (numbers, positive)
+    )
+    return exact or near
 
 
 def find_numbering(name: str) -> Numbering:

@@ -2,7 +2,8 @@
 
 import dataclasses
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import SPLITS, DatasetInfo, load_dataset
 from fer_core.data.tree import make_readable, open_tree
 from fer_core.errors import DataError, MediaError
+from fer_core.escaping import escape_unseen
 from fer_core.labels import EMOTIONS, canonical_emotion
 from fer_core.types import UInt8Array
 
@@ -88,6 +90,7 @@ def resolve_mapping(scan: Scan, changes: Mapping[str, str] = {}, numbers: str = 
     mapping = scan.suggest_mapping(numbers)
     if numbers and not any(map(read_number, mapping)):
         raise DataError(f"--numbers {numbers}, but no class name is a number: {', '.join(mapping)}")
+    changes = _find_printed(changes, mapping)
     strangers = sorted(set(changes) - set(mapping))
     if strangers:
         raise DataError(f"the source has no class {', '.join(strangers)}; it has {', '.join(mapping)}")
@@ -99,6 +102,14 @@ def resolve_mapping(scan: Scan, changes: Mapping[str, str] = {}, numbers: str = 
     if unknown:
         raise DataError(describe_unknown(unknown))
     return {name: emotion or "" for name, emotion in resolved.items()}
+
+
+def _find_printed(changes: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Changes by the source's own names, where the user copied a name as a terminal prints it."""
+    known = list(names)
+    printed = Counter(map(escape_unseen, known))
+    own = {escape_unseen(name): name for name in known if printed[escape_unseen(name)] == 1}
+    return {key if key in known else own.get(key, key): value for key, value in changes.items()}
 
 
 def describe_unknown(names: Sequence[str]) -> str:
@@ -120,6 +131,7 @@ def resolve_splits(scan: Scan, changes: Mapping[str, str] = {}) -> dict[str, str
         DataError: a word does not say which split it is and is not mapped, or `changes` names what is not
             there or no split.
     """
+    changes = _find_printed(changes, scan.split_counts)
     strangers = sorted(set(changes) - set(scan.split_counts))
     if strangers:
         asked = ", ".join(name for name in scan.split_counts if name) or "no part with a name"

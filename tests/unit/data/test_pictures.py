@@ -172,6 +172,14 @@ def test_zip_slip_is_refused(tmp_path, name):
         run(source, tmp_path / "sets" / "a")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a colon names a stream of a file there")
+def test_a_colon_in_a_zip_is_part_of_a_name(tmp_path):
+    pictures = class_files(count=2) | {"happy/2024-01-01T10:30:12.png": encode(9)}
+    source = write_zip(tmp_path / "a.zip", pictures)
+    report = run(source, tmp_path / "sets" / "a")
+    assert report.skipped == () and report.info.num_images == len(pictures)
+
+
 def test_a_zip_bomb_is_not_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("happy/bomb.png", bytes(50_000_000))

@@ -174,12 +174,18 @@ def test_numbers_are_asked_about_whatever_the_column_is_called(tmp_path):
         resolve_mapping(scan(tmp_path / "b", class_files(count=1)), numbers="raf-db")
 
 
+def test_a_class_is_found_as_a_terminal_prints_it(tmp_path):
+    found = scan(tmp_path / "a", class_files(classes=("happy", "\x1b[31mred"), count=1))
+    assert resolve_mapping(found, {"\\u001b[31mred": "anger"})["\x1b[31mred"] == "anger"
+
+
 @pytest.mark.parametrize(
     ("labels", "names"),
     [
         (["1", "7"], ["affectnet", "aff-wild2", "ck+", "dfew", "ferplus", "raf-db"]),
         (["0", "10"], ["affectnet"]),
         (["-1", "02", "3.0"], ["aff-wild2"]),
+        (["-1", "0", "9"], ["affectnet"]),
         (["0", "11"], []),
         (["happy"], []),
     ],
