@@ -12,8 +12,9 @@ from PIL import Image
 
 from app.analyze_media import picture_results, video_results
 from app.analyze_media.pictures import Picture, PictureResult
-from app.compare_runs import charts, error_explorer, findings
-from app.explore_data import cleanup, images, overview
+from app.compare_runs import charts, error_explorer, findings, sources
+from app.explore_data import cleanup, embedding_map, images, overview
+from app.explore_data.cleanup_data import open_audited
 from app.explore_data.label_flow import build_flow
 from app.live_webcam import readout
 from app.shared.charts import STATIC_CONFIG
@@ -24,6 +25,7 @@ from fer_core.data.store import load_dataset, write_dataset
 from fer_core.data.suspected_labels import Suspect, note_suspects
 from fer_core.data.synthetic import generate_schematic_faces
 from fer_core.evaluation.comparison import Comparison, compare
+from fer_core.evaluation.embedding_map import EmbeddingMap
 from fer_core.evaluation.report import build_report
 from fer_core.evaluation.stored_reports import StoredEvaluation
 from fer_core.inference.face_table import create_table
@@ -201,6 +203,31 @@ def show_comparison(workspace: Workspace) -> None:
     st.plotly_chart(build_confusion(counts.to_numpy().tolist(), NAMES), config=STATIC_CONFIG, key="run")
 
 
+def show_map(workspace: Workspace) -> None:
+    """The embedding map, coloured by class."""
+    audited, rows = open_audited("faces", workspace), np.arange(60)
+    predicted = tuple(NAMES[(row + 1) % len(NAMES)] for row in rows)
+    points = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    laid_out = EmbeddingMap(rows, points, predicted, (0.5, 0.2))
+    embedding_map._render_points(audited, laid_out, set(NAMES), "Class", "k")
+
+
+class _Crosscheck:
+    title = NAMES[0]
+    error = None
+
+    def result(self) -> dict[str, object]:
+        words = {"model": NAMES[0], "source": NAMES[1], "prior": NAMES[2], "protocol": NAMES[3]}
+        row = {**words, "n": 10, "classes": ", ".join(NAMES), "accuracy": 0.5}
+        bins = {"confidence": [0.2, 0.8], "accuracy": [0.3, 0.7], "n": [4, 6]}
+        return {"rows": [row], "reliability": [bins], "failures": {NAMES[4]: NAMES[0]}}
+
+
+def show_sources(_workspace: Workspace) -> None:
+    """Models on data of other sources."""
+    sources._render_result(_Crosscheck())  # type: ignore[arg-type]
+
+
 PARTS = {
     "pictures": show_pictures,
     "video": show_video,
@@ -212,6 +239,8 @@ PARTS = {
     "blank": lambda _workspace: _show_gallery("blank"),
     "errors": lambda _workspace: _show_gallery("errors"),
     "comparison": show_comparison,
+    "map": show_map,
+    "sources": show_sources,
 }
 
 if __name__ == "__main__":
