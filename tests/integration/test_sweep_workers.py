@@ -172,6 +172,8 @@ def test_a_worker_is_stopped_after_a_step_of_the_clock_and_a_stranger_is_not(swe
         subprocess.Popen([sys.executable, "-m", "fer_core", "estimate", "--config-file", str(pipe)]) as ours,
     ):
         try:
+            while "fer_core" not in psutil.Process(ours.pid).cmdline():
+                time.sleep(0.01)  # right after a start it is not shown yet
             mark(sweep, "stranger", stranger, step_s=step_s)
             mark(sweep, "ours", ours, step_s=step_s)
             for number, pid in enumerate((-1, 0, 1.5, "7", 2**40)):
