@@ -154,7 +154,7 @@ def _describe_onnx(onnx: list[str]) -> str:
 def _describe_origin(info: CheckpointInfo) -> str:
     lines = []
     if info.data.get("name"):
-        lines.append(f"Trained on `{info.data['name']}`.")
+        lines.append(f"Trained on {quote_markdown(str(info.data['name']))}.")
     if info.data.get("licence"):
-        lines.append(f"Terms of that data: {info.data['licence']}")
+        lines.append(f"Terms of that data: {escape_markdown(str(info.data['licence']))}")
     return "\n".join(lines) + "\n" if lines else ""

@@ -205,6 +205,6 @@ def test_the_terminal(workspace, classes, words):
     assert not UNSEEN.search(stream.getvalue())
     assert json.loads(stream.getvalue().splitlines()[0]) == {"name": words}
     readme = re.sub(
-        r"(?s)```.*?\n```", "", build_readme("told", changed, ["model.json", "weights.safetensors"])
+        r"(?s)```.*?\n```|`[^`\n]+`", "", build_readme("told", changed, ["model.json", "weights.safetensors"])
     )
     assert not re.search(r"(?<!\\)!\[|(?<!\\)<(a|b)\b", readme)
