@@ -102,9 +102,7 @@ def _get_process_folder(base: Path, pid: int) -> Path:
     base.mkdir(parents=True, exist_ok=True)
     remove_leftovers(base)
     made = Path(tempfile.mkdtemp(prefix=f"{_BEING_MADE}{_prefix()}", dir=base))
-    handle = os.open(
-        made / _LOCK_FILE, os.O_CREAT | os.O_RDWR, 0o600
-    )  # open, and held, until the process ends
+    handle = os.open(made / _LOCK_FILE, os.O_CREAT | os.O_RDWR, 0o600)  # held until the process ends
     fcntl.flock(handle, fcntl.LOCK_EX)
     folder = made.rename(base / made.name.removeprefix(_BEING_MADE))
     atexit.register(_remove_at_exit, folder, pid)
