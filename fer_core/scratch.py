@@ -1,30 +1,33 @@
 """Temporary files, in a folder of this process, which the next process removes if this one is killed.
 
 The folder is `fer-<user>-<random>` in the system's temporary folder (`$TMPDIR`), or in one that the caller
-names. A lock on a file in it is held as long as the process lives; the kernel frees it however that ends.
+names. A lock on the file `<folder>.lock` beside it is held as long as the process lives; the kernel frees it
+however that ends.
 """
 
 import atexit
 import contextlib
-import fcntl
 import functools
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fer_core.errors import StorageError
 from fer_core.io import storage_errors
 
-_LOCK_FILE: Final[str] = "lock"
-_BEING_MADE: Final[str] = "."
-"""Before the name of a folder whose lock is not held yet."""
+if TYPE_CHECKING:
+    import filelock
+
+_LOCK: Final[str] = ".lock"
 _STALE_S: Final[float] = 24 * 3600.0
+"""After this a folder without a lock file is nobody's: its process died before it made one."""
 _making = threading.Lock()
 
 
@@ -62,13 +65,12 @@ def make_scratch_folder(parent: Path | None = None) -> Path:
 def remove_leftovers(parent: Path | None = None) -> None:
     """Remove the folders of processes of this user that are gone."""
     base = parent or _find_system_folder()
-    for folder in base.glob(f"{_prefix()}*"):
-        with contextlib.suppress(OSError):
-            _remove_if_free(folder)
-    for folder in base.glob(f"{_BEING_MADE}{_prefix()}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _STALE_S:
-                _remove_own(folder)
+    for path in list(base.glob(f"{_prefix()}*")):
+        with contextlib.suppress(OSError):  # a lock that is held is one, too
+            if path.suffix == _LOCK:
+                _remove_if_free(path)
+            elif not _lock_file(path).exists() and time.time() - path.stat().st_mtime > _STALE_S:
+                _remove_own(path)
 
 
 def _find_system_folder() -> Path:
@@ -82,33 +84,71 @@ def _find_system_folder() -> Path:
 
 
 def _prefix() -> str:
-    return f"fer-{os.getuid()}-"
+    return f"fer-{_get_user()}-"
 
 
-def _remove_if_free(folder: Path) -> None:
-    with (folder / _LOCK_FILE).open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _remove_own(folder)
+def _get_user() -> int:
+    """Number of the user, as files have it: 0 on Windows, whose temporary folders are private."""
+    return os.getuid() if sys.platform != "win32" else 0
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}{_LOCK}")
+
+
+def _hold(lock_file: Path) -> "filelock.BaseFileLock":
+    """Hold a lock file from now on, in all threads.
+
+    Raises:
+        filelock.Timeout: another process holds it, or another call.
+    """
+    import filelock
+
+    lock = filelock.FileLock(lock_file, timeout=0, mode=0o600, thread_local=False)
+    lock.acquire()
+    return lock
+
+
+def _remove_if_free(lock_file: Path) -> None:
+    if _is_own(lock_file):
+        lock = _hold(lock_file)
+        _remove_own(lock_file.with_suffix(""))
+        _let_go(lock, lock_file)
+
+
+def _let_go(lock: "filelock.BaseFileLock", lock_file: Path) -> None:
+    """Nobody takes the name again: names are random, and whoever waits for the lock removes only."""
+    lock.release()
+    lock_file.unlink(missing_ok=True)
 
 
 def _remove_own(folder: Path) -> None:
-    """In a folder that all users write to, another could have made one of this name, or a link."""
-    if not folder.is_symlink() and folder.stat().st_uid == os.getuid():
+    if folder.exists() and _is_own(folder):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_own(path: Path) -> bool:
+    """In a folder that all users write to, another could have made one of this name, or a link."""
+    return not path.is_symlink() and path.stat().st_uid == _get_user()
 
 
 @functools.cache
 def _get_process_folder(base: Path, pid: int) -> Path:
     base.mkdir(parents=True, exist_ok=True)
     remove_leftovers(base)
-    made = Path(tempfile.mkdtemp(prefix=f"{_BEING_MADE}{_prefix()}", dir=base))
-    handle = os.open(made / _LOCK_FILE, os.O_CREAT | os.O_RDWR, 0o600)  # held until the process ends
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    folder = made.rename(base / made.name.removeprefix(_BEING_MADE))
-    atexit.register(_remove_at_exit, folder, pid)
-    return folder
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_prefix(), dir=base))
+        lock_file = _lock_file(folder)
+        with contextlib.suppress(TimeoutError):
+            lock = _hold(lock_file)  # until the process ends
+            if folder.is_dir():  # or another process took it for a leftover, before its lock was held
+                atexit.register(_remove_at_exit, folder, lock, pid)
+                return folder
+            _let_go(lock, lock_file)
 
 
-def _remove_at_exit(folder: Path, pid: int) -> None:
+def _remove_at_exit(folder: Path, lock: "filelock.BaseFileLock", pid: int) -> None:
     if os.getpid() == pid:  # a fork inherits this call
         shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            _let_go(lock, _lock_file(folder))

@@ -248,7 +248,7 @@ def test_an_upload_is_on_the_disk_and_not_in_memory(store, workspace):
     store.remove_session_files("a")
     store.remove_session_files("a")
     assert not early.path.exists() and other.path.exists()
-    files = [path for path in workspace.uploads.rglob("*") if path.is_file() and path.name != "lock"]
+    files = [path for path in workspace.uploads.rglob("*") if path.is_file() and path.suffix != ".lock"]
     assert files == [other.path]
 
 

@@ -36,7 +36,7 @@ def temporary(tmp_path, monkeypatch):
 
 
 def _list_left(folder):
-    return [path for path in folder.glob("fer-*/*") if path.name != "lock"]
+    return list(folder.glob("fer-*/*"))
 
 
 def test_a_folder_is_gone_at_the_end_whatever_happens(temporary):
@@ -50,7 +50,7 @@ def test_a_folder_is_gone_at_the_end_whatever_happens(temporary):
 def test_a_folder_that_a_cleaning_service_took_is_made_again(temporary):
     with scratch_folder() as folder:
         folder.rmdir()
-        (folder.parent / "lock").unlink()
+        folder.parent.with_name(f"{folder.parent.name}.lock").unlink()
         folder.parent.rmdir()
     with scratch_folder() as folder:
         assert folder.is_dir()
@@ -74,16 +74,56 @@ def test_what_a_killed_process_left_goes_with_the_next_and_what_lives_stays(temp
         process.wait()
     assert (folder / "upload").exists()
     remove_leftovers()
-    assert not folder.parent.exists()
+    assert list(temporary.iterdir()) == []
 
 
-def test_a_link_of_that_name_is_left_alone(temporary, tmp_path):
+@pytest.mark.parametrize("suffix", ["", ".lock"])
+def test_a_link_of_that_name_is_left_alone(temporary, tmp_path, suffix):
     precious = tmp_path / "precious"
     precious.mkdir()
-    (precious / "lock").touch()
-    (temporary / f"fer-{os.getuid()}-link").symlink_to(precious)
+    (precious / "file").touch()
+    name = f"fer-{os.getuid()}-made"
+    (temporary / name).mkdir() if suffix else (temporary / f"{name}.lock").touch()
+    (temporary / f"{name}{suffix}").symlink_to(precious / ("file" if suffix else ""))
     remove_leftovers()
-    assert (precious / "lock").exists()
+    assert (precious / "file").exists() and (temporary / name).is_dir()
+
+
+@pytest.mark.parametrize(("age_s", "is_left"), [(0, True), (25 * 3600, False)])
+def test_a_folder_without_a_lock_is_left_for_a_day(temporary, age_s, is_left):
+    """Another process may be about to lock it; one that died just then never will."""
+    folder = temporary / f"fer-{os.getuid()}-new"
+    folder.mkdir()
+    os.utime(folder, (folder.stat().st_mtime - age_s,) * 2)
+    remove_leftovers()
+    assert folder.exists() == is_left
+
+
+def test_a_folder_that_was_taken_for_a_leftover_is_made_again(temporary, monkeypatch):
+    """Between the making of a lock file and its lock another process may get it."""
+    hold, taken = scratch._hold, []
+
+    def be_late(lock_file):
+        if not taken and lock_file.parent == temporary:
+            taken.append(lock_file.with_suffix(""))
+            lock_file.touch()
+            monkeypatch.setattr(scratch, "_hold", hold)
+            remove_leftovers()
+        return hold(lock_file)
+
+    monkeypatch.setattr(scratch, "_hold", be_late)
+    with scratch_folder() as folder:
+        assert not taken[0].exists() and folder.parent != taken[0]
+        remove_leftovers()
+        assert folder.is_dir()
+
+
+def test_it_is_imported_where_there_is_neither_flock_nor_a_number_of_the_user():
+    program = (
+        "import os, sys; sys.modules['fcntl'] = None; del os.getuid; import fer_core.scratch, "
+        "fer_core.exchange, app.shared.uploads, fer_core.inference.recorder"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=PROJECT_ROOT)
 
 
 def _encode(_entry):
