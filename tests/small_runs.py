@@ -26,8 +26,8 @@ def save_small_run(
     writer = RunWriter.create(workspace, name, config_toml=dump_config(config), meta={"seed": config.seed})
     for epoch in range(1, num_epochs + 1):
         append_epoch(writer, epoch, with_gradients=with_gradients)
-    status = {"epoch": num_epochs, "num_epochs": config.epochs, "step": 0, "num_steps": 87, "eta_s": 65.0}
-    writer.set_state(state, **status, **dict(facts or {}))
+    usual = {"epoch": num_epochs, "num_epochs": config.epochs, "step": 0, "num_steps": 87, "eta_s": 65.0}
+    writer.set_state(state, **{**usual, **dict(facts or {})})
     return writer
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.shared.run_data import find_best
 from fer_core.escaping import escape_plotly
-from fer_core.runs.records import EpochRecord, GradientRecord, LayerNorms
+from fer_core.runs.records import EpochRecord, GradientRecord, LayerNorms, StepRecord
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -20,6 +20,7 @@ _CELL_LIGHT, _CELL_DARK, _CELL_FULL = "#f3f5f8", "#1b212a", "#0072b2"
 _HEIGHT_PX: Final[int] = 300
 _SMALL_PX: Final[int] = 220
 _ROW_PX: Final[int] = 16
+_MAX_STEPS_DRAWN: Final[int] = 500
 
 
 def smooth(values: Sequence[float | None], weight: float) -> list[float | None]:
@@ -110,6 +111,45 @@ def build_curves(
     if is_log:
         figure.update_yaxes(type="log", exponentformat="power", dtick=1)
     return figure
+
+
+def add_steps(
+    figure: "go.Figure",
+    steps: Sequence[StepRecord],
+    num_steps: int,
+    curves: Mapping[str, tuple[str, str]],
+    *,
+    smoothing: float = 0.0,
+    as_percent: bool = False,
+) -> None:
+    """Draw the training within the epochs, faintly, into a chart over the epochs; its axis ends there.
+
+    Args:
+        figure: made by `build_curves`.
+        steps: at least one.
+        num_steps: of an epoch.
+        curves: as for `build_curves`; those that steps do not know are skipped.
+        smoothing: as for `build_curves`.
+        as_percent: as for `build_curves`.
+    """
+    places = [step.epoch - 1 + step.step / num_steps for step in steps]
+    every = max(1, len(places) // _MAX_STEPS_DRAWN)
+    for key, (name, color) in curves.items():
+        if not hasattr(StepRecord, key):
+            continue
+        values = smooth([_scale(getattr(step, key), as_percent) for step in steps], smoothing)
+        figure.add_scatter(
+            x=places[::every],
+            y=values[::every],
+            name=f"{name}, by step",
+            mode="lines+markers" if len(places) < 3 else "lines",
+            line={"color": color, "width": 1},
+            marker={"size": 4},
+            opacity=0.6,
+            hovertemplate="%{y:.1f} %" if as_percent else "%{y:.4g}",
+        )
+    end = max([places[-1], *(epoch for trace in figure.data for epoch in trace.x)])
+    figure.update_xaxes(range=[0, 1.02 * end], dtick=None)
 
 
 def _mark_best(

@@ -6,7 +6,7 @@ from typing import Final
 
 from fer_core.runs.cache import read_cached
 from fer_core.runs.reader import Run
-from fer_core.runs.records import EpochRecord, GradientRecord, RunMeta, ValidationRecord
+from fer_core.runs.records import EpochRecord, GradientRecord, RunMeta, StepRecord, ValidationRecord
 from fer_core.runs.run_files import (
     GRADIENTS_FILE,
     LOG_FILE,
@@ -14,6 +14,7 @@ from fer_core.runs.run_files import (
     METRICS_FILE,
     NOTES_FILE,
     REPORT_FILE,
+    STEPS_FILE,
     VALIDATION_FILE,
 )
 
@@ -35,6 +36,15 @@ def load_metrics(run: Run) -> Sequence[EpochRecord]:
         return run.load_metrics()
 
     return read_cached(run.folder / METRICS_FILE, read) or ()
+
+
+def load_steps(run: Run) -> Sequence[StepRecord]:
+    """The training within the epochs; empty before the first step."""
+
+    def read(_path: Path) -> Sequence[StepRecord]:
+        return run.load_steps()
+
+    return read_cached(run.folder / STEPS_FILE, read) or ()
 
 
 def load_gradients(run: Run) -> Sequence[GradientRecord]:

@@ -13,11 +13,11 @@ from fer_core.escaping import escape_markdown
 from fer_core.jobs import delete_run, resume_run, stop_run
 from fer_core.runs.notes import load_notes, save_notes
 from fer_core.runs.reader import Run
+from fer_core.runs.run_files import RESUMABLE_STATES
 from fer_core.workspace import Workspace
 
 NEW_PART = "new"
 RUNS_PART = "runs"
-_RESUMABLE = ("stopped", "failed", "interrupted")
 
 
 def open_run(name: str) -> None:
@@ -50,7 +50,7 @@ def render_actions(run: Run, workspace: Workspace) -> None:
                 args=(lambda: stop_run(run.name, workspace),),
                 help="Finishes the step and saves; it can be resumed.",
             )
-        if run.state in _RESUMABLE:
+        if run.state in RESUMABLE_STATES:
             st.button(
                 "Resume",
                 icon=":material/resume:",

@@ -2,37 +2,46 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
 from app.shared.charts import STATIC_CONFIG
-from app.shared.messages import error_boundary
+from app.shared.messages import empty_state, error_boundary
 from app.shared.run_charts import (
     OTHER_COLOR,
     TRAIN_COLOR,
     VALID_COLOR,
+    add_steps,
     build_confusion,
     build_curves,
     build_gradient_map,
     build_small_curve,
 )
-from app.shared.run_data import load_gradients, load_metrics, load_validation
+from app.shared.run_data import load_gradients, load_metrics, load_steps, load_validation
 from app.train.run_samples import render_samples
 from app.train.state import Key
 from fer_core.escaping import escape_markdown
 from fer_core.results import format_frame
-from fer_core.runs.reader import Run
-from fer_core.runs.records import EpochRecord
+from fer_core.runs.reader import Run, load_status
+from fer_core.runs.records import EpochRecord, RunStatus
 from fer_core.workspace import Workspace
 
+_REFRESH_S: Final[float] = 1.0
 
-@st.fragment
+
 def render_curves(run: Run) -> None:
-    """Loss, accuracy and the rest over the epochs. Reruns by itself when the smoothing changes."""
+    """Loss and accuracy, from the first step on; they follow a run that goes on."""
+    st.fragment(_render_curves, run_every=_REFRESH_S if run.is_active else None)(run)
+
+
+def _render_curves(run: Run) -> None:
     with error_boundary():
-        records = load_metrics(run)
-        num_epochs = run.status.num_epochs
+        records, steps = load_metrics(run), load_steps(run)
+        status = load_status(run.folder)
+        if not records and not steps:
+            _render_nothing_yet(run, status)
+            return
         smoothing = st.slider(
             "Smoothing",
             0.0,
@@ -41,20 +50,40 @@ def render_curves(run: Run) -> None:
             step=0.05,
             key=Key.RUN_SMOOTHING,
             persist_state="session",
-            help="Weight of the earlier epochs; the raw values stay visible, faintly.",
+            help="Weight of what came before; the raw values of epochs stay visible, faintly.",
             width=320,
         )
-        shared: dict[str, Any] = {"smoothing": smoothing, "num_epochs": num_epochs}
-        loss, accuracy = st.columns(2, gap="medium")
         both = ("train", TRAIN_COLOR), ("validation", VALID_COLOR)
-        with loss:
-            names = dict(zip(("train_loss", "valid_loss"), both, strict=True))
-            _chart(build_curves(records, names, title="Loss", **shared), "loss", records)
-        with accuracy:
-            names = dict(zip(("train_accuracy", "valid_accuracy"), both, strict=True))
-            figure = build_curves(records, names, title="Accuracy", as_percent=True, **shared)
-            _chart(figure, "accuracy", records)
-        _render_small(records, shared)
+        charts = ("Loss", "train_loss", "valid_loss"), ("Accuracy", "train_accuracy", "valid_accuracy")
+        for place, (title, *keys) in zip(st.columns(2, gap="medium"), charts, strict=True):
+            names = dict(zip(keys, both, strict=True))
+            style: dict[str, Any] = {"smoothing": smoothing, "as_percent": title == "Accuracy"}
+            figure = build_curves(records, names, title=title, num_epochs=status.num_epochs, **style)
+            if steps and status.num_steps:
+                add_steps(figure, steps, status.num_steps, names, **style)
+            with place:
+                _chart(figure, title.lower(), records)
+
+
+def _render_nothing_yet(run: Run, status: RunStatus) -> None:
+    if run.is_active:
+        empty_state(
+            "The first step is near" if run.state != "queued" else "Not begun yet",
+            "The curve begins with the first step; this page updates itself. You can also close it.",
+            icon=":material/show_chart:",
+        )
+
+
+@st.fragment
+def render_more_curves(run: Run) -> None:
+    """What else changes over the epochs."""
+    with error_boundary():
+        records = load_metrics(run)
+        if not records:
+            st.caption("Appears after the first epoch.")
+            return
+        smoothing = st.session_state.get(Key.RUN_SMOOTHING, 0.0)
+        _render_small(records, {"num_epochs": run.status.num_epochs, "smoothing": smoothing})
 
 
 def _render_small(records: Sequence[EpochRecord], shared: dict[str, Any]) -> None:

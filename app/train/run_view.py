@@ -1,5 +1,7 @@
 """One run, live: it is watched by a small fragment, and the rest is redrawn only when files change."""
 
+import math
+from collections.abc import Callable
 from typing import Final
 
 import streamlit as st
@@ -21,13 +23,18 @@ from app.train.run_results import (
     render_curves,
     render_epochs,
     render_gradients,
+    render_more_curves,
 )
+from app.train.state import Key
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.runs.reader import Run, list_runs, load_run
+from fer_core.runs.run_files import RESUMABLE_STATES
 from fer_core.workspace import Workspace
 
 REFRESH_S: Final[float] = 0.5
+_REST_S: Final[float] = 1.0
+"""Between two looks at a run that has ended, but that another tab or a terminal may resume."""
 _FAILED_LINES: Final[int] = 15
 
 
@@ -41,13 +48,17 @@ def render_run(name: str, workspace: Workspace) -> None:
         return
     st.subheader(escape_markdown(run.name), anchor=False)
     stamp = compute_stamp(run)
-    # Only a run that goes on is looked at again; the timer of one that ended would never find anything.
-    watch = st.fragment(_watch, run_every=REFRESH_S if run.is_active else None)
-    watch(name, workspace, stamp)
+    st.fragment(_watch, run_every=_choose_interval(run))(name, workspace, stamp)
     render_actions(run, workspace)
     _render_trouble(run)
     _render_numbers(run)
     _render_results(run, workspace)
+
+
+def _choose_interval(run: Run) -> float | None:
+    if run.is_active:
+        return REFRESH_S
+    return _REST_S if run.state in RESUMABLE_STATES else None  # nothing happens to a finished one
 
 
 def find_run(name: str, workspace: Workspace) -> Run:
@@ -72,7 +83,11 @@ def _watch(name: str, workspace: Workspace, stamp: tuple[object, ...]) -> None:
             st.markdown(describe_state(run), width="content")
             st.caption(_describe_where(run), width="content")
         if run.state != "finished":
-            st.progress(get_progress(run), _describe_progress(run))
+            whole, epoch = st.columns(2, gap="medium")
+            whole.progress(get_progress(run), _describe_progress(run))
+            step, num_steps = run.status.step, run.status.num_steps
+            if run.is_active and num_steps:
+                epoch.progress(min(1.0, step / num_steps), f"Step {step:,} of {num_steps:,}")
 
 
 def _describe_where(run: Run) -> str:
@@ -92,9 +107,10 @@ def _describe_progress(run: Run) -> str:
     if run.state == "queued":
         place = f"number {run.queue_position:d} in the queue" if run.queue_position else "in the queue"
         return f"Waiting for its device, {place}"
-    text = f"Epoch {status.epoch:d} of {f'{status.num_epochs:d}' if status.num_epochs else '?'}"
-    if run.is_active and status.num_steps:
-        text += f" · step {status.step:d} of {status.num_steps:d}"
+    if run.is_active and not status.num_steps:
+        return "Starting: network and images are loaded"
+    number = min(status.epoch + run.is_active, status.num_epochs or math.inf)
+    text = f"Epoch {number:d} of {f'{status.num_epochs:d}' if status.num_epochs else '?'}"
     if run.is_active and status.eta_s is not None:
         text += f" · {describe_duration(status.eta_s)} left"
     if run.state == "stopping":
@@ -146,24 +162,21 @@ def _render_numbers(run: Run) -> None:
 
 
 def _render_results(run: Run, workspace: Workspace) -> None:
-    if load_metrics(run):
-        render_curves(run)
-        # A boundary each: a damaged file must not hide the others.
-        with st.expander("Best epoch so far", icon=":material/grid_on:", expanded=True), error_boundary():
-            render_best_epoch(run, workspace)
-        with st.expander("Gradients by layer", icon=":material/gradient:", expanded=True), error_boundary():
-            render_gradients(run)
-        with st.expander("Every epoch", icon=":material/table_rows:"), error_boundary():
-            render_epochs(run)
-    elif run.is_active:
-        empty_state(
-            "The first epoch is running" if run.state != "queued" else "Not begun yet",
-            "Curves appear after its first epoch; this page updates itself. You can also close it.",
-            icon=":material/show_chart:",
-        )
-    with st.expander("Log", icon=":material/article:"), error_boundary():
-        lines = load_log_tail(run)
-        st.code("\n".join(lines) or "Nothing yet.", language=None, wrap_lines=True, height=320)
-        st.caption(f"The last lines of {quote_markdown(str(run.folder / 'log.txt'))}")
-    with st.expander("Tags and notes", icon=":material/sell:", expanded=bool(run.tags)), error_boundary():
-        render_notes(run)
+    render_curves(run)
+    parts: dict[str, Callable[[], None]] = {
+        ":material/grid_on: Best epoch": lambda: render_best_epoch(run, workspace),
+        ":material/show_chart: More curves": lambda: render_more_curves(run),
+        ":material/gradient: Gradients": lambda: render_gradients(run),
+        ":material/table_rows: Every epoch": lambda: render_epochs(run),
+        ":material/article: Log": lambda: _render_log(run),
+        ":material/sell: Tags and notes": lambda: render_notes(run),
+    }
+    for tab, render in zip(st.tabs(list(parts), key=Key.RUN_PART), parts.values(), strict=True):
+        with tab, error_boundary():  # a damaged file must not hide the rest
+            render()
+
+
+def _render_log(run: Run) -> None:
+    lines = load_log_tail(run)
+    st.code("\n".join(lines) or "Nothing yet.", language=None, wrap_lines=True, height=320)
+    st.caption(f"The last lines of {quote_markdown(str(run.folder / 'log.txt'))}")

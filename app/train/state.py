@@ -28,5 +28,7 @@ class Key(StrEnum):
     """Words that the shown runs must hold."""
     RUN_STATES = "run_states"
     """States of the runs that are shown."""
+    RUN_PART = "run_part"
+    """Open tab below the curves of a run."""
     RUN_SMOOTHING = "run_smoothing"
     """How much the curves of a run are smoothed."""

@@ -18,7 +18,15 @@ from fer_core.plain import parse_json, parse_toml
 from fer_core.runs.cache import read_cached
 from fer_core.runs.notes import load_notes
 from fer_core.runs.process import is_at_work
-from fer_core.runs.records import EpochRecord, GradientRecord, Notes, RunMeta, RunStatus, ValidationRecord
+from fer_core.runs.records import (
+    EpochRecord,
+    GradientRecord,
+    Notes,
+    RunMeta,
+    RunStatus,
+    StepRecord,
+    ValidationRecord,
+)
 from fer_core.runs.run_files import (
     ACTIVE_STATES,
     CONFIG_FILE,
@@ -27,6 +35,7 @@ from fer_core.runs.run_files import (
     METRICS_FILE,
     NOTES_FILE,
     STATUS_FILE,
+    STEPS_FILE,
     STOP_FILE,
     VALIDATION_FILE,
     State,
@@ -80,6 +89,10 @@ class Run:
     def load_metrics(self) -> list[EpochRecord]:
         """One record per finished epoch; a line cut short by a crash is skipped."""
         return _read_lines(self.folder / METRICS_FILE, EpochRecord)
+
+    def load_steps(self) -> list[StepRecord]:
+        """The training within the epochs, means over a few steps each; empty for runs without them."""
+        return _read_lines(self.folder / STEPS_FILE, StepRecord)
 
     def load_gradients(self) -> list[GradientRecord]:
         """One record per finished epoch; empty where gradients were not logged."""

@@ -95,6 +95,21 @@ class EpochRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A line of steps.jsonl: what the steps since the line before gave."""
+
+    epoch: Count
+    """Epoch under way, from 1."""
+    step: Count
+    """Last of these steps, from 1 in every epoch."""
+    train_loss: float | None = None
+    """Mean over these steps."""
+    train_accuracy: float | None = None
+    """Share of their images classified right, 0 to 1."""
+    learning_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LayerNorms:
     """L2 norms of one layer."""
 

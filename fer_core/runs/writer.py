@@ -10,7 +10,7 @@ import re
 import secrets
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -22,7 +22,14 @@ from fer_core.io import atomic_directory, storage_errors, to_json_line, write_js
 from fer_core.redact import RedactingFormatter
 from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import load_run, load_status
-from fer_core.runs.records import EpochRecord, GradientRecord, RunMeta, RunStatus, ValidationRecord
+from fer_core.runs.records import (
+    EpochRecord,
+    GradientRecord,
+    RunMeta,
+    RunStatus,
+    StepRecord,
+    ValidationRecord,
+)
 from fer_core.runs.run_files import (
     CONFIG_FILE,
     GRADIENTS_FILE,
@@ -30,6 +37,7 @@ from fer_core.runs.run_files import (
     META_FILE,
     METRICS_FILE,
     STATUS_FILE,
+    STEPS_FILE,
     VALIDATION_FILE,
     State,
 )
@@ -181,7 +189,19 @@ class RunWriter:
         """Add the gradient norms of one epoch, whole and flushed to the disk."""
         self._append(GRADIENTS_FILE, record)
 
-    def _append(self, name: str, record: object) -> None:
+    def append_step(self, record: StepRecord) -> None:
+        """Add a line on the training within an epoch, not flushed to the disk: that would slow steps down.
+
+        Raises:
+            StorageError: the disk is full; the lines before are still there.
+        """
+        self._append(STEPS_FILE, record, is_flushed=False)
+
+    def replace_steps(self, records: Sequence[StepRecord]) -> None:
+        """Replace all lines on the training within the epochs."""
+        write_text(self.folder / STEPS_FILE, "".join(to_json_line(record) + "\n" for record in records))
+
+    def _append(self, name: str, record: object, *, is_flushed: bool = True) -> None:
         line = (to_json_line(record) + "\n").encode()
         path = self.folder / name
         with storage_errors(path), path.open("ab", buffering=0) as file:
@@ -191,7 +211,8 @@ class RunWriter:
                 written = file.write(line)
                 if written != len(line):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-                os.fsync(file.fileno())
+                if is_flushed:
+                    os.fsync(file.fileno())
             except OSError:
                 file.truncate(size)
                 raise
@@ -200,13 +221,22 @@ class RunWriter:
         """Replace what is known of the best epoch's validation: confusion matrix and sample predictions."""
         write_json(self.folder / VALIDATION_FILE, record)
 
-    def truncate_records(self, num_epochs: int) -> None:
-        """Keep the lines of the first `num_epochs` epochs: those after the state that is resumed from go."""
-        for path in (self.folder / METRICS_FILE, self.folder / GRADIENTS_FILE):
+    def truncate_records(self, num_epochs: int, step: int = 0) -> None:
+        """Keep what the state knows that is resumed from: lines after it go, and those cut short.
+
+        Args:
+            num_epochs: finished epochs.
+            step: finished steps of the epoch after those.
+        """
+        for name, last in {
+            METRICS_FILE: (num_epochs, 0),
+            GRADIENTS_FILE: (num_epochs, 0),
+            STEPS_FILE: (num_epochs + 1, step),
+        }.items():
+            path = self.folder / name
             if path.exists():
-                lines = path.read_text(encoding="utf-8").splitlines()
-                kept = [line for line in lines if _epoch_of(line) <= num_epochs]
-                write_text(path, "".join(line + "\n" for line in kept))
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+                write_text(path, "".join(line + "\n" for line in lines if _place_of(line) <= last))
 
     def update_meta(self, **facts: Any) -> None:
         """Replace fields of meta.json."""
@@ -219,8 +249,10 @@ class RunWriter:
         return handler
 
 
-def _epoch_of(line: str) -> float:
+def _place_of(line: str) -> tuple[float, int]:
+    """Epoch and step of a line; one of a whole epoch stands at its step 0."""
     try:
-        return int(json.loads(line)["epoch"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")  # a line cut short by a crash belongs to no finished epoch
+        values = json.loads(line)
+        return int(values["epoch"]), int(values.get("step", 0))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return float("inf"), 0  # a line cut short by a crash belongs nowhere

@@ -27,6 +27,7 @@ from fer_core.runs.writer import RunWriter
 from fer_core.training.gradients import GradientLog
 from fer_core.training.optim import PlateauState
 from fer_core.training.setup import TrainingSetup
+from fer_core.training.step_log import StepLog
 from fer_core.training.task import Task
 from fer_core.training.trackers import EventWriter
 
@@ -77,17 +78,19 @@ class Progress:
 class RunRecorder:
     """Writes one run's folder, apart from its status."""
 
-    def __init__(self, task: Task, writer: RunWriter, raw_model: nn.Module) -> None:
+    def __init__(self, task: Task, writer: RunWriter, raw_model: nn.Module, num_steps: int) -> None:
         """Nothing is written yet.
 
         Args:
             task: what is learned from what.
             writer: the run folder.
             raw_model: the network whose gradients are computed, on its device.
+            num_steps: of an epoch.
         """
         self.task, self.config, self.writer, self.raw_model = task, task.config, writer, raw_model
         self.gradients = GradientLog(raw_model) if self.config.log.gradients else None
         self.events: EventWriter | None = None
+        self.steps = StepLog(writer, num_steps)
 
     def open_events(self, epoch: int) -> None:
         """Begin TensorBoard events after `epoch` finished epochs, if they are wanted."""

@@ -67,7 +67,7 @@ class Trainer:
         self.num_steps = self.setup.num_steps
         self.is_main: bool = self.accelerator.is_main_process
         self.observer = observer if self.is_main else None
-        self.recorder = RunRecorder(task, writer, self.setup.model) if self.is_main else None
+        self.recorder = RunRecorder(task, writer, self.setup.model, self.num_steps) if self.is_main else None
         if self.recorder is not None:
             self.setup.train_step.on_gradients += self.recorder.list_gradient_hooks()
         self._is_tracking = False
@@ -92,7 +92,7 @@ class Trainer:
         setup = self.setup
         self.progress = load_state(path, setup.model, setup.ema, setup.optimizer)
         if self.is_main:
-            self.writer.truncate_records(self.progress.epoch)
+            self.writer.truncate_records(self.progress.epoch, self.progress.step)
         _LOG.info("resumed after epoch %d, step %d", self.progress.epoch, self.progress.step)
 
     def run(self) -> str:
@@ -186,24 +186,24 @@ class Trainer:
         """Add the results of the last steps to the progress, which waits for the device."""
         if not self._pending:
             return
-        for result in self._pending:
-            loss = float(result.loss)
+        losses = [float(result.loss) for result in self._pending]
+        num_correct = [int(result.num_correct) for result in self._pending]
+        self._pending.clear()
+        for loss in losses:
             if not np.isfinite(loss):
                 raise ConfigError(
                     f"the loss became {loss} in epoch {self.progress.epoch + 1}, by step "
                     f"{self.progress.step}; lower optimizer.learning_rate "
                     f"(now {self.config.optimizer.learning_rate:g})"
                 )
-            self.progress = replace(
-                self.progress,
-                loss_sum=self.progress.loss_sum + loss,
-                num_correct=self.progress.num_correct + int(result.num_correct),
-            )
-        self._pending.clear()
+            self.progress = replace(self.progress, loss_sum=self.progress.loss_sum + loss)
+        self.progress = replace(self.progress, num_correct=self.progress.num_correct + sum(num_correct))
+        epoch, step = self.progress.epoch + 1, self.progress.step
+        if self.recorder is not None:
+            self.recorder.steps.add(losses, [count / self.config.batch_size for count in num_correct])
+            self.recorder.steps.write(epoch, step, self.learning_rate)
         if self.observer is not None:
-            step = self.progress.step
-            mean_loss = self.progress.loss_sum / step
-            self.observer.on_step(self.progress.epoch + 1, step, self.num_steps, mean_loss)
+            self.observer.on_step(epoch, step, self.num_steps, self.progress.loss_sum / step)
 
     def _write_heartbeat(self) -> None:
         """Tell the run folder that this process lives, if the last time is long enough ago."""

@@ -1,6 +1,7 @@
 """The Train page without a browser: the form, the list of runs, and one run."""
 
 import dataclasses
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.shared.run_data import compute_stamp, load_metrics
 from app.train import launch as train_launch
-from app.train import run_actions
+from app.train import run_actions, run_view
 from app.train.draft import widget_key
 from app.train.lr_finder import build_rate_chart
 from app.train.state import Key
@@ -19,7 +20,7 @@ from fer_core.config import ModelConfig, config_from_dict, load_preset
 from fer_core.errors import RunError
 from fer_core.runs.notes import load_notes
 from fer_core.runs.reader import Run, load_run
-from fer_core.runs.records import EpochRecord, Notes
+from fer_core.runs.records import EpochRecord, Notes, StepRecord
 from fer_core.workspace import PROJECT_ROOT
 from tests.small_runs import append_epoch, save_small_run
 
@@ -186,6 +187,33 @@ def test_a_finished_run_shows_its_scores(app_workspace):
     assert "can't be shown" in _texts(page)  # the data set is not here, and the page goes on
     assert list(page.dataframe[0].value["epoch"]) == [3, 2, 1]
     assert "Resume" not in [item.label for item in page.button]
+
+
+def test_the_first_epoch_is_watched_step_by_step(app_workspace):
+    facts = {"epoch": 0, "step": 5, "num_steps": 87}
+    writer = save_small_run(app_workspace, "new", state="running", num_epochs=0, facts=facts)
+    assert "begins with the first step" in _texts(_run(run="new"))
+    for step, loss in ((1, 2.1), (5, 1.9)):
+        writer.append_step(StepRecord(1, step, loss, 0.2, 0.01))
+    page = _run(run="new")
+    assert not page.exception
+    loss_chart = next(json.loads(item.proto.spec) for item in page.get("plotly_chart"))
+    curve = next(trace for trace in loss_chart["data"] if trace["name"] == "train, by step")
+    assert curve["x"] == pytest.approx([1 / 87, 5 / 87])
+    assert curve["y"] == [2.1, 1.9]
+    assert [item.proto.text for item in page.get("progress")] == [
+        "Epoch 1 of 8 · 1 min 05 s left",
+        "Step 5 of 87",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "is_watched"), [("running", True), ("stopped", True), ("failed", True), ("finished", False)]
+)
+def test_a_run_that_another_tab_may_resume_is_looked_at_again(app_workspace, state, is_watched):
+    save_small_run(app_workspace, "run", state=state)
+    interval = run_view._choose_interval(load_run(app_workspace.run("run")))
+    assert (interval is not None and interval <= 1) == is_watched
 
 
 def test_a_run_without_gradients_says_so(app_workspace):

@@ -129,6 +129,9 @@ def test_stopped_and_resumed_equals_unbroken(faces, unbroken, steps):
     assert resume_trainer("broken", faces).run() == "finished"
     broken = load_run(faces.run("broken"))
     assert metrics_without_times(broken) == metrics_without_times(unbroken)
+    places = [(record.epoch, record.step) for record in broken.load_steps()]
+    assert places[0] == (1, 1)
+    assert places == sorted(set(places))
     for folder in ("best", "last"):
         assert (
             load_checkpoint(broken.folder / folder)[1].weights_sha256

@@ -12,7 +12,7 @@ from fer_core.errors import ConfigError, RunError
 from fer_core.runs import heartbeat
 from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import list_runs, load_run
-from fer_core.runs.records import EpochRecord
+from fer_core.runs.records import EpochRecord, StepRecord
 from fer_core.runs.writer import RunWriter, new_run_name
 
 
@@ -116,6 +116,22 @@ def test_a_line_cut_short_is_passed_over_and_removed_on_resume(workspace):
     writer.truncate_records(2)
     assert load_run(writer.folder).load_metrics() == [EpochRecord(1), EpochRecord(2)]
     assert (writer.folder / "metrics.jsonl").read_text().count("\n") == 2
+
+
+def test_steps_after_the_state_that_is_resumed_from_go(workspace):
+    writer = make(workspace)
+    places = [(1, 1), (1, 5), (2, 1), (2, 4), (3, 1)]
+    for place in places:
+        writer.append_step(StepRecord(*place))
+    with (writer.folder / "steps.jsonl").open("ab") as file:
+        file.write(b'{"epoch": 1, "st\0\xff')
+    assert [(item.epoch, item.step) for item in load_run(writer.folder).load_steps()] == places
+    writer.truncate_records(1, 4)
+    assert [(item.epoch, item.step) for item in load_run(writer.folder).load_steps()] == places[:4]
+    writer.truncate_records(1)
+    assert [(item.epoch, item.step) for item in load_run(writer.folder).load_steps()] == places[:2]
+    writer.truncate_records(0)
+    assert load_run(writer.folder).load_steps() == []
 
 
 def test_listing_is_newest_first_and_leaves_out_what_is_damaged(workspace):
