@@ -38,3 +38,7 @@ class StorageError(FerError, OSError):
 
 class RunError(FerError):
     """A run folder is missing or can't be used for what was asked."""
+
+
+class AnalysisError(FerError):
+    """A kept analysis is missing or damaged, or can't be used for what was asked."""

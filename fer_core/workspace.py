@@ -87,6 +87,11 @@ class Workspace:
         return self.root / "engines"
 
     @property
+    def analyses(self) -> Path:
+        """Analyses of pictures and videos that the user chose to keep, one folder each."""
+        return self.root / "analyses"
+
+    @property
     def uploads(self) -> Path:
         """What browsers uploaded, for as long as their sessions last."""
         return self.root / "uploads"

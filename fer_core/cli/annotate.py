@@ -1,21 +1,30 @@
 """`fer annotate`: draw apparent expressions into a video."""
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from msgspec import to_builtins
 from tyro.conf import Positional, arg
 
+from fer_core.analyses import TABLE_FILE, validate_title
 from fer_core.cli.terminal import describe_detectors, say, show_progress
 from fer_core.errors import ConfigError
 from fer_core.inference.predictor import Runtime
 from fer_core.inference.video_writer import EncoderSettings, Preset
-from fer_core.progress import keep_result
+from fer_core.progress import get_audience, keep_result
 from fer_core.results import list_extensions
+from fer_core.scratch import scratch_folder
+from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
+    from fer_core.inference.stream import FaceStream, FrameResult
     from fer_core.inference.video import Progress, VideoSummary
+
+    Recorder = Callable[[int, FrameResult], None]
 
 INTERRUPTED = 130
 
@@ -48,6 +57,8 @@ def main(  # noqa: PLR0913 - the command's options
     prior: str = "training",
     max_minutes: float = math.inf,
     max_side: int = 8192,
+    keep: Annotated[str | None, arg(metavar="NAME")] = None,
+    keep_media: bool = False,
 ) -> int:
     """Draw boxes, labels and probabilities of the faces into a video, with its sound.
 
@@ -74,15 +85,21 @@ def main(  # noqa: PLR0913 - the command's options
             the two), or a share for every class, such as neutral=5,happiness=2 and so on.
         max_minutes: Refuse a longer video.
         max_side: Refuse a video with more pixels on a side.
+        keep: Also keep the analysis in the workspace under this name: settings, summary and table. `fer
+            analyses` lists what is kept.
+        keep_media: Keep a copy of OUTPUT with it; without this no picture of anybody is kept.
     """
     for path in (target, table):
         if path is not None and path.exists() and not overwrite:
             raise ConfigError(f"{path} exists already; choose another name, or add --overwrite")
+    if keep is not None:
+        validate_title(keep)
     from fer_core.inference.overlay import OverlayStyle
 
     style = OverlayStyle(top_k=top_k, uncertain_below=uncertain_below)
     encoder = EncoderSettings(crf=crf, preset=preset)
     from fer_core.cli.streams import build_stream, stop_on_interrupt
+    from fer_core.inference.keeping import describe_video, keep_video
     from fer_core.inference.video import VideoLimits, annotate_video, probe_video
 
     limits = VideoLimits(max_side_px=max_side, max_duration_s=60 * max_minutes)
@@ -97,21 +114,47 @@ def main(  # noqa: PLR0913 - the command's options
         device=device,
         prior=prior,
     )
-    with stop_on_interrupt() as is_stopped, show_progress("Reading the first frames…") as show:
-        summary = annotate_video(
-            source,
-            target,
-            stream,
-            style=style,
-            table=table,
-            limits=limits,
-            encoder=encoder,
-            on_progress=lambda step: show(step.num_done, step.num_total or 0, _describe(step)),
-            cancelled=is_stopped,
-        )
-    keep_result(asdict(summary))
+    with scratch_folder() as folder:
+        with (
+            _record_table(folder / TABLE_FILE if keep else None, stream) as on_frame,
+            stop_on_interrupt() as is_stopped,
+            show_progress("Reading the first frames…") as show,
+        ):
+            summary = annotate_video(
+                source,
+                target,
+                stream,
+                style=style,
+                table=table,
+                limits=limits,
+                encoder=encoder,
+                on_frame=on_frame,
+                on_progress=lambda step: show(step.num_done, step.num_total or 0, _describe(step)),
+                cancelled=is_stopped,
+            )
+        found = asdict(summary)
+        if keep is not None or get_audience() is not None:
+            record = describe_video(source, stream, summary, {"prior": prior})
+            found["record"] = to_builtins(record)
+        if keep is not None:
+            media = target if keep_media else None
+            key = keep_video(Workspace.default(), keep, record, folder / TABLE_FILE, media)
+            say(f"kept: fer analyses show {key}")
+    keep_result(found)
     _print_summary(summary, target, table)
     return INTERRUPTED if summary.was_cancelled else 0
+
+
+@contextmanager
+def _record_table(path: Path | None, stream: "FaceStream") -> Iterator["Recorder | None"]:
+    """A table of its own for what is kept, whatever format the user's has."""
+    from fer_core.inference.face_table import create_table
+
+    if path is None:
+        yield None
+        return
+    with create_table(path, stream.predictor.info.classes) as rows:
+        yield lambda number, result: rows.add(number, result.time_s, result.faces)
 
 
 def _describe(progress: "Progress") -> str:

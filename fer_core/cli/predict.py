@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from fer_core.analyses import validate_title
 from fer_core.cli.terminal import describe_detectors, say
 from fer_core.errors import FerError, MediaError
 from fer_core.inference.predictor import Runtime
@@ -17,6 +18,8 @@ from fer_core.results import find_format, list_extensions
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
+    from fer_core.checkpoint import CheckpointInfo
+    from fer_core.inference.overlay import OverlayStyle
     from fer_core.inference.pipeline import FacePipeline, ImageAnalysis
     from fer_core.types import UInt8Array
 
@@ -42,6 +45,9 @@ def main(  # noqa: PLR0913 - the command's options
     runtime: Runtime = "auto",
     device: str = "auto",
     prior: str = "training",
+    keep: Annotated[str | None, arg(metavar="NAME")] = None,
+    keep_media: bool = False,
+    keep_faces: bool = False,
 ) -> int:
     """Find the faces on pictures and print the probabilities of their apparent expressions, sorted.
 
@@ -61,11 +67,21 @@ def main(  # noqa: PLR0913 - the command's options
         device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
         prior: How often each class is expected: training (as in the training data), uniform, halfway (between
             the two), or a share for every class, such as neutral=5,happiness=2 and so on.
+        keep: Also keep the analysis in the workspace under this name: settings, summary and table. `fer
+            analyses` lists what is kept.
+        keep_media: Keep the pictures with boxes and bars with it; without this and the next no picture of
+            anybody is kept.
+        keep_faces: Keep a small picture of each face with it.
     """
     if table is not None:
         find_format(table)
+    if keep is not None:
+        validate_title(keep)
     files = _list_files(pictures)
-    album = _Album(save, files, top_k=top_k, uncertain_below=uncertain_below) if save else None
+    from fer_core.inference.overlay import OverlayStyle
+
+    style = OverlayStyle(top_k=top_k, uncertain_below=uncertain_below)
+    album = _Album(save, files, style) if save else None
     pipeline = _build_pipeline(model, detector, device=device, runtime=runtime, prior=prior)
     analyses: list[tuple[str, ImageAnalysis]] = []
     num_failed = 0
@@ -88,16 +104,51 @@ def main(  # noqa: PLR0913 - the command's options
         say(json.dumps(export_json(analyses), indent=2))
     if table is not None:
         _write_table(table, analyses, pipeline.predictor.info.classes)
+    if keep is not None:
+        info = pipeline.predictor.info
+        _keep(keep, analyses, info, prior, style if keep_media else None, keep_faces=keep_faces)
     return 1 if num_failed else 0
+
+
+def _keep(
+    name: str,
+    analyses: "list[tuple[str, ImageAnalysis]]",
+    model: "CheckpointInfo",
+    prior: str,
+    style: "OverlayStyle | None",
+    *,
+    keep_faces: bool,
+) -> None:
+    """Keep the analysis; a picture is read again if something of it is kept."""
+    from fer_core.images import load_image
+    from fer_core.inference.keeping import PictureToKeep, cut_faces, encode_image, keep_pictures
+    from fer_core.inference.overlay import draw_overlay
+    from fer_core.io import sha256_file
+
+    def prepare() -> "Iterator[PictureToKeep]":
+        for source, found in analyses:
+            drawn, faces = None, list[bytes]()
+            if style or keep_faces:
+                image_rgb = load_image(Path(source))
+                drawn = encode_image(draw_overlay(image_rgb, found.faces, style), "PNG") if style else None
+                faces += cut_faces(image_rgb, found.faces, model.input.framing) if keep_faces else []
+            yield PictureToKeep(
+                name=Path(source).name,
+                sha256=sha256_file(Path(source)),
+                analysis=found,
+                annotated_png=drawn,
+                faces_jpeg=faces,
+            )
+
+    key = keep_pictures(Workspace.default(), name, prepare(), model, {"prior": prior})
+    say(f"fer predict: kept; show it with: fer analyses show {key}", file=sys.stderr)
 
 
 class _Album:
     """The folder that pictures with boxes and bars are saved into."""
 
-    def __init__(self, folder: Path, files: list[Path], *, top_k: int, uncertain_below: float) -> None:
-        from fer_core.inference.overlay import OverlayStyle
-
-        self._style = OverlayStyle(top_k=top_k, uncertain_below=uncertain_below)
+    def __init__(self, folder: Path, files: list[Path], style: "OverlayStyle") -> None:
+        self._style = style
         self._targets: dict[Path, Path] = {}
         taken: Counter[str] = Counter()
         for path in dict.fromkeys(files):  # pictures of one name, from several folders, must not collide

@@ -1,7 +1,6 @@
 """Taking a model away: one zip that holds everything, and says how to use it."""
 
 import shlex
-import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +12,7 @@ from fer_core.exported import EXPORTS_FILE, list_exports
 from fer_core.io import atomic_path
 from fer_core.links import check_link
 from fer_core.scratch import scratch_folder
-
-_EPOCH: Final[tuple[int, int, int, int, int, int]] = (1980, 1, 1, 0, 0, 0)
-"""One date for all members: the same model gives the same zip, byte for byte."""
+from fer_core.zip_file import write_zip_file
 
 _EXAMPLE: Final[str] = """```python
 import json
@@ -78,17 +75,10 @@ def write_zip(entry: CheckpointEntry, target: Path) -> Path:
     files = list_files(entry)
     name = get_short_name(entry)
     try:
-        with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            readme = zipfile.ZipInfo(f"{name}/{README_FILE}", _EPOCH)
-            readme.external_attr = 0o644 << 16
-            archive.writestr(readme, build_readme(name, entry.info, [path.name for path in files]))
-            for path in files:
-                member = zipfile.ZipInfo(f"{name}/{path.name}", _EPOCH)
-                member.external_attr = 0o644 << 16
-                member.file_size = path.stat().st_size  # lets zipfile choose the format for large files
-                with path.open("rb") as source, archive.open(member, "w") as sink:
-                    while chunk := source.read(1 << 20):
-                        sink.write(chunk)
+        readme = build_readme(name, entry.info, [path.name for path in files])
+        members = {f"{name}/{README_FILE}": readme} | {f"{name}/{path.name}": path for path in files}
+        with atomic_path(target) as temporary:
+            write_zip_file(temporary, members)
     except StorageError:
         raise
     except OSError as cause:
