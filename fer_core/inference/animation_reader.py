@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fer_core.errors import MediaError
 from fer_core.images import check_picture_size, explain_damage, to_rgb
+from fer_core.inference.frames import RgbFrame
 from fer_core.inference.video_types import VideoColor, VideoFrame, VideoInfo, VideoLimits
 from fer_core.types import UInt8Array
 
@@ -67,12 +68,13 @@ class AnimationReader:
     def frames(self, on_audio: Callable[[Any], None] | None = None) -> Iterator[VideoFrame]:
         """The frames one after the other; where one is damaged the animation ends."""
         for picture, start_ms in zip(self._pictures(), self._starts_ms, strict=False):
-            yield VideoFrame(picture, start_ms, start_ms / 1000)
+            yield VideoFrame(RgbFrame(picture), start_ms, start_ms / 1000)
 
     def seek(self, time_s: float) -> VideoFrame:
         """The frame that is shown at `time_s`; the last one, if the animation ends before."""
         found = bisect.bisect_right(self._starts_ms[1:-1], 1000 * time_s + 1e-3)
-        return VideoFrame(self._decode(found), self._starts_ms[found], self._starts_ms[found] / 1000)
+        picture = RgbFrame(self._decode(found))
+        return VideoFrame(picture, self._starts_ms[found], self._starts_ms[found] / 1000)
 
     def _pictures(self) -> Iterator[UInt8Array]:
         self.num_damaged = 0

@@ -10,13 +10,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
+import numpy as np
+
 from fer_core.errors import ConfigError, MediaError
+from fer_core.inference.frames import Frame, RgbFrame
 from fer_core.inference.overlay import OverlayPainter, OverlayStyle
 from fer_core.inference.stream import FaceStream, FrameResult
 from fer_core.inference.video_reader import open_video
 from fer_core.inference.video_writer import EncoderSettings, VideoWriter, create_video
 from fer_core.redact import redact
-from fer_core.types import UInt8Array
 from fer_core.workspace import expand_home
 
 logger = logging.getLogger(__name__)
@@ -35,8 +37,7 @@ _BROWSER_HINT: Final[str] = (
 class CameraFrame(NamedTuple):
     """One frame of a source."""
 
-    image_rgb: UInt8Array
-    """H x W x 3."""
+    picture: Frame
     time_s: float
     """Since the first frame, in seconds."""
 
@@ -91,7 +92,8 @@ class LiveSource:
                 return
             frame_bgr, time_s = taken
             first_s = time_s if first_s is None else first_s
-            yield CameraFrame(cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2RGB), time_s - first_s)
+            image_rgb = np.asarray(cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2RGB), np.uint8)
+            yield CameraFrame(RgbFrame(image_rgb), time_s - first_s)
 
     def close(self) -> None:
         """Stop reading and let the camera go."""
@@ -134,7 +136,7 @@ class FileSource:
         """All frames, upright."""
         with open_video(self._path) as reader:
             for frame in reader.frames():
-                yield CameraFrame(frame.image_rgb, frame.time_s)
+                yield CameraFrame(frame.picture, frame.time_s)
 
 
 @contextmanager
@@ -240,13 +242,12 @@ def watch(
     num_frames, time_s = 0, 0.0
     with ExitStack() as outputs:
         writer: VideoWriter | None = None
-        for image_rgb, time_s in source.frames():
-            result = stream.step(image_rgb, time_s)
+        for picture, time_s in source.frames():
+            result = stream.step(picture, time_s)
             num_frames += 1
             if save is not None:
-                size = (image_rgb.shape[1], image_rgb.shape[0])
-                writer = writer or outputs.enter_context(_create(save, size))
-                writer.write_at(painter.draw(image_rgb, result.faces), time_s)
+                writer = writer or outputs.enter_context(_create(save, picture.size))
+                writer.write_at(painter.paint(picture, result.faces), time_s)
             if on_frame is not None:
                 on_frame(result)
             if (

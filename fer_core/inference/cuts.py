@@ -39,18 +39,18 @@ class CutDetector:
         self._before = None
         self._jumps.clear()
 
-    def is_cut(self, frame_rgb: UInt8Array, boxes: Sequence[FaceBox]) -> bool:
+    def is_cut(self, luma: UInt8Array, boxes: Sequence[FaceBox]) -> bool:
         """Whether the scene changed since the last call.
 
         Args:
-            frame_rgb: H x W x 3, of the same size as before.
+            luma: H x W, of the same size as before; not changed until the next call is over.
             boxes: where faces were last known; without any there is nothing that a cut could confuse.
         """
         if not boxes:
             self.reset()
             return False
-        small, before = _shrink(frame_rgb), self._before
-        self._before = small, frame_rgb
+        small, before = _shrink(luma), self._before
+        self._before = small, luma
         if before is None:
             return False
         jump = float(np.abs(small - before[0]).mean())
@@ -58,26 +58,26 @@ class CutDetector:
         self._jumps.append(jump)
         if jump < max(_MIN_JUMP, _MIN_JUMP_RATIO * usual):
             return False
-        return all(_is_another(before[1], frame_rgb, box) for box in boxes)
+        return all(_is_another(before[1], luma, box) for box in boxes)
 
 
-def _shrink(frame_rgb: UInt8Array) -> Float32Array:
+def _shrink(luma: UInt8Array) -> Float32Array:
     """A few thousand grey pixels: reading all of a large frame would cost more than comparing them."""
     import cv2
 
-    step = max(1, min(frame_rgb.shape[:2]) // (3 * _SMALL[1]))
-    small = cv2.resize(frame_rgb[::step, ::step, 1], _SMALL, interpolation=cv2.INTER_AREA)
+    step = max(1, min(luma.shape) // (3 * _SMALL[1]))
+    small = cv2.resize(luma[::step, ::step], _SMALL, interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32)
 
 
-def _is_another(before_rgb: UInt8Array, after_rgb: UInt8Array, box: FaceBox) -> bool:
+def _is_another(before: UInt8Array, after: UInt8Array, box: FaceBox) -> bool:
     import cv2
 
     left, top = max(0, round(box.x)), max(0, round(box.y))
     right, bottom = round(box.x + box.width), round(box.y + box.height)
     patches = []
-    for frame in (before_rgb, after_rgb):
-        patch = frame[top:bottom, left:right, 1]
+    for luma in (before, after):
+        patch = luma[top:bottom, left:right]
         if 0 in patch.shape:
             return True
         patches.append(np.asarray(cv2.resize(patch, _PATCH, interpolation=cv2.INTER_AREA), np.float64))

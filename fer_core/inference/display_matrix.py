@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
-from fer_core.types import UInt8Array
+from fer_core.inference.frames import copy_planes, view_plane
 
 if TYPE_CHECKING:
     import av
@@ -32,7 +32,11 @@ class Orientation(NamedTuple):
             return cls(True, c < 0, b < 0)
         return cls(False, a < 0, d < 0)
 
-    def apply(self, image: UInt8Array) -> UInt8Array:
-        """Bring an H x W x 3 picture upright."""
-        image = image.swapaxes(0, 1) if self.is_transposed else image
-        return np.ascontiguousarray(image[:: -1 if self.mirrors_y else 1, :: -1 if self.mirrors_x else 1])
+    def apply(self, frame: "av.VideoFrame") -> "av.VideoFrame":
+        """Bring a yuv420p frame upright; it comes back itself, if that is how it is."""
+        if self == Orientation():
+            return frame
+        step_y, step_x = -1 if self.mirrors_y else 1, -1 if self.mirrors_x else 1
+        planes = [view_plane(plane) for plane in frame.planes]
+        turned = [plane.T if self.is_transposed else plane for plane in planes]
+        return copy_planes([plane[::step_y, ::step_x] for plane in turned], frame)

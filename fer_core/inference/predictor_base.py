@@ -1,6 +1,5 @@
 """The common part of all predictors: crop, check, predict in batches."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final
@@ -8,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from fer_core.checkpoint import CheckpointInfo, InputSpec
-from fer_core.errors import ConfigError, MediaError
+from fer_core.errors import ConfigError
 from fer_core.inference.crop import extract_crops
 from fer_core.types import FaceBox, Float32Array, Prediction, UInt8Array, check_answers
 
@@ -35,9 +34,6 @@ class BatchPredictor(ABC):
             MediaError: a box is not finite.
             CheckpointError: the model answers with something else than finite probabilities.
         """
-        for box in boxes:
-            if not all(map(math.isfinite, (box.x, box.y, box.width, box.height))):
-                raise MediaError(f"the detector gives {box} as a face; expected finite numbers of pixels")
         crops = extract_crops(image_rgb, boxes, self.info.input)
         return [Prediction.from_array(self.info.classes, row) for row in self.predict_crops(crops)]
 

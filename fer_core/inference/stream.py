@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from fer_core.inference.cuts import CutDetector
+from fer_core.inference.frames import Frame, as_frame
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.smoothing import ProbabilitySmoother
 from fer_core.inference.tracker import FaceTracker, TemporalConfig, TrackedFace
@@ -120,31 +121,31 @@ class FaceStream:
         with self._lock:
             self._reset_wanted = True
 
-    def step(self, frame_rgb: UInt8Array, time_s: float) -> FrameResult:
+    def step(self, picture: UInt8Array | Frame, time_s: float) -> FrameResult:
         """Find, follow and classify the faces of the next frame.
 
         Args:
-            frame_rgb: H x W x 3.
+            picture: H x W x 3 RGB, or a frame.
             time_s: when it was taken, in seconds from any fixed moment; must not decrease.
         """
-        return self.step_many([(frame_rgb, time_s)])[0]
+        return self.step_many([(picture, time_s)])[0]
 
-    def step_many(self, frames: Sequence[tuple[UInt8Array, float]]) -> list[FrameResult]:
+    def step_many(self, pictures: Sequence[tuple[UInt8Array | Frame, float]]) -> list[FrameResult]:
         """Do `step` for several frames of a recording at once, which is faster and better than one by one.
 
         All their faces are classified as one batch, which takes a small network half the time; and boxes on
         frames between two detections lie between these, instead of being foreseen from the first.
         """
         predictor = self._take_parts()
-        views = self._follow(frames)
+        views = self._follow([(as_frame(picture), time_s) for picture, time_s in pictures])
         start = time.perf_counter()
         predictions = iter(_classify(predictor, views))
         classify_ms = 1e3 * (time.perf_counter() - start) / max(1, len(views))
         return [self._collect(view, predictions, classify_ms) for view in views]
 
-    def _follow(self, frames: Sequence[tuple[UInt8Array, float]]) -> "list[_View]":
+    def _follow(self, frames: Sequence[tuple[Frame, float]]) -> "list[_View]":
         views: list[_View] = []
-        for size, group in itertools.groupby(frames, key=lambda frame: frame[0].shape[:2]):
+        for size, group in itertools.groupby(frames, key=lambda item: item[0].size):
             if size != self._size:  # a turned phone, a changed link: boxes of before say nothing any more
                 self._begin_scene()
                 self._cuts.reset()
@@ -152,18 +153,18 @@ class FaceStream:
             views += self._follow_one_size(list(group))
         return views
 
-    def _follow_one_size(self, frames: Sequence[tuple[UInt8Array, float]]) -> "list[_View]":
+    def _follow_one_size(self, frames: Sequence[tuple[Frame, float]]) -> "list[_View]":
         views: list[_View] = []
-        scene: list[tuple[UInt8Array, float]] = []
+        scene: list[tuple[Frame, float]] = []
         places: list[FaceBox] = []
-        for frame_rgb, time_s in frames:
+        for frame, time_s in frames:
             # Between a cut and the search that follows, the faces' old places are all that is known.
             places = [face.box for face in self._tracker.faces(time_s)] or places
-            if self._cuts.is_cut(frame_rgb, places):
+            if self._cuts.is_cut(frame.luma, places):
                 views += self._follow_scene(scene)
                 self._begin_scene()
                 scene = []
-            scene.append((frame_rgb, time_s))
+            scene.append((frame, time_s))
         return views + self._follow_scene(scene)
 
     def _begin_scene(self) -> None:
@@ -171,7 +172,7 @@ class FaceStream:
         self._tracker.forget()
         self._frames_to_detection = 0
 
-    def _follow_scene(self, frames: Sequence[tuple[UInt8Array, float]]) -> "list[_View]":
+    def _follow_scene(self, frames: Sequence[tuple[Frame, float]]) -> "list[_View]":
         views: list[_View] = []
         while len(views) < len(frames):
             waiting = frames[len(views) :]
@@ -193,25 +194,23 @@ class FaceStream:
                 return index
         return len(times_s)
 
-    def _search(self, frame_rgb: UInt8Array, time_s: float) -> "_View":
+    def _search(self, frame: Frame, time_s: float) -> "_View":
         start = time.perf_counter()
-        boxes = self._active.detector.detect(frame_rgb)
+        boxes = _detect(self._active.detector, frame)
         detect_ms = 1e3 * (time.perf_counter() - start)
         start = time.perf_counter()
         self._tracker.update(boxes, time_s)
         update_ms = 1e3 * (time.perf_counter() - start)
         self._frames_to_detection = self._active.temporal.detect_every - 1
         self._searched_s = time_s
-        view = self._view(frame_rgb, time_s, self._tracker.faces)
+        view = self._view(frame, time_s, self._tracker.faces)
         return replace(view, was_searched=True, detect_ms=detect_ms, track_ms=view.track_ms + update_ms)
 
-    def _view(
-        self, frame_rgb: UInt8Array, time_s: float, place: Callable[[float], list[TrackedFace]]
-    ) -> "_View":
+    def _view(self, frame: Frame, time_s: float, place: Callable[[float], list[TrackedFace]]) -> "_View":
         start = time.perf_counter()
         tracked = place(time_s)
         return _View(
-            frame_rgb=frame_rgb,
+            frame=frame,
             time_s=time_s,
             tracked=tracked,
             known_ids=self._tracker.known_ids,
@@ -266,7 +265,7 @@ class FaceStream:
 class _View:
     """A frame whose faces are followed but not classified yet."""
 
-    frame_rgb: UInt8Array
+    frame: Frame
     time_s: float
     tracked: list[TrackedFace]
     known_ids: set[int]
@@ -279,15 +278,19 @@ class _View:
         return [face.box for face in self.tracked if face.is_current]
 
 
+def _detect(detector: FaceDetector, frame: Frame) -> list[FaceBox]:
+    """The faces in the frame's pixels; a detector that searches no more than `max_side_px` gets no more."""
+    image_rgb = frame.rgb(getattr(detector, "max_side_px", None))
+    scale = max(frame.size) / max(image_rgb.shape[:2])
+    boxes = detector.detect(image_rgb)
+    return boxes if scale == 1 else [box.scaled(scale) for box in boxes]
+
+
 def _classify(predictor: Predictor, views: Sequence[_View]) -> list[Prediction]:
     """Predictions of all current faces of all frames, in order."""
-    occupied = [view for view in views if view.current_boxes]
-    if len(occupied) <= 1:
-        return [item for view in occupied for item in predictor.predict(view.frame_rgb, view.current_boxes)]
-    from fer_core.inference.crop import extract_crops
-
     info = predictor.info
-    crops = [extract_crops(view.frame_rgb, view.current_boxes, info.input) for view in occupied]
-    return [
-        Prediction.from_array(info.classes, row) for row in predictor.predict_crops(np.concatenate(crops))
-    ]
+    crops = [view.frame.crops(view.current_boxes, info.input) for view in views if view.current_boxes]
+    if not crops:
+        return []
+    found = predictor.predict_crops(np.concatenate(crops))
+    return [Prediction.from_array(info.classes, row) for row in found]

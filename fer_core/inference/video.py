@@ -191,7 +191,7 @@ class _Job:
                 if num_done and cancelled():
                     self.was_cancelled = True
                     break
-                results = self.stream.step_many([(frame.image_rgb, frame.time_s) for frame in frames])
+                results = self.stream.step_many([(frame.picture, frame.time_s) for frame in frames])
                 if written is not None:
                     written.result()
                 written = pool.submit(self._write, frames, results, tuple(sound))
@@ -223,7 +223,7 @@ class _Job:
         for packet in sound:
             self.writer.write_audio(packet)
         for frame, result in zip(frames, results, strict=True):
-            self.writer.write(self.painter.draw(frame.image_rgb, result.faces), frame.pts)
+            self.writer.write(self.painter.paint(frame.picture, result.faces), frame.pts)
 
     def _count(self, number: int, result: FrameResult) -> None:
         if self.rows is not None:

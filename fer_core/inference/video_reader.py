@@ -1,4 +1,4 @@
-"""Reading video files frame by frame: upright RGB frames with their times, and the packets of the sound."""
+"""Reading video files frame by frame: upright frames with their times, and the packets of the sound."""
 
 import itertools
 import logging
@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
 
 from fer_core.errors import MediaError
 from fer_core.images import HEIC_HELP, is_heic
@@ -22,6 +20,7 @@ from fer_core.inference.container import (
     open_container,
 )
 from fer_core.inference.display_matrix import Orientation
+from fer_core.inference.frames import Converter, YuvFrame
 from fer_core.inference.video_types import FrameReader, VideoColor, VideoFrame, VideoInfo, VideoLimits
 from fer_core.types import UInt8Array
 
@@ -68,8 +67,6 @@ class VideoReader:
         self, container: "InputContainer", path: Path, limits: VideoLimits, measure: Measure | None
     ) -> None:
         """Take over an open container."""
-        from av.video.reformatter import VideoReformatter
-
         self._container = container
         self._path = path
         self._limits = limits
@@ -82,8 +79,7 @@ class VideoReader:
         """Packets that could not be decoded so far."""
         self._start_s = Fraction(max(0, container.start_time or 0), 1_000_000)
         self._last_pts = -1
-        # One for all frames: making one costs more than ten conversions.
-        self._reformatter = VideoReformatter()
+        self._converter = Converter()
         self._check_claims()
         self._events = self._decode()
         self._first_events = self._read_up_to_first_frame()
@@ -213,13 +209,13 @@ class VideoReader:
     def _to_upright(self, frame: "av.VideoFrame") -> VideoFrame:
         width, height = self._find_square_size(frame)
         self._limits.check_size(self._path, width, height)
-        rgb = self._reformatter.reformat(frame, width=width, height=height, format="rgb24", threads=1)
-        image = self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False))
-        self.sizes[image.shape[1], image.shape[0]] = None
+        video = self._orientation.apply(self._converter.to_planar(frame, width, height))
+        picture = YuvFrame(video, self._converter)
+        self.sizes[picture.size] = None
         pts = self._next_pts(frame)
         time_s = float(pts * self.time_base)
         self._limits.check_duration(self._path, time_s)
-        return VideoFrame(image, pts, time_s)
+        return VideoFrame(picture, pts, time_s)
 
     def _find_square_size(self, frame: "av.VideoFrame") -> tuple[int, int]:
         """Width and height of a stored frame in square pixels: as players do it, the width gives way."""

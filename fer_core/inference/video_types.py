@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fer_core.errors import ConfigError, MediaError
 from fer_core.images import MIN_SIDE_PX
+from fer_core.inference.frames import Frame
 from fer_core.types import UInt8Array
 
 if TYPE_CHECKING:
@@ -72,12 +73,17 @@ class VideoInfo:
 class VideoFrame(NamedTuple):
     """One frame, upright."""
 
-    image_rgb: UInt8Array
-    """H x W x 3, in square pixels; odd sides stay. Sides may change in mid-file: a phone that is turned."""
+    picture: Frame
+    """In square pixels; odd sides stay. Sides may change in mid-file: a phone that is turned."""
     pts: int
     """Presentation time in units of the reader's `time_base`, from 0 at the file's beginning; increasing."""
     time_s: float
     """The same in seconds."""
+
+    @property
+    def image_rgb(self) -> UInt8Array:
+        """The picture, H x W x 3 RGB."""
+        return self.picture.rgb()
 
 
 class VideoColor(NamedTuple):

@@ -1,7 +1,7 @@
 """Writing videos that play in a browser: MP4, H.264, yuv420p, even sides, index in front, sound kept."""
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 import numpy as np
 
 from fer_core.errors import ConfigError, MediaError
+from fer_core.inference.frames import PLANAR, Frame, YuvFrame, as_frame, copy_planes
 from fer_core.inference.video_types import VideoColor
 from fer_core.io import atomic_path
 from fer_core.types import UInt8Array
 
 if TYPE_CHECKING:
+    import av
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.packet import Packet
@@ -95,38 +97,30 @@ class VideoWriter:
         self._sound = self._open_sound(audio) if audio is not None else None
         self.num_frames = 0
 
-    def write(self, image_rgb: UInt8Array, pts: int) -> None:
+    def write(self, picture: "UInt8Array | Frame", pts: int) -> None:
         """Append a frame.
 
         Args:
-            image_rgb: H x W x 3. Of another size than the one given at the beginning, it is fitted into that
-                one with bars. Where a side is odd, the last row or column is doubled.
+            picture: a frame, or H x W x 3 RGB. Of another size than the one given at the beginning, it is
+                fitted into that one with bars. Where a side is odd, the last row or column is doubled.
             pts: when it is shown, in units of the time base; a time not after the last frame's is moved up.
 
         Raises:
             MediaError: it can't be written; a full disk, for example.
         """
-        import av
-
-        image_rgb = _fit(image_rgb, *self._size)
-        height, width = image_rgb.shape[:2]
-        if height % 2 or width % 2:
-            image_rgb = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        rgb = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image_rgb), format="rgb24")
-        frame = self._reformatter.reformat(
-            rgb, format="yuv420p", dst_colorspace=_software_matrix(self._matrix), threads=1
-        )
+        frame = self._to_encoder(as_frame(picture))
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + 1)
         self._last_pts = pts
         frame.pts, frame.time_base = pts, self._time_base
+        frame.pict_type = 0  # the encoder chooses, whatever the frame was in its source
         with self._explained():
             self._container.mux(self._video.encode(frame))
         self.num_frames += 1
 
-    def write_at(self, image_rgb: UInt8Array, time_s: float) -> None:
+    def write_at(self, picture: "UInt8Array | Frame", time_s: float) -> None:
         """Append a frame that was taken at `time_s`, in seconds from the beginning. Raises as `write`."""
-        self.write(image_rgb, round(time_s / self._time_base))
+        self.write(picture, round(time_s / self._time_base))
 
     def write_audio(self, packet: "Packet[Any]") -> None:
         """Append a packet of the sound track that was announced at the beginning.
@@ -144,6 +138,22 @@ class VideoWriter:
             self._container.mux(self._video.encode(None))
             self._with_sound(lambda sound: sound.finish())
             self._container.close()
+
+    def _to_encoder(self, picture: Frame) -> "av.VideoFrame":
+        """The picture as the encoder takes it: yuv420p, of the video's size, even sides."""
+        import av
+
+        if isinstance(picture, YuvFrame) and picture.size == self._size:
+            is_even = not (self._size[0] % 2 or self._size[1] % 2)
+            return picture.video if is_even else copy_planes(_to_even(picture.planes), picture.video)
+        image_rgb = _fit(picture.rgb(), *self._size)
+        height, width = image_rgb.shape[:2]
+        if height % 2 or width % 2:
+            image_rgb = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        rgb = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image_rgb), format="rgb24")
+        return self._reformatter.reformat(
+            rgb, format=PLANAR, dst_colorspace=_software_matrix(self._matrix), threads=1
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -293,6 +303,12 @@ def create_video(
         if not is_ours:
             raise
         raise MediaError(_explain(target, cause)) from cause
+
+
+def _to_even(planes: Sequence[UInt8Array]) -> list[UInt8Array]:
+    """Luma with its last row and column doubled where their number is odd; chroma has the right size."""
+    height, width = planes[0].shape
+    return [np.pad(planes[0], ((0, height % 2), (0, width % 2)), mode="edge"), *planes[1:]]
 
 
 def _fit(image_rgb: UInt8Array, width: int, height: int) -> UInt8Array:

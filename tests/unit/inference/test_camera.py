@@ -10,8 +10,10 @@ import pytest
 
 from fer_core.errors import ConfigError, MediaError
 from fer_core.inference.camera import CameraFrame, FileSource, LiveSource, open_source, watch
+from fer_core.inference.frames import RgbFrame
 from fer_core.inference.stream import FaceStream, FrameResult
 from tests.unit.inference.fakes import FakeDetector, FakePredictor, box
+from tests.unit.inference.fakes import frame as gray
 from tests.unit.inference.videos import frame_times, make_video
 
 
@@ -64,9 +66,7 @@ class FakeCapture:
 
 class ListSource:
     def __init__(self, num_frames: int, fps: float = 20, *, lost: bool = False) -> None:
-        self._frames = [
-            CameraFrame(np.full((48, 64, 3), 99, np.uint8), index / fps) for index in range(num_frames)
-        ]
+        self._frames = [CameraFrame(RgbFrame(gray(99, 48, 64)), index / fps) for index in range(num_frames)]
         self.was_lost = lost
 
     def frames(self):  # type: ignore[no-untyped-def]
@@ -81,7 +81,7 @@ def test_frames_are_rgb_and_times_start_at_zero() -> None:
     source = LiveSource(FakeCapture(5, pause_s=0.01))
     frames = list(source.frames())
     source.close()
-    assert frames[0].image_rgb[10, 10].tolist() == [200, 0, 0]
+    assert frames[0].picture.rgb()[10, 10].tolist() == [200, 0, 0]
     assert frames[0].time_s == 0.0
     assert all(first.time_s < second.time_s for first, second in pairwise(frames))
 
@@ -91,7 +91,7 @@ def test_a_slow_model_sees_the_newest_frame() -> None:
     source = LiveSource(capture)
     seen = []
     for frame in source.frames():
-        seen.append(int(frame.image_rgb[0, 0, 0]))
+        seen.append(int(frame.picture.rgb()[0, 0, 0]))
         enough = min(capture.num_sent + 3, 100)
         while capture.num_sent < enough:
             time.sleep(0.001)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer_core.errors import ConfigError
-from fer_core.inference import overlay
+from fer_core.inference import panel
 from fer_core.inference.overlay import OverlayPainter, OverlayStyle, draw_overlay, shown_label
 from fer_core.labels import EMOTIONS
 from fer_core.palette import UNKNOWN_COLOR, emotion_color, hex_to_rgb
@@ -177,10 +177,10 @@ def test_a_painter_gives_detail_back_only_now_and_then() -> None:
 def test_a_face_that_moves_costs_no_new_text_and_touches_only_its_surroundings() -> None:
     painter = OverlayPainter()
     painter.draw(plain(), [face(100, 100, track_id=3)])
-    known = overlay._text_mask.cache_info().misses
+    known = panel._text_mask.cache_info().misses
     for step in range(30):
         drawn = painter.draw(plain(), [face(100 + step, 100, track_id=3)])
-    assert overlay._text_mask.cache_info().misses == known, "letters are drawn once"
+    assert panel._text_mask.cache_info().misses == known, "letters are drawn once"
     changed = (drawn != plain()).any(axis=2)
     assert 0 < changed.mean() < 0.1
 

@@ -1,7 +1,6 @@
 """The whole step with small fakes: what is detected when, who is classified, what can be exchanged."""
 
 import threading
-from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -10,7 +9,7 @@ import pytest
 
 from fer_core.inference.stream import FaceStream, FrameResult
 from fer_core.inference.tracker import TemporalConfig
-from fer_core.types import FaceBox, UInt8Array
+from fer_core.types import FaceBox, Float32Array, UInt8Array
 from tests.unit.inference.fakes import FakeDetector, FakePredictor, box, frame
 
 RAW = TemporalConfig(detect_every=1, smoothing_s=0)
@@ -231,9 +230,8 @@ def test_swapping_from_other_threads_is_atomic() -> None:
             super().__init__()
             self.number = number
 
-        def predict(self, image_rgb: UInt8Array, boxes: Sequence[FaceBox]):  # type: ignore[no-untyped-def]
-            assert {item.score for item in boxes} == {self.number / 10}
-            return super().predict(image_rgb, boxes)
+        def predict_crops(self, crops: UInt8Array) -> Float32Array:
+            return np.tile(np.float32([self.number / 10, 1 - self.number / 10]), (len(crops), 1))
 
     pairs = [(FakeDetector([replace(box(10), score=number / 10)]), Pair(number)) for number in range(1, 6)]
     stream = FaceStream(*pairs[0], RAW)
@@ -249,7 +247,8 @@ def test_swapping_from_other_threads_is_atomic() -> None:
     thread.start()
     try:
         for step in range(300):
-            stream.step(np.zeros((8, 8, 3), np.uint8), step / 30)
+            (face,) = stream.step(np.zeros((8, 8, 3), np.uint8), step / 30).faces
+            assert face.prediction.probabilities[0] == pytest.approx(face.box.score)
     finally:
         stop.set()
         thread.join()

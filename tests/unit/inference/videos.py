@@ -25,8 +25,9 @@ def make_video(
     mirrored: bool = False,
     pixel_aspect: Fraction | None = None,
     time_base: Fraction = Fraction(1, 1000),
+    noisy: bool = False,
 ) -> Path:
-    """A video whose frame i has brightness 16 + 8 i; its upper left quarter is dark.
+    """A video whose frame i has brightness 16 + 8 i; its upper left quarter is dark. Or one of noise.
 
     `times` are the frames' times in ms (otherwise they are 1000 / fps apart); `sound` is a codec.
     """
@@ -44,6 +45,8 @@ def make_video(
         for index in range(num_frames):
             image = np.full((height, width, 3), 16 + 8 * index % 240, np.uint8)
             image[: height // 2, : width // 2] = 0
+            if noisy:
+                image = np.random.default_rng(index).integers(0, 256, image.shape, np.uint8)
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = times[index] if times else index * 1000 // fps
             frame.time_base = Fraction(1, 1000)
