@@ -14,9 +14,11 @@ from typing import Any, Final, Literal, get_args
 from fer_core.errors import CheckpointError, DataError, FerError
 from fer_core.io import read_json, sha256_file, to_record, write_json
 from fer_core.labels import validate_classes
+from fer_core.provenance import Terms, read_former
 from fer_core.workspace import Workspace, expand_home
 
-SCHEMA_VERSION: Final[int] = 1
+SCHEMA_VERSION: Final[int] = 2
+"""1 had one line `data.licence` in place of `terms`; it is read, too."""
 INFO_FILE: Final[str] = "model.json"
 CARD_FILE: Final[str] = "MODEL_CARD.md"
 
@@ -125,6 +127,8 @@ class CheckpointInfo:
     """Logits are divided by this before the softmax (calibration); > 0."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """Training data: name, fingerprint, label mode."""
+    terms: tuple[Terms, ...] = ()
+    """Origin and terms of the training data, with those of the models it started from and learned from."""
     metrics: tuple[Mapping[str, Any], ...] = ()
     """Measured figures, each with its protocol, split and n. Fractions, not percentages."""
     origin: Mapping[str, Any] = field(default_factory=dict)
@@ -168,6 +172,7 @@ class CheckpointInfo:
         Raises:
             CheckpointError: a newer schema, or a field is missing, unknown or of the wrong kind.
         """
+        value = _upgrade(value)
         version = value.get("schema_version")
         if version != SCHEMA_VERSION:
             raise CheckpointError(
@@ -183,6 +188,17 @@ class CheckpointInfo:
             raise CheckpointError(
                 f"{source} does not describe a model: {cause}; copy the checkpoint again"
             ) from cause
+
+
+def _upgrade(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = value.get("data")
+    if value.get("schema_version") != 1:
+        return value
+    if not isinstance(data, Mapping):
+        return {**value, "schema_version": SCHEMA_VERSION}
+    terms = [dataclasses.asdict(item) for item in read_former(data.get("licence"), data.get("name"))]
+    rest = {name: item for name, item in data.items() if name != "licence"}
+    return {**value, "data": rest, "terms": terms, "schema_version": SCHEMA_VERSION}
 
 
 def _check_range(what: str, value: float, limits: tuple[float, float]) -> None:

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -337,7 +337,13 @@ def to_record(value: Mapping[str, Any], kind: type[T]) -> T:
 
 
 def read_record(
-    path: Path, kind: type[T], error: type[FerError], *, advice: str, schema_version: int | None = None
+    path: Path,
+    kind: type[T],
+    error: type[FerError],
+    *,
+    advice: str,
+    schema_version: int | None = None,
+    upgrade: Callable[[dict[str, Any]], dict[str, Any]] = lambda value: value,
 ) -> T:
     """Read a JSON object into a dataclass: fields are checked against their types, unknown ones skipped.
 
@@ -347,11 +353,12 @@ def read_record(
         error: what to raise.
         advice: what the user can do about a file that does not fit.
         schema_version: the only one that is read, and then without unknown fields; None for any.
+        upgrade: makes an object of an older schema one of this; leaves others alone.
 
     Raises:
         FerError: as `error`, if the file is missing, unreadable, or does not fit.
     """
-    value = read_json(path, error)
+    value = upgrade(read_json(path, error))
     found = value.get("schema_version")
     if schema_version not in (None, found):
         raise error(f"{path} has schema_version {found!r}; this program reads {schema_version}; {advice}")

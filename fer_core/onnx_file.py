@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final[int] = 1
 METADATA_KEY: Final[str] = "fer_core"
 """Key of the JSON object among the file's metadata."""
+TERMS_KEY: Final[str] = "training_data"
+"""Key of a sentence on the terms of the training data, for people; `METADATA_KEY` has them for programs."""
 BLANK_CHECKSUM: Final[str] = "0" * 64
 """Stands where the checksum will be while the checksum is computed."""
 

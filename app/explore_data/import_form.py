@@ -26,6 +26,12 @@ _FORMATS: Final[dict[str, tuple[int, int, ColorMode]]] = {
     "224 × 224 RGB, for pretrained networks": (224, 224, "rgb"),
 }
 """Rows, columns and colour."""
+_USES: Final[dict[str, str]] = {
+    "": "as the licence's name says",
+    "yes": "allowed",
+    "no": "not allowed",
+    "unresolved": "not settled",
+}
 _COLORS: Final[dict[str, ColorMode]] = {"grey": "gray", "RGB": "rgb"}
 
 
@@ -58,6 +64,7 @@ def render_form(found: Found, workspace: Workspace) -> Plan | None:
             options += [*_choose_format(), *_choose_splits(facts.splits, split_map or {})]
         with right:
             options += [*_choose_crop(workspace, has_boxes=facts.has_boxes), *choose_groups(found)]
+    options += _state_terms(facts.terms)
     name, replace = _choose_name(found, workspace, with_votes=bool(votes))
     problem = _find_problem(class_map, split_map, name, replace, workspace)
     if problem or class_map is None or split_map is None:
@@ -148,6 +155,30 @@ def _choose_crop(workspace: Workspace, *, has_boxes: bool) -> list[str]:
         st.caption("Pictures that are not square are not stretched: the middle of them is taken.")
         return options
     return [*options, f"--detector={choose_detector(workspace, key='import_detector')}"]
+
+
+def _state_terms(known: list[str]) -> list[str]:
+    """Origin and licence in the user's words; what its authors state stands, where nothing is entered."""
+    with st.expander("Where the pictures come from", icon=":material/copyright:"):
+        st.caption(
+            f"Its authors state: {escape_markdown('; '.join(known))}"
+            if known
+            else "The source does not say. Every model that learns from these pictures carries what you say."
+        )
+        licence = st.text_input(
+            "Licence of pictures and labels", key="import_licence", placeholder="CC BY 4.0, own pictures, ..."
+        )
+        pictures = st.text_input(
+            "Where they come from", key="import_pictures_from", placeholder="own photographs, everyone agreed"
+        )
+        use = st.selectbox(
+            "Commercial use",
+            _USES,
+            format_func=_USES.__getitem__,
+            key="import_commercial",
+        )
+    stated = {"licence": licence.strip(), "pictures-from": pictures.strip(), "commercial": use}
+    return [f"--{name}={value}" for name, value in stated.items() if value]
 
 
 def _choose_name(found: Found, workspace: Workspace, *, with_votes: bool) -> tuple[str, bool]:

@@ -9,6 +9,7 @@ from app.explore_data.cached_data import load_agreement, load_class_faces, load_
 from app.explore_data.cleanup_data import Audited, open_audited
 from app.explore_data.state import Key
 from app.shared.charts import STATIC_CONFIG
+from app.shared.terms import describe_terms, describe_use
 from fer_core.escaping import escape_markdown, escape_plotly, quote_markdown
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
 from fer_core.workspace import Workspace
@@ -46,8 +47,8 @@ def render_facts(name: str, workspace: Workspace) -> None:
     )
     with st.expander("Origin, licence and history", icon=":material/history:"):
         st.markdown(
-            f"Source: {escape_markdown(info.source)}  \nLicence: {escape_markdown(info.licence)}  \n"
-            f"Imported by {quote_markdown(info.importer)}, fingerprint "
+            f"Source: {escape_markdown(info.source)}  \n{describe_use(info.terms)}\n\n"
+            f"{describe_terms(info.terms)}\n\nImported by {quote_markdown(info.importer)}, fingerprint "
             f"{quote_markdown(info.fingerprint[:16])}"
         )
         for step in info.history:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.models.wording import describe_input
 from app.shared.navigation import TRAIN
+from app.shared.terms import render_use
 from fer_core.errors import ConfigError
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts
@@ -44,6 +45,7 @@ def render_facts(facts: ModelFacts, workspace: Workspace) -> None:
         st.markdown("##### Where it comes from")
         _render_table(_describe_origin(facts))
         _render_run_link(facts, workspace)
+        render_use(facts.terms)
         st.markdown("##### Network")
         arguments = ", ".join(f"{key} = {value}" for key, value in info.arguments.items())
         _render_table(
@@ -67,7 +69,6 @@ def _describe_origin(facts: ModelFacts) -> dict[str, str]:
         + (f", {images:,} images" if isinstance(images, int) else ""),
         "data fingerprint": f"{fingerprint[:16]}…" if fingerprint else "",
         "label mode": str(data.get("label_mode") or ""),
-        "terms of the data": facts.licence or "not stated",
         "run": facts.run,
         "epoch": str(origin.get("epoch") or ""),
         "imported": f"{origin['imported']} from {origin.get('imported_from', '')}"

@@ -22,6 +22,7 @@ from app.models.wording import (
 )
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state
+from app.shared.terms import describe_use
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind, list_models
 from fer_core.workspace import Workspace
@@ -141,8 +142,7 @@ def _render_card(facts: ModelFacts) -> None:
         costs += [f"{facts.latency_ms:.1f} ms per face"] if facts.latency_ms is not None else []
         st.markdown(f"{len(info.classes)} classes · {describe_input(facts)}  \n{' · '.join(costs)}")
         st.caption(describe_lineage(facts))
-        if facts.licence:
-            st.caption(f":material/gavel: {escape_markdown(facts.licence)}")
+        st.markdown(describe_use(facts.terms))
         st.button(
             "Open",
             key=f"open-model-{facts.key}",

@@ -1,16 +1,18 @@
 """The Responsible use page: the project's text, section by section, beside the facts of this machine."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import streamlit as st
 
+from app.shared.terms import describe_use
 from fer_core.checkpoint import list_checkpoints
 from fer_core.data.store import list_datasets
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown, quote_markdown
+from fer_core.provenance import Terms
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
 DOCUMENT: Final[Path] = PROJECT_ROOT / "docs" / "RESPONSIBLE_USE.md"
@@ -58,15 +60,16 @@ def render(workspace: Workspace) -> None:
 
 
 def _render_terms(workspace: Workspace) -> None:
-    sets = {info.name: info.licence for info in list_datasets(workspace)}
-    models = {entry.key: str(entry.info.data.get("licence", "")) for entry in list_checkpoints(workspace)}
+    sets = {info.name: info.terms for info in list_datasets(workspace)}
+    models = {entry.key: entry.info.terms for entry in list_checkpoints(workspace)}
     for title, found in (("Data sets on this machine", sets), ("Models on this machine", models)):
         if found:
             st.markdown(f"**{title}, and the terms of the data behind them**\n\n{_list_terms(found)}")
 
 
-def _list_terms(found: Mapping[str, str]) -> str:
+def _list_terms(found: Mapping[str, Sequence[Terms]]) -> str:
     return "\n".join(
-        f"- **{escape_markdown(name)}**: {escape_markdown(terms) or _UNKNOWN}"
+        f"- **{escape_markdown(name)}**: "
+        f"{escape_markdown('; '.join(item.describe() for item in terms)) or _UNKNOWN} {describe_use(terms)}"
         for name, terms in found.items()
     )

@@ -12,6 +12,7 @@ from fer_core.cli.terminal import say, show_progress
 from fer_core.errors import ConfigError
 from fer_core.labels import canonical_emotion
 from fer_core.progress import keep_result
+from fer_core.provenance import Statement, answer_use
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     valid: float = 0.1,
     test: float = 0.1,
     seed: int = 0,
+    licence: str = "",
+    pictures_from: str = "",
+    commercial: Literal["", "yes", "no", "unresolved"] = "",
     dry_run: bool = False,
     samples: Path | None = None,
 ) -> int:
@@ -95,6 +99,10 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
         valid: Share for validation, of pictures whose source names no split.
         test: Share for testing, of those.
         seed: Of the division.
+        licence: Of pictures and labels, by name ("CC BY 4.0") or in words; it goes with every model that
+            learns from them. What a known data set's authors state, if not given.
+        pictures_from: Where the pictures come from, in words ("own photographs, everyone agreed").
+        commercial: Whether the terms allow commercial use; by the licence's name if not given.
         dry_run: Only show what is there and how classes would be mapped.
         samples: Folder to write a small picture of each class name to; with `--dry-run`.
     """
@@ -144,7 +152,13 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     target = workspace.dataset(name or found.suggest_name(with_votes=votes is not None))
     with show_progress(f"importing {path.name}") as report_progress:
         report = import_source(
-            found, target, options, votes=votes, replace=replace, on_progress=report_progress
+            found,
+            target,
+            options,
+            votes=votes,
+            stated=Statement(licence=licence, pictures=pictures_from, commercial=commercial),
+            replace=replace,
+            on_progress=report_progress,
         )
     keep_result(
         {
@@ -242,4 +256,7 @@ def _print_info(info: "DatasetInfo", workspace: Workspace) -> None:
     splits = ", ".join(f"{split} {count:,}" for split, count in info.split_counts.items())
     say(f"{info.name}: {info.num_images:,} images of {info.height}x{info.width} px ({splits})")
     say(f"classes: {', '.join(info.classes)}")
+    for terms in info.terms:
+        say(f"terms: {terms.describe()}")
+    say(f"may it be used commercially? {answer_use(info.terms)}")
     say(f"at {workspace.dataset(info.name)}")

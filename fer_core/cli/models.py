@@ -10,6 +10,7 @@ from tyro.extras import SubcommandApp
 
 from fer_core.cli.terminal import build_console, is_confirmed, say
 from fer_core.errors import CheckpointError
+from fer_core.provenance import answer_use, judge_use
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _describe(facts: "ModelFacts") -> dict[str, Any]:
         "latency_ms": facts.latency_ms,
         "latency_device": facts.latency_device,
         "licence": facts.licence,
+        "commercial_use": judge_use(facts.terms),
         **facts.entry.info.to_dict(),
     }
 
@@ -131,7 +133,9 @@ def _summarise(facts: "ModelFacts") -> dict[str, str]:
         "trained on": f"{data['name']}, fingerprint {str(data.get('fingerprint', ''))[:12]}"
         if data.get("name")
         else "",
-        "licence of the data": facts.licence,
+        "terms of the data": "\n".join(item.describe() for item in facts.terms) or "not known",
+        "pictures": "\n".join(f"{item.source}: {item.pictures}" for item in facts.terms if item.pictures),
+        "commercial use": answer_use(facts.terms),
         "weights": f"SHA-256 {info.weights_sha256}",
     }
 

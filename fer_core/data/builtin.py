@@ -21,11 +21,11 @@ from fer_core.data.store import (
 from fer_core.data.synthetic import SIZE_PX, generate_schematic_faces, list_splits
 from fer_core.errors import DataError, FerError
 from fer_core.labels import EMOTIONS
+from fer_core.provenance import SCHEMATIC
 from fer_core.workspace import Workspace
 
 NUM_IMAGES: Final[int] = 4000
 _SEED: Final[int] = 20240
-_LICENCE: Final[str] = "CC0: drawn faces of nobody"
 _WAIT_S: Final[float] = 120
 """Drawing takes about ten seconds; runs that start together wait for the one that draws."""
 
@@ -75,7 +75,7 @@ def _draw(
         classes=EMOTIONS,
         importer=SCHEMATIC_FACES,
         source=f"drawn by this program, seed {seed}",
-        licence=_LICENCE,
+        terms=[SCHEMATIC],
         replace=replace,
     )
 
@@ -124,6 +124,6 @@ def describe_dataset(name: str, workspace: Workspace) -> DatasetInfo:
         has_votes=True,
         importer=SCHEMATIC_FACES,
         source=f"drawn by this program, seed {_SEED}",
-        licence=_LICENCE,
+        terms=(SCHEMATIC,),
         fingerprint="",
     )

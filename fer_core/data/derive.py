@@ -90,7 +90,7 @@ def derive_dataset(
         describe={
             "importer": "derive",
             "source": dataset.name,
-            "licence": dataset.info.licence,
+            "terms": dataset.info.terms,
             "history": history,
         },
         classes=classes,

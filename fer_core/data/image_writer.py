@@ -159,7 +159,7 @@ def write_stream(
         folder: of the data set.
         items: images and sample rows.
         shape: of one image: H x W or H x W x 3.
-        describe: importer, source, licence and history, as `finish_dataset` takes them.
+        describe: importer, source, terms and history, as `finish_dataset` takes them.
         classes: class names in order.
         replace: exchange an existing folder.
         expected_images: at most so many images come; checked against the free disk space.

@@ -55,6 +55,8 @@ class SourceFacts:
     """Further columns, which may say who is on a picture."""
     has_boxes: bool
     """Whether it says where faces are."""
+    terms: list[str]
+    """What its authors state of its licences, a line a source; empty if that is not known."""
     notes: list[str]
     """What was chosen unasked where it offers several, and what was left out."""
 
@@ -81,6 +83,7 @@ def describe_source(source: Source) -> SourceFacts:
         num_groups=len({item.group for item in scan.items} - {""}) if scan else 0,
         columns=sorted({name for item in scan.items for name in item.facts}) if scan else [],
         has_boxes=any(item.box for item in scan.items) if scan else False,
+        terms=[item.describe() for item in source.terms],
         notes=list(scan.notes) if scan else [],
     )
 

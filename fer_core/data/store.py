@@ -23,10 +23,12 @@ from fer_core.errors import DataError
 from fer_core.io import atomic_directory, read_json, read_record, write_json
 from fer_core.labels import FERPLUS_COLUMNS, validate_classes
 from fer_core.plain import Count
+from fer_core.provenance import Terms, read_former
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace
 
-SCHEMA_VERSION: Final[int] = 1
+SCHEMA_VERSION: Final[int] = 2
+"""1 had one line `licence` in place of `terms`; it is read, too."""
 SCHEMATIC_FACES: Final[str] = "schematic-faces"
 """Name of the built-in data set, which is drawn on first use."""
 INFO_FILE: Final[str] = "dataset.json"
@@ -67,8 +69,8 @@ class DatasetInfo:
     """What made this folder."""
     source: str
     """File or generator it was made from."""
-    licence: str
-    """What is known about the terms of use."""
+    terms: tuple[Terms, ...]
+    """Where the pictures come from and on what terms, of every source; empty if nothing is known."""
     fingerprint: str
     """SHA-256 over pixels and samples: equal means the same data."""
     kind: InputKind = "image"
@@ -127,7 +129,7 @@ def write_dataset(
     classes: Sequence[str],
     importer: str,
     source: str,
-    licence: str,
+    terms: Sequence[Terms] = (),
     replace: bool = False,
 ) -> DatasetInfo:
     """Write a data set folder, whole or not at all; the folder's name is the data set's.
@@ -139,7 +141,7 @@ def write_dataset(
         classes: class names in the order a model will use.
         importer: name of what makes it.
         source: where the data comes from.
-        licence: terms of use, as far as known.
+        terms: origin and terms of use, as far as known.
         replace: exchange an existing folder.
 
     Raises:
@@ -158,7 +160,7 @@ def write_dataset(
             classes=classes,
             importer=importer,
             source=source,
-            licence=licence,
+            terms=terms,
             images=images,
         )
 
@@ -179,7 +181,7 @@ def finish_dataset(  # noqa: PLR0913 - the facts of dataset.json, each by name
     classes: Sequence[str],
     importer: str,
     source: str,
-    licence: str,
+    terms: Sequence[Terms] = (),
     history: Sequence[Mapping[str, Any]] = (),
     images: UInt8Array | None = None,
 ) -> DatasetInfo:
@@ -192,7 +194,7 @@ def finish_dataset(  # noqa: PLR0913 - the facts of dataset.json, each by name
         classes: class names in the order a model will use.
         importer: name of what makes it.
         source: where the data comes from.
-        licence: terms of use, as far as known.
+        terms: origin and terms of use, as far as known.
         history: the steps by which it was derived.
         images: the content of `images.npy`, if it is in memory.
 
@@ -216,7 +218,7 @@ def finish_dataset(  # noqa: PLR0913 - the facts of dataset.json, each by name
         has_votes=VOTE_COLUMNS[0] in samples,
         importer=importer,
         source=source,
-        licence=licence,
+        terms=tuple(terms),
         fingerprint=compute_fingerprint(images, samples),
         history=tuple(history),
     )
@@ -299,9 +301,30 @@ def load_dataset_info(folder: Path) -> DatasetInfo:
     path = folder / INFO_FILE
     check_kind(read_json(path, DataError).get("kind", "image"), f"{path}: kind", DataError)
     advice = "import the data set again"
-    info = read_record(path, DatasetInfo, DataError, advice=advice, schema_version=SCHEMA_VERSION)
+    info = read_record(
+        path, DatasetInfo, DataError, advice=advice, schema_version=SCHEMA_VERSION, upgrade=_upgrade
+    )
     # A folder may have been renamed.
     return dataclasses.replace(info, name=folder.name, classes=validate_classes(info.classes))
+
+
+def _upgrade(value: dict[str, Any]) -> dict[str, Any]:
+    if value.get("schema_version") != 1:
+        return value
+    rest = {name: item for name, item in value.items() if name != "licence"}
+    terms = [dataclasses.asdict(item) for item in read_former(value.get("licence"), value.get("name"))]
+    return {**rest, "terms": terms, "schema_version": SCHEMA_VERSION}
+
+
+def save_terms(folder: Path, terms: Sequence[Terms]) -> DatasetInfo:
+    """Replace what a data set says about its origin and terms; the fingerprint does not change.
+
+    Raises:
+        DataError: the folder is no data set, or damaged.
+    """
+    info = dataclasses.replace(load_dataset_info(folder), terms=tuple(terms))
+    write_json(folder / INFO_FILE, {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(info)})
+    return info
 
 
 def load_dataset(folder: Path) -> Dataset:

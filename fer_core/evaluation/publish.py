@@ -34,6 +34,7 @@ from fer_core.evaluation.report import build_report
 from fer_core.evaluation.scores import compute_scores
 from fer_core.io import atomic_directory, write_text
 from fer_core.models import load_checkpoint
+from fer_core.provenance import Terms, answer_use
 
 _TRAIN_SPLIT: Final[str] = "train"
 
@@ -59,8 +60,11 @@ def publish_checkpoint(
     _, info = load_checkpoint(source)
     with atomic_directory(target, replace=replace) as folder:
         shutil.copyfile(source / info.weights_file, folder / info.weights_file)
-        data = {**_compute_prior(info, dataset), **info.data, "licence": dataset.info.licence}
-        named = dataclasses.replace(info, name=target.name, data=data, temperature=1.0, metrics=())
+        data = {**_compute_prior(info, dataset), **info.data}
+        terms = info.terms or _find_terms(info, dataset)
+        named = dataclasses.replace(
+            info, name=target.name, data=data, terms=terms, temperature=1.0, metrics=()
+        )
         save_checkpoint_info(folder, named)
         before = evaluate_checkpoint(folder, dataset, split, on_progress=on_progress)
         after = _calibrate(before)
@@ -78,6 +82,11 @@ def _compute_prior(info: CheckpointInfo, dataset: Dataset) -> dict[str, Any]:
         return {}
     targets = compute_targets(dataset, _TRAIN_SPLIT, mode)
     return {CLASS_PRIOR_KEY: compute_class_prior(targets, dataset.info.classes)}
+
+
+def _find_terms(info: CheckpointInfo, dataset: Dataset) -> tuple[Terms, ...]:
+    """For checkpoints that were made before runs recorded them, and learned from this data set."""
+    return dataset.info.terms if info.data.get("fingerprint") == dataset.info.fingerprint else ()
 
 
 def _calibrate(evaluation: Evaluation) -> Evaluation:
@@ -179,5 +188,6 @@ def build_model_card(info: CheckpointInfo, data: DatasetInfo, evaluation: Evalua
         figures=figures,
         metrics=info.metrics[0] if info.metrics else {},
         bands=bands,
+        use=_Shown(escape_markdown(answer_use(info.terms))),
         weakest=sorted(scored, key=lambda item: item.recall)[:3],
     )

@@ -1,5 +1,6 @@
 """Whether a third party's model is what it says: its description, its weights, and that both fit together."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -62,7 +63,8 @@ def check_info(info: CheckpointInfo, *, raw_classes: list[Any] | None = None) ->
             validate_name(str(info.data["name"]), "data set")
         except ConfigError as cause:
             raise CheckpointError(f"the model's data.name is unsafe: {cause}") from cause
-    for key, value in [*info.data.items(), *info.origin.items()]:
+    terms = [pair for item in info.terms for pair in dataclasses.asdict(item).items() if pair[1]]
+    for key, value in [*info.data.items(), *info.origin.items(), *terms]:
         if isinstance(value, str):
             _check_words(value, key, longest=10 * _MAX_WORDS)
     if len(info.metrics) > _MAX_METRICS:

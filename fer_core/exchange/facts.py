@@ -20,6 +20,7 @@ from fer_core.data.store import list_datasets
 from fer_core.errors import CheckpointError, RunError
 from fer_core.evaluation.report import Report
 from fer_core.evaluation.stored_reports import DEFAULT_SPLIT, load_report, locate_report
+from fer_core.provenance import Terms
 from fer_core.runs.cache import read_cached
 from fer_core.runs.run_files import REPORT_FILE
 from fer_core.workspace import Workspace
@@ -56,8 +57,8 @@ class ModelFacts:
     latency_ms: float | None = None
     """Median time for one face, where it was measured."""
     latency_device: str = ""
-    licence: str = ""
-    """Terms of the training data, as far as they are known here."""
+    terms: tuple[Terms, ...] = ()
+    """Origin and terms of the training data, as far as they are known here."""
     has_card: bool = False
 
     @property
@@ -76,6 +77,11 @@ class ModelFacts:
         if self.kind is ModelKind.TRAINED:
             return self.name
         return str(self.entry.info.origin.get("run") or "")
+
+    @property
+    def licence(self) -> str:
+        """Licences of the training data in one line; empty where nothing is known."""
+        return "; ".join(item.describe() for item in self.terms)
 
     @property
     def has_weights(self) -> bool:
@@ -102,7 +108,7 @@ def list_models(workspace: Workspace) -> tuple[list[ModelFacts], dict[str, str]]
     Args:
         workspace: where to look, beside the shipped ones.
     """
-    licences = {info.fingerprint: info.licence for info in list_datasets(workspace)}
+    known = {info.fingerprint: info.terms for info in list_datasets(workspace)}
     models, damaged = [], {}
     for key, folder in list_checkpoint_folders(workspace):
         try:
@@ -113,29 +119,29 @@ def list_models(workspace: Workspace) -> tuple[list[ModelFacts], dict[str, str]]
         except CheckpointError as error:
             damaged[key] = str(error)
             continue
-        models.append(build_facts(entry, workspace, licences=licences))
+        models.append(build_facts(entry, workspace, known=known))
     return models, damaged
 
 
 def build_facts(
-    entry: CheckpointEntry, workspace: Workspace, *, licences: Mapping[str, str] | None = None
+    entry: CheckpointEntry, workspace: Workspace, *, known: Mapping[str, tuple[Terms, ...]] | None = None
 ) -> ModelFacts:
     """Gather what is known about one model.
 
     Args:
         entry: the model.
         workspace: where its report and its data set may be.
-        licences: terms by fingerprint of data set; looked up if not given.
+        known: terms by fingerprint of data set; looked up if not given.
     """
-    if licences is None:
-        licences = {info.fingerprint: info.licence for info in list_datasets(workspace)}
+    if known is None:
+        known = {info.fingerprint: info.terms for info in list_datasets(workspace)}
     info = entry.info
     report = find_report(entry, workspace)
     common: dict[str, Any] = {
         "entry": entry,
         "kind": get_kind(entry.folder, workspace),
         "num_bytes": _measure_size(entry),
-        "licence": _text(info.data.get("licence")) or licences.get(_text(info.data.get("fingerprint")), ""),
+        "terms": info.terms or known.get(str(info.data.get("fingerprint") or ""), ()),
         "has_card": (entry.folder / CARD_FILE).is_file(),
     }
     if report is not None:
@@ -194,10 +200,6 @@ def _measure_size(entry: CheckpointEntry) -> int:
         return max((path.stat().st_size for path in entry.folder.glob("*.onnx")), default=0)
     except OSError:  # removed meanwhile
         return 0
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _is_number(value: object) -> bool:

@@ -11,6 +11,7 @@ from fer_core.exchange.unpack import README_FILE
 from fer_core.exported import EXPORTS_FILE, list_exports
 from fer_core.io import atomic_path
 from fer_core.links import check_link
+from fer_core.provenance import answer_use
 from fer_core.scratch import scratch_folder
 from fer_core.zip_file import write_zip_file
 
@@ -145,6 +146,6 @@ def _describe_origin(info: CheckpointInfo) -> str:
     lines = []
     if info.data.get("name"):
         lines.append(f"Trained on {quote_markdown(str(info.data['name']))}.")
-    if info.data.get("licence"):
-        lines.append(f"Terms of that data: {escape_markdown(str(info.data['licence']))}")
+    lines += [f"- {escape_markdown(item.describe())}" for item in info.terms]
+    lines.append(f"\nMay it be used commercially? {escape_markdown(answer_use(info.terms))}")
     return "\n".join(lines) + "\n" if lines else ""

@@ -19,9 +19,11 @@ from fer_core.onnx_file import (
     METADATA_KEY,
     PIXELS,
     PROBABILITIES,
+    TERMS_KEY,
     build_metadata,
     compute_checksum,
 )
+from fer_core.provenance import answer_use
 
 if TYPE_CHECKING:
     from fer_core.export.options import ExportOptions
@@ -128,6 +130,9 @@ def write_described(
         uint8_input=options.uint8_input,
         external_data=described,
     )
+    if info.terms:  # where tools look that don't know our key
+        described_terms = "; ".join(item.describe() for item in info.terms)
+        proto.metadata_props.add(key=TERMS_KEY, value=f"{described_terms}. {answer_use(info.terms)}")
     proto.producer_name = "fer-workbench"
     content = proto.SerializeToString()
     path.write_bytes(content)

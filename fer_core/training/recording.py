@@ -157,6 +157,7 @@ class RunRecorder:
             weights_sha256="0" * 64,  # filled in when the weights are written
             num_parameters=0,
             data=self.task.describe_data(),
+            terms=self.task.terms,
             metrics=tuple(metrics),
             origin={"run": self.writer.name, "epoch": epoch, **self.task.describe_start()},
         )

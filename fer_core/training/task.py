@@ -22,7 +22,9 @@ from fer_core.data.targets import (
 )
 from fer_core.errors import ConfigError
 from fer_core.models import FerModel, build_model, count_parameters, find_architecture
+from fer_core.provenance import Terms
 from fer_core.training.checks import check_settings, check_share, check_targets
+from fer_core.training.lineage import gather_terms
 from fer_core.training.losses import Teachers, load_teachers
 from fer_core.workspace import Workspace
 
@@ -43,6 +45,8 @@ class Task:
     model: FerModel
     teachers: Teachers | None = None
     """Models to learn from beside the labels."""
+    terms: tuple[Terms, ...] = ()
+    """Of the data, and of every model it starts from or learns from."""
 
     def describe_data(self) -> dict[str, Any]:
         """What a checkpoint says about the data that it learnt from."""
@@ -146,7 +150,8 @@ def prepare_task(
         report = load_pretrained(model, config.transfer.weights, workspace)
         _LOG.info("pretrained weights %s: %s", config.transfer.weights, report)
     teachers = load_teachers(config.distill, dataset.info.classes, workspace)
-    return Task(config, dataset, train, valid, spec, precision, model, teachers)
+    terms = gather_terms(config, dataset.info, workspace)
+    return Task(config, dataset, train, valid, spec, precision, model, teachers, terms)
 
 
 def _count_processes() -> int:

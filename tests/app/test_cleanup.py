@@ -54,7 +54,6 @@ def _write(workspace, *, with_votes=True):
         classes=EMOTIONS,
         importer="t",
         source="s",
-        licence="none",
     )
     return load_dataset(workspace.dataset("faces"))
 

@@ -228,7 +228,6 @@ def dataset(workspace) -> Path:
         classes=["anger", "neutral"],
         importer="test",
         source="x",
-        licence="x",
     )
     return folder
 
@@ -250,7 +249,7 @@ def test_stored_data_sets(workspace, dataset, choice, name):
             for split in found.info.split_counts:
                 if split in set(found.samples["split"]):
                     found.split_indices(split)
-            json.dumps([found.info.name, found.info.licence, found.info.source, *found.info.classes]).encode()
+            json.dumps([found.info.name, found.info.source, *found.info.classes]).encode()
             f"{found.info.num_images:,} {found.info.height} {found.info.fingerprint[:12]}".encode()
 
         attempt(name, lambda: load_dataset(dataset), check=use)

@@ -29,6 +29,7 @@ from fer_core.evaluation.report import build_report
 from fer_core.evaluation.stored_reports import StoredEvaluation
 from fer_core.exchange.model_zip import build_readme
 from fer_core.inference.face_table import FIXED_COLUMNS, create_table
+from fer_core.provenance import Terms
 from fer_core.results import RESULTS, encode_table, format_frame
 from fer_core.runs.notes import load_notes, save_notes
 from fer_core.types import FaceBox, FaceResult, Prediction
@@ -146,7 +147,7 @@ def test_data_sets(tmp_path_factory, classes, source, column):
     samples = pd.DataFrame({"split": "train", "label": classes, "source": source, "image_name": source})
     if column and column not in samples:
         samples[column] = source
-    facts = {"importer": "t", "source": source, "licence": source}
+    facts = {"importer": "t", "source": source, "terms": [Terms(source=source or "x", pictures=source)]}
 
     def write():
         write_dataset(place / "faces", images=images, samples=samples, classes=classes, **facts)
@@ -183,7 +184,8 @@ def test_the_terminal(workspace, classes, words):
     names = (*classes, *(f"{index} {classes[0]}" for index in range(5)))
     if len(set(names)) < len(names):
         return
-    changed = dataclasses.replace(info, classes=names, data={"name": words, "licence": words}, name="told")
+    terms = (Terms(source=words, picture_licence=words),)
+    changed = dataclasses.replace(info, classes=names, data={"name": words}, name="told", terms=terms)
     attempt("run notes", lambda: save_notes(folder, classes, words), check=lambda _: load_notes(folder))
     attempt("model.json", lambda: save_checkpoint_info(folder / "best", changed))
     for command in (

@@ -35,6 +35,7 @@ from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.pipeline import ImageAnalysis
 from fer_core.inference.timeline import compute_shares, rows_with_faces
 from fer_core.inference.video import VideoSummary, probe_video
+from fer_core.provenance import Terms
 from fer_core.types import FaceBox, FaceResult, Prediction
 from fer_core.workspace import Workspace
 from tests.unit.evaluation.makers import make_random, make_subject
@@ -155,7 +156,7 @@ def make_data(workspace: Workspace) -> None:
     splits = ["train"] * 40 + ["valid"] * 10 + ["test"] * 10
     samples = pd.DataFrame({"split": splits, "label": labels, "source": NAMES[1], "image_name": NAMES[2]})
     folder = workspace.dataset("faces")
-    facts = {"importer": NAMES[0], "source": NAMES[0], "licence": NAMES[0]}
+    facts = {"importer": NAMES[0], "source": NAMES[0], "terms": [Terms(source=NAMES[0], pictures=NAMES[1])]}
     write_dataset(folder, images=pixels, samples=samples, classes=NAMES, **facts)
     data = load_dataset(folder)
     find_flaws(data, workspace)

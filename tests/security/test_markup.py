@@ -12,6 +12,7 @@ from fer_core.checkpoint import CARD_FILE, load_checkpoint_info, save_checkpoint
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import INFO_FILE, load_dataset
 from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
+from fer_core.provenance import Terms
 from fer_core.runs.notes import save_notes
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
@@ -43,11 +44,22 @@ MUST_SHOW = {"train?run=told", "models?model=told/best", "models?model=stranger"
 """Pages that are known to show a hostile text."""
 
 
+HOSTILE_TERMS = {
+    "source": TAG,
+    "pictures": LONG,
+    "picture_licence": LONG,
+    "reference": LONG,
+    "unresolved": LONG,
+}
+
+
 def _fill(workspace: Workspace) -> None:
     """A data set, a run with its model and report, and a model of a stranger, all full of hostile texts."""
     write_schematic_faces(workspace, "faces", num_images=120)
     info_path = workspace.dataset("faces") / INFO_FILE
-    info_path.write_text(json.dumps({**json.loads(info_path.read_text()), "licence": LONG, "source": LONG}))
+    info_path.write_text(
+        json.dumps({**json.loads(info_path.read_text()), "terms": [HOSTILE_TERMS], "source": LONG})
+    )
     fingerprint = json.loads(info_path.read_text())["fingerprint"]
 
     save_small_run(workspace, "told", state="failed", facts={"message": LONG, "device": TAG})
@@ -68,9 +80,12 @@ def _fill(workspace: Workspace) -> None:
 def _spoil(folder: Path, **changes: object) -> None:
     info = load_checkpoint_info(folder)
     metrics = ({"protocol": TAG, "split": TAG, "dataset": TAG, "n": 3, "accuracy": 0.5},)
-    data = {"name": "faces", "licence": LONG, "label_mode": TAG, **changes.pop("data", {})}
+    data = {"name": "faces", "label_mode": TAG, **changes.pop("data", {})}
     origin = {"run": "told", "epoch": TAG, "imported": TAG, "imported_from": LONG}
-    info = dataclasses.replace(info, name=TAG, metrics=metrics, data=data, origin=origin, **changes)
+    terms = (Terms(**HOSTILE_TERMS),)
+    info = dataclasses.replace(
+        info, name=TAG, metrics=metrics, data=data, origin=origin, terms=terms, **changes
+    )
     save_checkpoint_info(folder, info)
 
 

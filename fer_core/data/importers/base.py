@@ -12,6 +12,7 @@ from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 from fer_core.images import IMAGE_SUFFIXES
 from fer_core.labels import canonical_emotion
+from fer_core.provenance import Terms
 from fer_core.registry import Registry
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ class Importer:
     """Looks at a tree without decoding a picture; None if it is not of this kind."""
     priority: int = 100
     """The highest is asked first; of equals, the first by name. Those of this program have 0 to 50."""
+    terms: Terms | None = None
+    """What such a source's authors state; None where this kind of source says nothing of its terms."""
 
 
 class ArrayWriter(Protocol):
@@ -159,6 +162,8 @@ class ArrayImporter:
     find_votes: Callable[[FileTree, Path], Path | None] = lambda _tree, _path: None
     """The votes file in or beside what was named, to be offered; None if there is none."""
     priority: int = 100
+    """As in `Importer`."""
+    terms: Terms | None = None
     """As in `Importer`."""
 
 

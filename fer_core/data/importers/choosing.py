@@ -8,6 +8,7 @@ from fer_core.data.importers.base import IMPORTERS, Importer, Scan, list_importe
 from fer_core.data.importers.people import recognise_people
 from fer_core.data.tree import FileTree, open_tree
 from fer_core.errors import DataError
+from fer_core.provenance import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,12 @@ class Source:
     def takes_votes(self) -> bool:
         """Whether FER+ votes go with it."""
         return getattr(IMPORTERS[self.kind], "takes_votes", False)
+
+    @property
+    def terms(self) -> tuple[Terms, ...]:
+        """What such a source's authors state of its terms; empty if that is not known."""
+        terms = IMPORTERS[self.kind].terms
+        return () if terms is None else (terms,)
 
     @property
     def split_counts(self) -> dict[str, int]:

@@ -19,6 +19,7 @@ from fer_core.data.importers.numberings import NUMBERINGS
 from fer_core.data.importers.picture_index import PictureIndex, number_lines, read_text
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
+from fer_core.provenance import research_only
 
 _AFF_WILD: Final = re.compile(r"(?:^|/)(?P<split>train|validation|val)_set/(?P<video>[^/]+)\.txt$", re.I)
 _AFF_WILD_CLASSES: Final = (
@@ -224,10 +225,23 @@ def _read_clips(
     return Scan(tuple(items), tuple(skipped), meanings, notes=tuple(notes))
 
 
-for _name, _title, _scan in (
-    ("aff-wild2", "Aff-Wild2's frames and EXPR lists", scan_aff_wild),
-    ("expw", "ExpW's pictures and label.lst", scan_expw),
-    ("ferv39k", "FERV39k's clips and lists", scan_ferv39k),
-    ("dfew", "DFEW's clips and lists", scan_dfew),
+_AFF_WILD_TERMS: Final = research_only(
+    "Aff-Wild2",
+    pictures="videos from YouTube",
+    reference="its agreement; ibug.doc.ic.ac.uk",
+)
+_EXPW_TERMS: Final = research_only(
+    "ExpW",
+    pictures="faces found by a web image search",
+    reference="mmlab.ie.cuhk.edu.hk",
+)
+_DFEW_TERMS: Final = research_only(
+    "DFEW", pictures="clips of films", reference="its agreement; dfew-dataset.github.io"
+)
+for _name, _title, _scan, _terms in (
+    ("aff-wild2", "Aff-Wild2's frames and EXPR lists", scan_aff_wild, _AFF_WILD_TERMS),
+    ("expw", "ExpW's pictures and label.lst", scan_expw, _EXPW_TERMS),
+    ("ferv39k", "FERV39k's clips and lists", scan_ferv39k, None),  # its terms could not be looked up
+    ("dfew", "DFEW's clips and lists", scan_dfew, _DFEW_TERMS),
 ):
-    IMPORTERS.register(_name)(Importer(title=_title, scan=_scan, priority=45))
+    IMPORTERS.register(_name)(Importer(title=_title, scan=_scan, priority=45, terms=_terms))

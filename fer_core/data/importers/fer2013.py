@@ -1,6 +1,8 @@
 """Importer of FER2013 (fer2013.csv, icml_face_data.csv) with FER+ votes (fer2013new.csv).
 
 Goodfellow et al., 2013, "Challenges in Representation Learning"; Barsoum et al., 2016, for the votes.
+Licences: the votes are MIT (github.com/microsoft/FERPlus); the pictures were released for research, without a
+licence of the photographers or the people shown.
 """
 
 import csv
@@ -17,6 +19,7 @@ from fer_core.data.importers.base import IMPORTERS, ArrayImporter
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
 from fer_core.labels import EMOTIONS, FER2013_LABELS, FERPLUS_COLUMNS
+from fer_core.provenance import FER2013, FERPLUS
 from fer_core.types import UInt8Array
 
 # What loads pandas is imported where it is used: the importers are listed by `--help`.
@@ -29,9 +32,6 @@ SIDE_PX: Final[int] = 48
 CSV_NAMES: Final[tuple[str, ...]] = ("fer2013.csv", "icml_face_data.csv")
 VOTES_NAME: Final[str] = "fer2013new.csv"
 USAGE_SPLITS: Final[dict[str, str]] = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
-LICENCE: Final[str] = (
-    "FER2013: ICML 2013 challenge data, research use, faces collected from the web. FER+ votes: MIT."
-)
 Progress = Callable[[int, int], None]
 """Called with the bytes read and their total."""
 
@@ -75,7 +75,7 @@ def import_fer2013(
             classes=classes,
             importer="fer2013",
             source=source.name if votes is None else f"{source.name} + {votes.name}",
-            licence=LICENCE,
+            terms=[FER2013 if votes is None else FERPLUS],
             replace=replace,
         )
 
@@ -229,5 +229,6 @@ IMPORTERS.register("fer2013")(
         takes_votes=True,
         find_votes=find_votes,
         priority=50,
+        terms=FER2013,
     )
 )

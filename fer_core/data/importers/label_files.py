@@ -13,10 +13,11 @@ from typing import Final
 
 from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, is_picture, split_of
 from fer_core.data.importers.numberings import NUMBERINGS
-from fer_core.data.importers.path_layouts import keep_peaks
+from fer_core.data.importers.path_layouts import CK_PLUS_TERMS, keep_peaks
 from fer_core.data.importers.picture_index import read_text
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
+from fer_core.provenance import research_only
 
 _CK_FRAME: Final = re.compile(r"(?:^|/)(?P<sequence>(?P<person>S\d{3})_\d{3})_\d{8}\.\w+$", re.I)
 _CK_SEQUENCE: Final = re.compile(r"(?:^|/)(S\d{3})/(\d{3})/\1_\2_\d{8}\.\w+$", re.I)
@@ -120,8 +121,17 @@ def _parse_npy(tree: FileTree, name: str) -> str:
 
 
 IMPORTERS.register("ck-plus")(
-    Importer(title="CK+'s sequences with Emotion/*.txt", scan=scan_ck_plus, priority=47)
+    Importer(title="CK+'s sequences with Emotion/*.txt", scan=scan_ck_plus, priority=47, terms=CK_PLUS_TERMS)
 )
 IMPORTERS.register("affectnet")(
-    Importer(title="AffectNet's images with annotations/*_exp.npy", scan=scan_affectnet, priority=45)
+    Importer(
+        title="AffectNet's images with annotations/*_exp.npy",
+        scan=scan_affectnet,
+        priority=45,
+        terms=research_only(
+            "AffectNet",
+            pictures="faces found by web searches",
+            reference="the agreement with its authors (Mollahosseini et al., 2017)",
+        ),
+    )
 )

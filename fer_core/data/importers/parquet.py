@@ -171,6 +171,20 @@ def _name_label(value: Any, class_names: list[str], path: str) -> str:
     return class_names[value]
 
 
+def name_labels(file: "pq.ParquetFile", name: str, column: str) -> list[str]:
+    """A column of labels in words, a row each; empty where there is none.
+
+    Raises:
+        DataError: a number that the file does not name.
+    """
+    names = _read_class_names(file.schema_arrow, column)
+    values = file.read(columns=[column]).column(0).to_pylist()
+    return [
+        "" if value is None else _name_label(value, names, f"{name}#{row}")
+        for row, value in enumerate(values)
+    ]
+
+
 def _read_class_names(schema: "pa.Schema", label: str) -> list[str]:
     """Names of numeric labels, as the `datasets` library writes them; empty if there are none."""
     try:

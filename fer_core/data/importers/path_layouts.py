@@ -9,12 +9,18 @@ from typing import Final
 from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, guess_emotion, is_picture, split_of
 from fer_core.data.importers.split_names import SplitNames
 from fer_core.data.tree import FileTree
+from fer_core.provenance import Terms, research_only
 
 _CODES: Final[Mapping[str, str]] = {
     "AN": "anger", "DI": "disgust", "HA": "happiness", "NE": "neutral", "SA": "sadness", "SU": "surprise",
 }  # fmt: skip
 _PEAK: Final[int] = 3
 """Frames at the end of a sequence that show the labelled expression, as most papers take them."""
+CK_PLUS_TERMS: Final = research_only(
+    "CK+",
+    pictures="123 people in a laboratory",
+    reference="the agreement with its authors (Lucey et al., 2010)",
+)
 _LEAST_SHARE: Final[float] = 0.75
 """Of the pictures, that must be named as the data set names them."""
 
@@ -33,6 +39,8 @@ class PathLayout:
     """Emotion of each code; without it class names mean what they say."""
     better: re.Pattern[str] | None = None
     """Marks the cropped faces, where the same pictures are there as photographs, too."""
+    terms: Terms | None = None
+    """What its authors state; None where that could not be looked up."""
     only_peak: bool = False
     """Whether a folder is a sequence that begins neutral, of which only the end shows the expression."""
 
@@ -47,6 +55,9 @@ PATH_LAYOUTS: Final[Mapping[str, PathLayout]] = {
         source="Lyons et al., 1998; zenodo.org/records/3451524",
         pattern=_pattern(r"(?:^|/)(?P<group>[A-Z]{2})\.(?P<label>AN|DI|FE|HA|NE|SA|SU)\d\.\d+\.\w+$"),
         meanings={**_CODES, "FE": "fear"},
+        terms=research_only(
+            "JAFFE", pictures="ten women in a laboratory", reference="zenodo.org/records/3451524"
+        ),
     ),
     "kdef": PathLayout(
         title="KDEF's files, as AF01ANS.JPG",
@@ -56,11 +67,13 @@ PATH_LAYOUTS: Final[Mapping[str, PathLayout]] = {
             r"(?P<angle>S|HL|HR|FL|FR)\.\w+$"
         ),
         meanings={**_CODES, "AF": "fear"},
+        terms=research_only("KDEF", pictures="70 people in a laboratory", reference="kdef.se"),
     ),
     "ck-plus-48": PathLayout(
         title="CK+48's class folders, as happy/S010_006_00000013.png",
         source="kaggle.com/datasets/shawon10/ckplus, from Lucey et al., 2010",
         pattern=_pattern(r"(?:^|/)(?P<label>[^/\d][^/]*)/(?P<group>S\d{3})_(?P<sequence>\d{3})_\d{8}\.\w+$"),
+        terms=CK_PLUS_TERMS,
     ),
     "sfew": PathLayout(
         title="SFEW's folders, as Train/Angry/Airheads_000519240_00000005.png",
@@ -71,6 +84,11 @@ PATH_LAYOUTS: Final[Mapping[str, PathLayout]] = {
             r"(?P<label>[^/]+)/(?P<group>[^/]+_\d{9})_\d{8}\.\w+$"
         ),
         better=_pattern(r"_aligned_faces"),
+        terms=research_only(
+            "SFEW 2.0",
+            pictures="stills of films",
+            reference="the agreement with its authors (Dhall et al., 2015)",
+        ),
     ),
     "oulu-casia": PathLayout(
         title="Oulu-CASIA's sequences, as VL/Strong/P001/Anger/000.jpeg",
@@ -81,6 +99,11 @@ PATH_LAYOUTS: Final[Mapping[str, PathLayout]] = {
         ),
         better=_pattern(r"_acropped/|preprocess"),
         only_peak=True,
+        terms=research_only(
+            "Oulu-CASIA",
+            pictures="80 people in a laboratory",
+            reference="the agreement with its authors (Zhao et al., 2011)",
+        ),
     ),
 }
 """By the name of the importer."""
@@ -153,4 +176,6 @@ def keep_peaks(items: list[Item], notes: list[str]) -> list[Item]:
 
 
 for _name, _layout in PATH_LAYOUTS.items():
-    IMPORTERS.register(_name)(Importer(title=_layout.title, scan=partial(scan_paths, _layout), priority=45))
+    IMPORTERS.register(_name)(
+        Importer(title=_layout.title, scan=partial(scan_paths, _layout), priority=45, terms=_layout.terms)
+    )

@@ -223,7 +223,7 @@ def import_pictures(
             describe={
                 "importer": found.kind,
                 "source": make_readable(source.name),
-                "licence": "not stated by the source",
+                "terms": found.terms,
             },
             classes=classes,
             replace=replace,

@@ -17,6 +17,7 @@ from fer_core.data.importers.numberings import NUMBERINGS
 from fer_core.data.importers.picture_index import number_lines, read_text
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
+from fer_core.provenance import research_only
 
 _PICTURE: Final = re.compile(r"(?:^|/)((?P<split>train|test)_\d+)(?P<aligned>_aligned)?\.\w+$", re.I)
 _LIST: Final = re.compile(r"(?:^|/)[^/]*(?:label|list)[^/]*\.txt$", re.I)
@@ -142,5 +143,12 @@ def _describe_choice(items: list[Item], pictures: dict[str, list[str]]) -> tuple
 
 
 IMPORTERS.register("raf-db")(
-    Importer(title="RAF-DB's folders and list of labels", scan=scan_rafdb, priority=45)
+    Importer(
+        title="RAF-DB's folders and list of labels",
+        scan=scan_rafdb,
+        priority=45,
+        terms=research_only(
+            "RAF-DB", pictures="faces from the Internet, not its authors' property", reference="whdeng.cn/RAF"
+        ),
+    )
 )

@@ -2,6 +2,7 @@
 
 import functools
 import io
+from pathlib import Path
 
 import numpy as np
 
@@ -184,3 +185,40 @@ def emonet_parquet(ratings=EMONET_RATINGS):
 
 def emonet():
     return {"data/train-00000-of-00001.parquet": emonet_parquet()}
+
+
+EMONET_BINARY = (
+    ("00000.jpg", "Anger", True),
+    ("00000.jpg", "Contentment", False),
+    ("00001.jpg", "Amusement", True),
+    ("00002.jpg", "Fear", False),
+    ("00003.jpg", "Elation", True),
+    ("00003.jpg", "Sadness", True),
+)
+"""A picture, what a rater was asked about, and the answer: anger, happiness, nothing seen, a tie."""
+
+
+def emonet_binary_parquet(rows=EMONET_BINARY, *, has_answers=True, draw=_png):
+    """As the `datasets` library writes it: an encoded image, and a category by number with all names."""
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from fer_core.data.importers import emonet_face
+
+    table = Path(emonet_face.__file__).with_name(emonet_face.CLASSES_FILE).read_text("utf-8")
+    names = [line.partition(",")[0] for line in table.splitlines()[1:]]
+    pictures = [{"bytes": draw(number), "path": path} for number, (path, _, _) in enumerate(rows)]
+    columns = {"path": pictures, "emotion": [names.index(name) for _, name, _ in rows]}
+    if has_answers:
+        columns |= {"annotator": ["human-1"] * len(rows), "value": [answer for _, _, answer in rows]}
+    facts = {"info": {"features": {"emotion": {"_type": "ClassLabel", "names": names}}}}
+    buffer = io.BytesIO()
+    written = pa.table(columns).replace_schema_metadata({"huggingface": json.dumps(facts)})
+    pq.write_table(written, buffer)
+    return buffer.getvalue()
+
+
+def emonet_binary(**options):
+    return {"data/train-00000-of-00001.parquet": emonet_binary_parquet(**options)}

@@ -228,3 +228,37 @@ def test_what_categories_of_emonet_mean_can_be_changed(how, tmp_path):
         source, tmp_path / "sets" / "a", PictureOptions(class_map=changed if how == "map" else {})
     )
     assert list(load_dataset(tmp_path / "sets" / "a").samples["label"]) == ["surprise", "anger"]
+
+
+@pytest.mark.parametrize("has_answers", [True, False])
+def test_the_binary_part_of_emonet(has_answers, tmp_path):
+    source = write_tree(tmp_path / "faces", layouts.emonet_binary(has_answers=has_answers))
+    assert inspect_source(source).kind == "emonet-face"
+    report = import_pictures(source, tmp_path / "sets" / "a", PictureOptions())
+    labels = list(load_dataset(tmp_path / "sets" / "a").samples["label"])
+    if has_answers:  # one picture of several rows is one image
+        assert labels == ["anger", "happiness"]
+        assert {why for _, why in report.skipped} == {"no category has more yeses than every other"}
+    else:
+        assert labels == ["anger", "happiness", "happiness", "fear", "happiness", "sadness"]
+    assert not report.info.has_votes, "one yes is too little for FER+'s rules"
+    assert [item.picture_licence for item in report.info.terms] == ["CC BY 4.0"]
+
+
+def test_an_answer_of_emonet_is_yes_or_no(tmp_path):
+    rows = [("0.jpg", "Awe", "perhaps"), ("1.jpg", "Pride", "True")]
+    with pytest.raises(DataError, match="#0: answer 'perhaps'"):
+        inspect_source(write_tree(tmp_path / "faces", layouts.emonet_binary(rows=rows)))
+
+
+def test_a_column_of_plain_emotions_is_not_taken_for_emonet(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    source = write_tree(tmp_path / "faces", layouts.emonet_binary(has_answers=False))
+    path = next(source.rglob("*.parquet"))
+    table = pq.read_table(path).drop_columns(["emotion"]).replace_schema_metadata(None)
+    words = pa.array(["Anger", "Disgust", "Fear", "Sadness", "Contempt", "Happy"])
+    pq.write_table(table.append_column("emotion", words).rename_columns(["image", "emotion"]), path)
+    found = inspect_source(source)
+    assert found.kind == "parquet" and found.terms == ()

@@ -51,7 +51,6 @@ def write(folder, images, *, splits=None, labels=None, **columns):
         classes=("anger", "fear"),
         importer="t",
         source="s",
-        licence="none",
     )
     return load_dataset(folder)
 
@@ -188,7 +187,6 @@ def write_voted(folder, rows, **columns):
         classes=EMOTIONS,
         importer="t",
         source="s",
-        licence="none",
     )
     return load_dataset(folder)
 

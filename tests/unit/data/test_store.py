@@ -37,7 +37,6 @@ def write(folder, *, images=None, samples=None, classes=("anger", "fear"), repla
         classes=classes,
         importer="test",
         source="here",
-        licence="none",
         replace=replace,
     )
 

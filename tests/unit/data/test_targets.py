@@ -21,7 +21,6 @@ def make(folder, votes=None, labels=("fear", "anger", "fear"), images=None):
         classes=EMOTIONS if votes is not None else ("anger", "fear"),
         importer="test",
         source="",
-        licence="",
     )
     return load_dataset(folder)
 

@@ -44,7 +44,6 @@ def write_faces(workspace, name, labels, classes, split="valid"):
         classes=classes,
         importer="t",
         source="s",
-        licence="none",
     )
     return load_dataset(workspace.dataset(name))
 

@@ -27,7 +27,7 @@ def leaking(tmp_path):
     labels = ["neutral"] * 4 + ["anger", "neutral", "anger", "anger", "neutral", "neutral"]
     samples = pd.DataFrame({"split": SPLITS, "label": labels, "source": "s", "image_name": ""})
     folder = tmp_path / "leaking"
-    facts = {"classes": EMOTIONS, "importer": "t", "source": "s", "licence": "none"}
+    facts = {"classes": EMOTIONS, "importer": "t", "source": "s"}
     write_dataset(folder, images=images, samples=samples, **facts)
     return load_dataset(folder)
 

@@ -47,7 +47,6 @@ def data(workspace):
         classes=("anger", "fear"),
         importer="t",
         source="s",
-        licence="none",
     )
     return load_dataset(workspace.dataset("faces"))
 

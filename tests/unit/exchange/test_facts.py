@@ -61,7 +61,7 @@ def test_a_report_of_these_weights_counts_more_than_what_is_stated(models):
     assert facts.source == "report" and facts.n == evaluation.scores.n
     assert facts.figures["accuracy"] == pytest.approx(evaluation.scores.accuracy)
     assert facts.latency_ms and facts.latency_ms > 0
-    assert facts.licence == data.info.licence, "found by the fingerprint"
+    assert facts.terms == data.info.terms != (), "found by the fingerprint"
     save_checkpoint_info(folder, dataclasses.replace(info, weights_sha256="a" * 64))
     assert build_facts(find_checkpoint("run-a", models), models).source == "model.json", "other weights"
     (folder.parent / "report.json").write_text("{")

@@ -216,7 +216,6 @@ def test_a_data_set_with_one_class_in_common_is_refused(small):
         classes=("happiness", "bored"),
         importer="test",
         source="test",
-        licence="none",
     )
     with pytest.raises(DataError, match="at least two common classes"):
         export_checkpoint("small", small, data="two")

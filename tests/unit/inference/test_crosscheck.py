@@ -40,7 +40,6 @@ def world(workspace):
         classes=("happiness", "neutral"),
         importer="t",
         source="s",
-        licence="none",
     )
     return workspace
 

@@ -105,7 +105,7 @@ def edit(folder, **changes):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"schema_version": 2}, "schema_version 2"),
+        ({"schema_version": 9}, "schema_version 9"),
         ({"classes": None}, "classes"),
         ({"classes": ["anger", "anger", "fear"]}, "distinct"),
         ({"classes": ["anger", "fear"]}, "does not fit"),
