@@ -37,14 +37,15 @@ class Terms:
         """Licences in one line."""
         if self.picture_licence == self.label_licence:
             return f"{self.source}: {self.picture_licence}"
-        return f"{self.source}: pictures {self.picture_licence}; labels {self.label_licence}"
+        licences = f"licence of the pictures {self.picture_licence}, of the labels {self.label_licence}"
+        return f"{self.source}: {licences}"
 
 
 FER2013: Final = Terms(
     source="FER2013",
     pictures="faces found by a web image search",
-    picture_licence="none, released for research",
-    label_licence="none, released for research",
+    picture_licence="none (released for research)",
+    label_licence="none (released for research)",
     unresolved="neither the photographers nor the people on FER2013's pictures gave a licence",
     reference="Goodfellow et al., 2013, arXiv:1307.0414",
 )

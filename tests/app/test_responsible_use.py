@@ -45,7 +45,7 @@ def test_the_terms_of_what_is_here_are_listed(app_workspace, save_model):
     page = _run()
     assert not page.exception
     texts = _texts(page)
-    assert "**drawn**: schematic-faces: CC0 :green-badge" in texts
+    assert r"**drawn**: schematic-faces\: CC0 :green-badge" in texts
     assert "**first/best**: not stated" in texts
 
 
