@@ -105,6 +105,25 @@ class InputSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GeneralCalibration:
+    """What to expect of faces of unknown source: softmax((logits - s log shares) / T).
+
+    Shares are those of the classes in the training data (`CheckpointInfo.class_prior`).
+    """
+
+    prior_strength: float
+    """s: how much of the learnt shares is taken back, 0 (nothing) to 1 (all classes equally common)."""
+    temperature: float
+    """T, in place of `CheckpointInfo.temperature`; > 0."""
+    sources: tuple[Mapping[str, Any], ...] = ()
+    """What they were chosen on: `dataset`, `n`, `classes`, `accuracy`, `balanced_accuracy`, `ece`."""
+
+    def __post_init__(self) -> None:
+        _check_range("general.prior_strength", self.prior_strength, (0.0, 1.0))
+        _check_range("general.temperature", self.temperature, TEMPERATURE_RANGE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointInfo:
     """Everything but the weights."""
 
@@ -124,7 +143,9 @@ class CheckpointInfo:
     num_parameters: int
     """Number of trained parameters."""
     temperature: float = 1.0
-    """Logits are divided by this before the softmax (calibration); > 0."""
+    """Logits are divided by this before the softmax (calibration); > 0. Right on the training data's kind."""
+    general: GeneralCalibration | None = None
+    """For faces of unknown source; None where it was not chosen."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """Training data: name, fingerprint, label mode."""
     terms: tuple[Terms, ...] = ()

@@ -7,10 +7,11 @@ import streamlit as st
 
 from app.shared.state import SharedKey
 from fer_core.checkpoint import CheckpointEntry
-from fer_core.inference.class_prior import HALFWAY_PRIOR, TRAINING_PRIOR, UNIFORM_PRIOR
+from fer_core.inference.class_prior import GENERAL_PRIOR, HALFWAY_PRIOR, TRAINING_PRIOR, UNIFORM_PRIOR
 from fer_core.inference.overlay import OverlayStyle
 
 _PRIOR_TITLES: Final[dict[str, str]] = {
+    GENERAL_PRIOR: "Faces from anywhere",
     TRAINING_PRIOR: "As common as in the training data",
     HALFWAY_PRIOR: "Halfway between",
     UNIFORM_PRIOR: "Equally common",
@@ -28,12 +29,13 @@ def choose_prior(entries: Sequence[CheckpointEntry]) -> str:
         persist_state="session",
         disabled=not knows,
         help="Most training faces are neutral or happy, so a model leans towards these when a face is "
-        "unclear. *Equally common* removes this bias: rare expressions are found more often, at the price "
-        "of more false alarms. *Halfway between* gives most of the gain at a lower price."
+        "unclear. *Faces from anywhere* takes a part of that back, and is only as sure as pictures of "
+        "unknown origin allow. *Equally common* removes the bias: rare expressions are found more often, "
+        "at the price of more false alarms. *Halfway between* gives most of the gain at a lower price."
         if knows
         else "This model does not say how often it saw each class; publish it again to record that.",
     )
-    return chosen if knows else TRAINING_PRIOR
+    return chosen if knows else GENERAL_PRIOR
 
 
 def choose_style() -> OverlayStyle:

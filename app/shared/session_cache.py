@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 import streamlit as st
 
 from fer_core.checkpoint import CheckpointEntry
-from fer_core.inference.class_prior import TRAINING_PRIOR, with_prior
+from fer_core.inference.class_prior import GENERAL_PRIOR, with_prior
 from fer_core.inference.interfaces import Predictor
 from fer_core.workspace import Workspace
 
@@ -22,7 +22,7 @@ def checkpoint_fingerprint(entry: CheckpointEntry) -> str:
     return hashlib.sha256(json.dumps(entry.info.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
-def load_shared_predictor(entry: CheckpointEntry, prior: str = TRAINING_PRIOR) -> Predictor:
+def load_shared_predictor(entry: CheckpointEntry, prior: str = GENERAL_PRIOR) -> Predictor:
     """Return the predictor of a checkpoint, loaded once for all sessions and again only when it changes.
 
     Args:

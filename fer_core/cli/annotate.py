@@ -54,7 +54,7 @@ def main(  # noqa: PLR0913 - the command's options
     threads: int = 0,
     runtime: Runtime = "auto",
     device: str = "auto",
-    prior: str = "training",
+    prior: str = "general",
     max_minutes: float = math.inf,
     max_side: int = 8192,
     keep: Annotated[str | None, arg(metavar="NAME")] = None,
@@ -81,8 +81,9 @@ def main(  # noqa: PLR0913 - the command's options
         threads: CPU threads for detection and classification; 0 is automatic.
         runtime: torch or onnx; auto takes the exported and checked ONNX file on a CPU, which is faster.
         device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
-        prior: How often each class is expected: training (as in the training data), uniform, halfway (between
-            the two), or a share for every class, such as neutral=5,happiness=2 and so on.
+        prior: How often each class is expected: general (faces from anywhere: shares and sharpness chosen
+            across data sets), training (as in the training data), uniform, halfway (between the two), or a
+            share for every class, such as neutral=5,happiness=2 and so on.
         max_minutes: Refuse a longer video.
         max_side: Refuse a video with more pixels on a side.
         keep: Also keep the analysis in the workspace under this name: settings, summary and table. `fer

@@ -42,7 +42,7 @@ def main(  # noqa: PLR0913 - the command's options
     threads: int = 0,
     runtime: Runtime = "auto",
     device: str = "auto",
-    prior: str = "training",
+    prior: str = "general",
 ) -> int:
     """Read a camera and show the faces' apparent expressions in the terminal, live.
 
@@ -64,8 +64,9 @@ def main(  # noqa: PLR0913 - the command's options
         threads: CPU threads for detection and classification; 0 is automatic.
         runtime: torch or onnx; auto takes the exported and checked ONNX file on a CPU, which is faster.
         device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
-        prior: How often each class is expected: training (as in the training data), uniform, halfway (between
-            the two), or a share for every class, such as neutral=5,happiness=2 and so on.
+        prior: How often each class is expected: general (faces from anywhere: shares and sharpness chosen
+            across data sets), training (as in the training data), uniform, halfway (between the two), or a
+            share for every class, such as neutral=5,happiness=2 and so on.
     """
     if save is not None and save.exists() and not overwrite:
         raise ConfigError(f"{save} exists already; choose another name, or add --overwrite")

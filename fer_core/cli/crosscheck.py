@@ -30,7 +30,7 @@ def main(  # noqa: PLR0913 - each argument is an option of the command
     models: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL")],
     *,
     datasets: tuple[str, ...],
-    priors: tuple[str, ...] = ("training", "uniform"),
+    priors: tuple[str, ...] = ("general", "training", "uniform"),
     faces: Literal["stored", "cut"] = "stored",
     detector: Annotated[str, arg(help=describe_detectors)] = "",
     split: str = "",
@@ -45,7 +45,7 @@ def main(  # noqa: PLR0913 - each argument is an option of the command
     Args:
         models: Shipped checkpoints' names, runs' names, or checkpoint folders.
         datasets: Imported data sets, one for each source.
-        priors: Expected shares of the classes: training, halfway, uniform, or class=share,...
+        priors: Expected shares of the classes: general, training, halfway, uniform, or class=share,...
         faces: `stored` takes the images of a data set as faces; `cut` finds the largest face on each first.
         detector: Finds it.
         split: Which split; all images if not given, of a data set that the model was trained on only `valid`.
@@ -61,6 +61,7 @@ def main(  # noqa: PLR0913 - each argument is an option of the command
         raise ConfigError(f"--resamples is {resamples}; expected 0 or more")
     from fer_core.checkpoint import find_checkpoint
     from fer_core.data.builtin import open_dataset
+    from fer_core.evaluation.sources import find_training_data
     from fer_core.inference.crosscheck import crosscheck
     from fer_core.inference.detectors import build_detector
     from fer_core.inference.detectors.choosing import default_detector
@@ -79,6 +80,7 @@ def main(  # noqa: PLR0913 - each argument is an option of the command
                 found = crosscheck(
                     entry,
                     open_dataset(name, workspace),
+                    training=find_training_data(entry.info, workspace),
                     split=split,
                     priors=priors,
                     cutter=cutter,

@@ -44,7 +44,7 @@ def main(  # noqa: PLR0913 - the command's options
     uncertain_below: float = 0.4,
     runtime: Runtime = "auto",
     device: str = "auto",
-    prior: str = "training",
+    prior: str = "general",
     keep: Annotated[str | None, arg(metavar="NAME")] = None,
     keep_media: bool = False,
     keep_faces: bool = False,
@@ -65,8 +65,9 @@ def main(  # noqa: PLR0913 - the command's options
         uncertain_below: Grey out faces whose best probability is lower in saved pictures.
         runtime: torch or onnx; auto takes the exported and checked ONNX file on a CPU, which is faster.
         device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
-        prior: How often each class is expected: training (as in the training data), uniform, halfway (between
-            the two), or a share for every class, such as neutral=5,happiness=2 and so on.
+        prior: How often each class is expected: general (faces from anywhere: shares and sharpness chosen
+            across data sets), training (as in the training data), uniform, halfway (between the two), or a
+            share for every class, such as neutral=5,happiness=2 and so on.
         keep: Also keep the analysis in the workspace under this name: settings, summary and table. `fer
             analyses` lists what is kept.
         keep_media: Keep the pictures with boxes and bars with it; without this and the next no picture of

@@ -14,6 +14,7 @@ def main(
     run: Annotated[Positional[str], arg(metavar="RUN")],
     name: str,
     split: str = "valid",
+    sources: tuple[str, ...] = (),
     replace: bool = False,
     out: Path | None = None,
 ) -> int:
@@ -23,6 +24,8 @@ def main(
         run: A run's name, or a checkpoint folder.
         name: Name of the published checkpoint.
         split: Split of its training data set to score and calibrate on.
+        sources: Imported data sets of other sources: the shares and the sharpness that are expected of faces
+            from anywhere are chosen on them and on its own split together, each counting the same.
         replace: Exchange a published checkpoint of that name.
         out: Folder to write NAME into; the project's checkpoints/, if not given.
     """
@@ -42,9 +45,15 @@ def main(
             target,
             dataset,
             split=split,
+            sources=[open_dataset(source, workspace) for source in sources],
             replace=replace,
             on_progress=show,
         )
     figures = info.metrics[0]
+    if info.general is not None:
+        say(
+            f"faces from anywhere: {info.general.prior_strength:.0%} of the training shares taken back, "
+            f"temperature {info.general.temperature:g}"
+        )
     say(f"{target}: accuracy {figures['accuracy']:.4%} ({figures['protocol']}, n = {figures['n']:,})")
     return 0

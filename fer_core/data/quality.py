@@ -125,7 +125,7 @@ def compute_marks(images: UInt8Array, on_progress: Progress | None = None) -> Ma
 
 
 def mark_training_copies(
-    dataset: "Dataset", rows: Int64Array, *, within: str = "train"
+    dataset: "Dataset", rows: Int64Array, *, within: str = "train", training: "Dataset | None" = None
 ) -> npt.NDArray[np.bool_]:
     """Which of some images have exactly the pixels of a training image.
 
@@ -135,17 +135,19 @@ def mark_training_copies(
         dataset: the data set.
         rows: of the images, N.
         within: name of the training split; without such a split nothing is marked.
+        training: the data set with that split, if it is another.
 
     Returns:
         N.
     """
 
-    def digest(row: int) -> bytes:
-        return hashlib.blake2b(np.ascontiguousarray(dataset.images[row]).data, digest_size=16).digest()
+    def digest(image: UInt8Array) -> bytes:
+        return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
-    trained = np.flatnonzero((dataset.samples["split"] == within).to_numpy())
-    known = {digest(row) for row in trained.tolist()}
-    return np.array([digest(row) in known for row in rows.tolist()], dtype=np.bool_)
+    source = training or dataset
+    trained = np.flatnonzero((source.samples["split"] == within).to_numpy())
+    known = {digest(source.images[row]) for row in trained.tolist()}
+    return np.array([digest(dataset.images[row]) in known for row in rows.tolist()], dtype=np.bool_)
 
 
 def find_duplicates(

@@ -5,7 +5,7 @@ import math
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, cast, get_args
 
@@ -30,8 +30,10 @@ from fer_core.evaluation.calibration import (
 )
 from fer_core.evaluation.evaluator import Evaluation, evaluate_checkpoint
 from fer_core.evaluation.figures import Figure
+from fer_core.evaluation.general_calibration import collect_scores, fit_general
 from fer_core.evaluation.report import build_report
 from fer_core.evaluation.scores import compute_scores
+from fer_core.evaluation.sources import evaluate_source
 from fer_core.io import atomic_directory, write_text
 from fer_core.models import load_checkpoint
 from fer_core.provenance import Terms, answer_use
@@ -45,6 +47,7 @@ def publish_checkpoint(
     dataset: Dataset,
     *,
     split: str = "valid",
+    sources: Sequence[Dataset] = (),
     replace: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> CheckpointInfo:
@@ -52,6 +55,16 @@ def publish_checkpoint(
 
     The temperature is fitted on the same split that is scored. It changes no prediction; the calibration
     figures it improves are optimistic by one fitted number, and the card says so.
+
+    Args:
+        source: folder of the checkpoint.
+        target: folder to be made.
+        dataset: what it was trained on.
+        split: of it, not trained on.
+        sources: data sets of other sources; with any, what to expect of faces from anywhere is chosen on
+            them and the split together (`fit_general`). Without, the source's own choice is kept.
+        replace: exchange an existing target.
+        on_progress: called with images of the split done and in all.
 
     Raises:
         CheckpointError: the source is damaged.
@@ -70,6 +83,11 @@ def publish_checkpoint(
         after = _calibrate(before)
         metrics = {**_summarise(after, before), **_score_without_copies(after, dataset)}
         published = dataclasses.replace(after.info, metrics=(metrics,))
+        if sources:
+            save_checkpoint_info(folder, published)
+            others = [evaluate_source(folder, source, training=dataset) for source in sources]
+            scores = [collect_scores(found) for found in (after, *others)]
+            published = dataclasses.replace(published, general=fit_general(scores))
         save_checkpoint_info(folder, published)
         write_text(folder / CARD_FILE, build_model_card(published, dataset.info, after))
     return published

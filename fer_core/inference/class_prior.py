@@ -6,7 +6,7 @@ the face itself says: p'(k | x) ~ p(k | x) q(k) / p(k) (Saerens et al., 2002; th
 al., 2021, after training). Rare classes are found more often then, and frequent ones missed more often.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -14,9 +14,14 @@ import numpy.typing as npt
 
 from fer_core.checkpoint import CheckpointInfo
 from fer_core.errors import ConfigError
+from fer_core.evaluation.calibration import recover_logits
+from fer_core.evaluation.general_calibration import SMALLEST_SHARE, expect_generally
 from fer_core.inference.interfaces import Predictor
 from fer_core.types import FaceBox, Float32Array, Prediction, UInt8Array
 
+GENERAL_PRIOR: Final[str] = "general"
+"""Faces of unknown source: the shares and the temperature that the model was given across sources
+(`CheckpointInfo.general`), or the training data's shares where it was given none. The default."""
 TRAINING_PRIOR: Final[str] = "training"
 """Expect the classes as often as the training data had them: what the network says by itself."""
 UNIFORM_PRIOR: Final[str] = "uniform"
@@ -26,8 +31,7 @@ HALFWAY_PRIOR: Final[str] = "halfway"
 adjustment with tau = 1/2). With fer-small it brings more than half of the balanced accuracy that `uniform`
 brings, for a third of its price: docs/STUDY.md."""
 
-_SMALLEST_SHARE: Final[float] = 1e-4
-"""A class that training hardly had is not multiplied by more than its like."""
+Adjustment = Callable[[Float32Array], Float32Array]
 
 
 def adjust_prior(
@@ -43,7 +47,7 @@ def adjust_prior(
     Returns:
         N x K, rows sum to 1.
     """
-    ratio = np.asarray(expected, dtype=np.float64) / np.maximum(np.asarray(learned), _SMALLEST_SHARE)
+    ratio = np.asarray(expected, dtype=np.float64) / np.maximum(np.asarray(learned), SMALLEST_SHARE)
     weighted = probabilities * ratio
     adjusted: Float32Array = (weighted / weighted.sum(axis=1, keepdims=True)).astype(np.float32)
     return adjusted
@@ -63,15 +67,15 @@ def parse_prior(text: str, classes: Sequence[str], learned: npt.ArrayLike) -> tu
     if text == UNIFORM_PRIOR:
         return (1 / len(classes),) * len(classes)
     if text == HALFWAY_PRIOR:
-        roots = np.sqrt(np.maximum(np.asarray(learned), _SMALLEST_SHARE))
+        roots = np.sqrt(np.maximum(np.asarray(learned), SMALLEST_SHARE))
         return tuple((roots / roots.sum()).tolist())
     try:
         parts = [part.split("=") for part in text.split(",")]
         shares = {name.strip(): float(value) for name, value in parts}
     except ValueError as cause:
         raise ConfigError(
-            f"prior {text!r} can't be read; expected {TRAINING_PRIOR}, {HALFWAY_PRIOR}, {UNIFORM_PRIOR}, or "
-            f"a share for every class such as {','.join(f'{name}=1' for name in classes)}"
+            f"prior {text!r} can't be read; expected {GENERAL_PRIOR}, {TRAINING_PRIOR}, {HALFWAY_PRIOR}, "
+            f"{UNIFORM_PRIOR}, or a share for every class such as {','.join(f'{name}=1' for name in classes)}"
         ) from cause
     if set(shares) != set(classes) or len(parts) != len(classes):
         raise ConfigError(f"prior names {', '.join(shares)}; expected each once of {', '.join(classes)}")
@@ -81,24 +85,47 @@ def parse_prior(text: str, classes: Sequence[str], learned: npt.ArrayLike) -> tu
     return tuple(shares[name] / total for name in classes)
 
 
+def build_adjustment(
+    info: CheckpointInfo, expected: str, columns: Sequence[int] | None = None
+) -> Adjustment | None:
+    """What turns calibrated probabilities of a model into those under other expected shares.
+
+    Args:
+        info: the model.
+        expected: `training`, `general`, or as for `parse_prior`.
+        columns: the classes among the model's that the probabilities have; all if not given.
+
+    Returns:
+        From N x K to N x K; None where nothing is to be changed.
+
+    Raises:
+        ConfigError: the shares can't be read, or the model does not say which it learnt from.
+    """
+    is_general, general = expected == GENERAL_PRIOR, info.general
+    if expected == TRAINING_PRIOR or (is_general and (general is None or info.class_prior is None)):
+        return None
+    if info.class_prior is None:
+        raise ConfigError(
+            f"{info.name} does not say how often it saw each class, so prior {expected!r} can't be used with "
+            f"it; take {TRAINING_PRIOR!r}, or publish the model again"
+        )
+    chosen = list(range(len(info.classes)) if columns is None else columns)
+    learned = np.asarray(info.class_prior)[chosen]
+    if is_general and general is not None:
+        return lambda rows: expect_generally(
+            recover_logits(rows) * info.temperature, learned, general
+        ).astype(np.float32)
+    shares = np.asarray(parse_prior(expected, info.classes, info.class_prior))[chosen]
+    return lambda rows: adjust_prior(rows, learned, shares)
+
+
 class PriorPredictor:
     """A predictor that expects other shares of the classes than the one it asks."""
 
-    def __init__(self, predictor: Predictor, expected: str) -> None:
-        """Wrap `predictor`; `expected` as for `parse_prior`.
-
-        Raises:
-            ConfigError: the shares can't be read, or the model does not say which it learnt from.
-        """
-        learned = predictor.info.class_prior
-        if learned is None:
-            raise ConfigError(
-                f"{predictor.info.name} does not say how often it saw each class, so prior {expected!r} "
-                f"can't be used with it; take {TRAINING_PRIOR!r}, or publish the model again"
-            )
+    def __init__(self, predictor: Predictor, adjust: Adjustment) -> None:
+        """Wrap `predictor`; `adjust` changes its N x K probabilities."""
         self._predictor = predictor
-        self._learned = learned
-        self._expected = parse_prior(expected, predictor.info.classes, learned)
+        self._adjust = adjust
 
     @property
     def info(self) -> CheckpointInfo:
@@ -122,14 +149,12 @@ class PriorPredictor:
         """As the wrapped predictor, with the prior exchanged."""
         return self._adjust(self._predictor.predict_crops(crops))
 
-    def _adjust(self, probabilities: Float32Array) -> Float32Array:
-        return adjust_prior(probabilities, self._learned, self._expected)
-
 
 def with_prior(predictor: Predictor, expected: str) -> Predictor:
-    """Return `predictor` itself for `training`, else one that expects other shares.
+    """Return `predictor` itself where nothing is to be changed, else one that expects other shares.
 
     Raises:
-        ConfigError: as for `PriorPredictor`.
+        ConfigError: as for `build_adjustment`.
     """
-    return predictor if expected == TRAINING_PRIOR else PriorPredictor(predictor, expected)
+    adjust = build_adjustment(predictor.info, expected)
+    return predictor if adjust is None else PriorPredictor(predictor, adjust)

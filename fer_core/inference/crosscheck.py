@@ -10,33 +10,33 @@ from typing import Final
 
 import numpy as np
 
-from fer_core.checkpoint import CheckpointEntry, CheckpointInfo
-from fer_core.data.store import ALL_SPLITS, Dataset
-from fer_core.errors import ConfigError, DataError
+from fer_core.checkpoint import CheckpointEntry
+from fer_core.data.store import Dataset
+from fer_core.errors import DataError
 from fer_core.evaluation.common_classes import find_columns
-from fer_core.evaluation.evaluator import Evaluation, evaluate_checkpoint
-from fer_core.evaluation.label_errors import is_trained_on
+from fer_core.evaluation.evaluator import Evaluation
 from fer_core.evaluation.predictions import Float64Array
 from fer_core.evaluation.report import Report, build_report
-from fer_core.evaluation.stored_reports import DEFAULT_SPLIT
-from fer_core.inference.class_prior import TRAINING_PRIOR, UNIFORM_PRIOR, adjust_prior, parse_prior
+from fer_core.evaluation.sources import evaluate_source
+from fer_core.inference.class_prior import (
+    GENERAL_PRIOR,
+    TRAINING_PRIOR,
+    UNIFORM_PRIOR,
+    build_adjustment,
+)
 from fer_core.inference.interfaces import FaceDetector, Predictor
 
 FIGURES: Final[tuple[str, ...]] = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "brier")
-PRIORS: Final[tuple[str, ...]] = (TRAINING_PRIOR, UNIFORM_PRIOR)
+PRIORS: Final[tuple[str, ...]] = (GENERAL_PRIOR, TRAINING_PRIOR, UNIFORM_PRIOR)
 _TINY: Final[float] = 1e-30
 Progress = Callable[[int, int], None]
 
 
-def choose_split(info: CheckpointInfo, dataset: Dataset) -> str:
-    """All images, but of a data set that the model was trained on only the validation split."""
-    return DEFAULT_SPLIT if is_trained_on(info, dataset) else ALL_SPLITS
-
-
-def crosscheck(
+def crosscheck(  # noqa: PLR0913 - what is scored, and how, each by name
     entry: CheckpointEntry,
     dataset: Dataset,
     *,
+    training: Dataset | None = None,
     split: str = "",
     priors: Sequence[str] = PRIORS,
     cutter: tuple[FaceDetector, Predictor] | None = None,
@@ -49,6 +49,7 @@ def crosscheck(
     Args:
         entry: the model.
         dataset: the source.
+        training: the model's training data, as for `evaluate_source`.
         split: of it; `choose_split` if empty.
         priors: expected shares, as for `fer_core.inference.class_prior.with_prior`.
         cutter: finds the largest face on each stored image and reads it as on a photograph; images without
@@ -62,9 +63,10 @@ def crosscheck(
         ConfigError: a prior can't be read, or the model does not say which shares it learnt from.
         DataError: fewer than two classes are common, or no face was found.
     """
-    chosen = split or choose_split(entry.info, dataset)
     tell = None if cutter else on_progress
-    found = evaluate_checkpoint(entry.folder, dataset, chosen, device=device, on_progress=tell)
+    found = evaluate_source(
+        entry.folder, dataset, training=training, split=split, device=device, on_progress=tell
+    )
     if cutter is not None:
         found = _cut_again(found, dataset, *cutter, on_progress or (lambda _done, _total: None))
     return [_report(found, prior, num_resamples) for prior in priors]
@@ -72,27 +74,14 @@ def crosscheck(
 
 def _report(evaluation: Evaluation, prior: str, num_resamples: int) -> Report:
     data, subject = evaluation.data, evaluation.subject
-    if prior != TRAINING_PRIOR:
-        data = dataclasses.replace(data, probabilities=_expect(evaluation, prior))
+    columns = find_columns(evaluation.info.classes, data.classes)
+    # The exchange of the prior and the choice among common classes commute: both scale columns.
+    adjust = build_adjustment(evaluation.info, prior, columns.tolist())
+    if adjust is not None:
+        wide: Float64Array = adjust(data.probabilities.astype(np.float32)).astype(np.float64)
+        data = dataclasses.replace(data, probabilities=wide / wide.sum(axis=1, keepdims=True))
         subject = dataclasses.replace(subject, protocol=f"{subject.protocol}, expecting {prior} shares")
     return build_report(data, subject, metrics=FIGURES, num_resamples=num_resamples)
-
-
-def _expect(evaluation: Evaluation, prior: str) -> Float64Array:
-    """The exchange of the prior and the choice among common classes commute: both scale columns."""
-    info, data = evaluation.info, evaluation.data
-    if info.class_prior is None:
-        raise ConfigError(
-            f"{info.name} does not say how often it saw each class, so {prior!r} shares can't be expected of "
-            f"it; leave --priors at {TRAINING_PRIOR!r}, or publish the model again"
-        )
-    columns = find_columns(info.classes, data.classes)
-    learned = np.asarray(info.class_prior)
-    expected = np.asarray(parse_prior(prior, info.classes, learned))
-    adjusted = adjust_prior(data.probabilities.astype(np.float32), learned[columns], expected[columns])
-    wide: Float64Array = adjusted.astype(np.float64)
-    wide /= wide.sum(axis=1, keepdims=True)
-    return wide
 
 
 def _cut_again(

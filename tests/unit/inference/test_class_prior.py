@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fer_core.checkpoint import GeneralCalibration
 from fer_core.errors import ConfigError
-from fer_core.inference.class_prior import TRAINING_PRIOR, adjust_prior, parse_prior, with_prior
+from fer_core.inference.class_prior import (
+    GENERAL_PRIOR,
+    TRAINING_PRIOR,
+    adjust_prior,
+    build_adjustment,
+    parse_prior,
+    with_prior,
+)
 from fer_core.inference.torch_predictor import TorchPredictor
 from fer_core.types import FaceBox
 from tests.unit.inference.test_predictor import CLASSES, MeanModel, make_info
@@ -80,6 +88,24 @@ def test_a_predictor_with_another_prior():
     )
     assert adjusted.predict(image, []) == []
     assert adjusted.predict_crops(crops[:0]).shape == (0, 3)
+
+
+def test_faces_from_anywhere_by_hand():
+    """0.8, 0.2 at temperature 0.5: the logits differ by ln 2; half of ln 3 is taken back, the rest halved."""
+    general = GeneralCalibration(prior_strength=0.5, temperature=2.0)
+    data = {"class_prior": {"a": 0.75, "b": 0.25}}
+    info = replace(make_info(), classes=("a", "b"), data=data, temperature=0.5, general=general)
+    adjust = build_adjustment(info, GENERAL_PRIOR)
+    odds = (2 / 3**0.5) ** 0.5
+    np.testing.assert_allclose(
+        adjust(np.float32([[0.8, 0.2]])), [[odds / (1 + odds), 1 / (1 + odds)]], rtol=1e-5
+    )
+
+
+def test_faces_from_anywhere_of_a_model_that_was_not_given_any():
+    plain = predictor((0.8, 0.1, 0.1))
+    assert with_prior(plain, GENERAL_PRIOR) is plain
+    assert with_prior(predictor(), GENERAL_PRIOR).info.class_prior is None
 
 
 def make_info_shape():

@@ -12,7 +12,8 @@ from fer_core.checkpoint import find_checkpoint, save_checkpoint_info
 from fer_core.cli import main
 from fer_core.data.store import load_dataset, write_dataset
 from fer_core.errors import ConfigError, DataError
-from fer_core.inference.crosscheck import choose_split, crosscheck
+from fer_core.evaluation.sources import choose_split, find_training_data
+from fer_core.inference.crosscheck import crosscheck
 from fer_core.types import FaceBox, Prediction
 from tests.small_models import save_small_model
 
@@ -46,7 +47,7 @@ def world(workspace):
 
 def test_figures_with_and_without_expected_shares_by_hand(world):
     entry, data = find_checkpoint("model", world), load_dataset(world.dataset("other"))
-    plain, equal = crosscheck(entry, data, device="cpu")
+    plain, equal = crosscheck(entry, data, priors=("training", "uniform"), device="cpu")
     # Without contempt: neutral 0.6, happiness 0.4, on all four images of all splits.
     assert (plain.n, plain.classes) == (4, ("neutral", "happiness"))
     assert plain.figures["accuracy"].value == pytest.approx(1 / 4)
@@ -66,6 +67,31 @@ def test_of_its_own_data_only_what_it_was_not_trained_on(world):
     entry, data = find_checkpoint("model", world), load_dataset(world.dataset("other"))
     info = dataclasses.replace(entry.info, data={"fingerprint": data.info.fingerprint})
     assert (choose_split(entry.info, data), choose_split(info, data)) == ("all", "valid")
+
+
+def test_pictures_that_it_was_trained_on_are_left_out_of_other_sources(world):
+    entry, data = find_checkpoint("model", world), load_dataset(world.dataset("other"))
+    training = write_dataset(
+        world.dataset("own"),
+        images=np.zeros((2, 48, 48), np.uint8) + np.array([0, 2], np.uint8)[:, None, None],
+        samples=pd.DataFrame(
+            {"split": ["train", "valid"], "label": "happiness", "source": "s", "image_name": ""}
+        ),
+        classes=("happiness", "neutral"),
+        importer="t",
+        source="s",
+        licence="none",
+    )
+    own = {**entry.info.data, "name": "own", "fingerprint": training.fingerprint}
+    save_checkpoint_info(entry.folder, dataclasses.replace(entry.info, data=own))
+    entry = find_checkpoint("model", world)
+    known = find_training_data(entry.info, world)
+    (report,) = crosscheck(entry, data, training=known, priors=("general",), device="cpu")
+    assert report.n == 3, "the first image has the pixels of its only training image"
+    assert "without 1 that it was trained on" in report.subject.protocol
+    first = dataclasses.replace(data, samples=data.samples.assign(split=["a", "b", "b", "b"]))
+    with pytest.raises(DataError, match="all 1 images"):
+        crosscheck(entry, first, training=known, split="a", priors=("general",), device="cpu")
 
 
 class DarkIsNoFace:
@@ -119,9 +145,10 @@ def test_the_command(world, tmp_path, capsys):
     assert "model: other, all, single label, over the 2 classes that both have" in printed.out
     rows = json.loads(out.read_text())
     assert [(row["prior"], row["n"], row["classes"]) for row in rows] == [
+        ("general", 4, 2),
         ("training", 4, 2),
         ("uniform", 4, 2),
     ]
-    assert rows[1]["accuracy"] == pytest.approx(3 / 4)
+    assert rows[2]["accuracy"] == pytest.approx(3 / 4)
     assert rows[0]["ece_low"] is None or math.isnan(rows[0]["ece_low"])
     assert main(["crosscheck", "model", "--datasets", "other", "--out", "x.txt"]) == 1
