@@ -70,7 +70,8 @@ def render_sources(comparison: Comparison, workspace: Workspace) -> None:
         ):
             entries = list_models(workspace)
             says_shares = all(entries[key].info.class_prior is not None for key in models)
-            priors = ["general", "training", *(["uniform"] if says_shares else [])]
+            is_general = any(entries[key].info.general is not None for key in models)
+            priors = [*(["general"] if is_general else []), "training", *(["uniform"] if says_shares else [])]
             start_task(
                 workspace,
                 kind=_KIND,

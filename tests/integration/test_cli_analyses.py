@@ -30,7 +30,7 @@ def test_pictures_are_kept_and_faces_only_if_asked(workspace, model, tmp_path, c
     assert main([*command, "with faces", "--keep-faces", "--keep-media"]) == 0
     full, plain = sorted(list_analyses(workspace), key=lambda item: item.name, reverse=True)
     assert [source.name for source in plain.facts.sources] == ["same.png", "same.png (2)"]
-    assert plain.facts.labels == {"anger": 2} and plain.facts.settings == {"prior": "training"}
+    assert plain.facts.labels == {"anger": 2} and plain.facts.settings == {"prior": "general"}
     assert sorted(plain.facts.files) == ["faces.parquet"]
     assert sorted(full.facts.files) == [
         "annotated/0001.png",
@@ -51,7 +51,7 @@ def test_a_video_is_kept_with_a_table_of_every_frame(workspace, model, tmp_path,
     (found,) = list_analyses(workspace)
     facts = found.facts
     assert (facts.kind, facts.num_faces, facts.num_rows) == ("video", 1, 6)
-    assert facts.settings == {"detect_every": 5, "smoothing": 0.4, "prior": "training"}
+    assert facts.settings == {"detect_every": 5, "smoothing": 0.4, "prior": "general"}
     assert (facts.sources[0].name, facts.sources[0].num_frames) == ("clip.mp4", 6)
     assert found.load_table()["frame"].tolist() == list(range(6)) and list(facts.files) == ["faces.parquet"]
     assert main([*command, "--keep", "again", "--keep-media", "--prior", "uniform"]) == 1, "nothing is known"
