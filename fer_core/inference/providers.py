@@ -17,7 +17,7 @@ from fer_core.inference.threads import chosen_threads
 from fer_core.io import sha256_file
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, SessionOptions
 
 logger = logging.getLogger(__name__)
 
@@ -109,15 +109,31 @@ def open_session(
     raise AssertionError("the CPU is always usable")
 
 
-def _try_session(path: Path, device: str, num_threads: int, engine_cache: Path | None) -> "InferenceSession":
+def open_on_cpu(model: bytes) -> "InferenceSession":
+    """Open the content of an ONNX file whose checksum is known on the CPU; pictures may have any size."""
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    options = _build_options(0)
+    options.enable_mem_pattern = False  # one plan of the memory a size of picture would be kept for good
+    return onnxruntime.InferenceSession(model, options, providers=[_PROVIDERS["cpu"]])
+
+
+def _build_options(num_threads: int) -> "SessionOptions":
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads or chosen_threads()
     options.inter_op_num_threads = 1
     # Waiting threads must sleep: spinning takes the cores that decoding and the browser need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _try_session(path: Path, device: str, num_threads: int, engine_cache: Path | None) -> "InferenceSession":
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    options = _build_options(num_threads)
     # For files whose 8-bit weights use the whole range: they saturate without VNNI (see export.saturation).
     options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = _FATAL_ONLY if device != "cpu" else _ERRORS_ONLY

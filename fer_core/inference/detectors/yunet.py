@@ -3,8 +3,6 @@
 import math
 from typing import Final
 
-import numpy as np
-
 from fer_core.errors import ConfigError
 from fer_core.inference.detectors.base import (
     DETECTORS,
@@ -17,6 +15,7 @@ from fer_core.inference.detectors.base import (
     resize,
 )
 from fer_core.inference.detectors.turned import TurnedFaceDetector
+from fer_core.inference.detectors.yunet_network import YuNetNetwork
 from fer_core.inference.downloads import YUNET, require_file
 from fer_core.types import FaceBox, UInt8Array
 
@@ -24,9 +23,6 @@ COARSE_SIDE_PX: Final[int] = 640
 """Longest side at which YuNet sees big faces: it finds 68 of 68 faces of 64 to 430 px, but only 53 at 680 px
 and 19 at 850 px, so a large picture is looked at twice."""
 
-_YUNET_LEAST_SIDE_PX: Final[int] = 64
-"""On thinner pictures OpenCV 4.14's YuNet reads memory that it never wrote: on a plain grey one of 1000 x 16
-px it found faces in 23 of 25 tries of one process."""
 _TILT_FROM: Final[float] = 8.0
 _TILT_FULL: Final[float] = 16.0
 """Degrees off level of the eyes from which, and at which wholly, a face is taken for tilted: below, the eyes'
@@ -34,7 +30,7 @@ places are too rough to gain anything."""
 
 
 class YuNetDetector(TurnedFaceDetector):
-    """YuNet (Wu et al., 2023) by OpenCV's `FaceDetectorYN`: small, fast, finds faces from about 20 px on."""
+    """YuNet (Wu et al., 2023): small, fast, finds faces from about 20 px on."""
 
     name = "yunet"
     sure_score = 0.9
@@ -62,23 +58,14 @@ class YuNetDetector(TurnedFaceDetector):
         Raises:
             ConfigError: a setting is out of range.
         """
-        import cv2
-
         check_share("score_threshold", score_threshold)
         check_share("nms_threshold", nms_threshold)
         if not 160 <= max_side_px <= 8192:
             raise ConfigError(f"max_side_px is {max_side_px}; expected 160 to 8192")
         super().__init__(is_stream=is_stream)
         self.max_side_px = max_side_px
-        self._detector = cv2.FaceDetectorYN.create(
-            "onnx",
-            np.frombuffer(model, dtype=np.uint8),
-            np.empty(0, dtype=np.uint8),
-            (MIN_SIDE_PX, MIN_SIDE_PX),
-            score_threshold,
-            nms_threshold,
-            5000,
-        )
+        self._network = YuNetNetwork(model)
+        self._score_threshold, self._nms_threshold = score_threshold, nms_threshold
 
     def _find_upright(self, image_rgb: UInt8Array) -> list[FaceBox]:
         longest = max(image_rgb.shape[:2])
@@ -89,36 +76,22 @@ class YuNetDetector(TurnedFaceDetector):
         return boxes
 
     def _detect_at(self, image_rgb: UInt8Array, longest_px: int) -> list[FaceBox]:
-        import cv2
-
         scale = longest_px / max(image_rgb.shape[:2])
-        image_bgr = cv2.cvtColor(_pad_thin(resize(image_rgb, scale)), cv2.COLOR_RGB2BGR)
-        self._detector.setInputSize((image_bgr.shape[1], image_bgr.shape[0]))
-        _, faces = self._detector.detect(image_bgr)
-        if faces is None:
-            return []
+        faces = self._network.find(
+            resize(image_rgb, scale), score_threshold=self._score_threshold, nms_threshold=self._nms_threshold
+        )
         boxes = [_read_face(*row).scaled(1 / scale) for row in faces.tolist()]
         return [box for box in boxes if box.width > 0 and box.height > 0]
 
 
 def _read_face(x: float, y: float, width: float, height: float, *points_and_score: float) -> FaceBox:
-    """One row of OpenCV's answer: the box, five points (left eye of the picture, right eye ...), score."""
+    """A row of the network's answer: box, five points (left eye of the picture, right eye ...), score."""
     left_x, left_y, right_x, right_y = points_and_score[:4]
     tilt = math.degrees(math.atan2(right_y - left_y, right_x - left_x))
     share = (abs(tilt) - _TILT_FROM) / (_TILT_FULL - _TILT_FROM)
     roll = tilt * min(max(share, 0.0), 1.0)
     score = min(points_and_score[-1], 1.0)
     return FaceBox(x=x, y=y, width=width, height=height, score=score, roll=roll)
-
-
-def _pad_thin(image: UInt8Array) -> UInt8Array:
-    """Repeat the last row and column until no side is under `_YUNET_LEAST_SIDE_PX`; positions stay."""
-    import cv2
-
-    missing = [max(0, _YUNET_LEAST_SIDE_PX - side) for side in image.shape[:2]]
-    if not any(missing):
-        return image
-    return np.asarray(cv2.copyMakeBorder(image, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _build_yunet(request: DetectorRequest) -> YuNetDetector:

@@ -1,4 +1,4 @@
-"""Pixels of a video's planes: known colours come out as they were, and drawing changes what it covers alone."""
+"""Pixels of a video's planes: known colours come out as they were, and drawing changes what it covers."""
 
 from pathlib import Path
 

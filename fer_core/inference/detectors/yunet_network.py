@@ -1,0 +1,94 @@
+"""YuNet's network on onnxruntime, which takes under half of the processor time of OpenCV's `FaceDetectorYN`.
+
+What it answers is decoded as OpenCV does it (modules/objdetect/src/face_detect.cpp); the file, whose input is
+fixed to 640 x 640, is opened for any size.
+"""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from fer_core.inference.providers import open_on_cpu
+from fer_core.types import Float32Array, UInt8Array
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+_STRIDES: Final[tuple[int, ...]] = (8, 16, 32)
+_SIDE_MULTIPLE: Final[int] = 32
+_OUTPUTS: Final[tuple[str, ...]] = ("cls", "obj", "bbox", "kps")
+_MAX_CANDIDATES: Final[int] = 5000
+
+
+class YuNetNetwork:
+    """The network and what its answer means. Safe to call from several threads at once."""
+
+    def __init__(self, model: bytes) -> None:
+        """Open the content of the ONNX file; the same content is opened once a process."""
+        self._session = _open(model)
+
+    def find(self, image_rgb: UInt8Array, *, score_threshold: float, nms_threshold: float) -> Float32Array:
+        """Look for upright faces in an H x W x 3 RGB image as large as it is.
+
+        Args:
+            image_rgb: the picture.
+            score_threshold: least score of a face that is reported.
+            nms_threshold: overlap (IoU) above which two boxes are taken for one face.
+
+        Returns:
+            One row a face, best score first: x, y, width, height, five points (x, y), score.
+        """
+        import cv2
+
+        height, width = (side + -side % _SIDE_MULTIPLE for side in image_rgb.shape[:2])
+        below, beyond = height - image_rgb.shape[0], width - image_rgb.shape[1]
+        padded = cv2.copyMakeBorder(image_rgb, 0, below, 0, beyond, cv2.BORDER_CONSTANT)
+        blob = cv2.dnn.blobFromImage(padded, swapRB=True)
+        names = [f"{name}_{stride}" for stride in _STRIDES for name in _OUTPUTS]
+        answers = iter(self._session.run(names, {"input": blob}))
+        faces = np.concatenate(
+            [
+                _decode(*(next(answers)[0] for _ in _OUTPUTS), width // stride, stride, score_threshold)
+                for stride in _STRIDES
+            ]
+        )
+        whole = faces[:, :4].astype(np.int32)
+        kept = cv2.dnn.NMSBoxes(
+            whole.tolist(), faces[:, 14].tolist(), score_threshold, nms_threshold, top_k=_MAX_CANDIDATES
+        )
+        return faces[np.asarray(kept, np.int64).ravel()]
+
+
+def _decode(
+    classes: Float32Array,
+    objects: Float32Array,
+    boxes: Float32Array,
+    points: Float32Array,
+    columns: int,
+    stride: int,
+    threshold: float,
+) -> Float32Array:
+    """The faces of one scale: offsets from the cells of a grid become pixels."""
+    scores = np.sqrt(classes[:, 0].clip(0, 1) * objects[:, 0].clip(0, 1))
+    (found,) = np.nonzero(scores >= threshold)
+    cells = np.stack([found % columns, found // columns], axis=1)
+    centers = (cells + boxes[found, :2]) * stride
+    sizes = np.exp(boxes[found, 2:]) * stride
+    places = (points[found].reshape(-1, 5, 2) + cells[:, None]) * stride
+    rows = [centers - sizes / 2, sizes, places.reshape(-1, 10), scores[found, None]]
+    return np.concatenate(rows, axis=1, dtype=np.float32)
+
+
+@lru_cache(maxsize=2)
+def _open(model: bytes) -> "InferenceSession":
+    """Open the network for pictures of any size: its file declares 640 x 640."""
+    import onnx
+
+    graph = onnx.load_model_from_string(model)
+    for side, name in ((2, "height"), (3, "width")):
+        graph.graph.input[0].type.tensor_type.shape.dim[side].dim_param = name
+    del graph.graph.value_info[:]
+    for value in graph.graph.output:
+        value.type.tensor_type.shape.dim[1].dim_param = value.name
+    return open_on_cpu(graph.SerializeToString())
