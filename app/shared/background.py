@@ -53,7 +53,7 @@ def render_task(
     if task is None:
         return None
     if task.is_active:
-        _watch(workspace, task.name)
+        watch_tasks(workspace, {task.name: ""})
     elif task.state == "finished" and on_result is not None:
         on_result(task)
     elif task.error and shows_failure:
@@ -75,23 +75,35 @@ def render_dismiss(workspace: Workspace, task: BackgroundTask, label: str = "Dis
 
 
 @st.fragment(run_every=_REFRESH_S)
-def _watch(workspace: Workspace, name: str) -> None:
+def watch_tasks(workspace: Workspace, titles: Mapping[str, str]) -> None:
+    """Show how far tasks at work are, and draw the page anew as soon as one of them has ended.
+
+    Args:
+        workspace: where they work.
+        titles: what each is called, by its name; empty where there is one.
+    """
     with error_boundary():
-        task = load_task(workspace, name)
-        if not task.is_active:
-            st.rerun()
-        progress = task.progress
-        text = "cancelling…" if task.is_cancelling else progress.text or "starting…"
-        is_named = ": " in text  # "fer-tiny on press: loading" keeps the model's name as it is
-        st.progress(progress.share, escape_markdown(text if is_named else text[:1].upper() + text[1:]))
-        st.button(
-            "Cancel",
-            icon=":material/stop_circle:",
-            key=f"cancel-{name}",
-            disabled=task.is_cancelling,
-            on_click=_act,
-            args=(cancel_task, workspace, name),
-        )
+        for name, title in titles.items():
+            task = load_task(workspace, name)
+            if not task.is_active:
+                st.rerun()
+            _render_progress(workspace, task, title)
+
+
+def _render_progress(workspace: Workspace, task: BackgroundTask, title: str) -> None:
+    progress = task.progress
+    text = "cancelling…" if task.is_cancelling else progress.text or "starting…"
+    is_named = ": " in text  # "fer-tiny on press: loading" keeps the model's name as it is
+    words = text if is_named else text[:1].upper() + text[1:]
+    st.progress(progress.share, escape_markdown(f"{title} · {text}" if title else words))
+    st.button(
+        "Cancel",
+        icon=":material/stop_circle:",
+        key=f"cancel-{task.name}",
+        disabled=task.is_cancelling,
+        on_click=_act,
+        args=(cancel_task, workspace, task.name),
+    )
 
 
 def _act(action: Callable[[Workspace, str], None], workspace: Workspace, name: str) -> None:

@@ -21,14 +21,18 @@ from fer_core.jobs.tasks import (
     STATUS_FILE,
     TaskState,
     TaskStatus,
+    count_before,
+    load_task,
 )
-from fer_core.progress import Audience, ProgressFile, perform_for
+from fer_core.progress import Audience, Progress, ProgressFile, perform_for
 from fer_core.redact import redact
 from fer_core.runs.process import ProcessIdentity
+from fer_core.workspace import Workspace
 
 _LOG: Final = logging.getLogger(__name__)
 INTERRUPTED: Final[int] = 130
 """Exit status of a command that was asked to end."""
+_POLL_S: Final[float] = 0.5
 _HEARTBEAT_S: Final[float] = 30.0
 _PATIENCE_S: Final[float] = 10.0
 """What a cancelled command gets to put its things away; one inside a long computation never hears of it."""
@@ -46,10 +50,15 @@ class _Status:
         self._process = ProcessIdentity.current().to_status()
         self._lock = threading.Lock()
         self._ended = threading.Event()
+        self._state: TaskState = "queued"
 
     def begin(self) -> None:
-        self._write("running")
+        self._write(self._state)
         threading.Thread(target=self._beat, name="fer-task-heartbeat", daemon=True).start()
+
+    def run(self) -> None:
+        self._state = "running"
+        self._write(self._state)
 
     def end(self, state: TaskState, **facts: Any) -> None:
         self._ended.set()
@@ -59,7 +68,7 @@ class _Status:
         while not self._ended.wait(_HEARTBEAT_S):
             with self._lock:
                 if not self._ended.is_set():
-                    self._write_unlocked("running")
+                    self._write_unlocked(self._state)
 
     def _write(self, state: TaskState, **facts: Any) -> None:
         with self._lock:
@@ -88,7 +97,7 @@ def work_on_task(folder: Path, run: Callable[[], int]) -> int:
 def _work(status: _Status, folder: Path, run: Callable[[], int]) -> int:
     status.begin()
     try:
-        code, message = _run(folder, run)
+        code, message = _run(status, folder, run)
     except _CancelledError:
         code, message = INTERRUPTED, ""
     _ignore_signals()
@@ -101,17 +110,20 @@ def _work(status: _Status, folder: Path, run: Callable[[], int]) -> int:
     return code
 
 
-def _run(folder: Path, run: Callable[[], int]) -> tuple[int, str]:
+def _run(status: _Status, folder: Path, run: Callable[[], int]) -> tuple[int, str]:
     """The exit status of the command, and its error in words."""
     signal.signal(signal.SIGTERM, _cancel)
     if (folder / CANCEL_FILE).exists():
         raise _CancelledError
+    progress = ProgressFile(folder / PROGRESS_FILE)
 
     def keep(values: Mapping[str, Any]) -> None:
         write_json(folder / RESULT_FILE, values)
 
     try:
-        with perform_for(Audience(ProgressFile(folder / PROGRESS_FILE).write, keep)):
+        _wait_for_turn(folder, progress)
+        status.run()
+        with perform_for(Audience(progress.write, keep)):
             return run(), ""
     except FerError as error:
         _LOG.warning("%s", error)
@@ -121,6 +133,14 @@ def _run(folder: Path, run: Callable[[], int]) -> tuple[int, str]:
     except Exception as error:  # noqa: BLE001 - logged; the page that waits must learn of it
         _LOG.exception("the command failed unexpectedly")
         return 1, f"{type(error).__name__}: {error}"
+
+
+def _wait_for_turn(folder: Path, progress: ProgressFile) -> None:
+    workspace = Workspace(folder.parent.parent)
+    task = load_task(workspace, folder.name)
+    while task.queue and (number := count_before(workspace, task)):
+        progress.write(Progress(text=f"waiting for {number} before it"))
+        time.sleep(_POLL_S)
 
 
 def _cancel(number: int, frame: FrameType | None) -> None:

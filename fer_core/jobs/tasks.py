@@ -85,6 +85,8 @@ class TaskDescription:
     """Unix time in seconds."""
     kept_s: Seconds = KEPT_S
     """How long its folder is kept after it ended, in seconds."""
+    queue: str = ""
+    """Tasks of one queue work one after the other, in the order in which they were started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +190,7 @@ def start_task(  # noqa: PLR0913 - each is a choice of its own
     inputs: Mapping[str, bytes | Path | IO[bytes]] | None = None,
     environment: Mapping[str, str] | None = None,
     kept_s: float = KEPT_S,
+    queue: str = "",
 ) -> BackgroundTask:
     """Start a `fer` command in the background and return at once.
 
@@ -203,6 +206,7 @@ def start_task(  # noqa: PLR0913 - each is a choice of its own
         inputs: files for the command by name: their bytes, a path to copy, or an open file to read.
         environment: variables beside the usual ones.
         kept_s: how long its folder is kept after it ended, in seconds.
+        queue: tasks of one queue work one after the other; empty for one that waits for nobody.
 
     Raises:
         ConfigError: a name can't be used.
@@ -222,6 +226,7 @@ def start_task(  # noqa: PLR0913 - each is a choice of its own
         facts=dict(facts or {}),
         created=time.time(),
         kept_s=kept_s,
+        queue=queue,
     )
     with atomic_directory(folder) as temporary:
         (temporary / FILES_FOLDER).mkdir()
@@ -310,12 +315,26 @@ def find_task(
     workspace: Workspace, kind: str, facts: Mapping[str, Any] | None = None
 ) -> BackgroundTask | None:
     """The newest task of a kind whose facts hold these."""
+    return next(find_tasks(workspace, kind, facts), None)
+
+
+def find_tasks(
+    workspace: Workspace, kind: str, facts: Mapping[str, Any] | None = None
+) -> Iterator[BackgroundTask]:
+    """The tasks of a kind whose facts hold these, newest first."""
     wanted = json.loads(json.dumps(dict(facts or {})))  # as they are read: lists for tuples
     for task in _iterate_tasks(workspace):
         is_meant = task.kind == kind and {key: task.facts.get(key) for key in wanted} == wanted
         if is_meant and not task.is_discarded:
-            return task
-    return None
+            yield task
+
+
+def count_before(workspace: Workspace, task: BackgroundTask) -> int:
+    """How many tasks of its queue must end before it is its turn."""
+    return sum(
+        other.queue == task.queue != "" and other.name < task.name and other.is_active
+        for other in _iterate_tasks(workspace)
+    )
 
 
 def cancel_task(workspace: Workspace, name: str) -> None:

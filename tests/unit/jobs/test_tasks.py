@@ -87,6 +87,27 @@ def test_a_command_runs_by_itself_and_is_found_by_its_facts(
     assert [task.name for task in list_tasks(workspace)] == [other.name, held.name], "newest first"
 
 
+def test_tasks_of_a_queue_wait_for_those_before_and_a_killed_one_holds_nobody_up(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "settings.toml"
+    os.mkfifo(pipe)
+
+    def start(command: list[str], queue: str) -> BackgroundTask:
+        return start_task(workspace, kind="x", title="X", command=command, page="train", queue=queue)
+
+    first = wait(start(["estimate", "--config-file", str(pipe)], "q"), lambda seen: seen.state == "running")
+    second, other = start(["tasks"], "q"), start(["tasks"], "another")
+    wait(other, has_ended)
+    waiting = wait(second, lambda seen: "waiting for 1" in seen.progress.text)
+    third = wait(start(["tasks"], "q"), lambda seen: "waiting for 2" in seen.progress.text)
+    assert waiting.state == third.state == "queued" and first.status.pid is not None
+    cancel_task(workspace, third.name)
+    assert wait(third, has_ended).state == "cancelled"
+    os.kill(first.status.pid, signal.SIGKILL)
+    assert wait(second, has_ended).state == "finished"
+
+
 def test_an_error_is_told_in_the_words_of_the_command(workspace: Workspace, held: BackgroundTask) -> None:
     Path(held.command[-1]).write_text("epochs = 0\n")
     done = wait(held, has_ended)
