@@ -14,7 +14,7 @@ from app.analyze_media.pictures import (
     load_sample,
 )
 from app.analyze_media.state import Key
-from app.analyze_media.video_task import find_video
+from app.analyze_media.video_task import list_videos
 from app.analyze_media.video_view import render_video_part
 from app.shared.background import open_asked_part
 from app.shared.messages import RESPONSIBLE_USE, empty_state
@@ -65,7 +65,7 @@ def _open_last_tab(workspace: Workspace) -> None:
     """Open the tab that a link asks for, that was open last, or that of a video that waits from before."""
     open_asked_part(Key.MEDIA_TAB, _TABS)
     if Key.MEDIA_TAB not in st.session_state:
-        first = _TABS[0] if find_video(workspace) is None else _TABS[1]
+        first = _TABS[0] if not list_videos(workspace) else _TABS[1]
         st.session_state[Key.MEDIA_TAB] = st.session_state.get(Key.LAST_TAB) or first
 
 

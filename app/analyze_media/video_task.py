@@ -1,7 +1,8 @@
-"""Annotating a video in the background: `fer annotate`, with the upload and the result in the task's folder.
+"""Annotating videos in the background: `fer annotate`, with the upload and the result in the task's folder.
 
 Before *Analyze* is pressed an upload is deleted with its session. From then on it lies in the folder of its
-task, which is deleted when the user says so or uploads another, or a day after the work has ended.
+task, which is deleted when the user says so, or a day after the work has ended. All videos of a machine wait
+in one queue, since each takes all its cores.
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 from app.shared.navigation import ANALYZE_MEDIA
 from app.shared.uploads import UPLOAD_KEPT_S, Upload
 from app.shared.visitor import get_visitor
+from fer_core.analyses import AnalysisRecord
 from fer_core.errors import MediaError
 from fer_core.inference.timeline import rows_with_faces
 from fer_core.inference.video import VideoInfo, VideoLimits, VideoSummary, probe_video
-from fer_core.jobs.tasks import BackgroundTask, discard_task, find_task, start_task
+from fer_core.jobs.tasks import BackgroundTask, discard_task, find_tasks, start_task
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ MAX_MINUTES: Final[int] = 10
 LIMITS: Final[VideoLimits] = VideoLimits(max_side_px=4096, max_duration_s=60 * MAX_MINUTES)
 """What is taken from a browser; the command line has no such limit."""
 KIND: Final[str] = "video"
+MAX_VIDEOS: Final[int] = 20
+"""That a visitor may have at a time, with their results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,13 @@ def check_upload(upload: Upload) -> UploadedVideo:
         return UploadedVideo(upload, probe_video(upload.path, LIMITS))
     except MediaError as error:  # its folder would mean nothing to the user
         raise MediaError(str(error).replace(str(upload.path), upload.path.name)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What `fer annotate` finds, beside the summary."""
+
+    record: AnalysisRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,15 @@ class VideoTask:
         return self.task.files / "faces.parquet"
 
     @property
+    def record(self) -> AnalysisRecord:
+        """What is known of its analysis, for keeping it.
+
+        Raises:
+            RunError: there is no result, or it can't be read.
+        """
+        return self.task.read_result(_Result).record
+
+    @property
     def summary(self) -> VideoSummary | None:
         """What became of it, also when it was cancelled after some frames; None without a result.
 
@@ -103,14 +123,28 @@ class VideoTask:
         return rows_with_faces(pd.read_parquet(self.table))
 
 
-def find_video(workspace: Workspace) -> VideoTask | None:
-    """The video that this visitor analyzed last, if it is still there."""
-    task = find_task(workspace, KIND, {"visitor": get_visitor()})
-    return None if task is None else VideoTask(task)
+def list_videos(workspace: Workspace) -> list[VideoTask]:
+    """The videos of this visitor that are still there, in the order in which they were started."""
+    found = [VideoTask(task) for task in find_tasks(workspace, KIND, {"visitor": get_visitor()})]
+    return found[::-1]
 
 
-def start_video(workspace: Workspace, name: str, source: Path, options: Sequence[str]) -> None:
-    """Annotate a video in place of the last one, which is deleted.
+def check_room(workspace: Workspace, num_new: int) -> None:
+    """Make sure that this visitor may start so many videos more.
+
+    Raises:
+        MediaError: there are too many.
+    """
+    num_here = len(list_videos(workspace))
+    if num_here + num_new > MAX_VIDEOS:
+        raise MediaError(
+            f"{num_here} analyzed videos are here and {num_new} are new; {MAX_VIDEOS} may be here at a time. "
+            "Keep what you need and delete some"
+        )
+
+
+def start_video(workspace: Workspace, name: str, source: Path, options: Sequence[str]) -> str:
+    """Annotate a video as soon as those that were started before have ended.
 
     Args:
         workspace: where it is done.
@@ -118,12 +152,14 @@ def start_video(workspace: Workspace, name: str, source: Path, options: Sequence
         source: the upload, or that of an earlier task.
         options: of `fer annotate`.
 
+    Returns:
+        The name of its task.
+
     Raises:
         FerError: it can't be started.
     """
-    last = find_video(workspace)
     limits = [f"--max-minutes={MAX_MINUTES}", f"--max-side={LIMITS.max_side_px}"]
-    start_task(
+    task = start_task(
         workspace,
         kind=KIND,
         title="Analyzing a video",  # without its name: the navigation shows it to everybody
@@ -139,13 +175,12 @@ def start_video(workspace: Workspace, name: str, source: Path, options: Sequence
         facts={"visitor": get_visitor(), "name": name},
         inputs={name: source},
         kept_s=UPLOAD_KEPT_S,
+        queue=KIND,
     )
-    if last is not None:
-        discard_task(workspace, last.task.name)
+    return task.name
 
 
-def forget_video(workspace: Workspace) -> None:
-    """Delete the last video with its result; if it is being annotated, that ends."""
-    last = find_video(workspace)
-    if last is not None:
-        discard_task(workspace, last.task.name)
+def forget_videos(workspace: Workspace, videos: Sequence[VideoTask]) -> None:
+    """Delete videos with their results; one that is being annotated ends."""
+    for video in videos:
+        discard_task(workspace, video.task.name)

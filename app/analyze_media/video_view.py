@@ -1,5 +1,6 @@
-"""The video part of the Analyze media page: from an upload to a background task and its result."""
+"""The video part of the Analyze media page: from uploads to background tasks and their results."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import streamlit as st
@@ -7,17 +8,17 @@ import streamlit as st
 from app.analyze_media.state import Key
 from app.analyze_media.video_results import render_result
 from app.analyze_media.video_task import (
-    KIND,
     MAX_MINUTES,
     MAX_VIDEO_MB,
     UploadedVideo,
     VideoTask,
+    check_room,
     check_upload,
-    find_video,
-    forget_video,
+    forget_videos,
+    list_videos,
     start_video,
 )
-from app.shared.background import render_task
+from app.shared.background import watch_tasks
 from app.shared.messages import empty_state, error_boundary, show_error
 from app.shared.run_format import describe_duration
 from app.shared.uploads import ask_for_files, forget_uploads
@@ -31,9 +32,9 @@ from fer_core.workspace import Workspace
 
 VIDEO_TYPES: Final[tuple[str, ...]] = tuple(suffix.removeprefix(".") for suffix in VIDEO_SUFFIXES)
 PRIVACY: Final[str] = (
-    ":material/lock: What you upload is analyzed on this machine. Once you press *Analyze*, the video and "
-    "its result are files in the workspace (`tasks/`), so that you find them again. They are deleted when "
-    "you press *Delete* or upload another video, and a day after the work has ended."
+    ":material/lock: What you upload is analyzed on this machine. Once you press *Analyze*, a video and its "
+    "result are files in the workspace (`tasks/`), so that you find them again. They are deleted when you "
+    "press *Delete*, and a day after the work has ended."
 )
 
 
@@ -46,112 +47,159 @@ def render_video_part(
     *,
     is_open: bool,
 ) -> None:
-    """Show the upload, and where it stands.
+    """Show the upload, what waits and works, and the results.
 
     Args:
         entry: the chosen model.
         detector: name of the chosen face detector.
         prior: how often each class is expected.
         style: what is drawn.
-        workspace: where the video is kept and downloaded weights are.
+        workspace: where videos are kept and downloaded weights are.
         is_open: whether the user sees this part; what costs time is left out if not.
     """
-    _take_upload(workspace)
-    upload: UploadedVideo | None = st.session_state.get(Key.VIDEO)
-    video = None if upload is not None else find_video(workspace)
-    if upload is None and video is None:
+    _take_uploads()
+    uploads: list[UploadedVideo] = st.session_state.get(Key.VIDEOS, [])
+    videos = list_videos(workspace)
+    if not uploads and not videos:
         empty_state(
             "No video yet",
-            "Upload one above. You get it back with the faces marked, a timeline of every apparent "
-            "expression, and a table with one row per face and frame, also of frames without a face.",
+            "Upload one or several above. You get each back with the faces marked, a timeline of every "
+            "apparent expression, and a table with a row per face and frame, also of frames without a face.",
             icon=":material/movie:",
         )
     elif is_open:
         options = [f"--model={entry.key}", f"--detector={detector}", f"--prior={prior}"]
         options += [f"--top-k={style.top_k}", f"--uncertain-below={style.uncertain_below}"]
-        _render_buttons(upload, video, options, workspace)
-        if video is not None:
-            _render_video(video, workspace)
+        if uploads:
+            _render_waiting(uploads, options, workspace)
+        _render_videos(videos, options, workspace)
 
 
-def _take_upload(workspace: Workspace) -> None:
-    """Take a video out of the file dialog, which is empty again then; what it replaces is deleted."""
+def _take_uploads() -> None:
+    """Take videos out of the file dialog, which is empty again then."""
     number = st.session_state.setdefault(Key.VIDEO_UPLOAD, 0)
     found = ask_for_files(
-        f"Video: up to {MAX_VIDEO_MB} MB and {MAX_MINUTES} minutes",
+        f"Videos: up to {MAX_VIDEO_MB} MB and {MAX_MINUTES} minutes each",
         types=VIDEO_TYPES,
         max_mb=MAX_VIDEO_MB,
+        multiple=True,
         key=f"{Key.VIDEO_UPLOAD}_{number}",
     )
     st.caption(PRIVACY)
     if found:
         st.session_state[Key.VIDEO_UPLOAD] = number + 1
-        st.session_state[Key.VIDEO_ERROR] = None
-        try:
-            checked = check_upload(found[0])
-            forget_video(workspace)
-            _forget_upload()
-            st.session_state[Key.VIDEO] = checked
-        except MediaError as error:
-            forget_uploads(found)
-            st.session_state[Key.VIDEO_ERROR] = str(error)
+        errors = {}
+        for upload in found:
+            try:
+                st.session_state.setdefault(Key.VIDEOS, []).append(check_upload(upload))
+            except MediaError as error:
+                forget_uploads([upload])
+                errors[upload.name] = str(error)
+        st.session_state[Key.VIDEO_ERRORS] = errors
         st.rerun()
-    if problem := st.session_state.get(Key.VIDEO_ERROR):
-        show_error(MediaError(problem))
+    errors = st.session_state.get(Key.VIDEO_ERRORS, {})
+    for name, problem in errors.items():
+        show_error(MediaError(problem), about=name if len(errors) > 1 else "")
+
+
+def _render_waiting(uploads: list[UploadedVideo], options: list[str], workspace: Workspace) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        what = "the video" if len(uploads) == 1 else f"{len(uploads)} videos"
+        if st.button(f"Analyze {what}", type="primary", icon=":material/play_arrow:"):
+            with error_boundary():
+                check_room(workspace, len(uploads))
+                while uploads:
+                    name = start_video(workspace, uploads[0].name, uploads[0].upload.path, options)
+                    forget_uploads([uploads.pop(0).upload])
+                    st.session_state[Key.VIDEO] = name
+                st.rerun()
+        st.button("Remove", icon=":material/close:", key="uploads_delete", on_click=_forget_uploads)
+        for item in uploads:
+            st.caption(f"{escape_markdown(item.name)} · {describe_video(item.info)}", width="content")
+
+
+def _forget_uploads() -> None:
+    uploads: list[UploadedVideo] = st.session_state.pop(Key.VIDEOS, [])
+    forget_uploads([item.upload for item in uploads])
+
+
+def _render_videos(videos: Sequence[VideoTask], options: list[str], workspace: Workspace) -> None:
+    """What is at work, why which failed, and the result of one of the others."""
+    active = [video for video in videos if video.task.is_active]
+    if active:
+        is_one = len(videos) == 1
+        watch_tasks(workspace, {video.task.name: "" if is_one else video.name for video in active})
+    failed = [video for video in videos if not video.task.is_active and video.summary is None]
+    for video in failed:
+        # The folder of the upload would mean nothing to the user.
+        reason = video.task.error.replace(f"{video.task.inputs}/", "") or "it was cancelled"
+        show_error(FerError(reason), about=video.name)
+    done = {video.task.name: video for video in videos if video not in active and video not in failed}
+    if not done:
+        _render_buttons([*active, *failed], options, workspace)
+        return
+    shown = _choose(done)
+    _render_buttons([shown], options, workspace, failed)
+    if (summary := shown.summary) is not None:
+        render_result(shown, summary)
+
+
+def _choose(done: Mapping[str, VideoTask]) -> VideoTask:
+    if st.session_state.get(Key.VIDEO) not in done:
+        st.session_state[Key.VIDEO] = list(done)[-1]
+    if len(done) > 1:
+        st.pills(
+            "Video",
+            list(done),
+            format_func=lambda name: escape_markdown(done[name].name),
+            key=Key.VIDEO,
+            required=True,
+            label_visibility="collapsed",
+        )
+    return done[st.session_state[Key.VIDEO]]
 
 
 def _render_buttons(
-    upload: UploadedVideo | None, video: VideoTask | None, options: list[str], workspace: Workspace
+    chosen: Sequence[VideoTask],
+    options: list[str],
+    workspace: Workspace,
+    failed: Sequence[VideoTask] = (),
 ) -> None:
+    """What can be done with the shown video; where none has a result, with all."""
+    if not chosen:
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
-            "Analyze again" if video else "Analyze the video",
-            type="secondary" if video else "primary",
-            icon=":material/play_arrow:",
-            disabled=video is not None and video.task.is_active,
-            help="With the model, detector and drawing chosen above." if video else None,
+            "Analyze again",
+            icon=":material/refresh:",
+            disabled=any(video.task.is_active for video in chosen),
+            help="With the model, detector and drawing chosen above, in place of this result.",
         ):
-            if upload is not None:
-                start_video(workspace, upload.name, upload.upload.path, options)
-                _forget_upload()
-            elif video is not None:
+            for video in chosen:
                 start_video(workspace, video.name, video.source, options)
-            for key in (Key.VIDEO_FACE, Key.VIDEO_MOMENT, Key.VIDEO_SHARES):
-                st.session_state.pop(key, None)
+                forget_videos(workspace, [video])
             st.rerun()
-        st.button(
-            "Delete",
-            icon=":material/delete:",
-            key="video_delete",
-            help="Deletes the video and its result from this machine.",
-            on_click=_delete,
-            args=(workspace,),
-        )
-        name = upload.name if upload is not None else video.name if video is not None else ""
-        facts = f" · {describe_video(upload.info)}" if upload is not None else ""
-        st.caption(escape_markdown(name) + facts, width="content")
+        _render_delete("Delete", "video_delete", chosen, workspace)
+        if failed:
+            _render_delete("Delete those without a result", "video_delete_failed", failed, workspace)
+        if len(chosen) == 1:
+            st.caption(escape_markdown(chosen[0].name), width="content")
 
 
-def _delete(workspace: Workspace) -> None:
+def _render_delete(label: str, key: str, videos: Sequence[VideoTask], workspace: Workspace) -> None:
+    st.button(
+        label,
+        icon=":material/delete:",
+        key=key,
+        help="Deletes the video and its result from this machine.",
+        on_click=_delete,
+        args=(videos, workspace),
+    )
+
+
+def _delete(videos: Sequence[VideoTask], workspace: Workspace) -> None:
     with error_boundary():
-        _forget_upload()
-        forget_video(workspace)
-
-
-def _forget_upload() -> None:
-    upload: UploadedVideo | None = st.session_state.pop(Key.VIDEO, None)
-    if upload is not None:
-        forget_uploads([upload.upload])
-
-
-def _render_video(video: VideoTask, workspace: Workspace) -> None:
-    summary = video.summary
-    if summary is not None:
-        render_result(video, summary)
-        return
-    task = render_task(workspace, KIND, {"visitor": video.task.facts["visitor"]}, shows_failure=False)
-    if task is not None and task.error:  # the folder of the upload would mean nothing to the user
-        show_error(FerError(task.error.replace(f"{task.inputs}/", "")), about=video.name)
+        forget_videos(workspace, videos)
 
 
 def describe_video(info: VideoInfo) -> str:

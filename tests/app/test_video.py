@@ -2,6 +2,7 @@
 
 import io
 import time
+from pathlib import Path
 
 import av
 import numpy as np
@@ -70,9 +71,10 @@ def _open_page(*, clip: bytes | None = None, name: str = "clip.mp4", **state) ->
     return page if clip is None else _upload(page, name, clip)
 
 
-def _upload(page: AppTest, name: str, data: bytes) -> AppTest:
+def _upload(page: AppTest, name: str, data: bytes, **others: bytes) -> AppTest:
     number = page.session_state[Key.VIDEO_UPLOAD]
-    return page.file_uploader(key=f"{Key.VIDEO_UPLOAD}_{number}").set_value((name, data, "video/mp4")).run()
+    files = [(name, data, "video/mp4"), *((more, content, "video/mp4") for more, content in others.items())]
+    return page.file_uploader(key=f"{Key.VIDEO_UPLOAD}_{number}").set_value(files).run()
 
 
 def _texts(page: AppTest) -> str:
@@ -126,15 +128,45 @@ def test_a_video_goes_in_and_its_timeline_comes_out(save_model, clip):
 
 
 @pytest.mark.usefixtures("tasks_at_once")
-def test_another_upload_deletes_the_last_video(save_model, clip):
+def test_several_videos_at_once_and_one_that_fails_holds_nobody_up(save_model, clip, monkeypatch):
     save_model("first")
-    page = _press(_open_page(clip=clip, detector="whole-image"), "Analyze the video")
-    video = _find()
-    assert video is not None and video.annotated.is_file()
-    _upload(page, "other.mp4", _video(5))
+    others = {"two.mp4": _video(5), "no.mp4": b"x"}
+    page = _upload(_open_page(detector="whole-image"), "one.mp4", clip, **others)
+    (error,) = page.error
+    assert "no.mp4" in error.value and "not a video that can be read" in error.value
+    work, calls = tasks.start_detached, iter((True, False))
+
+    def start(command, *rest, **more):
+        if next(calls):  # the first of them is damaged after it was checked
+            Path(command[4]).write_bytes(b"damaged")
+        work(command, *rest, **more)
+
+    monkeypatch.setattr(tasks, "start_detached", start)
+    _press(page, "Analyze 2 videos")
     assert not page.exception
-    assert list(Workspace.default().tasks.iterdir()) == []
-    assert "other.mp4" in _texts(page)
+    assert "one.mp4" in page.error[-1].value and "tasks" not in page.error[-1].value
+    assert "5 frames of 128 × 128 px" in _texts(page), "the other is shown"
+    _upload(page, "three.mp4", clip)
+    monkeypatch.setattr(tasks, "start_detached", work)
+    _press(page, "Analyze the video")
+    (choice,) = page.button_group
+    assert [str(item.content) for item in choice.proto.options] == ["two.mp4", "three.mp4"]
+    assert "10 frames of 128 × 128 px" in _texts(page), "the last that was started"
+    _press(page, "Delete those without a result")
+    assert len(list(Workspace.default().tasks.iterdir())) == 2
+    assert not [item for item in page.error if "one.mp4" in item.value]
+
+
+@pytest.mark.usefixtures("tasks_at_once")
+def test_the_number_of_videos_is_limited(save_model, clip, monkeypatch):
+    save_model("first")
+    monkeypatch.setattr(video_task, "MAX_VIDEOS", 1)
+    page = _press(_open_page(clip=clip, detector="whole-image"), "Analyze the video")
+    _press(_upload(page, "other.mp4", clip), "Analyze the video")
+    (error,) = page.error
+    assert "1 analyzed videos are here and 1 are new; 1 may be here" in error.value
+    assert "10 frames of 128 × 128 px" in _texts(page), "what is there stays"
+    assert len(list(Workspace.default().tasks.iterdir())) == 1
 
 
 @pytest.mark.usefixtures("tasks_at_once")

@@ -211,8 +211,10 @@ def _parameters(function: ast.FunctionDef) -> dict[str, ast.arg]:
 
 
 def _arguments(call: ast.Call, places: tuple[int | str, ...]) -> list[ast.expr]:
-    named = [item.value for item in call.keywords if item.arg in places]
-    return named + [value for index, value in enumerate(call.args) if index in places]
+    named = {item.arg: item.value for item in call.keywords if item.arg in places}
+    hidden = 1 if "format_func" in named else None  # options are shown as it writes them
+    shown = [value for index, value in enumerate(call.args) if index in places and index != hidden]
+    return [*named.values(), *shown]
 
 
 def _name(node: ast.expr) -> str:
