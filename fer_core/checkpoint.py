@@ -15,6 +15,7 @@ from fer_core.errors import CheckpointError, DataError, FerError
 from fer_core.io import read_json, sha256_file, to_record, write_json
 from fer_core.labels import validate_classes
 from fer_core.provenance import Terms, read_former
+from fer_core.titles import find_titled_run
 from fer_core.workspace import Workspace, expand_home
 
 SCHEMA_VERSION: Final[int] = 2
@@ -324,10 +325,19 @@ def list_checkpoint_folders(workspace: Workspace) -> list[tuple[str, Path]]:
         for parent in (workspace.checkpoints, workspace.models)
     ]
     named[0].sort(key=lambda path: path.name != DEFAULT_CHECKPOINT)
-    runs = sorted((path.parent for path in workspace.runs.glob(f"*/best/{INFO_FILE}")), reverse=True)
+    runs = [path.parent for path in workspace.runs.glob(f"*/best/{INFO_FILE}")]
+    runs.sort(key=lambda path: (_made_at(path.parent), path.parent.name), reverse=True)
     found = [(path.name, path) for part in named for path in part]
     found += [(f"{path.parent.name}/{path.name}", path) for path in runs]
     return [item for item in found if not item[0].startswith(".")]  # a dot: being written right now
+
+
+def _made_at(run: Path) -> float:
+    """When a run was made: its settings are written once. Unix time; 0 if they are gone."""
+    try:
+        return (run / "config.toml").stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def default_checkpoint(workspace: Workspace) -> CheckpointEntry:
@@ -343,7 +353,7 @@ def default_checkpoint(workspace: Workspace) -> CheckpointEntry:
 
 
 def find_checkpoint(reference: str, workspace: Workspace) -> CheckpointEntry:
-    """Resolve what a person typed: a key of `list_checkpoints`, a run's name, or a folder.
+    """Resolve what a person typed: a key of `list_checkpoints`, a run's name or title, or a folder.
 
     Raises:
         CheckpointError: nothing there, or it is damaged.
@@ -362,6 +372,9 @@ def find_checkpoint(reference: str, workspace: Workspace) -> CheckpointEntry:
             continue
         if is_there:
             return CheckpointEntry(reference, folder, load_checkpoint_info(folder))
+    run = find_titled_run(reference.removesuffix("/best"), workspace)
+    if run is not None and (run / "best" / INFO_FILE).is_file():
+        return CheckpointEntry(f"{run.name}/best", run / "best", load_checkpoint_info(run / "best"))
     raise _unknown(reference, workspace)
 
 

@@ -115,7 +115,7 @@ def _render_runs(workspace: Workspace) -> None:
         for run in runs[:_NUM_SHOWN]:
             st.page_link(
                 TRAIN.build(),
-                label=f"{escape_markdown(run.name)} · {escape_markdown(run.state)}",
+                label=f"{escape_markdown(run.title)} · {escape_markdown(run.state)}",
                 icon=STATE_ICONS[run.state],
                 query_params={"run": run.name},
             )

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.shared.messages import empty_state, show_error
+from app.shared.run_data import name_model
 from app.shared.state import SharedKey
 from fer_core.checkpoint import CheckpointEntry, CheckpointInfo, list_checkpoints
 from fer_core.errors import FerError
@@ -56,6 +57,7 @@ def choose_model(
     chosen = st.selectbox(
         label,
         list(entries),
+        format_func=lambda entry: name_model(entry, workspace),
         key=key,
         persist_state="session",
         help="Shipped models first, then the best checkpoint of each training run, newest first.",

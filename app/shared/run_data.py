@@ -12,11 +12,12 @@ from fer_core.runs.run_files import (
     LOG_FILE,
     META_FILE,
     METRICS_FILE,
-    NOTES_FILE,
     REPORT_FILE,
     STEPS_FILE,
     VALIDATION_FILE,
 )
+from fer_core.titles import NOTES_FILE, read_title, shorten_name
+from fer_core.workspace import Workspace
 
 _SHOWN_FILES: Final[tuple[str, ...]] = (
     METRICS_FILE,
@@ -82,6 +83,20 @@ def load_log_tail(run: Run) -> Sequence[str]:
         return read_log_tail(run, LOG_LINES)
 
     return read_cached(run.folder / LOG_FILE, read) or ()
+
+
+def name_model(key: str, workspace: Workspace) -> str:
+    """What people read for the key of a checkpoint; that of a run has the run's title. Plain text."""
+    run, slash, part = key.partition("/")
+    if not slash:
+        return key
+    folder = workspace.runs / run
+    title = read_cached(folder / NOTES_FILE, _read_title_beside) or shorten_name(run)
+    return f"{title}/{part}"
+
+
+def _read_title_beside(path: Path) -> str:
+    return read_title(path.parent)
 
 
 def find_best(records: Sequence[EpochRecord]) -> EpochRecord | None:

@@ -1,7 +1,6 @@
 """Numbers and states of runs, as people read them."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 from fer_core.escaping import escape_markdown
@@ -63,21 +62,9 @@ def describe_state(run: Run) -> str:
     return f":{STATE_COLORS[run.state]}-badge[{STATE_ICONS[run.state]} {escape_markdown(run.state)}{place}]"
 
 
-def get_started(run: Run) -> datetime | None:
-    """When the run was made, in UTC: its name says so, or else its status."""
-    stamp = run.name.partition("-")[0]
-    try:
-        return datetime.strptime(stamp, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    seconds = run.status.queue.submitted or run.status.process_started
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
 def order_by_interest(run: Run) -> tuple[bool, int, float]:
     """Sort key: what runs comes first, then the queue in its order, then the newest."""
-    started = get_started(run)
-    return not run.is_active, run.queue_position or 0, -started.timestamp() if started else 0.0
+    return not run.is_active, run.queue_position or 0, -run.created.timestamp() if run.created else 0.0
 
 
 def get_progress(run: Run) -> float:

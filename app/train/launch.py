@@ -17,6 +17,7 @@ from fer_core.errors import FerError
 from fer_core.jobs import list_devices, submit_run
 from fer_core.runs.reader import Run
 from fer_core.runs.run_files import CONFIG_FILE
+from fer_core.titles import iterate_free_names, name_after
 from fer_core.workspace import Workspace, validate_name
 
 _ANY_GPU: Final[str] = "cuda"
@@ -43,7 +44,7 @@ def render_launch(config: TrainConfig | None, workspace: Workspace) -> Run | Non
         assert config is not None
         try:
             started = submit_run(
-                config, workspace, name=name or None, device=device, num_processes=num_processes
+                config, workspace, name=name or _propose_name(), device=device, num_processes=num_processes
             )
         except FerError as error:
             show_error(error)
@@ -60,12 +61,17 @@ def render_launch(config: TrainConfig | None, workspace: Workspace) -> Run | Non
     return started
 
 
+def _propose_name() -> str:
+    """After the preset or run that the form began with, with its number open."""
+    return name_after(get_draft().name)
+
+
 def _choose_name(workspace: Workspace) -> tuple[str, FerError | None]:
     name = st.text_input(
         "Name of the run",
         key=Key.TRAIN_NAME,
         persist_state="session",
-        placeholder="generated from time, model and data set",
+        placeholder=next(iterate_free_names(_propose_name(), workspace)),
     ).strip()
     if not name:
         return "", None

@@ -11,7 +11,7 @@ from app.train.state import Key
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown
 from fer_core.jobs import delete_run, resume_run, stop_run
-from fer_core.runs.notes import load_notes, save_notes
+from fer_core.runs.notes import load_notes, rename_run, save_notes
 from fer_core.runs.reader import Run
 from fer_core.runs.run_files import RESUMABLE_STATES
 from fer_core.workspace import Workspace
@@ -66,6 +66,8 @@ def render_actions(run: Run, workspace: Workspace) -> None:
             args=(lambda: _clone(run),),
             help="Fills the form with this run's settings.",
         )
+        with st.popover("Rename", icon=":material/edit:"):
+            _render_rename(run, workspace)
         if st.button(
             "Delete",
             icon=":material/delete:",
@@ -76,6 +78,16 @@ def render_actions(run: Run, workspace: Workspace) -> None:
     message = st.session_state.pop(Key.TRAIN_MESSAGE, None)
     if message is not None:
         show_error(FerError(message))
+
+
+def _render_rename(run: Run, workspace: Workspace) -> None:
+    with st.form(f"rename-{run.name}", border=False):
+        title = st.text_input(
+            "Name", run.title, help="Addresses, models and searches that point to this run stay valid."
+        )
+        if st.form_submit_button("Rename", icon=":material/edit:"):
+            rename_run(run.name, title, workspace)
+            st.rerun()
 
 
 def _try(action: Callable[[], object]) -> None:
@@ -99,7 +111,7 @@ def _ask_deletion(run: Run, workspace: Workspace) -> None:
 
     confirm_deletion(
         "run",
-        f"**{escape_markdown(run.name)}** is deleted with its settings, scores, log and checkpoints. "
+        f"**{escape_markdown(run.title)}** is deleted with its settings, scores, log and checkpoints. "
         "This can't be undone.",
         delete,
     )

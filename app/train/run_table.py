@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.shared.messages import empty_state
 from app.shared.run_data import find_best, load_metrics
-from app.shared.run_format import STATE_COLORS, get_progress, get_started, order_by_interest
+from app.shared.run_format import STATE_COLORS, get_progress, order_by_interest
 from app.train.run_actions import NEW_PART, open_part, open_run
 from app.train.state import Key
 from fer_core.runs.reader import Run, list_runs
@@ -59,8 +59,9 @@ def _choose_filter(runs: Sequence[Run]) -> tuple[str, list[str]]:
 
 
 def matches(run: Run, words: str) -> bool:
-    """Whether every word is part of the run's name, model, data set or tags."""
-    text = " ".join([run.name, _setting(run, "model", "name"), _setting(run, "data", "dataset"), *run.tags])
+    """Whether every word is part of the run's name, title, model, data set or tags."""
+    settings = _setting(run, "model", "name"), _setting(run, "data", "dataset")
+    text = " ".join([run.name, run.title, *settings, *run.tags])
     return all(word in text.lower() for word in words.lower().split())
 
 
@@ -123,14 +124,14 @@ def _describe(run: Run) -> dict[str, Any]:
     best = find_best(load_metrics(run))
     return {
         "state": [run.state],
-        "name": run.name,
+        "name": run.title,
         "progress": int(100 * get_progress(run)),
         "epoch": _describe_epoch(run),
         "accuracy": best and best.valid_accuracy,
         "macro_f1": best and best.valid_macro_f1,
         "model": _setting(run, "model", "name"),
         "dataset": _setting(run, "data", "dataset"),
-        "started": get_started(run),
+        "started": run.created,
         "tags": list(run.tags),
     }
 

@@ -14,7 +14,6 @@ from app.shared.run_format import (
     describe_percent,
     describe_state,
     get_progress,
-    get_started,
 )
 from app.train.run_actions import close_run, render_actions, render_notes
 from app.train.run_results import (
@@ -46,7 +45,7 @@ def render_run(name: str, workspace: Workspace) -> None:
     except FerError as error:
         empty_state("There is no such run", escape_markdown(str(error)), icon=":material/search_off:")
         return
-    st.subheader(escape_markdown(run.name), anchor=False)
+    st.subheader(escape_markdown(run.title), anchor=False)
     stamp = compute_stamp(run)
     st.fragment(_watch, run_every=_choose_interval(run))(name, workspace, stamp)
     render_actions(run, workspace)
@@ -95,9 +94,10 @@ def _describe_where(run: Run) -> str:
     facts.append(escape_markdown(str(run.config.get("data", {}).get("dataset", ""))))
     if run.status.device:
         facts.append(escape_markdown(run.status.device))
-    started = get_started(run)
-    if started is not None:
-        facts.append(f"{started:%Y-%m-%d %H:%M} UTC")
+    if run.created is not None:
+        facts.append(f"{run.created:%Y-%m-%d %H:%M} UTC")
+    if run.title != run.name:
+        facts.append(quote_markdown(run.name))
     facts += [f"#{escape_markdown(tag)}" for tag in run.tags]
     return " · ".join(facts)
 

@@ -17,7 +17,7 @@ class Key(StrEnum):
     TRAIN_POLICY = "train_policy"
     """The named augmentation that the form began with."""
     TRAIN_NAME = "train_name"
-    """Name that the next run gets; empty for one generated from time, model and data set."""
+    """Name that the next run gets; empty for one after the preset or run that the form began with."""
     TRAIN_DEVICE = "train_device"
     """Device that the next run asks for."""
     TRAIN_PROCESSES = "train_processes"

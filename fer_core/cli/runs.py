@@ -29,9 +29,10 @@ def parse(arguments: list[str]) -> int:
 
 
 def _load(name: str) -> "Run":
-    from fer_core.runs.reader import load_run
+    """The run that is meant by a name or a title."""
+    from fer_core.runs.reader import find_run
 
-    return load_run(Workspace.default().run(name))
+    return find_run(name, Workspace.default())
 
 
 @_APP.command(name="list")
@@ -60,16 +61,16 @@ def list_all(
     if not everything:
         say(f"no runs in {workspace.runs}; start one with: fer train --preset quick")
         return 0
-    table = Table("run", "state", "epoch", "best", "in epoch", "time left", "tags")
+    table = Table("run", "created", "state", "epoch", "best", "time left", "tags")
     for run in runs:
         status = run.status
         best = status.best_score
         table.add_row(
-            run.name,
+            run.title,
+            f"{run.created:%Y-%m-%d %H:%M}" if run.created else "",
             run.state if run.queue_position is None else f"{run.state} ({run.queue_position}.)",
             f"{status.epoch}/{status.num_epochs or '?'}",
-            "" if best is None else f"{best:.4f}",
-            str(status.best_epoch or ""),
+            "" if best is None else f"{best:.4f} in {status.best_epoch}",
             format_duration(status.eta_s) if run.is_active else "",
             ", ".join(run.tags),
         )
@@ -80,6 +81,7 @@ def list_all(
 def _describe(run: "Run") -> dict[str, Any]:
     return {
         "name": run.name,
+        "title": run.title,
         **asdict(run.status),
         "state": run.state,
         "queue_position": run.queue_position,
@@ -134,7 +136,7 @@ def _summarise(run: "Run", notes: str) -> dict[str, str]:
     changed = [f"{key} = {value!r}" for key, value in _list_changes(run)]
     scores = ("train_loss", "valid_loss", "valid_accuracy", "valid_macro_f1")
     return {
-        "run": run.name,
+        "run": run.title,
         "folder": str(run.folder),
         "state": run.state,
         "cause": status.message or "" if run.state == "failed" else "",
@@ -176,7 +178,7 @@ def stop(names: Positional[tuple[str, ...]]) -> int:
     from fer_core.jobs import stop_run
 
     for name in names:
-        stop_run(name, Workspace.default())
+        stop_run(_load(name).name, Workspace.default())
         say(f"stopping {name}; go on later with: fer runs resume {shlex.quote(name)}")
     return 0
 
@@ -203,13 +205,14 @@ def delete(names: Positional[tuple[str, ...]], *, yes: bool = False) -> int:
         yes: Do not ask.
     """
     from fer_core.jobs import delete_run
+    from fer_core.titles import find_titled_run
 
     workspace = Workspace.default()
     for name in names:
         if not yes and not is_confirmed(f"delete run {name} with its checkpoints? [y/N] "):
             say(f"kept {name}")
             continue
-        delete_run(name, workspace)
+        delete_run(found.name if (found := find_titled_run(name, workspace)) else name, workspace)
         say(f"deleted {name}")
     return 0
 
@@ -231,6 +234,23 @@ def tag(name: Positional[str], tags: Positional[tuple[str, ...]] = (), *, remove
         wanted = [item for item in known if item not in tags] if remove else [*known, *tags]
         known = save_notes(run.folder, wanted, text).tags
     say(", ".join(known) or "no tags")
+    return 0
+
+
+@_APP.command
+def rename(name: Positional[str], title: Positional[str]) -> int:
+    """Give a run another name to read and to type; its folder, addresses and models made from it keep theirs.
+
+    Args:
+        name: The run.
+        title: What it is called from now on; empty for the name of its folder.
+    """
+    from fer_core.runs.notes import rename_run
+
+    workspace = Workspace.default()
+    run = _load(name)
+    rename_run(run.name, title, workspace)
+    say(f"{run.name} is called {_load(run.name).title}")
     return 0
 
 

@@ -13,6 +13,8 @@ from fer_core.cli.terminal import say
 from fer_core.config import TrainConfig, list_presets
 from fer_core.errors import ConfigError, FerError
 from fer_core.registry import list_plugin_names
+from fer_core.runs.run_files import CONFIG_FILE
+from fer_core.titles import name_after
 from fer_core.workspace import Workspace
 
 
@@ -21,7 +23,7 @@ class TrainCommand(BaseOptions):
     """Train a model. Settings come from the preset or file, then from the options given here."""
 
     name: str | None = None
-    """Name of the run; generated from time, model and data set if not given."""
+    """Name of the run; if not given, that of the preset, file or network with a number: `quick-1`."""
     resume: str | None = None
     """Continue a stopped, failed or interrupted run; all other settings come from that run."""
     device: str = ""
@@ -68,6 +70,19 @@ def _check(command: TrainCommand, workspace: Workspace) -> None:
     )
 
 
+def _choose_name(command: TrainCommand) -> str:
+    """The name that was given; else one after the preset, the run or file of the settings, or the network."""
+    path = command.config_file
+    origin = path and (path.resolve().parent.name if path.name == CONFIG_FILE else path.stem)
+    return command.name or name_after(command.preset or origin or command.config.model.name)
+
+
+def _find_resumed(command: TrainCommand, workspace: Workspace) -> str:
+    from fer_core.runs.reader import find_run
+
+    return find_run(command.resume or "", workspace).name
+
+
 def _submit(command: TrainCommand) -> int:
     from fer_core import jobs
 
@@ -76,12 +91,12 @@ def _submit(command: TrainCommand) -> int:
     workspace = Workspace.default()
     _check(command, workspace)
     if command.resume:
-        run = jobs.resume_run(command.resume, workspace)
+        run = jobs.resume_run(_find_resumed(command, workspace), workspace)
     else:
         run = jobs.submit_run(
             command.config,
             workspace,
-            name=command.name,
+            name=_choose_name(command),
             device=command.device,
             num_processes=command.num_processes,
         )
@@ -101,12 +116,12 @@ def _train(command: TrainCommand) -> int:
     workspace = Workspace.default()
     _check(command, workspace)
     if command.resume:
-        writer = jobs.requeue_run(command.resume, workspace, is_launched=False)
+        writer = jobs.requeue_run(_find_resumed(command, workspace), workspace, is_launched=False)
     else:
         writer = jobs.enqueue_run(
             command.config,
             workspace,
-            name=command.name,
+            name=_choose_name(command),
             device=command.device,
             num_processes=command.num_processes,
             is_launched=False,
@@ -152,7 +167,7 @@ def _train_under_launcher(command: TrainCommand) -> int:
     state = train_under_launcher(
         command.config,
         Workspace.default(),
-        name=command.name,
+        name=_choose_name(command),
         resume=command.resume,
         when_busy="refuse" if command.wait else "share",
         nice=command.nice,

@@ -19,7 +19,8 @@ from fer_core.runs.process import request_stop
 from fer_core.runs.reader import Run, load_run, load_status
 from fer_core.runs.records import QueueEntry, RunStatus
 from fer_core.runs.run_files import LOG_FILE, RESUMABLE_STATES, STOP_FILE
-from fer_core.runs.writer import RunWriter, new_run_name
+from fer_core.runs.writer import RunWriter
+from fer_core.titles import name_after
 from fer_core.workspace import Workspace
 
 WORKER_MODULE: Final[str] = "fer_core.jobs.worker"
@@ -44,7 +45,8 @@ def submit_run(
     Args:
         config: the settings.
         workspace: where the run is written.
-        name: what it is called; generated from time, model and data set if not given.
+        name: what it is called; one that ends in `-#` gets the next free number there. If not given, it is
+            called after the network.
         device: `cuda:0`, `cuda` (any GPU), `mps`, `cpu`; empty for the fastest kind there is.
         num_processes: processes that share the work: one GPU each, or all on the CPU.
 
@@ -93,7 +95,7 @@ def enqueue_run(
     config = _with_absolute_weights(config)
     return RunWriter.create(
         workspace,
-        name or new_run_name(config.model.name, config.data.dataset),
+        name or name_after(config.model.name),
         config_toml=dump_config(config),
         meta={"seed": config.seed},
         status=RunStatus(queue=_enter_queue(request), num_epochs=config.epochs),

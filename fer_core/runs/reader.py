@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -33,13 +34,13 @@ from fer_core.runs.run_files import (
     GRADIENTS_FILE,
     META_FILE,
     METRICS_FILE,
-    NOTES_FILE,
     STATUS_FILE,
     STEPS_FILE,
     STOP_FILE,
     VALIDATION_FILE,
     State,
 )
+from fer_core.titles import NOTES_FILE, find_titled_run, shorten_name
 from fer_core.workspace import Workspace
 
 T = TypeVar("T")
@@ -67,10 +68,29 @@ class Run:
     """1 for the next to begin among the runs that wait for the same device. Only `list_runs` knows it, and
     only of runs in state `queued`."""
 
+    given_title: str = ""
+    """What a person called it; empty if nobody did."""
+
     @property
     def name(self) -> str:
         """Name of the run: that of its folder."""
         return self.folder.name
+
+    @property
+    def title(self) -> str:
+        """What it is called where people read it; plain text, which a page must escape."""
+        return self.given_title or shorten_name(self.name)
+
+    @property
+    def created(self) -> datetime | None:
+        """When it was made, in UTC: its status or its name says so."""
+        seconds = self.status.created
+        if seconds is None:
+            with contextlib.suppress(ValueError):
+                stamp = self.name.partition("-")[0]
+                return datetime.strptime(stamp, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+            seconds = self.status.queue.submitted or self.status.process_started
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
     @property
     def is_active(self) -> bool:
@@ -135,7 +155,18 @@ def load_run(folder: Path) -> Run:
         raise RunError(f"{folder} is no run: it has no {CONFIG_FILE}")
     status = load_status(folder)
     notes = read_cached(folder / NOTES_FILE, _read_notes_beside) or Notes()
-    return Run(folder, _effective_state(folder, status), status, config, notes.tags)
+    state = _effective_state(folder, status)
+    return Run(folder, state, status, config, notes.tags, given_title=notes.title)
+
+
+def find_run(reference: str, workspace: Workspace) -> Run:
+    """Read the run that a person means: by the name of its folder, or by its title.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+        ConfigError: nothing can be called so.
+    """
+    return load_run(find_titled_run(reference, workspace) or workspace.run(reference))
 
 
 def load_status(folder: Path) -> RunStatus:
@@ -179,7 +210,7 @@ def _effective_state(folder: Path, status: RunStatus) -> State:
 def list_runs(workspace: Workspace) -> list[Run]:
     """Every readable run of the workspace, newest first; damaged folders are left out."""
     try:
-        names = sorted((entry.name for entry in os.scandir(workspace.runs)), reverse=True)
+        names = [entry.name for entry in os.scandir(workspace.runs)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     runs = []
@@ -190,6 +221,7 @@ def list_runs(workspace: Workspace) -> list[Run]:
             runs.append(load_run(workspace.runs / name))
         except RunError:
             continue
+    runs.sort(key=lambda run: (run.created.timestamp() if run.created else 0.0, run.name), reverse=True)
     positions = compute_queue_positions(runs)
     return [dataclasses.replace(run, queue_position=positions.get(run.name)) for run in runs]
 

@@ -45,6 +45,8 @@ class RunStatus(ProcessStatus):
     device: str | None = None
     message: str | None = None
     """Why it failed, or what it waits for."""
+    created: Seconds | None = None
+    """Unix time; None in runs of older versions, whose names tell it."""
     locks: tuple[str, ...] = ()
     """Hardware that it holds."""
     queue: QueueEntry = field(default_factory=QueueEntry)
@@ -166,8 +168,10 @@ class ValidationRecord:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """notes.json: tags and notes of a person. Plain text: a page must escape it like any other."""
+    """notes.json: tags, notes and title by a person. Plain text: a page must escape it like any other."""
 
     tags: tuple[str, ...] = ()
     notes: str = ""
+    title: str = ""
+    """What the run is called where people read it; empty for its name."""
     schema_version: int = SCHEMA_VERSION

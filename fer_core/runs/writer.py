@@ -6,18 +6,15 @@ import json
 import logging
 import os
 import platform
-import re
-import secrets
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from fer_core.errors import RunError
+from fer_core.errors import FerError, RunError
 from fer_core.io import atomic_directory, storage_errors, to_json_line, write_json, write_text
 from fer_core.redact import RedactingFormatter
 from fer_core.runs.process import ProcessIdentity
@@ -41,21 +38,12 @@ from fer_core.runs.run_files import (
     VALIDATION_FILE,
     State,
 )
-from fer_core.workspace import PROJECT_ROOT, Workspace, validate_name
+from fer_core.titles import iterate_free_names, remember_number
+from fer_core.workspace import PROJECT_ROOT, Workspace
 
 _LOG: Final = logging.getLogger(__name__)
 _HEARTBEAT_S: Final[float] = 2.0
 _PACKAGES: Final[tuple[str, ...]] = ("torch", "torchvision", "timm", "accelerate", "kornia", "numpy")
-
-
-def new_run_name(model: str, dataset: str, *, now: datetime | None = None) -> str:
-    """A sortable, unique folder name: `<utc>-<model>-<dataset>-<id>`.
-
-    What no folder can be called (the slash of `timm/resnet18`) becomes a hyphen, and long names are cut.
-    """
-    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S")
-    subject = re.sub(r"[^A-Za-z0-9_.]+|\.{2,}", "-", f"{model}-{dataset}").strip("-")[:70]
-    return f"{stamp}-{subject}-{secrets.token_hex(2)}"
 
 
 def describe_environment() -> dict[str, Any]:
@@ -124,7 +112,7 @@ class RunWriter:
 
         Args:
             workspace: where.
-            name: what the run is called.
+            name: what the run is called; one that ends in `-#` gets the next free number there.
             config_toml: its settings.
             meta: fields of `RunMeta`, beside those of the machine.
             status: progress and queue for status.json.
@@ -134,21 +122,26 @@ class RunWriter:
             ConfigError: the name can't be used.
             RunError: a run of that name exists, or the workspace can't be written.
         """
-        folder = workspace.runs / validate_name(name, "run")
-        writer = cls(folder, status=status)
-        if folder.exists():
-            raise RunError(f"run {name!r} exists already; choose another name or resume it")
-        try:
-            with atomic_directory(folder) as temporary:
-                write_text(temporary / CONFIG_FILE, config_toml)
-                write_json(temporary / META_FILE, RunMeta(**describe_environment(), **meta))
-                writer._write_status(temporary, "queued", has_process=not is_launched)
-        except OSError as cause:
-            raise RunError(
-                f"run {name!r} can't be written into {workspace.runs}: {cause.strerror or cause}; make room, "
-                "or set FER_WORKSPACE to a folder that can be written"
-            ) from cause
-        return writer
+        for free in iterate_free_names(name, workspace):
+            writer = cls(workspace.runs / free, status=replace(status or RunStatus(), created=time.time()))
+            try:
+                if free != name:
+                    remember_number(free, workspace)
+                with atomic_directory(writer.folder) as temporary:
+                    write_text(temporary / CONFIG_FILE, config_toml)
+                    write_json(temporary / META_FILE, RunMeta(**describe_environment(), **meta))
+                    writer._write_status(temporary, "queued", has_process=not is_launched)
+            except OSError as cause:
+                raise RunError(
+                    f"run {free!r} can't be written into {workspace.runs}: {cause.strerror or cause}; make "
+                    "room, or set FER_WORKSPACE to a folder that can be written"
+                ) from cause
+            except FerError as cause:
+                if free != name and writer.folder.exists():
+                    continue  # another program took the number in this moment
+                raise RunError(f"run {free!r} exists already; choose another name or resume it") from cause
+            return writer
+        raise AssertionError("unreachable")
 
     @property
     def name(self) -> str:

@@ -26,7 +26,8 @@ from fer_core.runs.process import is_first_process
 from fer_core.runs.reader import load_run
 from fer_core.runs.records import EpochRecord, RunStatus
 from fer_core.runs.run_files import LAST_FOLDER, RESUMABLE_STATES, STATE_FILE, STOP_FILE
-from fer_core.runs.writer import RunWriter, new_run_name
+from fer_core.runs.writer import RunWriter
+from fer_core.titles import name_after
 from fer_core.training.recording import Progress, RunRecorder, StopState, load_state
 from fer_core.training.setup import TrainingSetup, join_processes
 from fer_core.training.task import Task, load_task
@@ -328,9 +329,9 @@ def create_trainer(
     """
     join_processes()
     task = load_task(config, workspace)
-    name = name or new_run_name(config.model.name, config.data.dataset)
+    name = name or name_after(config.model.name)
     if not is_first_process():
-        return Trainer(task, RunWriter(workspace.run(name)), observer=observer)
+        return Trainer(task, RunWriter(workspace.runs / name), observer=observer)  # only the first writes
     writer = RunWriter.create(
         workspace,
         name,

@@ -318,6 +318,22 @@ def test_deleting_asks_first(app_workspace):
     assert writer.folder.exists()
 
 
+def test_a_run_is_renamed_and_its_address_stays(app_workspace):
+    save_small_run(app_workspace, "quick-1")
+    page = _run(run="quick-1")
+    assert "Renamed" not in page.subheader[0].value
+    next(item for item in page.text_input if item.label == "Name").set_value("Renamed *by me*")
+    next(item for item in page.button if item.label == "Rename").click().run()
+    assert page.subheader[0].value == r"Renamed \*by me\*"
+    assert page.query_params["run"] == "quick-1"
+    assert list(_run(train_part="runs").dataframe[0].value["name"]) == ["Renamed *by me*"]
+
+
+def test_a_new_run_is_called_after_its_preset(app_workspace):
+    save_small_run(app_workspace, "quick-1")
+    assert _run().text_input(key=Key.TRAIN_NAME).placeholder == "quick-2"
+
+
 def test_tags_and_notes_are_kept(app_workspace):
     writer = save_small_run(app_workspace, "noted")
     page = _run(run="noted")

@@ -19,7 +19,6 @@ from app.shared.run_format import (
     describe_percent,
     describe_state,
     get_progress,
-    get_started,
     order_by_interest,
 )
 from app.train.run_table import build_table, matches
@@ -119,11 +118,11 @@ def test_progress_counts_steps_of_the_epoch_under_way(tmp_path):
 
 
 def test_the_start_is_in_the_name_or_in_the_status(tmp_path):
-    assert get_started(_run(tmp_path)) == datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
-    assert get_started(_run(tmp_path, "mine", queue=QueueEntry(submitted=86400.0))) == datetime(
+    assert _run(tmp_path).created == datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
+    assert _run(tmp_path, "mine", queue=QueueEntry(submitted=86400.0)).created == datetime(
         1970, 1, 2, tzinfo=UTC
     )
-    assert get_started(_run(tmp_path, "mine")) is None
+    assert _run(tmp_path, "mine").created is None
 
 
 def test_active_runs_come_first_then_the_newest(tmp_path):

@@ -38,10 +38,14 @@ def test_list_show_tag_note_log_delete(resting, capsys, monkeypatch):
     assert json.loads(printed("show", "resting", "--json"))["metrics"][0]["epoch"] == 1
     assert printed("log", "resting", "--lines", "2") == "two\nthree\n"
     assert printed("log", "resting", "--follow").endswith("three\n"), "it is over: nothing to follow"
+    assert printed("rename", "resting", "A first [try]") == "resting is called A first [try]\n"
+    assert "[try]" in printed("list")
+    assert printed("tag", "A first [try]") == "paper\n"
+    assert json.loads(printed("show", "A first [try]", "--json"))["name"] == "resting"
     monkeypatch.setattr("builtins.input", lambda question: "n")
     assert "kept resting" in printed("delete", "resting")
     assert resting.run("resting").is_dir()
-    assert "deleted resting" in printed("delete", "resting", "--yes")
+    assert "deleted A first" in printed("delete", "A first [try]", "--yes")
     assert not resting.run("resting").exists()
 
 

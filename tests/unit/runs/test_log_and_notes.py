@@ -6,10 +6,11 @@ import pytest
 from fer_core import io
 from fer_core.errors import ConfigError, RunError
 from fer_core.runs.log_tail import read_log_tail
-from fer_core.runs.notes import load_notes, save_notes
-from fer_core.runs.reader import list_runs, load_run
+from fer_core.runs.notes import load_notes, rename_run, save_notes
+from fer_core.runs.reader import find_run, list_runs, load_run
 from fer_core.runs.records import EpochRecord, GradientRecord, Notes, ValidationRecord
-from fer_core.runs.writer import RunWriter, new_run_name
+from fer_core.runs.writer import RunWriter
+from fer_core.titles import name_after
 
 
 @pytest.fixture
@@ -111,6 +112,29 @@ def test_what_takes_up_a_run_keeps_its_progress_but_not_its_failure(writer):
 
 
 def test_names_of_runs_fit_a_folder():
-    name = new_run_name("timm/resnet18.a1_in1k", "faces")
-    assert name.split("-", 1)[1].startswith("timm-resnet18.a1_in1k-faces-")
-    assert len(new_run_name("m" * 200, "d")) < 100
+    assert len(name_after("m" * 200)) < 100
+    assert name_after("../..") == "run-#"
+
+
+def test_a_title_is_for_reading_and_the_name_stays(writer, workspace):
+    save_notes(writer.folder, ["paper"], "why")
+    rename_run(writer.name, "  ResNet,   no mixup ", workspace)
+    run = load_run(writer.folder)
+    assert (run.title, run.name, run.tags) == ("ResNet, no mixup", writer.name, ("paper",))
+    assert save_notes(writer.folder, [], "other").title == "ResNet, no mixup"
+    assert find_run("ResNet, no mixup", workspace).name == writer.name
+    assert find_run(writer.name, workspace).title == "ResNet, no mixup"
+    rename_run(writer.name, "", workspace)
+    assert load_run(writer.folder).title == writer.name
+    with pytest.raises(ConfigError):
+        find_run("ResNet, no mixup", workspace)
+
+
+@pytest.mark.parametrize("title", ["x" * 61, "-a", ".a", "a/b", "a\\b", "a\0b", "OTHER", "Second"])
+def test_titles_that_can_not_be_used(writer, workspace, title):
+    for name, called in (("other", ""), ("two", "second")):
+        RunWriter.create(workspace, name, config_toml="epochs = 1", meta={})
+        rename_run(name, called, workspace)
+    with pytest.raises(ConfigError, match=r"called|already"):
+        rename_run(writer.name, title, workspace)
+    assert load_run(writer.folder).title == writer.name

@@ -1,9 +1,11 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import psutil
 import pytest
@@ -12,8 +14,8 @@ from fer_core.errors import ConfigError, RunError
 from fer_core.runs import heartbeat
 from fer_core.runs.process import ProcessIdentity
 from fer_core.runs.reader import list_runs, load_run
-from fer_core.runs.records import EpochRecord, StepRecord
-from fer_core.runs.writer import RunWriter, new_run_name
+from fer_core.runs.records import EpochRecord, QueueEntry, StepRecord
+from fer_core.runs.writer import RunWriter
 
 
 def make(workspace, name="run-a"):
@@ -35,10 +37,30 @@ def test_a_run_is_read_as_it_was_written(workspace):
     assert load_run(writer.folder).status.epoch == 1, "facts are kept until replaced"
 
 
-def test_names_sort_by_time_and_differ():
-    first, second = new_run_name("m", "d"), new_run_name("m", "d")
-    assert first != second
-    assert first.split("-")[1:3] == ["m", "d"]
+def test_numbers_go_up_and_are_not_given_twice(workspace):
+    assert [make(workspace, "quick-#").name for _ in range(2)] == ["quick-1", "quick-2"]
+    assert make(workspace, "quick-9").name == "quick-9"
+    assert make(workspace, "quick-#").name == "quick-10"
+    shutil.rmtree(workspace.run("quick-10"))
+    assert make(workspace, "quick-#").name == "quick-11"  # models and addresses may name the one that is gone
+    assert make(workspace, "quick-x-#").name == "quick-x-1"
+    (workspace.root / "run-numbers.json").write_text("{ damaged")
+    assert make(workspace, "quick-#").name == "quick-12"
+
+
+def test_a_run_knows_when_it_was_made(workspace):
+    before = time.time()
+    writer = make(workspace, "quick-#")
+    writer.set_state("running")
+    created = load_run(writer.folder).created.timestamp()
+    assert before <= created <= time.time()
+    RunWriter.attach(writer.folder).set_state("queued", queue=QueueEntry(submitted=5.0))
+    assert load_run(writer.folder).created.timestamp() == created  # a resume is no birth
+    old = make(workspace, "20261121T083000-fer_resnet-faces-ab12")
+    status = json.loads((old.folder / "status.json").read_text())
+    (old.folder / "status.json").write_text(json.dumps({**status, "created": None}))
+    assert load_run(old.folder).created == datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
+    assert load_run(old.folder).title == "fer_resnet-faces-ab12"
 
 
 def test_an_existing_run_is_not_overwritten(workspace):
