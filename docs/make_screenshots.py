@@ -212,26 +212,32 @@ def take_tune(place: Studio) -> None:
     save(page, "tune")
 
 
-def open_comparison(place: Studio) -> Page:
+def open_comparison(place: Studio, tab: str, *, height: int) -> Page:
     """Compare runs with both models."""
     page = place.open(
-        f"compare_runs?compare_dataset=schematic-faces&compare_models={FIRST}&compare_models={SECOND}",
-        height=1500,
+        f"compare_runs?compare_dataset=schematic-faces&compare_models={FIRST}&compare_models={SECOND}&tab={tab}",
+        height=height,
     )
-    expect(page.get_by_role("heading", name="Is the difference real?")).to_be_visible()
+    expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
     settle(page)
     return page
 
 
 def take_compare(place: Studio) -> None:
-    """Compare runs: table, findings and matrices."""
-    save(open_comparison(place), "compare")
+    """Compare runs: table, verdict and figures."""
+    save(open_comparison(place, "Verdict", height=1000), "compare")
+
+
+def take_errors(place: Studio) -> None:
+    """Compare runs: matrices and faces."""
+    page = open_comparison(place, "Errors", height=1600)
+    expect(page.get_by_alt_text("face of row").first).to_be_visible()
+    save(page, "compare-errors")
 
 
 def take_groups(place: Studio) -> None:
     """Compare runs: scores by group."""
-    page = open_comparison(place)
-    page.get_by_role("tab", name="By group").click()
+    page = open_comparison(place, "Groups", height=1500)
     pick(page, "Group the images by", "label in the source", page.get_by_text("p: a permutation test"))
     save_part(
         page, "compare-groups", page.get_by_role("tablist").last, page.get_by_text("p: a permutation test")
@@ -240,8 +246,7 @@ def take_groups(place: Studio) -> None:
 
 def take_robustness(place: Studio) -> None:
     """Compare runs: accuracy on corrupted images."""
-    page = open_comparison(place)
-    page.get_by_role("tab", name="Robustness").click()
+    page = open_comparison(place, "Robustness", height=1500)
     end = page.get_by_text("Dotted: accuracy on clean images")
     expect(end).to_be_visible()
     save_part(page, "compare-robustness", page.get_by_role("tablist").last, end)
@@ -386,6 +391,7 @@ SHOTS: dict[str, Callable[[Studio], None]] = {
     "run": take_run,
     "tune": take_tune,
     "compare": take_compare,
+    "compare-errors": take_errors,
     "compare-groups": take_groups,
     "compare-robustness": take_robustness,
     "models": take_models,

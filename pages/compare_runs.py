@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from app.compare_runs.charts import render_charts
-from app.compare_runs.error_explorer import render_explorer
-from app.compare_runs.findings import render_export, render_findings
+from app.compare_runs.findings import render_headline
 from app.compare_runs.model_table import choose_conditions, choose_models
-from app.compare_runs.tags import render_tags
+from app.compare_runs.published import render_published
+from app.compare_runs.tabs import render_tabs
 from app.shared.evaluation import render_evaluation
 from app.shared.messages import empty_state
 from app.shared.navigation import COMPARE_RUNS
@@ -40,22 +39,16 @@ def main() -> None:
     conditions = choose_conditions(models, workspace)
     keys = choose_models(models, conditions, workspace)
     if not keys:
-        empty_state(
-            "Choose models above",
-            "One shows its report; two or more are compared, and you learn whether their difference is real. "
-            "What has no report yet on this data set is evaluated when you choose it.",
-            icon=":material/compare_arrows:",
+        st.info(
+            "Tick models in the table: one shows its report, two tell you which is better. The first one "
+            "ticked is the baseline.",
+            icon=":material/check_box:",
         )
         return
-    render_tags(keys, workspace)
     comparison = _load({key: models[key] for key in keys}, conditions, workspace)
-    if comparison is None:
-        return
-    render_findings(comparison)
-    render_export(comparison)
-    render_explorer(comparison, workspace)
-    st.divider()
-    render_charts(comparison, workspace)
+    if comparison is not None:
+        render_headline(comparison)
+        render_tabs(comparison, workspace)
 
 
 def _load(
@@ -67,16 +60,11 @@ def _load(
     stored = {key: load_stored(key, stamp, conditions, root) for key, stamp in stamps.items()}
     reasons = {key: item for key, item in stored.items() if isinstance(item, str)}
     absent = [key for key in reasons if load_summary(key, chosen[key], conditions, workspace) == ""]
-    if absent:
-        names = ", ".join(f"**{escape_markdown(key)}**" for key in absent)
-        st.info(
-            f"No report on {escape_markdown(conditions.describe())} yet: {names}.",
-            icon=":material/assignment_late:",
-        )
     for key, reason in reasons.items():
         if key not in absent:
             st.warning(escape_markdown(reason), icon=":material/assignment_late:")
-    render_evaluation(list(reasons), conditions, workspace, COMPARE_RUNS.address_here())
+    if reasons and render_published({key: chosen[key] for key in absent}, conditions, workspace):
+        render_evaluation(list(reasons), conditions, workspace, COMPARE_RUNS.address_here())
     usable = tuple(key for key in chosen if key not in reasons)
     if not usable:
         return None

@@ -27,7 +27,11 @@ def render_matrices(comparison: Comparison) -> None:
         for column, item in zip(_columns(len(others)), others, strict=False):
             title = f"{item.key} minus {first.key}"
             figure = build_matrix(
-                item.report, by=by, difference_to=first.report, is_dark=_is_dark(), title=title
+                item.report.confusion,
+                item.report.classes,
+                by=by,
+                difference_to=first.report.confusion,
+                title=title,
             )
             with column:
                 st.plotly_chart(figure, config=STATIC_CONFIG, key=f"compare-difference-{item.key}")
@@ -35,10 +39,6 @@ def render_matrices(comparison: Comparison) -> None:
     for column, item in zip(_columns(len(comparison.evaluations)), comparison.evaluations, strict=False):
         with column, st.container(key=f"compare-matrix-{item.key}"):
             _render_matrix(item, by)
-
-
-def _is_dark() -> bool:
-    return st.context.theme.type == "dark"
 
 
 def _choose(*, has_others: bool) -> tuple[str, str]:
@@ -62,6 +62,7 @@ def _choose(*, has_others: bool) -> tuple[str, str]:
             key=Key.COMPARE_BY,
             help="Share of the truth is recall, share of the predictions precision. Numbers are counts.",
         )
+        st.caption("Click a cell to see its faces.")
     return kind or "matrices", by or "truth"
 
 
@@ -84,7 +85,7 @@ def _render_matrix(item: StoredEvaluation, by: str) -> None:
     right = sum(row[index] for index, row in enumerate(item.report.confusion))
     key = f"compare-cells-{item.key}"
     st.plotly_chart(
-        build_matrix(item.report, by=by, marked=marked, is_dark=_is_dark(), title=item.key),
+        build_matrix(item.report.confusion, classes, by=by, marked=marked, title=item.key),
         config=STATIC_CONFIG,
         key=key,
         on_select=lambda: _take_cell(key, item.key),

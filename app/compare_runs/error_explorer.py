@@ -9,7 +9,6 @@ from app.compare_runs.confusion_matrices import ANY, render_matrices
 from app.compare_runs.heat_maps import blend, render_maps
 from app.compare_runs.state import Key
 from app.shared.grid import iterate_cells
-from app.shared.messages import error_boundary
 from fer_core.data.store import Dataset, load_dataset
 from fer_core.errors import DataError, FerError
 from fer_core.escaping import escape_markdown
@@ -21,21 +20,22 @@ from fer_core.results import format_frame
 from fer_core.workspace import Workspace
 
 _FACES_SHOWN: Final[int] = 12
-_FACE_PX: Final[int] = 84
-_SMALL_FACE_PX: Final[int] = 72
+_FACE_PX: Final[int] = 96
+_CHIPS_PX: Final[int] = 190
+"""As wide as fits beside the face."""
+_NUM_COLUMNS: Final[int] = 3
+_NUM_RANKED: Final[int] = 3
+"""Classes of a prediction that are told, the most probable first."""
 _OUTCOMES: Final[tuple[str, ...]] = ("all", "wrong", "right")
 _PAIRED: Final[tuple[str, ...]] = ("only first right", "only second right", "both wrong")
 
 
-@st.fragment
 def render_explorer(comparison: Comparison, workspace: Workspace) -> None:
     """Matrices, and the faces that are chosen in them or beneath them."""
-    with error_boundary():
-        st.subheader("Where they err", anchor=False)
-        first, second = _prepare(comparison)
-        render_matrices(comparison)
-        selection = _choose(comparison, first, second)
-        _render_selection(selection, first, second, workspace)
+    first, second = _prepare(comparison)
+    render_matrices(comparison)
+    selection = _choose(comparison, first, second)
+    _render_selection(selection, first, second, workspace)
 
 
 def _prepare(comparison: Comparison) -> tuple[StoredEvaluation, StoredEvaluation | None]:
@@ -59,14 +59,13 @@ def _prepare(comparison: Comparison) -> tuple[StoredEvaluation, StoredEvaluation
 
 
 def _choose(comparison: Comparison, first: StoredEvaluation, second: StoredEvaluation | None) -> Selection:
-    st.caption("Click a cell of a matrix to see its faces, or choose them here.")
     keys = [item.key for item in comparison.evaluations]
     names = [ANY, *first.report.classes]
+    places = iter(st.columns(6 if second else 4, gap="small"))
     if second is not None:
-        left, right = st.columns(2, gap="medium")
-        left.selectbox("Faces of", keys, key=Key.COMPARE_FIRST)
-        right.selectbox("beside", [key for key in keys if key != first.key], key=Key.COMPARE_SECOND)
-    truth, prediction, outcome, band = st.columns(4, gap="medium")
+        next(places).selectbox("Faces of", keys, key=Key.COMPARE_FIRST)
+        next(places).selectbox("beside", [key for key in keys if key != first.key], key=Key.COMPARE_SECOND)
+    truth, prediction, outcome, band = places
     wanted = truth.selectbox("Truth", names, key=Key.COMPARE_TRUTH)
     said = prediction.selectbox("Predicted", names, key=Key.COMPARE_PREDICTION)
     titles = {
@@ -100,11 +99,16 @@ def _render_selection(
     words = selection.describe(first.key, second.key if second else "")
     st.markdown(f"**{len(positions):,} faces** of {escape_markdown(f'{first.key}: {words}')}")
     if len(positions) == 0:
-        st.caption("No face matches; choose another cell or widen the choice.")
+        st.caption("No face matches; click another cell or widen the choice.")
         return
     subject = first.report.subject
     chosen = first.predictions.to_frame().iloc[positions]
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        show_maps = st.toggle(
+            "Show where each model looked",
+            key=Key.COMPARE_MAPS,
+            help="Orange: where the model found evidence for its prediction (Grad-CAM).",
+        )
         st.download_button(
             "Selection (CSV)",
             lambda: format_frame(chosen),
@@ -130,7 +134,7 @@ def _render_selection(
         st.warning(f"The faces can't be shown: {escape_markdown(str(error))}")
         return
     shown = [item for item in (first, second) if item is not None]
-    _render_faces(dataset, shown, positions.tolist()[:_FACES_SHOWN], workspace)
+    _render_faces(dataset, shown, positions.tolist()[:_FACES_SHOWN], workspace, show_maps=show_maps)
     if len(positions) > _FACES_SHOWN:
         st.caption(
             f"The {_FACES_SHOWN} of which {escape_markdown(first.key)} is most sure; the CSV holds all."
@@ -146,28 +150,26 @@ def _open(workspace: Workspace, item: StoredEvaluation) -> Dataset:
 
 
 def _render_faces(
-    dataset: Dataset, shown: Sequence[StoredEvaluation], positions: Sequence[int], workspace: Workspace
+    dataset: Dataset,
+    shown: Sequence[StoredEvaluation],
+    positions: Sequence[int],
+    workspace: Workspace,
+    *,
+    show_maps: bool,
 ) -> None:
     rows = tuple(int(shown[0].predictions.rows[place]) for place in positions)
-    maps: dict[str, tuple[Any, str]] = {}
-    if st.toggle(
-        "Show where each model looked",
-        key=Key.COMPARE_MAPS,
-        help="Orange: where the model found evidence for its prediction (Grad-CAM).",
-    ):
-        maps = _load_maps(dataset, shown, rows, workspace)
-    cells = iterate_cells(len(rows), 4)
+    maps = _load_maps(dataset, shown, rows, workspace) if show_maps else {}
+    cells = iterate_cells(len(rows), _NUM_COLUMNS)
     for index, (cell, place, row) in enumerate(zip(cells, positions, rows, strict=True)):
-        with cell, st.container(border=True, gap="xsmall"):
-            pictures = [
-                dataset.images[row],
-                *(blend(dataset.images[row], maps[key][0][index]) for key in maps),
-            ]
-            width = (
-                _FACE_PX if len(pictures) == 1 else _SMALL_FACE_PX
-            )  # so that three stand beside each other
-            st.image(pictures, width=width, alt=[f"face of row {row}", *(f"map of {key}" for key in maps)])
-            st.caption(_describe(dataset, row, place, shown))
+        pictures = [dataset.images[row], *(blend(dataset.images[row], maps[key][0][index]) for key in maps)]
+        with cell, st.container(border=True, horizontal=not maps, gap="small"):
+            st.image(
+                pictures,
+                width=_FACE_PX,
+                alt=[f"face of row {row}", *(f"map of {key}" for key in maps)],
+            )
+            with st.container(gap="xsmall", width=_CHIPS_PX if not maps else "stretch"):
+                _describe(dataset, row, place, shown)
     if maps:
         order = ", then ".join(
             f"{escape_markdown(key)} ({escape_markdown(method)})" for key, (_, method) in maps.items()
@@ -187,16 +189,23 @@ def _load_maps(
     return maps
 
 
-def _describe(dataset: Dataset, row: int, place: int, shown: Sequence[StoredEvaluation]) -> str:
+def _describe(dataset: Dataset, row: int, place: int, shown: Sequence[StoredEvaluation]) -> None:
+    """Truth and predictions as chips; votes and the runners-up on demand."""
     data = shown[0].predictions
-    lines = [f"row {row}, truth **{escape_markdown(data.classes[data.labels[place]])}**"]
+    truth = data.labels[place]
+    chips = [f":gray-badge[truth: {escape_markdown(data.classes[truth])}]"]
+    details = []
     if dataset.info.has_votes:
         votes = dataset.samples.iloc[row][[f"votes_{name}" for name in FERPLUS_COLUMNS]]
         counts = [f"{vote} {int(count)}" for vote, count in zip(FERPLUS_COLUMNS, votes, strict=True) if count]
-        lines.append("votes: " + ", ".join(counts))
+        details.append("votes: " + ", ".join(counts))
     for item in shown:
         chances = item.predictions.probabilities[place]
-        best = sorted(zip(chances, data.classes, strict=True), reverse=True)[:3]
-        text = ", ".join(f"{escape_markdown(name)} {100 * chance:.0f}\u00a0%" for chance, name in best)
-        lines.append(f"{escape_markdown(item.key)}: {text}")
-    return "  \n".join(lines)
+        ranked = sorted(zip(chances, data.classes, strict=True), reverse=True)[:_NUM_RANKED]
+        words = [f"{escape_markdown(name)} {100 * chance:.0f}\u00a0%" for chance, name in ranked]
+        is_right = item.predictions.predicted[place] == truth
+        chip = ":green-badge[:material/check: " if is_right else ":red-badge[:material/close: "
+        chips.append(f":small[{escape_markdown(item.key)}]  \n{chip}{words[0]}]")
+        details.append(f"{escape_markdown(item.key)}: {', '.join(words)}")
+    st.markdown("  \n".join(chips))
+    st.caption(f"row {row}", help="\n\n".join(details))

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.compare_runs.tags import render_tags
 from app.shared.charts import STATIC_CONFIG
 from fer_core.escaping import escape_markdown
 from fer_core.evaluation.charts import build_differences
@@ -13,22 +14,64 @@ from fer_core.evaluation.comparison_export import (
     write_latex,
 )
 from fer_core.evaluation.figures import describe_figure, format_change
-from fer_core.evaluation.metrics import list_titles
+from fer_core.evaluation.metrics import METRICS, list_titles
+from fer_core.evaluation.paired import PairedResult
 from fer_core.results import name_columns
+from fer_core.workspace import Workspace
 
 _CHART_FROM = 2
 """Differences from which on a chart says more than the sentences."""
 
 
-def render_findings(comparison: Comparison) -> None:
-    """Whether differences are real, then every figure."""
-    results = comparison.results
-    st.subheader("Is the difference real?" if results else "Evaluation report", anchor=False)
-    st.caption(escape_markdown(describe_protocol(comparison)))
+def render_headline(comparison: Comparison) -> None:
+    """The verdict in a sentence beside large figures, with what they were measured on."""
+    results = {item.key: item for item in comparison.results}
     for key, reason in comparison.refused.items():
         st.warning(f"**{escape_markdown(key)}** is left out: {escape_markdown(reason)}.")
-    if not results and not comparison.refused:
-        st.caption("Choose a second model to see whether it differs from this one.")
+    if len(results) == 1:
+        numbers, words = st.columns([5, 7], gap="medium", vertical_alignment="center")
+    else:
+        numbers, words = st.container(), st.container()
+    with numbers, st.container(horizontal=True, gap="small"):
+        if not results:
+            for name in ("accuracy", "macro_f1"):
+                _render_figure(comparison, comparison.baseline, name, METRICS[name].title)
+        else:
+            for item in comparison.evaluations:
+                _render_figure(comparison, item.key, "accuracy", item.key, results.get(item.key))
+    with words:
+        for result in comparison.results:
+            show = st.success if result.is_real else st.info
+            show(f"**{escape_markdown(result.describe_verdict())}**")
+        if len(results) == 1:
+            st.caption(escape_markdown(comparison.results[0].describe_evidence()))
+        st.caption(escape_markdown(describe_protocol(comparison)))
+
+
+def _render_figure(
+    comparison: Comparison, key: str, name: str, label: str, result: PairedResult | None = None
+) -> None:
+    figure = next(item.report.figures[name] for item in comparison.evaluations if item.key == key)
+    value, _, interval = describe_figure(name, figure).partition(" [")
+    change = "baseline" if comparison.results else f"95 % interval [{interval}"
+    if result is not None:
+        change = f"{100 * result.differences[name].value:+.2f} points"
+    st.metric(
+        escape_markdown(label),
+        value,
+        delta=change,
+        delta_color="normal" if result is not None and result.is_real else "off",
+        delta_arrow="auto" if result is not None else "off",
+        border=True,
+        help=f"Accuracy with its 95 % interval: {describe_figure(name, figure)}"
+        if comparison.results
+        else None,
+    )
+
+
+def render_verdict(comparison: Comparison, workspace: Workspace) -> None:
+    """What the verdict rests on: the differences, every figure with its interval, and files."""
+    results = comparison.results
     if len(results) >= _CHART_FROM:
         st.plotly_chart(
             build_differences(results),
@@ -42,12 +85,8 @@ def render_findings(comparison: Comparison) -> None:
         )
         with st.expander("In words"):
             st.markdown("\n".join(f"- {escape_markdown(item.describe())}" for item in results))
-    else:
-        for result in results:
-            show = st.success if result.is_real else st.info
-            show(escape_markdown(result.describe()))
-    with st.expander("All figures with 95 % intervals", expanded=not results):
-        _render_figures(comparison)
+    _render_figures(comparison)
+    _render_export(comparison, workspace)
 
 
 def _render_figures(comparison: Comparison) -> None:
@@ -70,18 +109,18 @@ def _render_figures(comparison: Comparison) -> None:
         }
     frame = pd.DataFrame(table).set_axis(name_columns(list(table), {"figure"}, kind="model"), axis=1)
     frame = frame.rename_axis("figure").fillna("").reset_index()
-    column = st.column_config.TextColumn("figure", pinned=True)
+    column = st.column_config.TextColumn("figure", pinned=True, width=290)
     st.dataframe(frame, column_config={"figure": column}, hide_index=True, height=38 + 35 * len(frame))
     st.caption(
-        "**Macro-F1**, **balanced accuracy**: means over the classes, so that rare ones count as much. **Log "
-        "loss** (cross-entropy): penalises confident mistakes. **ECE**: mean gap between confidence and "
-        "accuracy. **KL**, **Jensen-Shannon**: distance to the shares of the annotators' votes. **Kappa**, "
-        "**MCC**: agreement beyond chance. For losses, gaps and distances less is better."
+        "With 95 % intervals. **Macro-F1**, **balanced accuracy**: means over the classes, so that rare ones "
+        "count as much. **Log loss** (cross-entropy): penalises confident mistakes. **ECE**: mean gap of "
+        "confidence and accuracy. **KL**, **Jensen-Shannon**: distance to the shares of the annotators' "
+        "votes. **Kappa**, **MCC**: agreement beyond chance. For losses, gaps and distances less is better."
     )
 
 
-def render_export(comparison: Comparison) -> None:
-    """The comparison as files, written when they are asked for."""
+def _render_export(comparison: Comparison, workspace: Workspace) -> None:
+    """The comparison as files, written when they are asked for; and the tags of what is compared."""
     with st.container(horizontal=True):
         for label, write, name, mime in (
             ("Report (HTML)", write_html, "comparison.html", "text/html"),
@@ -96,3 +135,4 @@ def render_export(comparison: Comparison) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
+        render_tags([item.key for item in comparison.evaluations], workspace)

@@ -1,4 +1,4 @@
-"""The table of models under one set of conditions: search it, sort it, choose from it.
+"""The table of models under one set of conditions: search it, sort it, tick what is compared.
 
 What is compared is in the URL, so a comparison can be bookmarked and sent to a colleague.
 """
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import streamlit as st
 
+from app.compare_runs.published import describe_published, find_published
 from app.compare_runs.state import Key
 from app.shared.reports import TTA_TITLES, Conditions, load_summary
 from fer_core.checkpoint import CheckpointEntry
@@ -24,11 +25,15 @@ from fer_core.runs.reader import load_run
 from fer_core.workspace import Workspace
 
 _DEFAULT_FIGURES: Final[tuple[str, ...]] = ("accuracy", "macro_f1", "log_loss", "ece")
-_MAX_ROWS_SHOWN: Final[int] = 10
+_MAX_ROWS_SHOWN: Final[int] = 7
+MAX_COMPARED: Final[int] = 8
+"""As many as there are colours."""
+_GRAY: Final[Mapping[str, str]] = {"light": "#737373", "dark": "#8c8c8c"}
+"""Of figures that were not measured here: readable on the other theme, too, until the page is drawn anew."""
 
 
 def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspace) -> Conditions:
-    """Let the user choose data set, split and test-time augmentation.
+    """Let the user choose data set, split and test-time augmentation; and what the table shows.
 
     First comes the data set that most models learnt from, of those that are here: shipped models learnt from
     sets that a newcomer does not have.
@@ -39,13 +44,14 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
     names.sort(key=lambda name: name not in installed)
     # A data set that is gone still has reports; one that nothing was trained on can still be scored.
     names += [name for name in (*installed, SCHEMATIC_FACES) if name not in names]
-    row = st.container(horizontal=True, gap="medium")
+    row = st.container(horizontal=True, gap="medium", vertical_alignment="bottom")
     chosen = row.selectbox(
         "Data set",
         names,
         format_func=lambda name: _describe_place(name, installed),
         key=_known(Key.COMPARE_DATASET, names),
         bind="query-params",
+        width=300,
     )
     part = row.segmented_control(
         "Split",
@@ -57,17 +63,35 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
         help="`valid` is for choosing between models, `test` for the final figure, `train` to see "
         "overfitting.",
     )
-    augmentation = row.segmented_control(
-        "Faces",
-        list(TTA_TITLES),
-        default="none",
-        required=True,
-        format_func=TTA_TITLES.__getitem__,
-        key=Key.COMPARE_TTA,
-        bind="query-params",
-        help="Averaging the answers for a face and its mirror image (test-time augmentation) takes twice the "
-        "time and is often a little better. Reports with and without are kept apart.",
+    row.text_input(
+        "Search",
+        key=Key.COMPARE_SEARCH,
+        icon=":material/search:",
+        placeholder="name, tag or setting=value",
+        help="All words must match, for example `vit seed=1`.",
+        persist_state="session",
+        width=300,
     )
+    with row.popover("More", icon=":material/tune:", help="Mirror images, and the table's columns."):
+        augmentation = st.segmented_control(
+            "Faces",
+            list(TTA_TITLES),
+            default="none",
+            required=True,
+            format_func=TTA_TITLES.__getitem__,
+            key=Key.COMPARE_TTA,
+            bind="query-params",
+            help="Averaging the answers for a face and its mirror image (test-time augmentation) takes twice "
+            "the time and is often a little better. Reports with and without are kept apart.",
+        )
+        st.multiselect(
+            "Columns; the first sorts the table",
+            list(list_titles()),
+            default=_DEFAULT_FIGURES,
+            format_func=list_titles().__getitem__,
+            key=Key.COMPARE_COLUMNS,
+            persist_state="session",
+        )
     return Conditions(chosen, part or DEFAULT_SPLIT, augmentation or "none")
 
 
@@ -87,35 +111,25 @@ def _known(key: Key, options: Sequence[str]) -> Key:
 def choose_models(
     models: Mapping[str, CheckpointEntry], conditions: Conditions, workspace: Workspace
 ) -> list[str]:
-    """Show the table and return the chosen models; they may lack reports."""
+    """Show the table and return the models that are ticked in it; they may lack reports.
+
+    Those of the address that a search hides stay chosen.
+    """
     rows = [_describe(key, entry, conditions, workspace) for key, entry in models.items()]
-    search, columns = st.columns([2, 3], gap="medium")
-    words = search.text_input(
-        "Search",
-        key=Key.COMPARE_SEARCH,
-        icon=":material/search:",
-        placeholder="name, tag or setting=value",
-        help="All words must match, for example `vit seed=1`.",
-        persist_state="session",
-    )
-    titles = list_titles()
-    figures = columns.multiselect(
-        "Columns; the first sorts the table",
-        list(titles),
-        default=_DEFAULT_FIGURES,
-        format_func=titles.__getitem__,
-        key=Key.COMPARE_COLUMNS,
-        persist_state="session",
-    )
-    shown = [row for row in rows if all(_matches(row, word) for word in words.lower().split())]
-    for title, part in _split_by_classes(shown):
+    words = str(st.session_state[Key.COMPARE_SEARCH] or "").lower().split()
+    figures = list(st.session_state[Key.COMPARE_COLUMNS])
+    shown = [row for row in rows if all(_matches(row, word) for word in words)]
+    chosen = [key for key in dict.fromkeys(st.query_params.get_all(Key.COMPARE_MODELS)) if key in models]
+    for index, (title, part) in enumerate(_split_by_classes(shown)):
         if title:
             st.caption(escape_markdown(title))
-        _render(_sort(part, figures), figures)
+        _render(_sort(part, figures), figures, chosen, f"{Key.COMPARE_TABLE}_{index}")
         _render_seeds(part, figures)
     if not shown:
         st.caption(f"None of the {len(rows):,} models matches; change the search.")
-    return _choose([row["model"] for row in shown], list(models))
+    if len(chosen) > MAX_COMPARED:
+        st.caption(f"The first {MAX_COMPARED} of {len(chosen)} ticked models are compared.")
+    return chosen[:MAX_COMPARED]
 
 
 def _split_by_classes(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -136,26 +150,11 @@ def _split_by_classes(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[s
     ]
 
 
-def _choose(shown: list[str], known: list[str]) -> list[str]:
-    kept = [key for key in st.session_state.get(Key.COMPARE_MODELS, ()) if key in known]
-    if Key.COMPARE_MODELS in st.session_state:
-        st.session_state[Key.COMPARE_MODELS] = kept
-    chosen: list[str] = st.multiselect(
-        "Models to compare; the first is the baseline",
-        [*shown, *(key for key in kept if key not in shown)],
-        key=Key.COMPARE_MODELS,
-        placeholder="Choose two or more",
-        bind="query-params",
-        select_all=8,
-    )
-    return chosen
-
-
 def _describe(
     key: str, entry: CheckpointEntry, conditions: Conditions, workspace: Workspace
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"model": key, "architecture": entry.info.architecture}
-    row |= {"_config": {}, "_classes": ()}
+    row |= {"_config": {}, "_classes": (), "_is_published": False}
     try:
         run = load_run(workspace.run(key.removesuffix("/best")))
         row |= {"_config": flatten(run.config), "tags": list(run.tags)}
@@ -167,8 +166,11 @@ def _describe(
         row |= {name: report.figures[name].value for name in list_titles() if name in report.figures}
         row["report"] = f"{report.subject.protocol}, n = {report.n:,}"
         row["_classes"] = tuple(sorted(report.classes))
+    elif not report and (published := find_published(entry, conditions)):
+        row |= {**published, "report": describe_published(entry, published, workspace)}
+        row |= {"_classes": tuple(sorted(entry.info.classes)), "_is_published": True}
     else:
-        row["report"] = "unusable" if report else "missing"
+        row["report"] = "unusable" if report else "not evaluated"
     row["_settings"] = [f"{name}={value}".lower() for name, value in row["_config"].items()]
     row["_text"] = " ".join([key, entry.info.architecture, *row["tags"]]).lower()
     return row
@@ -197,19 +199,51 @@ def _sort(rows: list[dict[str, Any]], figures: Sequence[str]) -> list[dict[str, 
     return sorted(rows, key=rank)
 
 
-def _render(rows: list[dict[str, Any]], figures: Sequence[str]) -> None:
+def _render(rows: list[dict[str, Any]], figures: Sequence[str], chosen: Sequence[str], key: str) -> None:
+    """A table whose ticks are what the address says."""
     import pandas as pd
 
+    names = [row["model"] for row in rows]
     columns = ["model", *figures, "report", "architecture", "parameters", "tags"]
-    table = pd.DataFrame(rows).reindex(columns=columns)
+    gray = f"color: {_GRAY[st.context.theme.type or 'light']}"
+    style = pd.DataFrame(rows).reindex(columns=columns).style
+    style = style.apply(
+        lambda row: [gray if rows[row.name]["_is_published"] else ""] * len(row),
+        axis=1,
+        subset=[*figures, "report"],
+    )
     column = st.column_config
     titles = list_titles()
     formats: dict[str, Any] = {name: column.NumberColumn(titles[name], format="%.4f") for name in figures}
     formats["model"] = column.TextColumn("model", pinned=True)
     formats["tags"] = column.ListColumn("tags", width="medium")
     formats["parameters"] = column.NumberColumn("parameters", format="localized")
-    height = 38 + 35 * min(len(table), _MAX_ROWS_SHOWN)
-    st.dataframe(table, column_config=formats, hide_index=True, height=height, placeholder="")
+    wanted = [index for index, name in enumerate(names) if name in chosen]
+    if sorted(_get_rows(key)) != wanted:
+        st.session_state[key] = {"selection": {"rows": wanted, "columns": [], "cells": []}}
+    st.dataframe(
+        style,
+        column_config=formats,
+        hide_index=True,
+        height=38 + 35 * min(len(rows), _MAX_ROWS_SHOWN),
+        placeholder="",
+        key=key,
+        on_select=lambda: _take_ticks(key, names, chosen),
+        selection_mode="multi-row",
+        alt="Models with their figures; tick those to compare",
+    )
+
+
+def _get_rows(key: str) -> list[int]:
+    state = st.session_state.get(key)
+    return list(state["selection"]["rows"]) if state else []
+
+
+def _take_ticks(key: str, names: Sequence[str], chosen: Sequence[str]) -> None:
+    """Write the ticks of a table into the address; what was ticked first stays first."""
+    ticked = [names[row] for row in _get_rows(key) if row < len(names)]
+    kept = [name for name in chosen if name in ticked or name not in names]
+    st.query_params[Key.COMPARE_MODELS] = [*kept, *(name for name in ticked if name not in kept)]
 
 
 def _render_seeds(rows: list[dict[str, Any]], figures: Sequence[str]) -> None:

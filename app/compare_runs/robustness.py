@@ -103,5 +103,5 @@ def _offer(missing: list[str], conditions: Conditions, workspace: Workspace) -> 
                 f"--split={conditions.split}",
                 f"--num-faces={500 if count is None else count}",
             ]
-            page = COMPARE_RUNS.address_here(part="Robustness")
+            page = COMPARE_RUNS.address_here()
             start_scoring(ROBUSTNESS, missing, conditions, workspace, page, options)

@@ -86,7 +86,7 @@ def render_sources(comparison: Comparison, workspace: Workspace) -> None:
                     "--priors",
                     *priors,
                 ],
-                page=COMPARE_RUNS.address_here(part="Other sources"),
+                page=COMPARE_RUNS.address_here(),
                 facts={"models": models, "datasets": chosen, "faces": faces},
             )
             st.rerun()
@@ -103,9 +103,7 @@ def _render_result(task: BackgroundTask) -> None:
     facts = ("model", "source", "prior", "n", "classes")
     st.dataframe(
         [
-            {name: row[name] for name in facts}
-            | {METRICS[name].title: row[name] for name in figures}
-            | {"protocol": row["protocol"]}
+            {name: row[name] for name in facts} | {METRICS[name].title: row[name] for name in figures}
             for row in rows
         ],
         column_config={"prior": "expected shares"}
@@ -114,6 +112,15 @@ def _render_result(task: BackgroundTask) -> None:
             for name in figures
         },
         hide_index=True,
+    )
+    protocols: dict[str, dict[str, None]] = {}
+    for row in rows:
+        protocols.setdefault(row["protocol"], {})[f"{row['model']} on {row['source']}"] = None
+    st.caption(
+        "\n".join(
+            f"- {escape_markdown(', '.join(names))}: {escape_markdown(protocol)}"
+            for protocol, names in protocols.items()
+        )
     )
     for prior in dict.fromkeys(row["prior"] for row in rows):
         curves = {

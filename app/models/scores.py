@@ -52,7 +52,7 @@ def render_figures(facts: ModelFacts, workspace: Workspace) -> None:
     matrix, reliability = st.columns(2, gap="large")
     with matrix:
         st.plotly_chart(
-            build_matrix(report, title="Which classes it confuses", is_dark=st.context.theme.type == "dark"),
+            build_matrix(report.confusion, report.classes, title="Which classes it confuses"),
             config=STATIC_CONFIG,
             key="models-matrix",
         )

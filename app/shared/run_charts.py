@@ -15,8 +15,6 @@ TRAIN_COLOR: Final[str] = "#56b4e9"
 VALID_COLOR: Final[str] = "#e69f00"
 OTHER_COLOR: Final[str] = "#009e73"
 BEST_COLOR: Final[str] = "#d55e00"
-_CELL_LIGHT, _CELL_DARK, _CELL_FULL = "#f3f5f8", "#1b212a", "#0072b2"
-"""Backgrounds of the two themes, and the colour of a class that is always right."""
 _HEIGHT_PX: Final[int] = 300
 _SMALL_PX: Final[int] = 220
 _ROW_PX: Final[int] = 16
@@ -232,53 +230,3 @@ def _is_head(layer: str) -> bool:
 
 def _gradient_norm(record: GradientRecord, layer: str) -> float | None:
     return record.layers.get(layer, LayerNorms()).gradient_norm or None
-
-
-def build_confusion(
-    confusion: Sequence[Sequence[int]], classes: Sequence[str], *, is_dark: bool = False
-) -> "go.Figure":
-    """Rows are the truth, columns what was predicted; colour is the share of the row.
-
-    Args:
-        confusion: K x K counts.
-        classes: K names.
-        is_dark: the page is dark, so empty cells are.
-    """
-    import plotly.graph_objects as go
-
-    names = [escape_plotly(name) for name in classes]
-    shares = [[value / total if (total := sum(row)) else 0.0 for value in row] for row in confusion]
-    figure = go.Figure(
-        go.Heatmap(
-            x=names,
-            y=names,
-            z=shares,
-            customdata=confusion,
-            text=[[f"{value:,}" if value else "" for value in row] for row in confusion],
-            texttemplate="%{text}",
-            textfont={"size": 11},
-            zmin=0,
-            zmax=1,
-            colorscale=[[0, _CELL_DARK if is_dark else _CELL_LIGHT], [1, _CELL_FULL]],
-            showscale=False,
-            xgap=2,
-            ygap=2,
-            hovertemplate=(
-                "truth %{y}, predicted %{x}<br>%{customdata:,} images, %{z:.1%} of the truth<extra></extra>"
-            ),
-        )
-    )
-    figure.update_layout(
-        height=90 + 40 * len(classes),
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        dragmode=False,
-        xaxis={"title": {"text": "predicted"}, "fixedrange": True, "showgrid": False, "tickangle": -45},
-        yaxis={
-            "title": {"text": "truth"},
-            "autorange": "reversed",
-            "fixedrange": True,
-            "showgrid": False,
-            "ticksuffix": " ",
-        },
-    )
-    return figure

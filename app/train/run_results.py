@@ -13,7 +13,6 @@ from app.shared.run_charts import (
     TRAIN_COLOR,
     VALID_COLOR,
     add_steps,
-    build_confusion,
     build_curves,
     build_gradient_map,
     build_small_curve,
@@ -22,6 +21,7 @@ from app.shared.run_data import load_gradients, load_metrics, load_steps, load_v
 from app.train.run_samples import render_samples
 from app.train.state import Key
 from fer_core.escaping import escape_markdown
+from fer_core.evaluation.matrix_chart import build_matrix
 from fer_core.results import format_frame
 from fer_core.runs.reader import Run, load_status
 from fer_core.runs.records import EpochRecord, RunStatus
@@ -167,7 +167,7 @@ def render_best_epoch(run: Run, workspace: Workspace) -> None:
     matrix, samples = st.columns([5, 6], gap="large")
     with matrix:
         st.plotly_chart(
-            build_confusion(confusion, validation.classes, is_dark=st.context.theme.type == "dark"),
+            build_matrix(confusion, validation.classes),
             config=STATIC_CONFIG,
             key="run-confusion",
             alt=f"Confusion matrix: {right} of {total} right",

@@ -11,6 +11,7 @@ import numpy as np
 from fer_core.checkpoint import CheckpointEntry, find_checkpoint
 from fer_core.errors import DataError, FerError, RunError
 from fer_core.evaluation.paired import PairedResult, compare_with_baseline
+from fer_core.evaluation.report import Report
 from fer_core.evaluation.stored_reports import (
     DEFAULT_SPLIT,
     StoredEvaluation,
@@ -43,6 +44,11 @@ class Comparison:
     def baseline(self) -> str:
         """Key of the model that the others are compared with."""
         return self.evaluations[0].key
+
+    @property
+    def reports(self) -> Mapping[str, Report]:
+        """The report of each model, by key."""
+        return {item.key: item.report for item in self.evaluations}
 
 
 def align(evaluations: Sequence[StoredEvaluation]) -> tuple[list[StoredEvaluation], dict[str, str]]:

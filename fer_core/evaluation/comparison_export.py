@@ -85,12 +85,17 @@ def write_html(comparison: Comparison) -> str:
     """One HTML file with tables, findings and charts; it needs no network."""
     import plotly.io
 
-    reports = {item.key: item.report for item in comparison.evaluations}
+    reports = comparison.reports
     first = next(iter(reports.values()))
     figures = [build_differences(comparison.results)] if comparison.results else []
-    figures += [build_matrix(item, title=key) for key, item in reports.items()]
+    figures += [build_matrix(item.confusion, item.classes, title=key) for key, item in reports.items()]
     figures += [
-        build_matrix(reports[item.key], difference_to=first, title=f"{item.key} minus {item.baseline}")
+        build_matrix(
+            reports[item.key].confusion,
+            first.classes,
+            difference_to=first.confusion,
+            title=f"{item.key} minus {item.baseline}",
+        )
         for item in comparison.results
     ]
     figures += [build_class_bars(reports, kind, title=kind) for kind in ("recall", "precision")]

@@ -1,61 +1,63 @@
 """The confusion matrix as a Plotly figure: the same on the page and in the exported report."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fer_core.escaping import escape_plotly
-from fer_core.evaluation.report import Report, normalise_confusion
+from fer_core.evaluation.report import normalise_confusion
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _CELL_PX: Final[int] = 32
 _MARK_COLOR: Final[str] = "#e69f00"
-_MARGIN: Final[dict[str, int]] = {"l": 0, "r": 8, "t": 40, "b": 0}
+_THEME_TEXT: Final[str] = "#000037"
+"""Nearly black; on a page Streamlit puts the theme's text colour in its place, also when that changes."""
+_FULL: Final[float] = 0.55
+"""Of the strongest colour: white numbers are readable on more."""
 
 
 def build_matrix(
-    report: Report,
+    confusion: npt.ArrayLike,
+    classes: Sequence[str],
     *,
     by: str = "truth",
-    difference_to: Report | None = None,
+    difference_to: npt.ArrayLike | None = None,
     marked: tuple[int, int] | None = None,
-    is_dark: bool = False,
     title: str = "",
 ) -> "go.Figure":
     """A confusion matrix whose cells can be clicked: unseen points lie on the heat map, which reports none.
 
     Args:
-        report: whose matrix.
+        confusion: K x K counts; rows are the truth.
+        classes: K names.
         by: `counts`, `truth` (rows sum to 1) or `prediction` (columns do): what the colour means.
-        difference_to: show this report's matrix minus that one's instead; classes in the same order.
+        difference_to: show the counts minus these instead; classes in the same order.
         marked: row and column of a cell that is outlined.
-        is_dark: the page is dark.
         title: above the matrix.
     """
     import plotly.graph_objects as go
 
-    counts = np.array(report.confusion)
-    shares = _to_colors(counts, by)
+    counts = np.asarray(confusion)
+    colors = _to_colors(counts, by)
     if difference_to is None:
-        text = [f"{value:,}" if value else "" for value in counts.ravel()]
-        colors, scale, limit = shares.ravel(), [[0, "rgba(0,114,178,0.08)"], [1, "#0072b2"]], (0.0, 1.0)
-        text_color = [_text_color(value, is_dark=is_dark) for value in colors]
+        numbers = [f"{value:,}" if value else "" for value in counts.ravel()]
+        scale, limit = [[0, "rgba(0,114,178,0.08)"], [1, "#0072b2"]], (0.0, 1.0)
     else:
-        change = counts - np.array(difference_to.confusion)
-        text = [f"{value:+,}" if value else "" for value in change.ravel()]
-        colors = (shares - _to_colors(np.array(difference_to.confusion), by)).ravel()
+        numbers = [f"{value:+,}" if value else "" for value in (counts - np.asarray(difference_to)).ravel()]
+        colors = colors - _to_colors(np.asarray(difference_to), by)
         widest = max(0.05, float(np.abs(colors).max()))
-        scale, limit = [[0, "#0072b2"], [0.5, "rgba(128,128,128,0.12)"], [1, "#d55e00"]], (-widest, widest)
-        text_color = [_text_color(abs(value) / widest, is_dark=is_dark) for value in colors]
-    names = [escape_plotly(name) for name in report.classes]
+        scale = [[0, "#0072b2"], [0.5, "rgba(128,128,128,0.12)"], [1, "#d55e00"]]
+        limit = (-widest, widest)
+    names = [escape_plotly(name) for name in classes]
     rows, columns = np.divmod(np.arange(counts.size), len(names))
     cells = go.Heatmap(
         x=names,
         y=names,
-        z=colors.reshape(counts.shape),
+        z=colors,
         zmin=limit[0],
         zmax=limit[1],
         colorscale=scale,
@@ -64,16 +66,29 @@ def build_matrix(
         ygap=2,
         hoverinfo="skip",
     )
+    place: dict[str, Any] = {
+        "x": [names[column] for column in columns],
+        "y": [names[row] for row in rows],
+    }
+    is_full = np.abs(colors).ravel() > _FULL * limit[1]
+    texts = [
+        go.Scatter(
+            **place,
+            mode="text",
+            text=np.where(is_full == on_full, numbers, ""),
+            textfont={"size": 11, "color": color},
+            hoverinfo="skip",
+        )
+        for color, on_full in ((_THEME_TEXT, False), ("white", True))
+    ]
     points = go.Scatter(
-        x=[names[column] for column in columns],
-        y=[names[row] for row in rows],
-        mode="markers+text",
-        text=text,
-        textfont={"size": 11, "color": text_color},
+        **place,
+        mode="markers",
+        text=numbers,
         marker={"symbol": "square", "size": _CELL_PX, "opacity": 0},
         hovertemplate="truth %{y}, predicted %{x}<br>%{text} images<extra></extra>",
     )
-    figure = go.Figure([cells, points])
+    figure = go.Figure([cells, *texts, points])
     if marked is not None:
         row, column = marked
         line = {"color": _MARK_COLOR, "width": 3}
@@ -82,8 +97,8 @@ def build_matrix(
     axis["dtick"] = 1
     figure.update_layout(
         title={"text": escape_plotly(title), "font": {"size": 14}},
-        height=(_CELL_PX + 2) * len(names) + 130,
-        margin=_MARGIN,
+        height=(_CELL_PX + 2) * len(names) + (130 if title else 98),
+        margin={"l": 0, "r": 8, "t": 40 if title else 8, "b": 0},
         showlegend=False,
         xaxis={
             **axis,
@@ -101,11 +116,6 @@ def build_matrix(
         clickmode="event+select",
     )
     return figure
-
-
-def _text_color(share: float, *, is_dark: bool) -> str:
-    """Readable on a cell that is this far from empty to full."""
-    return "white" if is_dark or share > 0.55 else "#1d232b"
 
 
 def _to_colors(counts: npt.NDArray[Any], by: str) -> npt.NDArray[np.float64]:

@@ -84,34 +84,45 @@ class PairedResult:
         accuracy = self.differences["accuracy"]
         return self.adjusted_p < ALPHA and (accuracy.low > 0 or accuracy.high < 0)
 
-    def describe(self) -> str:
-        """The finding in words, for a person who does not read p-values every day."""
-        accuracy = self.differences["accuracy"]
-        points = 100 * accuracy.value
-        test = self.mcnemar
-        changed = test.only_first + test.only_second
-        if changed == 0:
+    def describe_verdict(self) -> str:
+        """The finding in a sentence, for a person who does not read p-values every day."""
+        points = 100 * self.differences["accuracy"].value
+        if not self._num_changed:
             return (
                 f"{self.key} and {self.baseline} are right on exactly the same of {self.n:,} images: "
                 "there is no difference in accuracy to test."
             )
-        correction = f", Holm for {self.num_comparisons} comparisons" if self.num_comparisons > 1 else ""
-        evidence = (
-            f"they disagree in being right on {changed:,} of {self.n:,} images, where {self.key} is right on "
-            f"{test.only_second:,} and {self.baseline} on {test.only_first:,} (McNemar exact "
-            f"p {format_p(self.adjusted_p)}{correction}; 95 % interval of the difference "
-            f"{100 * accuracy.low:+.2f} to {100 * accuracy.high:+.2f} points)"
-        )
         if self.is_real:
             direction = "better" if points > 0 else "worse"
             return (
                 f"The difference is real: {self.key} is {abs(points):.2f} points of accuracy {direction} "
-                f"than {self.baseline}; {evidence}."
+                f"than {self.baseline}."
             )
         return (
             f"The difference of {points:+.2f} points of accuracy between {self.key} and {self.baseline} may "
-            f"be chance: {evidence}. Do not claim that either is better on these images alone."
+            "be chance. Do not claim that either is better on these images alone."
         )
+
+    def describe_evidence(self) -> str:
+        """What the verdict rests on; empty where the models never differ."""
+        if not self._num_changed:
+            return ""
+        accuracy, test = self.differences["accuracy"], self.mcnemar
+        correction = f", Holm for {self.num_comparisons} comparisons" if self.num_comparisons > 1 else ""
+        return (
+            f"They disagree in being right on {self._num_changed:,} of {self.n:,} images, where {self.key} "
+            f"is right on {test.only_second:,} and {self.baseline} on {test.only_first:,} (McNemar exact "
+            f"p {format_p(self.adjusted_p)}{correction}; 95 % interval of the difference "
+            f"{100 * accuracy.low:+.2f} to {100 * accuracy.high:+.2f} points)."
+        )
+
+    @property
+    def _num_changed(self) -> int:
+        return self.mcnemar.only_first + self.mcnemar.only_second
+
+    def describe(self) -> str:
+        """Verdict and evidence."""
+        return f"{self.describe_verdict()} {self.describe_evidence()}".rstrip()
 
 
 def format_p(p_value: float) -> str:

@@ -23,8 +23,11 @@ from tests.small_runs import save_small_run
 PAGE = str(PROJECT_ROOT / "pages" / "compare_runs.py")
 
 
-def _run() -> AppTest:
-    return AppTest.from_file(PAGE, default_timeout=60).run()
+def _run(**query: object) -> AppTest:
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    for name, value in query.items():
+        page.query_params[name] = value
+    return page.run()
 
 
 PRESET = load_preset("quick")
@@ -43,9 +46,8 @@ def two_models(app_workspace, save_model, draw_faces):
     return app_workspace
 
 
-def _compare(*names: str) -> AppTest:
-    page = _run()
-    return page.multiselect(key="compare_models").set_value(list(names)).run()
+def _compare(*names: str, tab: str = "Errors") -> AppTest:
+    return _run(compare_models=list(names), tab=tab)
 
 
 def _num_faces(page: AppTest) -> int:
@@ -60,11 +62,10 @@ def test_nothing_to_compare_says_what_to_do(app_workspace):
 
 
 def test_two_models_are_compared_in_words_and_their_faces_shown(two_models):
-    page = _run()
-    page.multiselect(key="compare_models").set_value(["first", "second"]).run()
+    page = _compare("first", "second")
     assert not page.exception
     assert not page.error
-    findings = [item.value for item in [*page.success, *page.info]]
+    findings = [item.value for item in [*page.success, *page.info, *page.caption]]
     assert any("McNemar" in text or "exactly the same" in text for text in findings)
     page.selectbox(key="compare_outcome").set_value("all").run()
     faces = next(item.value for item in page.markdown if " faces**" in item.value)
@@ -76,8 +77,7 @@ def test_two_models_are_compared_in_words_and_their_faces_shown(two_models):
 
 def test_a_damaged_report_is_named_and_can_be_made_again(two_models):
     (two_models.run("second") / "predictions.parquet").write_bytes(b"half")
-    page = _run()
-    page.multiselect(key="compare_models").set_value(["first", "second"]).run()
+    page = _compare("first", "second")
     assert not page.exception
     assert "evaluate" in page.warning[0].value
     assert page.button(key="compare_evaluate").label == "Evaluate now"
@@ -87,8 +87,7 @@ def test_a_deleted_data_set_leaves_the_figures(two_models):
     for path in two_models.dataset("faces").iterdir():
         path.unlink()
     two_models.dataset("faces").rmdir()
-    page = _run()
-    page.multiselect(key="compare_models").set_value(["first", "second"]).run()
+    page = _compare("first", "second")
     page.selectbox(key="compare_outcome").set_value("all").run()
     assert not page.exception
     assert any("can't be shown" in item.value for item in page.warning)
@@ -125,10 +124,10 @@ def test_other_conditions_are_never_mixed_in(two_models):
         assert not page.exception
         assert words in page.info[0].value
         assert page.button(key="compare_evaluate").label == "Evaluate 2 now"
-        assert not page.subheader
+        assert not page.tabs
     page.segmented_control(key="compare_split").set_value("valid")
     page.segmented_control(key="compare_tta").set_value("none").run()
-    assert page.subheader
+    assert page.tabs
 
 
 def test_a_model_of_other_data_is_offered_for_evaluation_beside_the_others(two_models, save_model):
@@ -140,7 +139,7 @@ def test_a_model_of_other_data_is_offered_for_evaluation_beside_the_others(two_m
     save_evaluation(evaluate_checkpoint(folder, data, "valid"), folder.parent, num_resamples=20)
     page = _compare("first", "third")
     assert "faces, valid yet: **third**" in page.info[0].value
-    assert [item.value for item in page.subheader] == ["Evaluation report", "Where they err"]
+    assert [item.label for item in page.metric] == ["accuracy", "macro-F1"], "the report of the other one"
     page.selectbox(key="compare_dataset").set_value("others").run()
     assert "others, valid yet: **first**" in page.info[0].value
     assert page.selectbox(key="compare_dataset").options == ["faces", "others", "schematic-faces (built in)"]
@@ -183,12 +182,12 @@ def test_what_is_missing_is_evaluated_from_the_page_and_failures_are_told(two_mo
     assert "**broken** was not evaluated" in page.error[0].value
     report = load_report(two_models.run("fourth"))
     assert report.num_resamples == 2000
-    assert any("McNemar" in item.value or "same of" in item.value for item in [*page.success, *page.info])
+    assert any("McNemar" in item.value or "same of" in item.value for item in [*page.info, *page.caption])
     assert page.button(key="compare_evaluate").label == "Evaluate now"
 
 
 def test_tags_are_edited_where_runs_are_compared(two_models):
-    page = _compare("first", "second")
+    page = _compare("first", "second", tab="Verdict")
     page.multiselect(key="compare-tags-first-").set_value(["paper"])
     next(item for item in page.button if item.label == "Save").click().run()
     assert not page.exception
@@ -197,7 +196,8 @@ def test_tags_are_edited_where_runs_are_compared(two_models):
     assert page.multiselect(key="compare-tags-first-paper").value == ["paper"]
     page.text_input(key="compare_search").set_value("paper").run()
     assert list(page.dataframe[0].value["model"]) == ["first"]
-    assert page.multiselect(key="compare_models").value == ["first", "second"], "a search drops no choice"
+    assert page.query_params["compare_models"] == ["first", "second"], "a search drops no choice"
+    assert len(page.metric) == 2
 
 
 @pytest.mark.parametrize(
@@ -237,10 +237,7 @@ def test_the_first_column_sorts_the_table(two_models):
 
 
 def test_groups_of_images_are_scored_and_small_ones_warned_about(two_models):
-    page = AppTest.from_file(PAGE, default_timeout=60)
-    page.session_state["compare_tab"] = "By group"
-    page.run()
-    page.multiselect(key="compare_models").set_value(["first", "second"]).run()
+    page = _compare("first", "second", tab="Groups")
     assert not page.exception
     options = page.selectbox(key="compare_grouping").options
     assert options == ["how many annotators agree", "label in the source"]
@@ -262,10 +259,7 @@ def test_groups_of_images_are_scored_and_small_ones_warned_about(two_models):
 
 
 def test_robustness_is_measured_from_the_page_and_kept(two_models):
-    page = AppTest.from_file(PAGE, default_timeout=60)
-    page.session_state["compare_tab"] = "Robustness"
-    page.run()
-    page.multiselect(key="compare_models").set_value(["first"]).run()
+    page = _compare("first", tab="Robustness")
     assert not page.exception
     assert any("Not measured yet" in item.value for item in page.markdown)
     page.button(key="compare-measure-robustness").click().run()
@@ -284,31 +278,57 @@ def test_robustness_is_measured_from_the_page_and_kept(two_models):
     assert page.button(key="compare-measure-robustness").label == "Measure it"
 
 
-@pytest.mark.parametrize(
-    "tab", ["ROC and precision-recall", "Calibration", "Cost", "Learning curves", "Settings"]
-)
-def test_every_tab_of_the_charts_is_drawn(two_models, tab):
-    page = AppTest.from_file(PAGE, default_timeout=60)
-    page.session_state["compare_tab"] = tab
-    page.run()
-    page.multiselect(key="compare_models").set_value(["first", "second"]).run()
-    if tab == "Learning curves":
+@pytest.mark.parametrize("tab", ["Verdict", "Classes", "Calibration", "Sources", "Cost", "Training"])
+def test_every_tab_is_drawn_and_the_address_holds_it(two_models, tab):
+    page = _compare("first", "second", tab=tab)
+    if tab == "Training":
         page.slider(key="compare_smoothing").set_value(0.5).run()
-    if tab == "ROC and precision-recall":
+    if tab == "Classes":
         page.selectbox(key="compare_class").set_value("fear").run()
     assert not page.exception
     assert not page.error
-    if tab == "Settings":
+    if tab == "Training":
         assert page.multiselect(key="compare_settings").value == ["seed"]
         assert page.dataframe[-1].value.set_index("setting").loc["seed"].tolist() == ["0", "1"]
+
+
+def test_ticks_in_the_table_are_those_of_the_address(two_models):
+    page = _compare("second", "first")
+    names = list(page.dataframe[0].value["model"])
+    assert page.session_state["compare_table_0"]["selection"]["rows"] == [0, 1]
+    assert [item.label for item in page.metric] == ["second", "first"], (
+        "the first of the address is the baseline"
+    )
+    page.query_params["compare_models"] = [names[1]]  # as Back in the browser does
+    page.run()
+    assert page.session_state["compare_table_0"]["selection"]["rows"] == [1]
+    assert [item.label for item in page.metric] == ["accuracy", "macro-F1"]
+
+
+def test_published_figures_stand_there_before_any_evaluation(app_workspace, save_model):
+    folder = save_model("told")
+    info = load_checkpoint_info(folder)
+    metrics = ({**info.metrics[0], "dataset": "ferplus", "macro_f1": 0.7},)
+    save_checkpoint_info(folder, dataclasses.replace(info, data={"name": "ferplus"}, metrics=metrics))
+    page = _run(compare_models=["told"])
+    assert not page.exception
+    (row,) = page.dataframe[0].value.to_dict("records")
+    assert (row["accuracy"], row["macro_f1"]) == (0.8123, 0.7)
+    assert row["report"] == "stated: FER+ majority, n = 3,199"
+    assert [item.value for item in page.metric] == ["81.2 %"]
+    assert "Import **ferplus** to compare face by face" in page.info[0].value
+    page.segmented_control(key="compare_split").set_value("test").run()
+    assert page.dataframe[0].value["accuracy"].isna().all(), "stated of another split"
+    assert not page.metric
 
 
 def test_stored_reports_are_compared_without_torch(two_models):
     code = (
         "import sys\n"
         "from streamlit.testing.v1 import AppTest\n"
-        f"page = AppTest.from_file({PAGE!r}, default_timeout=60).run()\n"
-        "page.multiselect(key='compare_models').set_value(['first', 'second']).run()\n"
+        f"page = AppTest.from_file({PAGE!r}, default_timeout=60)\n"
+        "page.query_params['compare_models'], page.query_params['tab'] = ['first', 'second'], 'Errors'\n"
+        "page.run()\n"
         "assert not page.exception and not page.error, page.exception\n"
         "page.selectbox(key='compare_outcome').set_value('all').run()\n"
         "assert any(' faces**' in item.value for item in page.markdown)\n"
@@ -345,16 +365,12 @@ def test_models_of_other_class_sets_stand_in_tables_of_their_own(app_workspace, 
 
 def test_other_sources_are_measured_in_the_background(two_models, draw_faces):
     draw_faces(two_models, "elsewhere", num_images=120)
-    page = _compare("first", "second")
-    page.session_state["compare_tab"] = "Other sources"
-    page.run()
+    page = _compare("first", "second", tab="Sources")
     assert page.button(key="compare-crosscheck").disabled
     page.multiselect(key="compare_sources").set_value(["elsewhere"]).run()
     page.button(key="compare-crosscheck").click().run()
     finish_task(two_models, "crosscheck")
-    page = _compare("first", "second")
-    page.session_state["compare_tab"] = "Other sources"
-    page.run()
+    page = _compare("first", "second", tab="Sources")
     assert not page.exception
     assert not page.error
     figures = next(item.value for item in page.dataframe if "source" in item.value)

@@ -8,7 +8,6 @@ from app.shared.run_charts import (
     BEST_COLOR,
     TRAIN_COLOR,
     VALID_COLOR,
-    build_confusion,
     build_curves,
     build_gradient_map,
     smooth,
@@ -83,12 +82,6 @@ def test_gradients_are_logarithms_with_the_head_last_and_gaps_where_frozen():
 def test_gradients_that_are_all_frozen_make_a_chart_too():
     (heat,) = build_gradient_map([GradientRecord(1, {"stem": LayerNorms(None)})]).data
     assert [list(row) for row in heat.z] == [[None]]
-
-
-def test_confusion_is_coloured_by_the_share_of_the_truth():
-    (heat,) = build_confusion([[3, 1], [0, 0]], ["anger", "fear"]).data
-    assert [list(row) for row in heat.z] == [[0.75, 0.25], [0.0, 0.0]]
-    assert [list(row) for row in heat.text] == [["3", "1"], ["", ""]]
 
 
 @pytest.mark.parametrize(

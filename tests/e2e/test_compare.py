@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from tests.e2e.waiting import pick, settle, wait_until_still
 from tests.small_models import save_small_model
 
 pytestmark = pytest.mark.e2e
+LIGHT_TEXT, DARK_TEXT = "rgb(29, 35, 43)", "rgb(232, 235, 239)"
+"""Of the two themes in .streamlit/config.toml."""
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +37,23 @@ def reports(dashboard_workspace):
     return found
 
 
-def choose(page: Page, *names: str) -> None:
-    box = page.get_by_role("combobox", name="Models to compare")
-    for name in names:
-        box.click()
-        box.fill(name)
-        page.get_by_role("option", name=name, exact=True).click()
-        expect(page.get_by_test_id("stMultiSelect").last).to_contain_text(name)
-    page.keyboard.press("Escape")
+def open_comparison(open_page, *names: str, tab: str = "Errors", **options: object) -> Page:
+    query = [("compare_models", name) for name in names] + [("tab", tab)]
+    return open_page(f"compare_runs?{urlencode(query)}", **options)
+
+
+def tick(page: Page, name: str) -> None:
+    """Click the tick box of a model, which is drawn in a canvas beside its name."""
+    settle(page)
+    table = page.get_by_test_id("stDataFrame").first
+    cell = table.locator("td[aria-colindex='1']").filter(has_text=re.compile(f"^{name}$"))
+    row = int(str(cell.get_attribute("id")).rpartition("-")[2])
+    corner = wait_until_still(page, table)
+    page.mouse.click(corner["x"] + 16, corner["y"] + 36 + 35 * row + 17)
+
+
+def get_labels(page: Page) -> list[str]:
+    return page.get_by_test_id("stMetricLabel").all_inner_texts()
 
 
 def get_cells(page: Page, name: str) -> Locator:
@@ -57,8 +69,7 @@ def click_cell(page: Page, name: str, place: int) -> None:
 
 
 def test_a_cell_of_a_matrix_leads_to_its_faces(reports, open_page):
-    page = open_page("compare_runs", viewport={"width": 1400, "height": 1200})
-    choose(page, "model-one", "model-two")
+    page = open_comparison(open_page, *reports, viewport={"width": 1400, "height": 1200})
     for name in reports:
         expect(get_cells(page, name)).to_have_count(64)
     confusion = np.array(reports["model-two"].confusion)
@@ -71,7 +82,7 @@ def test_a_cell_of_a_matrix_leads_to_its_faces(reports, open_page):
     expect(found).to_have_text(
         f"{count} faces of model-two: truth {classes[row]}, prediction {classes[column]}"
     )
-    faces = page.get_by_text(re.compile(r"^row \d+, truth"))
+    faces = page.get_by_text(re.compile(r"^row \d+$"))
     expect(faces).to_have_count(min(count, 12))
     # Another model's cell takes over, and the choosers narrow it while it is chosen.
     other = np.array(reports["model-one"].confusion)
@@ -87,9 +98,36 @@ def test_a_cell_of_a_matrix_leads_to_its_faces(reports, open_page):
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
+def test_models_are_ticked_and_back_takes_the_last_tick_away(reports, open_page):
+    page = open_page("compare_runs?compare_dataset=compared")
+    tick(page, "model-two")
+    expect(page).to_have_url(re.compile("compare_models=model-two$"))
+    tick(page, "model-one")
+    expect(
+        page.get_by_text(re.compile("between model-one and model-two|model-one is .* than model-two"))
+    ).to_be_visible()
+    assert get_labels(page) == ["model-two", "model-one"], "the first one ticked is the baseline"
+    page.get_by_role("tab", name="Errors").click()
+    expect(page).to_have_url(re.compile("tab=Errors"))
+    expect(get_cells(page, "model-one")).to_have_count(64)
+    page.reload()
+    expect(get_cells(page, "model-one")).to_have_count(64)
+    page.go_back()
+    expect(page.get_by_test_id("stMetricLabel").first).to_have_text("accuracy")
+    expect(page).to_have_url(re.compile("compare_models=model-two$"))
+
+
+def test_numbers_of_a_matrix_follow_a_theme_that_is_switched(reports, open_page):
+    page = open_comparison(open_page, *reports)
+    number = page.locator(".st-key-compare-matrix-model-one .textpoint text").first
+    expect(number).to_be_attached()
+    expect(number).to_have_css("fill", LIGHT_TEXT)
+    page.emulate_media(color_scheme="dark")
+    expect(number).to_have_css("fill", DARK_TEXT)
+
+
 def test_maps_stand_beside_the_faces(reports, open_page):
-    page = open_page("compare_runs")
-    choose(page, "model-one", "model-two")
+    page = open_comparison(open_page, *reports)
     confusion = np.array(reports["model-two"].confusion)
     click_cell(page, "model-two", int(confusion.argmax()))
     # Before the click the page shows other faces: only its own heading says that the cell's have come.
@@ -107,8 +145,7 @@ def test_a_report_that_is_missing_is_made_from_the_page(reports, dashboard_works
     folder = save_small_model(dashboard_workspace, "model-three", seed=3)
     info = load_checkpoint_info(folder)
     save_checkpoint_info(folder, dataclasses.replace(info, data={"name": "compared"}))
-    page = open_page("compare_runs")
-    choose(page, "model-one", "model-three")
+    page = open_comparison(open_page, "model-one", "model-three")
     expect(page.get_by_text("No report on compared, valid yet: model-three.")).to_be_visible()
     expect(get_cells(page, "model-one")).to_have_count(64)
     page.get_by_role("button", name="Evaluate now").click()
@@ -121,8 +158,7 @@ def test_a_report_that_is_missing_is_made_from_the_page(reports, dashboard_works
 
 
 def test_the_html_report_draws_itself_without_a_network(reports, open_page, dashboard_browser, tmp_path):
-    page = open_page("compare_runs")
-    choose(page, "model-one", "model-two")
+    page = open_comparison(open_page, *reports, tab="Verdict")
     files = {}
     for name in ("Report (HTML)", "Table (LaTeX)", "Figures (CSV)"):
         with page.expect_download() as waiting:

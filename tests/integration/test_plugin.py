@@ -160,7 +160,7 @@ print(*[item.value for item in page.markdown])
 for name in ("train.py", "analyze_media.py"):
     for box in open_page(name).selectbox:
         print(name, box.label, *box.options)
-(columns, _models) = open_page("compare_runs.py").multiselect
+(columns,) = open_page("compare_runs.py").multiselect
 print("compare_runs.py", *columns.options)
 page = AppTest.from_file(str(PROJECT_ROOT / "pages" / "models.py"), default_timeout=600)
 page.query_params["model"], page.query_params["part"] = "run/best", "ONNX"

@@ -12,13 +12,13 @@ from PIL import Image
 
 from app.analyze_media import picture_results, video_results
 from app.analyze_media.pictures import Picture, PictureResult
-from app.compare_runs import charts, error_explorer, findings, sources
+from app.compare_runs import findings, sources
+from app.compare_runs.tabs import TABS
 from app.explore_data import cleanup, embedding_map, images, overview
 from app.explore_data.cleanup_data import open_audited
 from app.explore_data.label_flow import build_flow
 from app.live_webcam import readout
 from app.shared.charts import STATIC_CONFIG
-from app.shared.run_charts import build_confusion
 from fer_core.data.decisions import load_decisions
 from fer_core.data.flaws import find_flaws
 from fer_core.data.store import load_dataset, write_dataset
@@ -26,6 +26,7 @@ from fer_core.data.suspected_labels import Suspect, note_suspects
 from fer_core.data.synthetic import generate_schematic_faces
 from fer_core.evaluation.comparison import Comparison, compare
 from fer_core.evaluation.embedding_map import EmbeddingMap
+from fer_core.evaluation.matrix_chart import build_matrix
 from fer_core.evaluation.report import build_report
 from fer_core.evaluation.stored_reports import StoredEvaluation
 from fer_core.inference.face_table import create_table
@@ -194,14 +195,15 @@ def make_comparison(workspace: Workspace) -> Comparison:
 
 
 def show_comparison(workspace: Workspace) -> None:
-    """Findings, charts, matrices, and the chart of a label flow and of a run."""
+    """The headline and all tabs at once, and the chart of a label flow and of a run."""
     comparison = make_comparison(workspace)
-    findings.render_findings(comparison)
-    error_explorer.render_explorer(comparison, workspace)
-    charts.render_charts(comparison, workspace)
+    findings.render_headline(comparison)
+    for name, render in TABS.items():
+        if name != "Robustness":  # asks for the models themselves
+            render(comparison, workspace)
     counts = pd.DataFrame(np.eye(len(NAMES), dtype=int) + 1, index=NAMES, columns=NAMES)
     st.plotly_chart(build_flow(counts), config=STATIC_CONFIG, key="flow")
-    st.plotly_chart(build_confusion(counts.to_numpy().tolist(), NAMES), config=STATIC_CONFIG, key="run")
+    st.plotly_chart(build_matrix(counts.to_numpy(), NAMES), config=STATIC_CONFIG, key="run")
 
 
 def show_map(workspace: Workspace) -> None:

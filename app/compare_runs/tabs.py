@@ -1,0 +1,43 @@
+"""A comparison question by question, a tab each."""
+
+from collections.abc import Callable
+from typing import Final
+
+import streamlit as st
+
+from app.compare_runs.calibration import render_calibration
+from app.compare_runs.classes import render_classes
+from app.compare_runs.cost import render_cost
+from app.compare_runs.error_explorer import render_explorer
+from app.compare_runs.findings import render_verdict
+from app.compare_runs.groups import render_groups
+from app.compare_runs.robustness import render_robustness
+from app.compare_runs.sources import render_sources
+from app.compare_runs.state import Key
+from app.compare_runs.training import render_training
+from app.shared.messages import error_boundary
+from fer_core.evaluation.comparison import Comparison
+from fer_core.workspace import Workspace
+
+TABS: Final[dict[str, Callable[[Comparison, Workspace], None]]] = {
+    "Verdict": render_verdict,
+    "Errors": render_explorer,
+    "Classes": render_classes,
+    "Calibration": render_calibration,
+    "Groups": render_groups,
+    "Sources": render_sources,
+    "Cost": render_cost,
+    "Robustness": render_robustness,
+    "Training": render_training,
+}
+
+
+@st.fragment
+def render_tabs(comparison: Comparison, workspace: Workspace) -> None:
+    """Only the open tab is drawn; the address holds which."""
+    with error_boundary():
+        tabs = st.tabs(list(TABS), key=Key.TAB, bind="query-params")
+        for tab, render in zip(tabs, TABS.values(), strict=True):
+            if tab.open:
+                with tab:
+                    render(comparison, workspace)
