@@ -33,10 +33,12 @@ _STYLE: Final[str] = (
     ".st-key-at-work {position: fixed; top: .6rem; right: 4rem; width: auto; z-index: 999991;}"
     ".st-key-at-work button {color: inherit !important;}"
     "[data-testid=stHeaderActionElements] {display: none;}"
+    ".heatmaplayer:not(:empty) ~ .scatterlayer .trace:first-child text {fill: currentColor !important;}"
     ".stAppHeader a:focus-visible {outline: 2px solid currentColor; outline-offset: 1px;}</style>"
 )
 """Less empty room above the title than Streamlit leaves, and readable lines on wide screens. What is at work
-in the background is told within the navigation's bar, so that it moves nothing on the page.
+in the background is told within the navigation's bar, so that it moves nothing on the page. Numbers on the
+pale cells of a matrix follow the theme at once; Streamlit leaves a chart's own colours when it is switched.
 
 For the keyboard: no stop at every heading's link to itself, and a visible focus in the navigation, where
 Streamlit shows none.

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _CELL_PX: Final[int] = 32
 _MARK_COLOR: Final[str] = "#e69f00"
-_THEME_TEXT: Final[str] = "#000037"
-"""Nearly black; on a page Streamlit puts the theme's text colour in its place, also when that changes."""
+_ON_PALE: Final[str] = "#1d232b"
+"""Of numbers on pale cells; on a page `app.shared.page_header` gives them the text colour of the theme."""
 _FULL: Final[float] = 0.55
 """Of the strongest colour: white numbers are readable on more."""
 
@@ -79,7 +79,7 @@ def build_matrix(
             textfont={"size": 11, "color": color},
             hoverinfo="skip",
         )
-        for color, on_full in ((_THEME_TEXT, False), ("white", True))
+        for color, on_full in ((_ON_PALE, False), ("white", True))
     ]
     points = go.Scatter(
         **place,
