@@ -15,7 +15,6 @@ from app.shared.uploads import UPLOAD_KEPT_S, Upload
 from app.shared.visitor import get_visitor
 from fer_core.analyses import AnalysisRecord
 from fer_core.errors import MediaError
-from fer_core.inference.timeline import rows_with_faces
 from fer_core.inference.video import VideoInfo, VideoLimits, VideoSummary, probe_video
 from fer_core.jobs.tasks import BackgroundTask, discard_task, find_tasks, start_task
 from fer_core.workspace import Workspace
@@ -115,12 +114,6 @@ class VideoTask:
         import pandas as pd
 
         return pd.read_parquet(self.table, dtype_backend="numpy_nullable")
-
-    def load_rows(self) -> "pd.DataFrame":
-        """The rows of the table that hold a face."""
-        import pandas as pd
-
-        return rows_with_faces(pd.read_parquet(self.table))
 
 
 def list_videos(workspace: Workspace) -> list[VideoTask]:

@@ -26,6 +26,26 @@ def rows_with_faces(rows: "pd.DataFrame") -> "pd.DataFrame":
     return rows[rows["track_id"].notna()].astype({"track_id": int})
 
 
+def compute_frames(table: "pd.DataFrame") -> "pd.DataFrame":
+    """When each frame is shown and what happens there, one line per frame, those without a face included.
+
+    Args:
+        table: as it was written, with the rows of frames without a face.
+
+    Returns:
+        Columns `frame`, `time_s`, `num_faces` and `is_cut`, by frame. A cut is a frame with faces none of
+        which was followed from the frame before, which has faces, too.
+    """
+    frames = table.drop_duplicates("frame").sort_values("frame", ignore_index=True)
+    frames = frames[["frame", "time_s", "num_faces"]]
+    place = table["frame"].map(dict(zip(frames["frame"], frames.index, strict=True)))
+    faces = table.assign(place=place)[table["track_id"].notna()].sort_values("place")
+    is_followed = faces.groupby("track_id")["place"].diff() == 1
+    followed = frames.index.isin(faces.loc[is_followed, "place"])
+    occupied = frames["num_faces"] > 0
+    return frames.assign(is_cut=occupied & occupied.shift(fill_value=False) & ~followed)
+
+
 def compute_timeline(
     rows: "pd.DataFrame", *, classes: Sequence[str] | None = None, max_points: int = MAX_POINTS
 ) -> "pd.DataFrame":

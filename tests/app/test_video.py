@@ -6,13 +6,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.analyze_media import video_task, video_view
 from app.analyze_media.state import Key
-from app.analyze_media.video_charts import build_timeline_chart, chosen_moment
 from app.analyze_media.video_task import KIND, VideoTask, check_upload
 from app.analyze_media.video_view import describe_video
 from app.shared.state import SharedKey
@@ -21,7 +19,6 @@ from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import MediaError
 from fer_core.inference.video import VideoInfo, probe_video
 from fer_core.jobs import tasks
-from fer_core.palette import EMOTION_COLORS
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
 PAGE = str(PROJECT_ROOT / "pages" / "analyze_media.py")
@@ -102,17 +99,13 @@ def test_a_video_goes_in_and_its_timeline_comes_out(save_model, clip):
     _press(page, "Analyze the video")
     assert not page.exception
     assert not page.error
-    assert [item.value for item in page.subheader] == ["Mean shares", "Over time"]
+    assert "#### 1 face: mostly " in _texts(page)
     assert "10 frames of 128 × 128 px" in _texts(page)
-    moment = page.slider(key=Key.VIDEO_MOMENT)
-    assert (moment.min, moment.max) == (0.0, pytest.approx(0.9))
-    moment.set_value(0.5).run()
-    assert not page.exception
-    assert page.session_state[Key.VIDEO_MOMENT] == 0.5
+    assert len(page.get("bidi_component")) == 1
     video = _find()
     assert video is not None and video.summary is not None
     assert probe_video(video.annotated).codec == "h264"
-    assert len(video.load_rows()) == video.summary.num_rows == 10
+    assert len(video.load_table()) == video.summary.num_rows == 10
 
     # Another session, as after a reload or a new start of the server.
     again = AppTest.from_file(PAGE, default_timeout=60).run()
@@ -205,7 +198,6 @@ def test_a_video_without_a_face_says_so(save_model):
     assert not page.exception
     assert "No face was found in this video" in _texts(page)
     assert not page.slider(key=SharedKey.TOP_K).disabled
-    assert Key.VIDEO_MOMENT not in page.session_state
 
 
 @pytest.mark.usefixtures("tasks_at_once")
@@ -266,32 +258,6 @@ def test_a_video_in_words():
         codec="h264",
     )
     assert describe_video(info) == "1 min 15 s · 1,920 × 1,080 px · 30 fps · h264"
-
-
-def test_the_timeline_has_a_curve_an_emotion_in_its_colour():
-    times = [0.0, 0.5, 1.0]
-    timeline = pd.DataFrame({"time_s": times, "happiness": [0.2, 0.5, 0.9], "fear": [0.8, 0.5, 0.1]})
-    figure = build_timeline_chart(timeline, ["happiness", "fear"], moment_s=0.5)
-    assert [trace.name for trace in figure.data] == ["happiness", "fear"]
-    assert [trace.line.color for trace in figure.data] == [
-        EMOTION_COLORS["happiness"],
-        EMOTION_COLORS["fear"],
-    ]
-    assert list(figure.data[0].y) == pytest.approx([20, 50, 90])
-    assert all("markers" in trace.mode for trace in figure.data)  # else nothing can be clicked
-    assert figure.layout.shapes[0].x0 == 0.5
-
-
-@pytest.mark.parametrize(
-    ("event", "expected"),
-    [
-        (None, None),
-        ({"selection": {"points": []}}, None),
-        ({"selection": {"points": [{"x": 1.25, "y": 3.0}]}}, 1.25),
-    ],
-)
-def test_a_click_in_the_timeline_is_a_moment(event, expected):
-    assert chosen_moment(event) == expected
 
 
 def test_the_page_offers_only_files_it_reads():

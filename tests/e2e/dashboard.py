@@ -18,6 +18,7 @@ import numpy as np
 from fer_core.types import UInt8Array
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
+HOME = PROJECT_ROOT / "app" / "Home.py"
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 _START_S = 60.0
@@ -34,7 +35,7 @@ def serve_dashboard(
     workspace: Workspace,
     log: Path,
     *,
-    script: Path = PROJECT_ROOT / "app" / "Home.py",
+    script: Path = HOME,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Serve a Streamlit script on a free port; yields its address. Its process group ends with the block.
@@ -69,10 +70,10 @@ def serve_dashboard(
 
 @contextmanager
 def serve_faultless_dashboard(
-    workspace: Workspace, log: Path, *, environment: Mapping[str, str] | None = None
+    workspace: Workspace, log: Path, *, script: Path = HOME, environment: Mapping[str, str] | None = None
 ) -> Iterator[str]:
     """Serve the dashboard; what it logs must hold no traceback and no warning."""
-    with serve_dashboard(workspace, log, environment=environment) as url:
+    with serve_dashboard(workspace, log, script=script, environment=environment) as url:
         yield url
     text = log.read_text()
     assert "Traceback" not in text, text

@@ -66,7 +66,7 @@ def _start_video(page: Page) -> None:
 
 
 def _expect_video(page: Page) -> None:
-    expect(page.get_by_role("heading", name="Over time")).to_be_visible(timeout=SLOW_MS)
+    expect(page.locator(".player")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("24 frames of 640 × 480 px")).to_be_visible()
 
 

@@ -34,7 +34,7 @@ from fer_core.inference.live import FaceReading
 from fer_core.inference.live_stats import HistoryCurve
 from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.pipeline import ImageAnalysis
-from fer_core.inference.timeline import compute_shares, rows_with_faces
+from fer_core.inference.timeline import compute_shares
 from fer_core.inference.video import VideoSummary, probe_video
 from fer_core.provenance import Terms
 from fer_core.types import FaceBox, FaceResult, Prediction
@@ -101,12 +101,9 @@ class _Video:
     def load_table(self) -> pd.DataFrame:
         return pd.read_parquet(self.table)
 
-    def load_rows(self) -> pd.DataFrame:
-        return rows_with_faces(self.load_table())
-
 
 def show_video(workspace: Workspace) -> None:
-    """The result of a video: mean shares, timeline, the chosen moment."""
+    """The result of a video: headline and player."""
     workspace.root.mkdir(parents=True, exist_ok=True)
     path, table = workspace.root / "video.mp4", workspace.root / "faces.parquet"
     make_video(path, num_frames=4)
@@ -120,7 +117,7 @@ def show_video(workspace: Workspace) -> None:
         duration_s=0.4,
         num_faces=1,
         num_rows=4,
-        mean_shares=compute_shares(video.load_rows()).loc["all"].to_dict(),
+        mean_shares=compute_shares(video.load_table()).loc["all"].to_dict(),
         num_label_changes=0,
         seconds=1.0,
         was_cancelled=False,

@@ -9,6 +9,7 @@ from fer_core.inference.face_table import FIXED_COLUMNS, Totals, create_table
 from fer_core.inference.stream import FrameResult, StageTimes
 from fer_core.inference.timeline import (
     class_columns,
+    compute_frames,
     compute_presence,
     compute_shares,
     compute_timeline,
@@ -69,6 +70,18 @@ def test_shares(rows: pd.DataFrame) -> None:
     assert shares.index.tolist() == [1, 2, 3, "all"]
     assert shares["happiness"].tolist() == pytest.approx([0.6, 0.2, 0.8, 3.6 / 7])
     np.testing.assert_allclose(shares.sum(axis=1), 1)
+
+
+def test_frames_and_cuts(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    faces_of_frames = [(1,), (1, 2), (3, 2), (4,), (), (5,), (5,), (6, 7), (7,)]
+    with create_table(tmp_path / "rows.parquet", CLASSES) as table:
+        for frame, tracks in enumerate(faces_of_frames):
+            item = result(frame / 10, *[(track, 0.5) for track in tracks])
+            table.add(frame, item.time_s, item.faces)
+    frames = compute_frames(pd.read_parquet(tmp_path / "rows.parquet").sample(frac=1, random_state=0))
+    assert frames["time_s"].tolist() == pytest.approx([frame / 10 for frame in range(9)])
+    assert frames["num_faces"].tolist() == [1, 2, 2, 1, 0, 1, 1, 2, 1]
+    assert frames.loc[frames["is_cut"], "frame"].tolist() == [3, 7]
 
 
 def test_presence(rows: pd.DataFrame) -> None:

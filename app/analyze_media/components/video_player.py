@@ -1,0 +1,91 @@
+"""A video and the faces found in it: the picture, the timeline below it, the faces beside it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+from streamlit import runtime
+
+from fer_core.inference.timeline import (
+    class_columns,
+    compute_frames,
+    compute_presence,
+    compute_shares,
+    rows_with_faces,
+)
+from fer_core.inference.video_types import VideoInfo
+from fer_core.palette import emotion_color
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROBABILITY_STEPS: Final[int] = 10_000
+"""Probabilities travel as whole numbers of hundredths of a per cent."""
+
+
+def _read(*names: str) -> str:
+    """Files beside this one as one: what is inline needs no other server, nor an installed package."""
+    return "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
+
+
+_mount = st.components.v2.component(
+    "fer-video-player",
+    html=_read("video_player.html"),
+    css=_read("video_player.css"),
+    js=_read("video_player_results.js", "video_player.js"),
+)
+
+
+def render_video_player(
+    video: Path, table: "pd.DataFrame", info: VideoInfo, *, name: str, key: str = "video_player"
+) -> None:
+    """Show an annotated video with the faces of its table.
+
+    Args:
+        video: MP4 that browsers play.
+        table: its faces, frames without one included, as `fer annotate` writes it.
+        info: of the source, to which the boxes belong.
+        name: of the video.
+        key: one a player.
+    """
+    source = runtime.get_instance().media_file_mgr.add(str(video), "video/mp4", f"{key}: {video}")
+    facts = {"name": name, "size": (info.width_px, info.height_px), "has_sound": info.has_audio}
+    _mount(key=key, data={"source": source, **facts, **build_player_data(table)})
+
+
+def build_player_data(table: "pd.DataFrame") -> dict[str, Any]:
+    """What the browser needs of a table: columns of small numbers, which travel as Arrow.
+
+    Args:
+        table: with a row per face and frame, and one per frame without a face.
+
+    Returns:
+        `classes` (name and colour), `tracks` (the longest seen first: id, label, mean shares), `frames`
+        (`time_s`, `is_cut`) and `faces` (`frame` and `track` by place in these, box in pixels, `p0` ... in
+        `PROBABILITY_STEPS`), ordered by frame.
+    """
+    import pandas as pd
+
+    rows, frames, classes = rows_with_faces(table), compute_frames(table), class_columns(table)
+    presence = compute_presence(rows).sort_values("num_frames", ascending=False, kind="stable")
+    shares = compute_shares(rows).loc[presence.index].to_numpy(float)
+    places = np.searchsorted(frames["frame"], rows["frame"])
+    faces: dict[str, npt.NDArray[np.integer[Any]]] = {
+        "frame": places.astype(np.uint32),
+        "track": presence.index.get_indexer(pd.Index(rows["track_id"])).astype(np.uint32),
+    }
+    for side in ("x", "y", "width", "height"):
+        faces[side] = rows[side].to_numpy(float).round().astype(np.int16)
+    for number, column in enumerate(classes):
+        faces[f"p{number}"] = (rows[column].to_numpy(float) * PROBABILITY_STEPS).round().astype(np.uint16)
+    return {
+        "classes": [{"name": column, "color": emotion_color(column)} for column in classes],
+        "tracks": [
+            {"id": int(track), "label": label, "mean": mean.tolist()}
+            for track, label, mean in zip(presence.index, presence["label"], shares, strict=True)
+        ],
+        "frames": frames.astype({"time_s": float, "is_cut": np.uint8})[["time_s", "is_cut"]],
+        "faces": pd.DataFrame(faces).sort_values("frame", kind="stable", ignore_index=True),
+    }

@@ -1,0 +1,111 @@
+"""A video that shows its frames' numbers in its pixels, with a made-up table of faces; served, its player."""
+
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from playwright.sync_api import Locator, expect
+
+from app.analyze_media.components.video_player import render_video_player
+from fer_core.inference.face_table import create_table
+from fer_core.inference.video import probe_video
+from fer_core.inference.video_writer import EncoderSettings, create_video
+from fer_core.labels import EMOTIONS
+from fer_core.types import FaceBox, FaceResult, Prediction, UInt8Array
+
+SCRIPT = Path(__file__)
+SIZE = (640, 360)
+_VIDEO, _TABLE = "numbered.mp4", "numbered.parquet"
+_BITS, _BLOCK_PX = 16, 24
+_READ = f"""(video) => {{
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [{_BITS * _BLOCK_PX}, {_BLOCK_PX}];
+    const context = canvas.getContext("2d");
+    context.drawImage(video, 0, 0, canvas.width, canvas.height, 0, 0, canvas.width, canvas.height);
+    const {{data}} = context.getImageData(0, {_BLOCK_PX // 2}, canvas.width, 1);
+    let number = 0;
+    for (let bit = 0; bit < {_BITS}; bit++) if (data[4 * {_BLOCK_PX} * (bit + 0.5)] > 127) number += 2 ** bit;
+    return number;
+}}"""
+_FOLLOW = f"""(player, count) => new Promise((done) => {{
+    const video = player.querySelector("video"), read = {_READ}, seen = [];
+    const look = () => {{
+        seen.push([read(video), Number(player.dataset.cursor)]);
+        if (seen.length < count) video.requestVideoFrameCallback(look);
+        else done(seen);
+    }};
+    video.requestVideoFrameCallback(look);
+    player.querySelector(".play").click();
+}})"""
+
+
+def make_numbered_video(folder: Path, times_ms: Sequence[int]) -> None:
+    """Write a video with a frame at each of these times, and its table.
+
+    Face 1 is in the first half, then nobody for a tenth, then face 2; from three quarters on, which is a cut,
+    faces 3 and 4.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    count = len(times_ms)
+    quick = EncoderSettings(preset="ultrafast", crf=28)
+    with (
+        create_video(folder / _VIDEO, size=SIZE, rate=Fraction(30), settings=quick) as video,
+        create_table(folder / _TABLE, EMOTIONS) as table,
+    ):
+        for number, time_ms in enumerate(times_ms):
+            video.write(_draw(number), time_ms)
+            table.add(number, time_ms / 1000, _faces(number / count))
+
+
+def _draw(number: int) -> UInt8Array:
+    rows, columns = np.indices(SIZE[::-1])
+    grey = ((rows + columns + 3 * number) % 256).astype(np.uint8)
+    for bit in range(_BITS):
+        grey[:_BLOCK_PX, bit * _BLOCK_PX : (bit + 1) * _BLOCK_PX] = 255 * (number >> bit & 1)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _faces(share: float) -> list[FaceResult]:
+    tracks = (1,) if share < 0.5 else () if share < 0.6 else (2,) if share < 0.75 else (3, 4)
+    return [_face(track, share) for track in tracks]
+
+
+def _face(track: int, share: float) -> FaceResult:
+    waves = 1 + np.sin(2 * np.pi * 3 * share + np.arange(len(EMOTIONS)) + track)
+    chances = waves**3 / (waves**3).sum()
+    box = FaceBox(x=40.0 + 120 * track, y=100 + 60 * share, width=90, height=110, score=0.9)
+    return FaceResult(box=box, prediction=Prediction.from_array(EMOTIONS, chances), track_id=track)
+
+
+def shown_frame(player: Locator) -> int:
+    """The frame that the picture shows, by its pixels."""
+    return int(player.locator("video").evaluate(_READ))
+
+
+def play_frames(player: Locator, count: int) -> list[tuple[int, int]]:
+    """Play; for each of the next pictures its frame, by its pixels, and that of the cursor."""
+    return [(shown, cursor) for shown, cursor in player.evaluate(_FOLLOW, count)]
+
+
+def seek(player: Locator, share: float) -> None:
+    """Click into the timeline, from 0 to 1, and wait for the picture."""
+    timeline = player.locator(".timeline")
+    box = timeline.bounding_box()
+    assert box is not None
+    timeline.click(position={"x": share * box["width"], "y": box["height"] / 2})
+    wait_for_picture(player)
+
+
+def wait_for_picture(player: Locator) -> None:
+    """Wait until the cursor's frame is in the picture."""
+    expect(player).to_have_attribute("data-frame", player.get_attribute("data-cursor") or "")
+
+
+if __name__ == "__main__":
+    _folder = Path(os.environ["FER_WORKSPACE"])
+    render_video_player(
+        _folder / _VIDEO, pd.read_parquet(_folder / _TABLE), probe_video(_folder / _VIDEO), name=_VIDEO
+    )
