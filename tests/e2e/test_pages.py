@@ -126,7 +126,7 @@ def test_a_video_is_annotated_and_its_timeline_answers_clicks(open_page, tmp_pat
     timeline = player.locator(".timeline")
     box = timeline.bounding_box()
     assert box is not None
-    timeline.click(position={"x": 0.5 * box["width"], "y": 0.5 * box["height"]})
+    timeline.click(position={"x": 0.52 * box["width"], "y": 0.5 * box["height"]})
     expect(player).to_have_attribute("data-frame", "12")
     expect(player.locator(".clock")).to_have_text("0:01.20 / 0:02.30")
     with page.expect_download() as download:

@@ -240,6 +240,7 @@ class Player {
       bar.style.setProperty("--color", color);
       add(bar, "span", "name").textContent = name;
       const track = add(bar, "span", "track");
+      track.setAttribute("aria-hidden", "true");
       const parts = { bar, fill: add(track, "i", "fill"), mean: add(track, "i", "mean"), value: add(bar, "span", "value") };
       this.on(bar, "click", () => {
         this.only = this.only === number ? null : number;
