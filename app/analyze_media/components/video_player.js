@@ -10,7 +10,7 @@ const players = new WeakMap();
 export default function ({ parentElement, data }) {
   const root = parentElement.querySelector(".player");
   let player = players.get(root);
-  if (player?.source === data.source) {
+  if (player?.version === data.version) {
     player.drawAll(); // a new run of the page, or another theme
   } else {
     player?.close();
@@ -27,10 +27,10 @@ export default function ({ parentElement, data }) {
 }
 
 class Player {
-  constructor(root, results, { source, name, has_sound }) {
+  constructor(root, results, { version, source, name, has_sound }) {
     this.root = root;
     this.results = results;
-    this.source = source;
+    this.version = version;
     this.find = (selector) => root.querySelector(selector);
     this.video = this.find("video");
     this.ended = new AbortController();

@@ -51,7 +51,13 @@ def render_video_player(
         key: one a player.
     """
     source = runtime.get_instance().media_file_mgr.add(str(video), "video/mp4", f"{key}: {video}")
-    facts = {"name": name, "size": (info.width_px, info.height_px), "has_sound": info.has_audio}
+    version = f"{source} {video.stat().st_mtime_ns}"
+    facts = {
+        "version": version,
+        "name": name,
+        "size": (info.width_px, info.height_px),
+        "has_sound": info.has_audio,
+    }
     _mount(key=key, data={"source": source, **facts, **build_player_data(table)})
 
 
