@@ -293,11 +293,12 @@ def take_video(place: Studio) -> None:
     settle(page)
     page.locator("input[type=file]").nth(1).set_input_files(clip)
     page.get_by_role("button", name="Analyze the video").click()
-    expect(page.get_by_role("heading", name="Over time")).to_be_visible()
-    page.locator("video").evaluate(
-        "(video) => new Promise((done) => { video.addEventListener('seeked', done); video.currentTime = 3; })"
-    )
-    save_part(page, "video", page.locator("video"), page.get_by_text("Moment: click a point"), below_px=80)
+    player = page.locator(".player")
+    timeline = player.locator(".timeline")
+    expect(timeline).to_be_visible()
+    timeline.click(position={"x": 300, "y": 60})
+    expect(player).not_to_have_attribute("data-frame", "0")
+    save_part(page, "video", player, page.get_by_text("frames a second"), below_px=8)
 
 
 def take_live(place: Studio) -> None:
