@@ -5,10 +5,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from fer_core.checkpoint import GeneralCalibration
 from fer_core.errors import DataError
 
 NUM_BINS: Final[int] = 15
 """Bins of the calibration error."""
+SMALLEST_SHARE: Final[float] = 1e-4
+"""A class that training hardly had is not multiplied by more than its like."""
 
 
 def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
@@ -99,3 +102,25 @@ def cross_fit_temperature(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -
         temperature = fit_temperature(logits[1 - own :: 2], truth[1 - own :: 2])
         calibrated[own::2] = rescale_probabilities(chances[own::2], 1 / temperature)
     return calibrated
+
+
+def expect_generally(
+    logits: npt.ArrayLike, learned: npt.ArrayLike, general: GeneralCalibration
+) -> npt.NDArray[np.float64]:
+    """Probabilities for faces of unknown source: softmax((logits - s log learned) / T).
+
+    Args:
+        logits: N x K, but for a constant a row.
+        learned: shares of the K classes in the training data; those below 0.0001 count as that.
+        general: the strength s and the temperature T.
+
+    Returns:
+        N x K, rows sum to 1.
+    """
+    from scipy.special import softmax
+
+    shares = np.log(np.maximum(np.asarray(learned, dtype=np.float64), SMALLEST_SHARE))
+    adjusted: npt.NDArray[np.float64] = softmax(
+        (np.asarray(logits, dtype=np.float64) - general.prior_strength * shares) / general.temperature, axis=1
+    )
+    return adjusted

@@ -14,13 +14,11 @@ import numpy.typing as npt
 
 from fer_core.checkpoint import GeneralCalibration
 from fer_core.errors import DataError
-from fer_core.evaluation.calibration import compute_ece, recover_logits
+from fer_core.evaluation.calibration import compute_ece, expect_generally, recover_logits
 from fer_core.evaluation.common_classes import find_columns
 from fer_core.evaluation.evaluator import Evaluation
 
 Float64Array = npt.NDArray[np.float64]
-SMALLEST_SHARE: Final[float] = 1e-4
-"""A class that training hardly had is not multiplied by more than its like."""
 _TEMPERATURES: Final[tuple[float, float]] = (0.2, 10.0)
 """Where the temperature is looked for; inside what a checkpoint may state."""
 
@@ -56,28 +54,6 @@ def collect_scores(evaluation: Evaluation) -> SourceScores:
         learned=np.asarray(info.class_prior)[find_columns(info.classes, data.classes)],
         labels=np.asarray(data.labels, dtype=np.int64),
     )
-
-
-def expect_generally(
-    logits: npt.ArrayLike, learned: npt.ArrayLike, general: GeneralCalibration
-) -> Float64Array:
-    """Probabilities for faces of unknown source: softmax((logits - s log learned) / T).
-
-    Args:
-        logits: N x K, but for a constant a row.
-        learned: shares of the K classes in the training data; those below 0.0001 count as that.
-        general: the strength s and the temperature T.
-
-    Returns:
-        N x K, rows sum to 1.
-    """
-    from scipy.special import softmax
-
-    shares = np.log(np.maximum(np.asarray(learned, dtype=np.float64), SMALLEST_SHARE))
-    adjusted: Float64Array = softmax(
-        (np.asarray(logits, dtype=np.float64) - general.prior_strength * shares) / general.temperature, axis=1
-    )
-    return adjusted
 
 
 def fit_general(sources: Sequence[SourceScores]) -> GeneralCalibration:

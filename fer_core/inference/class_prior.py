@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from fer_core.checkpoint import CheckpointInfo
 from fer_core.errors import ConfigError
-from fer_core.evaluation.calibration import recover_logits
-from fer_core.evaluation.general_calibration import SMALLEST_SHARE, expect_generally
+from fer_core.evaluation.calibration import SMALLEST_SHARE, expect_generally, recover_logits
 from fer_core.inference.interfaces import Predictor
 from fer_core.types import FaceBox, Float32Array, Prediction, UInt8Array
 

@@ -56,8 +56,8 @@ class Frame(Protocol):
     def crops(self, boxes: Sequence[FaceBox], spec: InputSpec) -> UInt8Array:
         """The faces framed and sized for a model, as `crop.extract_crops` gives them."""
 
-    def editable(self) -> "tuple[Frame, Canvas]":
-        """A copy, and what draws into it."""
+    def editable(self, spare: "Frame | None" = None) -> "tuple[Frame, Canvas]":
+        """A copy, and what draws into it; made in the memory of `spare`, which is then gone, if it fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class RgbFrame:
         """See `Frame`."""
         return extract_crops(self.image, boxes, spec)
 
-    def editable(self) -> "tuple[RgbFrame, Canvas]":
+    def editable(self, spare: Frame | None = None) -> "tuple[RgbFrame, Canvas]":
         """See `Frame`."""
         image = np.array(self.image, order="C")
         return RgbFrame(image), Canvas.of_rgb(image)
@@ -177,9 +177,10 @@ class YuvFrame:
         used = to_model if needs_chroma else to_model[:, [0, 3]]
         return np.stack([self._crop(planes, used, box, spec) for box in boxes])
 
-    def editable(self) -> "tuple[YuvFrame, Canvas]":
+    def editable(self, spare: Frame | None = None) -> "tuple[YuvFrame, Canvas]":
         """See `Frame`."""
-        copy = YuvFrame(copy_planes(self.planes, self.video), self._converter)
+        memory = spare.video if isinstance(spare, YuvFrame) and spare.size == self.size else None
+        copy = YuvFrame(copy_planes(self.planes, self.video, memory), self._converter)
         return copy, Canvas.of_planes(copy.planes, yuv_from_rgb(self.matrix))
 
     def _crop(
@@ -236,12 +237,21 @@ def view_plane(plane: "VideoPlane") -> UInt8Array:
     return np.asarray(rows[:, : plane.width], np.uint8)
 
 
-def copy_planes(planes: Sequence[UInt8Array], like: "av.VideoFrame") -> "av.VideoFrame":
-    """A new yuv420p frame of these planes, of the first one's size, with the colour description of `like`."""
+def copy_planes(
+    planes: Sequence[UInt8Array], like: "av.VideoFrame", memory: "av.VideoFrame | None" = None
+) -> "av.VideoFrame":
+    """A yuv420p frame of these planes, of the first one's size, with the colour description of `like`.
+
+    Args:
+        planes: luma and chroma.
+        like: described in the same way.
+        memory: a frame of that size to write into; new memory costs more than the copy.
+    """
     import av
 
     height, width = planes[0].shape
-    copy = av.VideoFrame(width, height, PLANAR)
+    copy = memory or av.VideoFrame(width, height, PLANAR)
+    copy.make_writable()  # if an encoder still reads it, it gets memory of its own
     for target, source in zip(copy.planes, planes, strict=True):
         view_plane(target)[:] = source
     copy.colorspace, copy.color_range = like.colorspace, like.color_range

@@ -94,6 +94,7 @@ class OverlayPainter:
         self.style = style or OverlayStyle()
         self._level = 0
         self._num_frames = 0
+        self._painted: Frame | None = None
 
     def draw(self, image_rgb: UInt8Array, results: Sequence[FaceResult]) -> UInt8Array:
         """Return a copy of an H x W x 3 RGB image with the faces drawn in."""
@@ -102,12 +103,15 @@ class OverlayPainter:
         return image
 
     def paint(self, frame: Frame, results: Sequence[FaceResult]) -> Frame:
-        """Return a copy of a frame, in its layout, with the faces drawn in; itself, if there are none."""
+        """Return a copy of a frame, in its layout, with the faces drawn in; itself, if there are none.
+
+        The copy is good until the next call.
+        """
         if not results:
             return frame
-        copy, canvas = frame.editable()
+        self._painted, canvas = frame.editable(self._painted)
         self._draw_into(canvas, frame.size, results)
-        return copy
+        return self._painted
 
     def _draw_into(self, canvas: Canvas, size: tuple[int, int], results: Sequence[FaceResult]) -> None:
         if not results:

@@ -163,24 +163,23 @@ def _render(
 ) -> Tile:
     width, height = size
     area = np.empty((height, width, 4), np.uint8)
-    area[:] = (*(round((1 - _PLATE_SHARE_LEFT) * value) for value in DARK), round(255 * _PLATE_SHARE_LEFT))
-    x, y = _draw_stripe(area, color, side, measures)
+    area[:] = _PLATE
+    stripe, (x, y) = _place_stripe(area, side, measures)
     _draw_text(area, title, x, y, measures.row, font_px)
     _draw_bars(area[y:], bars, measures, x, font_px)
+    stripe[:] = (*color, OPAQUE)
     return Tile(area)
 
 
-def _draw_stripe(area: UInt8Array, color: Color, side: Side, measures: _Metrics) -> tuple[int, int]:
-    """Mark the side that faces the panel's own box with its colour; return where the text begins."""
+def _place_stripe(area: UInt8Array, side: Side, measures: _Metrics) -> tuple[UInt8Array, tuple[int, int]]:
+    """The side that faces the panel's own box, for its colour, and where the text begins."""
     stripe, padding = measures.stripe, measures.padding
-    rim, text = {
+    return {
         "left": (area[:, :stripe], (stripe + padding, stripe // 2)),
         "right": (area[:, -stripe:], (padding, stripe // 2)),
         "bottom": (area[-stripe:], (padding, 0)),
         "top": (area[:stripe], (padding, stripe)),
     }[side]
-    rim[:] = (*color, OPAQUE)
-    return text
 
 
 def _draw_bars(
@@ -202,16 +201,24 @@ def _draw_bars(
         _draw_text(area, percent, x_percent, top, measures.row, font_px)
 
 
+_PLATE: Final = np.array(
+    [*(round((1 - _PLATE_SHARE_LEFT) * value) for value in DARK), round(255 * _PLATE_SHARE_LEFT)], np.uint8
+)
 _WHITE: Final = np.array([255, 255, 255, OPAQUE], np.int32)
 
 
 def _draw_text(area: UInt8Array, text: str, x: int, y: int, row: int, font_px: int) -> None:
-    """Blend white text into `area`, its line centred on the row that begins at `y`; cut where it ends."""
-    mask = _text_mask(text, font_px)
-    y += (row - mask.shape[0]) // 2
-    target = area[max(y, 0) : y + mask.shape[0], x : x + mask.shape[1]]
-    shown = mask[max(-y, 0) :][: target.shape[0], : target.shape[1], None].astype(np.int32)
-    target[:] = target + (shown * (_WHITE - target) + 127) // 255
+    """Put white text onto the plate, its line centred on the row that begins at `y`; cut where it ends."""
+    line = _text_on_plate(text, font_px)
+    y += (row - line.shape[0]) // 2
+    target = area[max(y, 0) : y + line.shape[0], x : x + line.shape[1]]
+    target[:] = line[max(-y, 0) :][: target.shape[0], : target.shape[1]]
+
+
+@lru_cache(maxsize=1024)
+def _text_on_plate(text: str, font_px: int) -> UInt8Array:
+    shown = _text_mask(text, font_px)[..., None].astype(np.int32)
+    return np.asarray(_PLATE + (shown * (_WHITE - _PLATE) + 127) // 255, np.uint8)
 
 
 @lru_cache(maxsize=64)

@@ -176,12 +176,17 @@ def _along(start: int, end: int, length: int, obstacle_starts: _Rects, obstacle_
 
 
 def _pairs(xs: _Rects, ys: _Rects) -> _Rects:
-    return np.stack(np.broadcast_arrays(xs, ys), axis=1)
+    pairs = np.empty((max(len(xs), len(ys)), 2), np.int64)
+    pairs[:, 0], pairs[:, 1] = xs, ys
+    return pairs
 
 
 def _overlap(first: _Rects, second: _Rects) -> _Rects:
     """Area in square pixels that each of n rectangles shares with each of m others: n x m."""
+    if not len(second):
+        return np.zeros((len(first), 0), np.int64)
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared: _Rects = (high - low).clip(0).prod(axis=2)
+    sides = np.maximum(high - low, 0)
+    shared: _Rects = sides[..., 0] * sides[..., 1]
     return shared

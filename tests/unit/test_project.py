@@ -18,6 +18,7 @@ from packaging.version import Version
 from fer_core.cli import COMMANDS, main
 from fer_core.labels import EMOTIONS
 from fer_core.palette import EMOTION_COLORS, hex_to_rgb
+from tests.unit.inference.videos import make_video
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -189,6 +190,13 @@ def test_help_imports_nothing_heavy(imported_for_help):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_is_light(command, imported_for_help):
     assert set(imported_for_help[command]) <= {"tyro"}
+
+
+def test_annotating_a_video_loads_neither_torch_nor_pandas(tmp_path):
+    """Either is hundreds of megabytes, and seconds before the first frame."""
+    source = make_video(tmp_path / "in.mp4", 3)
+    words = ["annotate", str(source), str(tmp_path / "out.mp4"), "--detector", "whole-image"]
+    assert set(list_heavy_modules(["--help"], words)["annotate"]) <= {"tyro", "cv2"}
 
 
 def test_usage_names_every_command(capsys):

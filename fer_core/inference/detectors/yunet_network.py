@@ -4,6 +4,7 @@ What it answers is decoded as OpenCV does it (modules/objdetect/src/face_detect.
 fixed to 640 x 640, is opened for any size.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -46,11 +47,13 @@ class YuNetNetwork:
         padded = cv2.copyMakeBorder(image_rgb, 0, below, 0, beyond, cv2.BORDER_CONSTANT)
         blob = cv2.dnn.blobFromImage(padded, swapRB=True)
         names = [f"{name}_{stride}" for stride in _STRIDES for name in _OUTPUTS]
-        answers = iter(self._session.run(names, {"input": blob}))
+        answers = [answer[0] for answer in self._session.run(names, {"input": blob})]
+        num = len(_OUTPUTS)
+        scales = [answers[start : start + num] for start in range(0, len(answers), num)]
         faces = np.concatenate(
             [
-                _decode(*(next(answers)[0] for _ in _OUTPUTS), width // stride, stride, score_threshold)
-                for stride in _STRIDES
+                _decode(scale, width // stride, stride, score_threshold)
+                for scale, stride in zip(scales, _STRIDES, strict=True)
             ]
         )
         whole = faces[:, :4].astype(np.int32)
@@ -60,16 +63,9 @@ class YuNetNetwork:
         return faces[np.asarray(kept, np.int64).ravel()]
 
 
-def _decode(
-    classes: Float32Array,
-    objects: Float32Array,
-    boxes: Float32Array,
-    points: Float32Array,
-    columns: int,
-    stride: int,
-    threshold: float,
-) -> Float32Array:
+def _decode(answers: Sequence[Float32Array], columns: int, stride: int, threshold: float) -> Float32Array:
     """The faces of one scale: offsets from the cells of a grid become pixels."""
+    classes, objects, boxes, points = answers
     scores = np.sqrt(classes[:, 0].clip(0, 1) * objects[:, 0].clip(0, 1))
     (found,) = np.nonzero(scores >= threshold)
     cells = np.stack([found % columns, found // columns], axis=1)

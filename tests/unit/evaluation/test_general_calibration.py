@@ -6,7 +6,8 @@ from scipy.special import log_softmax
 
 from fer_core.checkpoint import GeneralCalibration
 from fer_core.errors import CheckpointError, DataError
-from fer_core.evaluation.general_calibration import SourceScores, expect_generally, fit_general
+from fer_core.evaluation.calibration import expect_generally
+from fer_core.evaluation.general_calibration import SourceScores, fit_general
 
 LEARNED = np.array([0.6, 0.3, 0.1])
 
