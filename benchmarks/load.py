@@ -51,6 +51,7 @@ _PATIENCE_MS = 300_000
 """A machine that others use too may need minutes for what takes a second alone."""
 _SHORT_MS = 10_000
 _SWITCHES = ".stMain [role=tab]:visible, .stMain [data-testid=stButtonGroup] button:visible"
+_SAMPLE = re.compile("Show the sample picture|Remove$")
 _FRAMES = re.compile(r"([\d,]+) of ([\d,]+) frames analyzed")
 
 
@@ -261,7 +262,7 @@ async def _click_through(page: Page, load: Load, draw: random.Random, is_over: C
                 await _measure(page, load, f"{title}: open", link.first)
                 await _note_errors(page, load)
                 if title == "Analyze":  # with it every session needs the model
-                    sample = page.get_by_text("Show the sample picture").first
+                    sample = page.get_by_role("button", name=_SAMPLE).first
                     await _measure(page, load, f"{title}: sample picture", sample)
                 await _click_switches(page, load, title, draw, is_over)
             except Error as error:

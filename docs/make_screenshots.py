@@ -278,9 +278,9 @@ def take_analyze_dark(place: Studio) -> None:
 
 def take_picture(place: Studio, name: str, *, dark: bool) -> None:
     """Analyze media with the sample picture."""
-    page = place.open("analyze_media", height=1180, dark=dark)
-    page.get_by_text("Show the sample picture").click()
-    expect(page.get_by_role("heading", name="All faces")).to_be_visible()
+    page = place.open("analyze_media", height=800, dark=dark)
+    page.get_by_role("button", name="Show the sample picture").click()
+    expect(page.get_by_text("All faces in a table")).to_be_visible()
     save(page, name)
 
 

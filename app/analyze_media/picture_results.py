@@ -2,98 +2,146 @@
 
 import io
 import json
-import math
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import streamlit as st
 
-from app.analyze_media.pictures import Picture, PictureResult, resize_preview
+from app.analyze_media.components.face_picture import ShownFace, ShownPicture, face_picture
+from app.analyze_media.pictures import (
+    Picture,
+    PictureResult,
+    Results,
+    count_faces,
+    encode_jpeg,
+    load_sample,
+    resize_preview,
+)
 from app.analyze_media.state import Key
 from app.analyze_media.table_downloads import render_table_downloads
-from app.shared.charts import STATIC_CONFIG, build_probability_bars, describe_prediction
-from app.shared.messages import empty_state
+from app.shared.messages import empty_state, error_boundary
 from app.shared.model_picker import detector_title
 from fer_core.escaping import escape_markdown
 from fer_core.images import load_image
 from fer_core.inference.detectors import DETECTORS
 from fer_core.inference.overlay import UNCERTAIN, OverlayStyle, describe_turn, draw_overlay, shown_label
 from fer_core.inference.pipeline import FIXED_COLUMNS, NO_FACE, compute_rows, export_json
+from fer_core.inference.sample import SAMPLE_CREDIT
+from fer_core.palette import UNKNOWN_COLOR, emotion_color
 from fer_core.results import name_columns
 from fer_core.types import FaceResult, UInt8Array
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FACES_PER_PAGE: Final[int] = 4
-_MAX_SHOWN_HEIGHT_PX: Final[int] = 720
-
+_MAX_SHARP_PX: Final[int] = 8192
+"""Longer side of a picture that is enlarged on the page; few browsers draw larger ones."""
 _ROLL_HELP: Final[str] = (
     "Degrees by which the face is turned to the right (clockwise); below 0 to the left. It is read upright."
 )
 
-Results = Sequence[tuple[Picture, PictureResult]]
 
+def render_results(results: Results, shown: Picture, style: OverlayStyle) -> None:
+    """Show one of the pictures, and the downloads and the table of all.
 
-def render_results(results: Results, style: OverlayStyle) -> None:
-    """Show one of the pictures, a choice where there are several, and the downloads of all."""
-    index = _choose_picture(results)
-    picture, result = results[index]
-    shown, faces = st.columns([3, 2], gap="large")
-    with shown:
-        _render_picture(picture, result, style)
-    with faces:
-        _render_faces(result, style)
+    Args:
+        results: of every picture that could be read.
+        shown: one of them; without a result, only the others are in the table.
+        style: what is drawn.
+    """
+    chosen = next((result for picture, result in results if picture.key == shown.key), None)
+    if chosen is not None:
+        _render_picture(shown, chosen, style)
+        _render_work(shown, chosen)
+    with st.container(horizontal=True):
+        if chosen is not None:
+            _offer_annotated(shown, chosen, style)
+        _offer_tables(results)
     if any(item.analysis.faces for _, item in results):
         _render_table(results)
 
 
-def _choose_picture(results: Results) -> int:
-    if len(results) == 1:
-        return 0
-    if st.session_state.get(Key.PICTURE, 0) >= len(results):
-        del st.session_state[Key.PICTURE]
-
-    def describe(index: int) -> str:
-        picture, result = results[index]
-        return f"{index + 1} · {picture.name} ({_count_faces(result)})"
-
-    chosen: int = st.selectbox(
-        f"Picture ({len(results)})", range(len(results)), format_func=describe, key=Key.PICTURE
-    )
-    return chosen
-
-
-def _count_faces(result: PictureResult) -> str:
-    num_faces = len(result.analysis.faces)
-    return f"{num_faces or 'no'} face{'' if num_faces == 1 else 's'}"
-
-
+@st.fragment
 def _render_picture(picture: Picture, result: PictureResult, style: OverlayStyle) -> None:
-    analysis = result.analysis
-    preview = draw_overlay(
-        load_image(result.preview_jpeg),
-        [_scaled(face, result.scale) for face in analysis.faces],
-        style,
+    """The picture with its faces. Reruns by itself when it is enlarged: all its pixels are fetched then."""
+    with error_boundary():
+        analysis = result.analysis
+        shown, hint = st.columns([2, 1]) if not analysis.faces else (st.container(), st.container())
+        kept_key, sharp_jpeg = st.session_state.get(Key.SHARP, (None, None))
+        with shown:
+            is_wanted = face_picture(
+                ShownPicture(
+                    key=picture.key,
+                    name=picture.name,
+                    size_px=(analysis.width_px, analysis.height_px),
+                    preview_jpeg=result.preview_jpeg,
+                    preview_width_px=round(analysis.width_px * result.scale),
+                    sharp_jpeg=sharp_jpeg if kept_key == picture.key else None,
+                    faces=tuple(
+                        describe_face(index + 1, face, result.thumbnails_jpeg[index], style)
+                        for index, face in enumerate(analysis.faces)
+                    ),
+                ),
+                top_k=style.top_k,
+                key="face_picture",
+            )
+        if is_wanted and kept_key != picture.key:
+            st.session_state[Key.SHARP] = (picture.key, encode_jpeg(_limit(load_image(picture.path))))
+            st.rerun(scope="fragment")
+        if not analysis.faces:
+            with hint:
+                empty_state(
+                    "No face was found",
+                    DETECTORS[analysis.detector].no_face_hint,
+                    icon=":material/face_retouching_off:",
+                )
+
+
+def describe_face(number: int, face: FaceResult, thumbnail_jpeg: bytes, style: OverlayStyle) -> ShownFace:
+    """A face as the page shows it; an uncertain one is grey."""
+    label, turn = shown_label(face, style.uncertain_below), describe_turn(face.box.roll)
+    is_grey = label == UNCERTAIN and UNCERTAIN not in face.prediction.classes
+
+    def color(name: str) -> str:
+        return UNKNOWN_COLOR if is_grey else emotion_color(name)
+
+    return ShownFace(
+        number=number,
+        label=label,
+        color=color(label),
+        bars=tuple((name, value, color(name)) for name, value in face.prediction.ranked()),
+        box=(face.box.x, face.box.y, face.box.width, face.box.height),
+        thumbnail_jpeg=thumbnail_jpeg,
+        facts=(turn.capitalize(),) if turn else (),
     )
-    height, width = preview.shape[:2]
-    is_tall = height > width
-    st.image(
-        preview,
-        width=round(_MAX_SHOWN_HEIGHT_PX * width / height) if is_tall else "stretch",
-        output_format="JPEG",
-        alt=f"{picture.name} with {_count_faces(result)} marked",
-    )
-    times = analysis.timings_ms
+
+
+def _limit(image_rgb: UInt8Array) -> UInt8Array:
+    import cv2
+
+    height, width = image_rgb.shape[:2]
+    factor = _MAX_SHARP_PX / max(height, width)
+    if factor >= 1:
+        return image_rgb
+    size = (round(width * factor), round(height * factor))
+    return np.asarray(cv2.resize(image_rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _render_work(picture: Picture, result: PictureResult) -> None:
+    analysis, times = result.analysis, result.analysis.timings_ms
     st.caption(
         f"{escape_markdown(picture.name)} · {analysis.width_px:,} × {analysis.height_px:,} px · "
-        f"{_count_faces(result)} · {detector_title(analysis.detector)} {times['detect']:.0f} ms · "
+        f"{count_faces(result)} · {detector_title(analysis.detector)} {times['detect']:.0f} ms · "
         f"classification {times['classify']:.0f} ms"
+        + (f" · {SAMPLE_CREDIT}" if picture == load_sample() else "")
     )
     if result.note:
         st.info(escape_markdown(result.note), icon=":material/info:")
-    if analysis.faces:
+
+
+def _offer_annotated(picture: Picture, result: PictureResult, style: OverlayStyle) -> None:
+    if result.analysis.faces:
         st.download_button(
             "Annotated picture (PNG)",
             partial(_encode_annotated, picture, result, style),
@@ -126,44 +174,6 @@ def _encode_png(image_rgb: UInt8Array) -> bytes:
     return buffer.getvalue()
 
 
-def _render_faces(result: PictureResult, style: OverlayStyle) -> None:
-    faces = result.analysis.faces
-    st.subheader(_count_faces(result).capitalize(), anchor=False)
-    if not faces:
-        empty_state(
-            "No face was found",
-            DETECTORS[result.analysis.detector].no_face_hint,
-            icon=":material/face_retouching_off:",
-        )
-        return
-    num_pages = math.ceil(len(faces) / FACES_PER_PAGE)
-    first = 0
-    if num_pages > 1:
-        if st.session_state.get(Key.FACE_PAGE, 1) > num_pages:
-            del st.session_state[Key.FACE_PAGE]
-        first = (st.pagination(num_pages, key=Key.FACE_PAGE) - 1) * FACES_PER_PAGE
-    for index in range(first, min(first + FACES_PER_PAGE, len(faces))):
-        _render_face(index + 1, faces[index], result.thumbnails_jpeg[index], style)
-
-
-def _render_face(number: int, face: FaceResult, thumbnail_jpeg: bytes, style: OverlayStyle) -> None:
-    prediction = face.prediction
-    label, turn = shown_label(face, style.uncertain_below), describe_turn(face.box.roll)
-    with st.container(border=True, gap="small"):
-        crop, bars = st.columns([1, 3], gap="small", vertical_alignment="center")
-        with crop:
-            st.image(thumbnail_jpeg, width=112, alt=f"Face {number}")
-        with bars:
-            title = f"#{number} {escape_markdown(label)}"
-            st.markdown(f"**{title}** · {100 * prediction.confidence:.0f} %{turn and f' · {turn}'}")
-            st.plotly_chart(
-                build_probability_bars(prediction, uncertain=label == UNCERTAIN),
-                config=STATIC_CONFIG,
-                key=f"bars-{number}",
-                alt=describe_prediction(prediction),
-            )
-
-
 def tabulate(results: Results) -> "pd.DataFrame":
     """The table of all pictures that can be downloaded: as `fer predict --table` writes it."""
     import pandas as pd
@@ -177,41 +187,44 @@ def tabulate(results: Results) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=columns).astype({"face": "Int64"})
 
 
+def _offer_tables(results: Results) -> None:
+    if not any(result.analysis.faces for _, result in results):
+        return
+    render_table_downloads(lambda: tabulate(results), "faces")
+    document = export_json([(picture.name, result.analysis) for picture, result in results])
+    st.download_button(
+        "Everything (JSON)",
+        json.dumps(document, indent=2),
+        file_name="faces.json",
+        mime="application/json",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
 def _render_table(results: Results) -> None:
-    table = tabulate(results)
     classes = name_columns(results[0][1].analysis.classes)
-    st.subheader("All faces", anchor=False)
     percent = {
         name: st.column_config.NumberColumn(name, format="percent") for name in ("confidence", *classes)
     }
-    st.dataframe(
-        table,
-        hide_index=True,
-        placeholder="–",  # of a picture without a face
-        column_order=[
-            *(["picture"] if len(results) > 1 else []),
-            "face",
-            "label",
-            "confidence",
-            *classes,
-            "roll",
-        ],
-        column_config={
-            **percent,
-            "roll": st.column_config.NumberColumn("turned", format="%.0f°", help=_ROLL_HELP),
-        },
-        alt="Every picture and face with its apparent expression and the probability of each class",
-    )
-    with st.container(horizontal=True):
-        render_table_downloads(lambda: table, "faces")
-        document = export_json([(picture.name, result.analysis) for picture, result in results])
-        st.download_button(
-            "Everything (JSON)",
-            json.dumps(document, indent=2),
-            file_name="faces.json",
-            mime="application/json",
-            on_click="ignore",
-            icon=":material/download:",
+    with st.expander("All faces in a table", icon=":material/table:"):
+        st.dataframe(
+            tabulate(results),
+            hide_index=True,
+            placeholder="–",  # of a picture without a face
+            column_order=[
+                *(["picture"] if len(results) > 1 else []),
+                "face",
+                "label",
+                "confidence",
+                *classes,
+                "roll",
+            ],
+            column_config={
+                **percent,
+                "roll": st.column_config.NumberColumn("turned", format="%.0f°", help=_ROLL_HELP),
+            },
+            alt="Every picture and face with its apparent expression and the probability of each class",
         )
 
 

@@ -15,7 +15,7 @@ from app.shared.memory import return_memory
 from app.shared.messages import show_error
 from app.shared.session_cache import SessionCache, checkpoint_fingerprint, load_shared_predictor
 from app.shared.session_end import at_session_end
-from app.shared.uploads import Upload, forget_uploads
+from app.shared.uploads import Upload
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import MediaError
 from fer_core.framing import compute_square, extract_square
@@ -49,6 +49,11 @@ class Picture:
     """SHA-256 of the file."""
     upload: Upload | None = None
 
+    @property
+    def key(self) -> str:
+        """Tells it from every other picture of the session."""
+        return self.digest if self.upload is None else self.upload.file_id
+
 
 @dataclass(frozen=True, slots=True)
 class PictureResult:
@@ -65,17 +70,13 @@ class PictureResult:
     """What of the file was not read."""
 
 
-def keep_pictures(uploads: Sequence[Upload], kept: Sequence[Picture]) -> list[Picture]:
-    """The first pictures of a dialog; a file is hashed when it is new, and deleted when it is gone."""
-    known = {picture.upload.file_id: picture for picture in kept if picture.upload is not None}
-    pictures = [
-        known.pop(item.file_id)
-        if item.file_id in known
-        else Picture(item.name, item.path, sha256_file(item.path), item)
-        for item in uploads[:MAX_PICTURES]
-    ]
-    forget_uploads([picture.upload for picture in known.values() if picture.upload is not None])
-    return pictures
+Results = Sequence[tuple[Picture, PictureResult]]
+
+
+def count_faces(result: PictureResult) -> str:
+    """How many faces were found, in words."""
+    num_faces = len(result.analysis.faces)
+    return f"{num_faces or 'no'} face{'' if num_faces == 1 else 's'}"
 
 
 @functools.cache
@@ -97,17 +98,18 @@ def analyze_picture(path: Path, pipeline: FacePipeline) -> PictureResult:
     preview_rgb = resize_preview(image_rgb)
     return PictureResult(
         analysis,
-        _encode_jpeg(preview_rgb),
+        encode_jpeg(preview_rgb),
         preview_rgb.shape[1] / analysis.width_px,
         tuple(
-            _encode_jpeg(extract_square(image_rgb, square, width=_THUMBNAIL_PX, height=_THUMBNAIL_PX))
+            encode_jpeg(extract_square(image_rgb, square, width=_THUMBNAIL_PX, height=_THUMBNAIL_PX))
             for square in squares
         ),
         describe_rest(path),
     )
 
 
-def _encode_jpeg(image_rgb: UInt8Array) -> bytes:
+def encode_jpeg(image_rgb: UInt8Array) -> bytes:
+    """An H x W x 3 RGB picture as a JPEG."""
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -131,7 +133,7 @@ def resize_preview(image_rgb: UInt8Array) -> UInt8Array:
 
 def analyze_pictures(
     pictures: Sequence[Picture], entry: CheckpointEntry, detector: str, prior: str, workspace: Workspace
-) -> list[tuple[Picture, PictureResult]]:
+) -> Results:
     """Analyze the new pictures, and show the progress.
 
     A picture that can't be read becomes a message and is left out; the others are returned in order.

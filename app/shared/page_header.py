@@ -32,6 +32,8 @@ _STYLE: Final[str] = (
     "[data-testid=stLayoutWrapper]:has(.st-key-at-work) {position: absolute;}"
     ".st-key-at-work {position: fixed; top: .6rem; right: 4rem; width: auto; z-index: 999991;}"
     ".st-key-at-work button {color: inherit !important;}"
+    "[data-testid=stFileChip] [role=alert] {clip: auto; clip-path: none; height: auto; margin: 0 .5rem;"
+    "max-width: 24rem; position: static; white-space: normal; width: auto; font-size: .8rem;}"
     "[data-testid=stHeaderActionElements] {display: none;}"
     ".heatmaplayer:not(:empty) ~ .scatterlayer .trace:first-child text {fill: currentColor !important;}"
     ".stAppHeader a:focus-visible {outline: 2px solid currentColor; outline-offset: 1px;}</style>"
@@ -55,8 +57,9 @@ def is_phone() -> bool:
     return "Mobi" in st.context.headers.get("User-Agent", "")
 
 
-def page_header(title: str, lead: str) -> None:
-    """Show a page's title and one sentence on what it is for."""
+def page_header(title: str, lead: str = "") -> None:
+    """Show a page's title and one sentence on what it is for, if it needs to be said."""
     with st.container(gap="xsmall"):
         st.title(title, anchor=False)
-        st.markdown(lead)
+        if lead:
+            st.markdown(lead)

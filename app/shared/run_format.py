@@ -41,6 +41,19 @@ def describe_duration(seconds: float) -> str:
     return f"{days} d {rest} h"
 
 
+def shorten_middle(name: str, length: int) -> str:
+    """A name of at most `length` characters: beginning and end are kept, which tell names apart.
+
+    Examples:
+        >>> shorten_middle("IMG_20261128_team_outing.jpg", 16)
+        'IMG_2026…ing.jpg'
+    """
+    if len(name) <= length:
+        return name
+    end = (length - 1) // 2
+    return f"{name[: length - 1 - end]}…{name[-end:]}"
+
+
 def describe_memory(megabytes: float) -> str:
     """MB, or GB from a thousand of them."""
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"

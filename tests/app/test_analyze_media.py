@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.analyze_media import picture_choice, pictures
 from app.analyze_media import picture_results as picture_view
-from app.analyze_media import pictures
 from app.analyze_media.pictures import Picture, analyze_picture
 from app.analyze_media.state import Key
 from app.shared.session_cache import SessionCache
@@ -23,6 +24,7 @@ from fer_core.images import IMAGE_SUFFIXES
 from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.pipeline import build_pipeline, compute_rows, export_json
 from fer_core.inference.predictor import load_predictor
+from fer_core.palette import UNKNOWN_COLOR
 from fer_core.results import RESULTS, encode_table
 from fer_core.workspace import PROJECT_ROOT
 
@@ -44,8 +46,22 @@ def _run(*uploads: tuple[str, bytes], **state) -> AppTest:
     return page
 
 
+def _choose(page: AppTest, name: str) -> None:
+    """Show the picture of this name."""
+    names = [picture.name for picture in page.session_state[Key.KEPT_PICTURES]]
+    page.button_group(key=Key.PICTURE).set_value(names.index(name)).run()
+    assert not page.exception
+
+
 def _texts(page: AppTest) -> str:
     return "\n".join(element.value for kind in (page.markdown, page.caption) for element in kind)
+
+
+def _shown(page: AppTest) -> dict[str, Any]:
+    """What the browser is given to draw."""
+    (component,) = page.get("bidi_component")
+    data: dict[str, Any] = json.loads(component.proto.json)
+    return data
 
 
 def _png(image: np.ndarray) -> bytes:
@@ -76,7 +92,7 @@ def test_a_newcomer_begins_with_the_default_model(name):
 def test_with_nothing_uploaded_it_says_what_to_do(model):
     page = _run()
     assert not page.exception
-    assert "Nothing to analyze yet" in _texts(page)
+    assert "Show the sample picture" in [item.label for item in page.button]
     assert "No video yet" in _texts(page)
     assert "sent nowhere" in _texts(page)
 
@@ -88,15 +104,39 @@ def test_pictures_stay_while_the_user_visits_another_page(model):
     # Back from another page the dialog is empty; what the session holds is still there.
     page = _run(**{Key.KEPT_PICTURES: kept})
     assert not page.exception
-    assert "Nothing to analyze yet" not in _texts(page)
-    next(item for item in page.button if item.label == "Remove 1 picture uploaded before").click().run()
-    assert "Nothing to analyze yet" in _texts(page)
+    assert _shown(page)["name"] == "me.png"
+    page.button(key="remove_picture").click().run()
+    assert not page.exception
+    assert not page.get("bidi_component")
+    assert not page.session_state[Key.KEPT_PICTURES]
+
+
+def test_pictures_are_added_to_those_there_are_and_removed(model, monkeypatch):
+    def names() -> list[str]:
+        return [picture.name for picture in page.session_state[Key.KEPT_PICTURES]]
+
+    monkeypatch.setattr(picture_choice, "MAX_PICTURES", 3)
+    files = [
+        (f"{name}.png", _png(draw_portrait("happiness", np.random.default_rng(seed), size=128)), "image/png")
+        for seed, name in enumerate("abcd")
+    ]
+    page = _run(*(file[:2] for file in files[:2]), show_sample=True)
+    _choose(page, "b.png")
+    page.file_uploader(key=Key.PICTURES).set_value(files[2:]).run()
+    assert (names(), _shown(page)["name"]) == (["a.png", "b.png", "c.png"], "c.png")
+    assert "1 were left out" in page.warning[0].value
+    page.button(key="remove_picture").click().run()
+    assert (names(), _shown(page)["name"]) == (["a.png", "b.png"], "sample.png")
+    assert not page.warning
+    page.button(key="remove_pictures").click().run()
+    assert not page.exception
+    assert not names() and not page.session_state[Key.SAMPLE] and not page.get("bidi_component")
 
 
 def test_ten_reruns_hash_and_read_nothing_again(model, monkeypatch):
     hashed, read = [], []
-    real_hash, real_analyze = pictures.sha256_file, pictures.analyze_picture
-    monkeypatch.setattr(pictures, "sha256_file", lambda path: hashed.append(path) or real_hash(path))
+    real_hash, real_analyze = picture_choice.sha256_file, pictures.analyze_picture
+    monkeypatch.setattr(picture_choice, "sha256_file", lambda path: hashed.append(path) or real_hash(path))
     monkeypatch.setattr(pictures, "analyze_picture", lambda *args: read.append(args) or real_analyze(*args))
     faces = [_png(draw_portrait("happiness", np.random.default_rng(seed), size=128)) for seed in range(3)]
     page = _run(*((f"{number}.png", data) for number, data in enumerate(faces)))
@@ -110,15 +150,19 @@ def test_ten_reruns_hash_and_read_nothing_again(model, monkeypatch):
 
 def test_the_sample_is_one_click_away(model):
     page = _run()
-    page.toggle(key=Key.SAMPLE).set_value(True).run()
+    next(item for item in page.button if item.label == "Show the sample picture").click().run()
     assert not page.exception
     assert not page.error
-    assert page.subheader[0].value == "1 face"
+    (face,) = _shown(page)["faces"]
     (table,) = page.dataframe
     assert len(table.value) == 1
     shown = table.value.iloc[0]
-    assert sum(shown[name] for name in load_predictor("first", _workspace()).info.classes) == pytest.approx(1)
-    assert "#1" in _texts(page)
+    classes = load_predictor("first", _workspace()).info.classes
+    assert sum(shown[name] for name in classes) == pytest.approx(1)
+    assert {name: value for name, value, _ in face["bars"]} == pytest.approx(
+        {name: shown[name] for name in classes}
+    )
+    assert "NASA" in _texts(page)
 
 
 def _workspace():
@@ -137,7 +181,9 @@ def test_sliders_draw_anew_without_computing_anew(model, monkeypatch):
     page.slider(key=SharedKey.UNCERTAIN_BELOW).set_value(100).run()
     assert not page.exception
     assert len(calls) == 1
-    assert "uncertain" in _texts(page)
+    (face,) = _shown(page)["faces"]
+    assert (face["label"], {color for *_, color in face["bars"]}) == ("uncertain", {UNKNOWN_COLOR})
+    assert _shown(page)["topK"] == 5
     page.selectbox(key=SharedKey.DETECTOR).set_value("whole-image").run()
     assert len(calls) == 2
 
@@ -177,7 +223,9 @@ def test_one_bad_file_is_named_and_hides_no_other(model):
     assert "notes.png" in messages[0]
     assert "no picture that can be read" in messages[0]
     assert "cut.png" in messages[1]
-    assert page.subheader[0].value == "1 face"
+    assert not page.get("bidi_component"), "the first is shown, and can't be read"
+    _choose(page, "face.png")
+    assert len(_shown(page)["faces"]) == 1
 
 
 def test_a_bad_file_is_tried_once_and_named_again(model, monkeypatch):
@@ -229,9 +277,9 @@ def test_several_pictures_are_chosen_from(model):
     page = _run(*files, detector="whole-image")
     assert not page.exception
     assert len(page.dataframe[0].value) == 2
-    page.selectbox(key=Key.PICTURE).set_value(1).run()
-    assert not page.exception
-    assert "sadness.png" in _texts(page)
+    assert _shown(page)["name"] == "happiness.png"
+    _choose(page, "sadness.png")
+    assert _shown(page)["name"] == "sadness.png"
 
 
 def test_a_damaged_model_is_a_message(model):
@@ -239,12 +287,12 @@ def test_a_damaged_model_is_a_message(model):
     weights.write_bytes(weights.read_bytes()[:-8] + b"damaged!")
     page = AppTest.from_file(str(PROJECT_ROOT / "app" / "Home.py"), default_timeout=60).run()
     page.switch_page(PAGE).run()
-    page.toggle(key=Key.SAMPLE).set_value(True).run()
+    next(item for item in page.button if item.label == "Show the sample picture").click().run()
     assert not page.exception
     assert any("SHA-256" in item.value for item in page.error)
 
 
-def test_a_crowd_is_turned_over_page_by_page(model, monkeypatch):
+def test_a_crowd_is_shown_as_a_whole(model, monkeypatch):
     from fer_core.types import FaceBox
 
     class Crowd:
@@ -265,10 +313,12 @@ def test_a_crowd_is_turned_over_page_by_page(model, monkeypatch):
     monkeypatch.setattr(pictures, "build_pipeline", build)
     page = _run(("crowd.png", _png(np.full((240, 320, 3), 90, np.uint8))), detector="haar")
     assert not page.exception
-    assert page.subheader[0].value == "15 faces"
     assert len(page.dataframe[0].value) == 15
-    heads = [item.value for item in page.markdown if item.value.startswith("**#")]
-    assert len(heads) == picture_view.FACES_PER_PAGE
+    faces = _shown(page)["faces"]
+    assert [face["number"] for face in faces] == [*range(1, 16)]
+    assert faces[7]["box"] == [40, 50, 36, 44], (
+        "in pixels of the picture, however it is scaled for the screen"
+    )
 
 
 def test_the_annotated_picture_has_the_size_of_its_own(model, tmp_path):

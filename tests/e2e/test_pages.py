@@ -1,7 +1,6 @@
 """The pages in a real browser."""
 
 import csv
-import io
 import re
 
 import numpy as np
@@ -16,8 +15,8 @@ from tests.e2e.dashboard import moving_face, write_clip
 
 pytestmark = pytest.mark.e2e
 
-EMPTY = ("Nothing to analyze yet", "No video yet")
-EXPRESSION = re.compile(rf"#1 ({'|'.join((*EMOTIONS, 'uncertain'))})")
+EMPTY = ("Show the sample picture", "No video yet")
+EXPRESSION = re.compile(rf"^Face 1: ({'|'.join((*EMOTIONS, 'uncertain'))}), \d+ %$")
 
 
 @pytest.fixture(scope="module")
@@ -29,22 +28,9 @@ def astronaut(tmp_path_factory):
 
 def _upload(page: Page, path, *, tab: int = 0) -> None:
     """Give a file to a file dialog once the page has come to rest."""
-    expect(page.get_by_text(EMPTY[tab])).to_be_visible()
+    expect(page.get_by_text(EMPTY[tab]).first).to_be_visible()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     page.locator("input[type=file]").nth(tab).set_input_files(path)
-
-
-def _shown_picture(page: Page, alt: str) -> np.ndarray:
-    """The pixels of a picture on the page, as the browser got them."""
-    image = page.get_by_alt_text(alt)
-    expect(image).to_be_visible()
-    address = image.get_attribute("src")
-    assert address is not None
-    response = page.request.get(
-        address if address.startswith("http") else page.url.rsplit("/", 1)[0] + address
-    )
-    assert response.ok
-    return np.asarray(Image.open(io.BytesIO(response.body())).convert("RGB"))
 
 
 def _num_pixels_like(image: np.ndarray, color: str) -> int:
@@ -79,19 +65,22 @@ def test_pages_contact_nobody_but_their_own_server(open_page, dashboard_url):
 def test_an_uploaded_picture_gets_its_box_and_label(open_page, astronaut):
     page = open_page("analyze_media")
     _upload(page, astronaut)
-    label = page.get_by_text(EXPRESSION).first
-    expect(label).to_be_visible()
-    found = EXPRESSION.search(label.inner_text())
+    box = page.get_by_label(EXPRESSION)
+    expect(box).to_be_visible()
+    found = EXPRESSION.search(box.get_attribute("aria-label") or "")
     assert found is not None
     color = EMOTION_COLORS.get(found[1], UNKNOWN_COLOR)
-    drawn = _shown_picture(page, "astronaut.jpg with 1 face marked")
-    plain = np.asarray(Image.open(astronaut).resize(drawn.shape[1::-1]))
-    # The box alone is some 400 px long and 3 px wide.
-    assert _num_pixels_like(drawn, color) > _num_pixels_like(plain, color) + 500
+    expect(box).to_have_css("border-top-color", f"rgb{hex_to_rgb(color)}")
+    expect(page.get_by_role("heading", name=f"1 face: 1 {found[1]}")).to_be_visible()
+    expect(page.get_by_alt_text("astronaut.jpg with 1 face marked")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Annotated picture (PNG)").click()
     with Image.open(download.value.path()) as saved:
         assert saved.format == "PNG"
+        drawn = np.asarray(saved.convert("RGB"))
+    plain = np.asarray(Image.open(astronaut).resize(drawn.shape[1::-1]))
+    # The box alone is some 400 px long and 3 px wide.
+    assert _num_pixels_like(drawn, color) > _num_pixels_like(plain, color) + 500
     with page.expect_download() as download:
         page.get_by_role("button", name="Table (CSV)").click()
     header, row = csv.reader(download.value.path().read_text().splitlines())
@@ -148,8 +137,8 @@ def test_text_called_mp4_gets_a_clear_message(open_page, tmp_path):
 
 def test_dark_pages_are_dark_and_complete(open_page):
     page = open_page("analyze_media", color_scheme="dark")
-    page.get_by_text("Show the sample picture").click()
-    expect(page.get_by_role("heading", name="All faces")).to_be_visible()
+    page.get_by_role("button", name="Show the sample picture").click()
+    expect(page.get_by_text("All faces in a table")).to_be_visible()
     background = page.get_by_test_id("stApp").evaluate("(app) => getComputedStyle(app).backgroundColor")
     assert max(int(value) for value in re.findall(r"\d+", background)[:3]) < 60
     expect(page.get_by_test_id("stException")).to_have_count(0)
@@ -157,6 +146,6 @@ def test_dark_pages_are_dark_and_complete(open_page):
 
 def test_a_narrow_screen_needs_no_sideways_scrolling(open_page):
     page = open_page("analyze_media", viewport={"width": 400, "height": 900})
-    page.get_by_text("Show the sample picture").click()
-    expect(page.get_by_role("heading", name="All faces")).to_be_visible()
+    page.get_by_role("button", name="Show the sample picture").click()
+    expect(page.get_by_text("All faces in a table")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 400

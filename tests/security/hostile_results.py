@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from app.analyze_media import picture_results, video_results
+from app.analyze_media import picture_choice, picture_results, video_results
 from app.analyze_media.pictures import Picture, PictureResult
 from app.compare_runs import findings, sources
 from app.compare_runs.tabs import TABS
@@ -87,9 +87,10 @@ def show_pictures(_workspace: Workspace) -> None:
         timings_ms={"detect": 1.0, "classify": 1.0},
     )
     result = PictureResult(analysis, jpeg, 1.0, (jpeg,) * 3, note=NAMES[0])
-    picture_results.render_results(
-        [(Picture(f"{NAMES[0]}.png", Path("none"), ""), result)] * 2, OverlayStyle()
-    )
+    pictures = [Picture(f"{NAMES[0]}.png", Path("none"), digest) for digest in "ab"]
+    results = [(picture, result) for picture in pictures]
+    shown = picture_choice.choose_picture(pictures, results)
+    picture_results.render_results(results, shown, OverlayStyle())
 
 
 @dataclass

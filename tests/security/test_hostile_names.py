@@ -105,6 +105,21 @@ def test_a_result_full_of_hostile_names_asks_nobody(address, listener, tab, part
     assert_harmless(tab, listener)
 
 
+def test_the_picture_and_its_list_show_hostile_names_as_they_are(address, listener, tab):
+    tab.goto(f"{address}/?part_shown=pictures")
+    expect(tab.get_by_text("the end", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
+    names = hostile_results.list_names(listener.address)
+    expect(tab.locator(".faces .label").first).to_have_text(names[1])
+    for name in names:
+        expect(tab.locator(".faces .name").get_by_text(name, exact=True).first).to_be_visible()
+    tab.locator(".faces .toggle").first.hover()
+    expect(tab.locator(".card strong")).to_contain_text("#1")
+    for chip in tab.locator(".count").all():
+        chip.click()
+    tab.locator(".stage img").wait_for()
+    assert_harmless(tab, listener)
+
+
 def test_a_report_full_of_hostile_names_asks_nobody(workspace, listener, tab):
     tab.goto((workspace.root / "report.html").as_uri())
     expect(tab.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=TIMEOUT_MS)

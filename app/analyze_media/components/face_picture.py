@@ -1,0 +1,88 @@
+"""A picture with its faces marked and a list of them; what one side points at, the other marks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+from streamlit.runtime import get_instance
+
+_SOURCE: Final[Path] = Path(__file__)
+_component = st.components.v2.component(
+    "fer_face_picture",
+    js=_SOURCE.with_suffix(".js").read_text(encoding="utf-8"),
+    css=_SOURCE.with_suffix(".css").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFace:
+    """A face as it is drawn. Words are shown as they are, whatever is in them."""
+
+    number: int
+    label: str
+    color: str
+    """`#rrggbb`."""
+    bars: tuple[tuple[str, float, str], ...]
+    """Class, probability and colour; the most probable first."""
+    box: tuple[float, float, float, float]
+    """Left, top, width and height in pixels of the picture."""
+    thumbnail_jpeg: bytes
+    facts: tuple[str, ...] = ()
+    """More about it, a line each; shown on demand."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPicture:
+    """A picture as it is drawn."""
+
+    key: str
+    """A picture with another key begins anew: not enlarged, nothing chosen."""
+    name: str
+    """For people who do not see it."""
+    size_px: tuple[int, int]
+    """Width and height."""
+    preview_jpeg: bytes
+    """Scaled for the screen."""
+    preview_width_px: int
+    sharp_jpeg: bytes | None
+    """With all its pixels, once they were wanted."""
+    faces: tuple[ShownFace, ...]
+
+
+def face_picture(picture: ShownPicture, *, top_k: int, key: str) -> bool:
+    """Show a picture, and return whether it is enlarged so far that the preview has too few pixels.
+
+    Args:
+        picture: what to show.
+        top_k: bars beside a face that is pointed at.
+        key: of the component.
+    """
+    data = {
+        "id": picture.key,
+        "name": picture.name,
+        "size": picture.size_px,
+        "preview": _serve(picture.preview_jpeg, f"{key}-preview"),
+        "previewWidth": picture.preview_width_px,
+        "sharp": _serve(picture.sharp_jpeg, f"{key}-sharp") if picture.sharp_jpeg else None,
+        "topK": top_k,
+        "faces": [
+            {
+                "number": face.number,
+                "label": face.label,
+                "color": face.color,
+                "bars": face.bars,
+                "box": face.box,
+                "thumbnail": _serve(face.thumbnail_jpeg, f"{key}-{face.number}"),
+                "facts": face.facts,
+            }
+            for face in picture.faces
+        ],
+    }
+    state = _component(key=key, data=data, default={"wanted": None}, on_wanted_change=lambda: None)
+    return bool(state["wanted"] == picture.key)
+
+
+def _serve(jpeg: bytes, place: str) -> str:
+    """Address of a picture, relative to the page: as `st.image` serves one, until the page is drawn again."""
+    return get_instance().media_file_mgr.add(jpeg, "image/jpeg", place).lstrip("/")

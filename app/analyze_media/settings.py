@@ -1,0 +1,48 @@
+"""The settings of the Analyze media page: a line that says what they are, and a popover to change them."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.shared.model_picker import choose_detector, choose_model, detector_title
+from app.shared.overlay_options import choose_prior, choose_style
+from fer_core.checkpoint import CheckpointEntry, list_checkpoints
+from fer_core.escaping import escape_markdown
+from fer_core.inference.overlay import OverlayStyle
+from fer_core.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a picture or video is analyzed with."""
+
+    entry: CheckpointEntry
+    detector: str
+    """Name in the registry of face detectors."""
+    prior: str
+    """How often each class is expected."""
+    style: OverlayStyle
+    """What is drawn."""
+
+
+def choose_settings(workspace: Workspace) -> Settings | None:
+    """Let the user choose; without a model, say how to get one and return None."""
+    if not list_checkpoints(workspace):
+        choose_model(workspace)
+        return None
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+        summary = st.container(width="content")
+        popover = st.popover("Settings", icon=":material/tune:", key="media_settings")
+    with popover:
+        entry = choose_model(workspace)
+        detector = choose_detector(workspace)
+        prior = choose_prior([entry] if entry else [])
+        style = choose_style()
+    assert entry is not None
+    with summary:
+        st.caption(
+            f"{escape_markdown(entry.key)} · {detector_title(detector)} · "
+            f"uncertain below {100 * style.uncertain_below:.0f} %",
+            width="content",
+        )
+    return Settings(entry, detector, prior, style)
