@@ -44,6 +44,9 @@ class DataConfig:
     """Raise the label distributions to the power 1 / this: below 1 sharpens them towards the most frequent
     answer, above 1 evens out the answers that were given. Not used by the label modes `majority` and
     `multi_target`, which have nothing to sharpen."""
+    label_weight: Annotated[float, _SHARE] = 0.0
+    """Share of every training target that the image's own single label has, beside its votes: two sources of
+    labels at once, such as FER2013's labels beside FER+ votes. Used where a data set has both."""
     train_split: str = "train"
     """Split to learn from."""
     valid_split: str = "valid"
@@ -256,7 +259,8 @@ class DistillConfig:
 
     teachers: str = ""
     """Checkpoints or runs, joined by commas, whose mean answer is learned beside the labels. They see
-    the very picture that the network sees, augmented and mixed (Beyer et al., 2022). Empty is off."""
+    the very picture that the network sees, augmented and mixed (Beyer et al., 2022). A class that a teacher
+    does not know has the share that the others give it; one teacher must know all. Empty is off."""
     weight: Annotated[float, _FACTOR] = 0.5
     """Share of the loss that the teachers have; the labels have the rest."""
     temperature: Annotated[float, Limits(above=0)] = 1.0

@@ -58,6 +58,26 @@ def compute_targets(dataset: Dataset, split: str, mode: LabelMode) -> Targets:
     return Targets(rows, distributions.astype(np.float32), protocol)
 
 
+def mix_labels(dataset: Dataset, targets: Targets, weight: float) -> Targets:
+    """Targets in which the images' own single labels have a share beside the votes.
+
+    Args:
+        dataset: the data; unchanged targets if it has no votes, for then these are the labels already.
+        targets: made of its votes. An image whose label is none of the classes keeps them.
+        weight: share of the labels, 0 to 1.
+    """
+    if weight == 0 or not dataset.info.has_votes:
+        return targets
+    positions = {name: index for index, name in enumerate(dataset.info.classes)}
+    places = dataset.samples["label"].iloc[targets.indices].map(positions)
+    known = places.notna().to_numpy()
+    mixed = targets.distributions.copy()
+    mixed[known] *= 1 - weight
+    mixed[known, places[known].astype(int)] += weight
+    protocol = f"{targets.protocol}, with {weight:.0%} of the data set's own label"
+    return replace(targets, distributions=mixed, protocol=protocol)
+
+
 def temper_targets(targets: Targets, temperature: float) -> Targets:
     """Targets with every distribution raised to the power 1 / temperature and brought to sum 1 again.
 

@@ -95,13 +95,14 @@ class Teachers(nn.Module):
 
         Args:
             members: each model, its input, and for every class of the student its place in the model's
-                logits.
+                logits, -1 where the model does not know it; at least one knows them all.
             temperature: logits are divided by it.
         """
         super().__init__()
         self.models = nn.ModuleList(model for model, _, _ in members).requires_grad_(False)
         self.specs = [spec for _, spec, _ in members]
-        self.orders = [list(order) for _, _, order in members]
+        self.places = [[place for place in order if place >= 0] for _, _, order in members]
+        self.knows = [[place >= 0 for place in order] for _, _, order in members]
         self.temperature = temperature
         self.to(memory_format=torch.channels_last).eval()
 
@@ -109,11 +110,23 @@ class Teachers(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Mean probabilities, B x K, for images B x C x H x W in [0, 1], not yet normalised."""
         answers = []
-        for model, spec, order in zip(self.models, self.specs, self.orders, strict=True):
+        for model, spec, places in zip(self.models, self.specs, self.places, strict=True):
             fitting = resize_batch(match_channels(images, spec.channels), (spec.height, spec.width))
-            logits = model(normalise(fitting, spec)).float()[:, order]
+            logits = model(normalise(fitting, spec)).float()[:, places]
             answers.append(torch.softmax(logits / self.temperature, dim=1))
-        return torch.stack(answers).mean(dim=0)
+        return self._average(answers)
+
+    def _average(self, answers: Sequence[Tensor]) -> Tensor:
+        """The mean, B x K; who does not know a class has it from those who know all."""
+        whole = [answer for answer, known in zip(answers, self.knows, strict=True) if all(known)]
+        reference = torch.stack(whole).mean(dim=0)
+        filled = []
+        for answer, known in zip(answers, self.knows, strict=True):
+            row = reference.clone()
+            mask = torch.tensor(known, device=row.device)
+            row[:, mask] = answer * row[:, mask].sum(dim=1, keepdim=True)
+            filled.append(row)
+        return torch.stack(filled).mean(dim=0)
 
 
 def load_teachers(config: DistillConfig, classes: Sequence[str], workspace: Workspace) -> Teachers | None:
@@ -126,12 +139,19 @@ def load_teachers(config: DistillConfig, classes: Sequence[str], workspace: Work
     members = []
     for name in config.teacher_names:
         model, info = load_checkpoint(find_checkpoint(name, workspace).folder)
-        if set(info.classes) != set(classes):
+        foreign = [item for item in info.classes if item not in classes]
+        if foreign:
             raise ConfigError(
                 f"distill.teachers: {name} predicts {', '.join(info.classes)}, but the data set has "
-                f"{', '.join(classes)}; choose a teacher with the same classes"
+                f"{', '.join(classes)}; choose a teacher with these classes, or some of them"
             )
-        members.append((model, info.input, [info.classes.index(item) for item in classes]))
+        order = [info.classes.index(item) if item in info.classes else -1 for item in classes]
+        members.append((model, info.input, order))
+    if members and all(-1 in order for _, _, order in members):
+        raise ConfigError(
+            f"distill.teachers: none of {config.teachers} predicts all of {', '.join(classes)}; add one that "
+            "does"
+        )
     return Teachers(members, temperature=config.temperature) if members else None
 
 

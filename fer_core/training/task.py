@@ -18,6 +18,7 @@ from fer_core.data.targets import (
     compute_class_prior,
     compute_pixel_statistics,
     compute_targets,
+    mix_labels,
     temper_targets,
 )
 from fer_core.errors import ConfigError
@@ -54,6 +55,7 @@ class Task:
             "name": self.dataset.name,
             "fingerprint": self.dataset.info.fingerprint,
             "label_mode": self.config.data.label_mode,
+            **({"label_weight": weight} if (weight := self.config.data.label_weight) else {}),
             "num_train_images": len(self.train),
             CLASS_PRIOR_KEY: compute_class_prior(
                 self.train,
@@ -133,10 +135,9 @@ def prepare_task(
         CheckpointError: the pretrained weights or a teacher can't be had or do not fit.
     """
     precision = resolve_precision(config.precision, PartialState().device)
-    train = temper_targets(
-        compute_targets(dataset, config.data.train_split, config.data.label_mode),
-        config.data.label_temperature,
-    )
+    votes = compute_targets(dataset, config.data.train_split, config.data.label_mode)
+    tempered = temper_targets(votes, config.data.label_temperature)
+    train = mix_labels(dataset, tempered, config.data.label_weight)
     valid = compute_targets(dataset, config.data.valid_split, "majority")
     check_targets(config, dataset.info, train)
     check_share(config, _count_processes())

@@ -4,7 +4,13 @@ import pytest
 
 from fer_core.data.builtin import open_dataset, write_schematic_faces
 from fer_core.data.store import SCHEMATIC_FACES, VOTE_COLUMNS, load_dataset, write_dataset
-from fer_core.data.targets import Targets, compute_pixel_statistics, compute_targets, temper_targets
+from fer_core.data.targets import (
+    Targets,
+    compute_pixel_statistics,
+    compute_targets,
+    mix_labels,
+    temper_targets,
+)
 from fer_core.errors import DataError
 from fer_core.labels import EMOTIONS, FERPLUS_COLUMNS
 
@@ -41,6 +47,24 @@ def test_votes_follow_the_protocol_and_discarded_images_go(tmp_path):
     assert targets.indices.tolist() == [0, 2]
     assert targets.protocol == "FER+ crossentropy"
     assert targets.distributions[1][EMOTIONS.index("fear")] == pytest.approx(0.6)
+
+
+def test_the_stored_label_beside_the_votes(tmp_path):
+    votes = np.zeros((3, 10), int)
+    votes[:, FERPLUS_COLUMNS.index("anger")] = 10
+    votes[2, :] = 0
+    votes[2, [FERPLUS_COLUMNS.index("fear"), FERPLUS_COLUMNS.index("surprise")]] = [6, 4]
+    data = make(tmp_path / "set", votes, labels=("fear", "", "surprise"))
+    plain = compute_targets(data, "train", "crossentropy")
+    mixed = mix_labels(data, plain, 0.25)
+    expected = [{"anger": 0.75, "fear": 0.25}, {"anger": 1.0}, {"fear": 0.45, "surprise": 0.55}]
+    for row, shares in zip(mixed.distributions, expected, strict=True):
+        assert row == pytest.approx([shares.get(name, 0) for name in EMOTIONS])
+    assert mixed.protocol == "FER+ crossentropy, with 25% of the data set's own label"
+    assert mix_labels(data, plain, 0) is plain
+    single = make(tmp_path / "single")
+    labels = compute_targets(single, "train", "crossentropy")
+    assert mix_labels(single, labels, 0.5) is labels
 
 
 def test_a_split_of_which_nothing_is_kept(tmp_path):

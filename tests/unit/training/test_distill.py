@@ -1,6 +1,7 @@
 """Learning from other models."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from fer_core.checkpoint import InputSpec
 from fer_core.config import DistillConfig
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.labels import EMOTIONS
+from fer_core.models import load_checkpoint, save_checkpoint
 from fer_core.training.losses import Teachers, add_distillation, load_teachers
 from tests.small_models import save_small_model
 
@@ -75,8 +77,31 @@ def test_loading(workspace):
     assert (answers.argmax(1) == order.index("fear")).all()
     with pytest.raises(CheckpointError, match="absent"):
         load_teachers(DistillConfig(teachers="absent"), EMOTIONS, workspace)
-    with pytest.raises(ConfigError, match="same classes"):
+    with pytest.raises(ConfigError, match="with these classes"):
         load_teachers(DistillConfig(teachers="fearful"), EMOTIONS[:7], workspace)
+    folder = save_small_model(workspace, "seven", always="fear")
+    model, info = load_checkpoint(folder)
+    classifier = model.classifier
+    model.classifier = nn.Linear(classifier.in_features, 7)
+    save_checkpoint(folder, model, replace(info, classes=EMOTIONS[:7]))
+    assert load_teachers(DistillConfig(teachers="fearful,seven"), EMOTIONS, workspace).knows[1][7] is False
+    with pytest.raises(ConfigError, match="none of seven predicts all"):
+        load_teachers(DistillConfig(teachers="seven"), EMOTIONS, workspace)
+
+
+def test_a_class_that_a_teacher_does_not_know_is_left_to_the_others():
+    """Of three classes the first says e^2, 1 and 1; the second knows two only, and says e^2 to 1."""
+
+    class Three(Constant):
+        def forward(self, x):
+            return torch.cat([super().forward(x), torch.zeros(len(x), 1)], dim=1)
+
+    teachers = Teachers([(Three(), GRAY, (0, 1, 2)), (Constant(), GRAY, (0, 1, -1))], temperature=1.0)
+    e2 = math.exp(2)
+    rest = 1 / (e2 + 2)
+    first, second = e2 / (e2 + 2), (1 - rest) * e2 / (e2 + 1)
+    (row,) = teachers(torch.ones(1, 1, 8, 8)).tolist()
+    assert row == pytest.approx([(first + second) / 2, 1 - rest - (first + second) / 2, rest])
 
 
 @pytest.mark.parametrize("changes", [{"weight": 0.0}, {"weight": 1.1}, {"temperature": 0.0}])
