@@ -16,12 +16,12 @@ TITLES = {NEW_PART: ":material/add: New run", RUNS_PART: ":material/timeline: Ru
 
 
 def main() -> None:
-    page_header("Train", "Train a model to read **apparent expressions**, and watch it learn.")
     workspace = Workspace.default()
     name = st.query_params.get("run")
     if name is not None:
         render_run(name, workspace)
         return
+    page_header("Train", "Train a model to read **apparent expressions**, and watch it learn.")
     if _choose_part() == RUNS_PART:
         render_list(workspace)
     else:

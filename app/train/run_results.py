@@ -42,17 +42,7 @@ def _render_curves(run: Run) -> None:
         if not records and not steps:
             _render_nothing_yet(run, status)
             return
-        smoothing = st.slider(
-            "Smoothing",
-            0.0,
-            0.95,
-            0.0,
-            step=0.05,
-            key=Key.RUN_SMOOTHING,
-            persist_state="session",
-            help="Weight of what came before; the raw values of epochs stay visible, faintly.",
-            width=320,
-        )
+        smoothing = st.session_state.get(Key.RUN_SMOOTHING, 0.0)
         both = ("train", TRAIN_COLOR), ("validation", VALID_COLOR)
         charts = ("Loss", "train_loss", "valid_loss"), ("Accuracy", "train_accuracy", "valid_accuracy")
         for place, (title, *keys) in zip(st.columns(2, gap="medium"), charts, strict=True):
@@ -63,6 +53,17 @@ def _render_curves(run: Run) -> None:
                 add_steps(figure, steps, status.num_steps, names, **style)
             with place:
                 _chart(figure, title.lower(), records)
+        st.slider(
+            "Smoothing",
+            0.0,
+            0.95,
+            0.0,
+            step=0.05,
+            key=Key.RUN_SMOOTHING,
+            persist_state="session",
+            help="Weight of what came before; the raw values of epochs stay visible, faintly.",
+            width=320,
+        )
 
 
 def _render_nothing_yet(run: Run, status: RunStatus) -> None:

@@ -32,8 +32,6 @@ from fer_core.runs.run_files import RESUMABLE_STATES
 from fer_core.workspace import Workspace
 
 REFRESH_S: Final[float] = 0.5
-_REST_S: Final[float] = 1.0
-"""Between two looks at a run that has ended, but that another tab or a terminal may resume."""
 _FAILED_LINES: Final[int] = 15
 
 
@@ -45,7 +43,7 @@ def render_run(name: str, workspace: Workspace) -> None:
     except FerError as error:
         empty_state("There is no such run", escape_markdown(str(error)), icon=":material/search_off:")
         return
-    st.subheader(escape_markdown(run.title), anchor=False)
+    st.title(escape_markdown(run.title), anchor=False)
     stamp = compute_stamp(run)
     st.fragment(_watch, run_every=_choose_interval(run))(name, workspace, stamp)
     render_actions(run, workspace)
@@ -55,9 +53,8 @@ def render_run(name: str, workspace: Workspace) -> None:
 
 
 def _choose_interval(run: Run) -> float | None:
-    if run.is_active:
-        return REFRESH_S
-    return _REST_S if run.state in RESUMABLE_STATES else None  # nothing happens to a finished one
+    """Nothing happens to a finished run; any other may go on, or be resumed by another tab or a terminal."""
+    return REFRESH_S if run.is_active or run.state in RESUMABLE_STATES else None
 
 
 def find_run(name: str, workspace: Workspace) -> Run:
@@ -85,7 +82,7 @@ def _watch(name: str, workspace: Workspace, stamp: tuple[object, ...]) -> None:
             whole, epoch = st.columns(2, gap="medium")
             whole.progress(get_progress(run), _describe_progress(run))
             step, num_steps = run.status.step, run.status.num_steps
-            if run.is_active and num_steps:
+            if num_steps and (run.is_active or step):
                 epoch.progress(min(1.0, step / num_steps), f"Step {step:,} of {num_steps:,}")
 
 
@@ -109,7 +106,8 @@ def _describe_progress(run: Run) -> str:
         return f"Waiting for its device, {place}"
     if run.is_active and not status.num_steps:
         return "Starting: network and images are loaded"
-    number = min(status.epoch + run.is_active, status.num_epochs or math.inf)
+    is_within = run.is_active or status.step > 0
+    number = min(status.epoch + is_within, status.num_epochs or math.inf)
     text = f"Epoch {number:d} of {f'{status.num_epochs:d}' if status.num_epochs else '?'}"
     if run.is_active and status.eta_s is not None:
         text += f" · {describe_duration(status.eta_s)} left"

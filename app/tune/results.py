@@ -1,5 +1,8 @@
 """What a search has found so far: progress, which settings matter, and the best runs."""
 
+import time
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
@@ -8,81 +11,141 @@ from app.shared.background import render_task
 from app.shared.messages import error_boundary
 from app.shared.navigation import TRAIN
 from fer_core.escaping import escape_markdown, escape_plotly
-from fer_core.jobs.tasks import cancel_task, find_task
+from fer_core.jobs.tasks import BackgroundTask, cancel_task, find_task
 from fer_core.sweeps import Sweep, launch_worker, load_sweep, read_study, stop_workers
-from fer_core.sweeps.trials import RUN_KEY
+from fer_core.sweeps.study import STUDY_FILE
+from fer_core.sweeps.trials import RUN_KEY, name_state
 from fer_core.sweeps.worker import list_workers
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     from optuna import Study
 
-_REFRESH_S: Final[int] = 3
+_REFRESH_S: Final[float] = 1.0
+_ASK_AGAIN_S: Final[float] = 5.0
 _FEWEST_FOR_IMPORTANCE: Final[int] = 4
 _MORE_TRIALS: Final[int] = 10
 
 
 def render_sweep(name: str, workspace: Workspace) -> None:
-    """Show a search; it follows the trials by itself while a worker is at work."""
+    """Show a search; it follows the trials by itself, whoever works on it."""
     sweep = load_sweep(name, workspace)
-    is_active = _is_active(sweep, workspace)
-    if not is_active:
+    work = _find_work(sweep, workspace)
+    if not work.is_active:
         render_task(workspace, "sweep", {"sweep": name})  # tells why the last worker failed, if it did
-    st.fragment(_render, run_every=_REFRESH_S if is_active else None)(sweep, workspace, is_active)
-
-
-def _render(sweep: Sweep, workspace: Workspace, was_active: bool) -> None:
+    _watch(sweep, workspace, _compute_stamp(sweep, workspace))
     with error_boundary():
-        is_active = _is_active(sweep, workspace)
-        if is_active != was_active:
-            st.rerun()  # starts or stops the timer
-        study = read_study(sweep)
-        counts = _count_states(study)
-        _render_head(sweep, study, counts, is_active)
-        _render_actions(sweep, workspace, is_active)
-        if not counts["COMPLETE"]:
-            st.caption(
-                "The first trial is starting; this takes a few seconds."
-                if is_active
-                else "No trial has finished yet. Go on searching, or see the log: `fer tasks`."
-            )
-            return
+        _render_study(sweep, read_study(sweep), workspace, work)
+
+
+def _render_study(sweep: Sweep, study: "Study", workspace: Workspace, work: "_Work") -> None:
+    _render_head(sweep, study, work)
+    _render_actions(sweep, workspace, work)
+    if work.is_active:
+        _render_running(study)
+    if _count_states(study)["complete"]:
         _render_charts(study)
-        _render_trials(study)
+    elif not work.is_active:
+        st.caption("No trial has finished yet. Continue the search, or see the log: `fer tasks`.")
+    _render_trials(study)
 
 
-def _is_active(sweep: Sweep, workspace: Workspace) -> bool:
-    task = find_task(workspace, "sweep", {"sweep": sweep.name})
-    return bool(list_workers(sweep)) or (task is not None and task.is_active)
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Who works on a search."""
+
+    task: BackgroundTask | None
+    """The last worker that a page started."""
+    num_workers: int
+    """Processes that have begun, of this page or not."""
+
+    @property
+    def is_active(self) -> bool:
+        return bool(self.num_workers) or (self.task is not None and self.task.is_active)
+
+    @property
+    def state(self) -> str:
+        if self.task is not None and self.task.is_cancelling:
+            return "stopping"
+        if self.num_workers:
+            return "searching"
+        return "starting" if self.is_active else "idle"
 
 
-def _count_states(study: "Study") -> dict[str, int]:
-    states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
-    return {name: states.count(name) for name in ("COMPLETE", "PRUNED", "FAIL", "RUNNING")}
+def _find_work(sweep: Sweep, workspace: Workspace) -> _Work:
+    return _Work(find_task(workspace, "sweep", {"sweep": sweep.name}), len(list_workers(sweep)))
 
 
-def _render_head(sweep: Sweep, study: "Study", counts: dict[str, int], is_active: bool) -> None:
-    columns = st.columns(5)
-    columns[0].metric("State", "searching" if is_active else "idle")
-    columns[1].metric("Finished", counts["COMPLETE"])
-    columns[2].metric("Pruned", counts["PRUNED"])
-    columns[3].metric("Failed", counts["FAIL"])
-    best = f"{study.best_value:.4f}" if counts["COMPLETE"] else "—"
-    columns[4].metric(
-        f"Best validation {escape_markdown(sweep.settings.base.monitor.replace('_', ' '))}", best
-    )
+@st.fragment(run_every=_REFRESH_S)
+def _watch(sweep: Sweep, workspace: Workspace, stamp: tuple[object, ...]) -> None:
+    """Draws nothing: the page is drawn again when there is something new, from wherever it came."""
+    with error_boundary():
+        if _compute_stamp(sweep, workspace) != stamp:
+            st.rerun()
 
 
-def _render_actions(sweep: Sweep, workspace: Workspace, is_active: bool) -> None:
-    if is_active:
-        if st.button("Stop searching", icon=":material/stop:"):
-            task = find_task(workspace, "sweep", {"sweep": sweep.name})
-            if not stop_workers(sweep) and task is not None:
-                cancel_task(workspace, task.name)  # it was about to begin
-            st.toast("The trial in progress is being stopped.")
+def _compute_stamp(sweep: Sweep, workspace: Workspace) -> tuple[object, ...]:
+    """Equal as long as there is nothing new to show."""
+    work = _find_work(sweep, workspace)
+    try:
+        changed: float = (sweep.folder / STUDY_FILE).stat().st_mtime_ns
+    except OSError:  # in a database elsewhere: asked now and then while somebody works
+        changed = time.time() // _ASK_AGAIN_S if work.is_active else 0
+    return work.state, work.task and work.task.name, work.num_workers, changed
+
+
+def _count_states(study: "Study") -> Counter[str]:
+    return Counter(name_state(trial) for trial in study.get_trials(deepcopy=False))
+
+
+def _render_head(sweep: Sweep, study: "Study", work: _Work) -> None:
+    counts = _count_states(study)
+    best = f"{study.best_value:.4f}" if counts["complete"] else "—"
+    monitor = escape_markdown(sweep.settings.base.monitor.replace("_", " "))
+    shown: dict[str, str | int] = {"State": escape_markdown(work.state)}
+    shown |= {"Finished": counts["complete"], "Pruned": counts["pruned"]}
+    shown |= {"Stopped": counts["stopped"]} if counts["stopped"] else {}
+    shown |= {"Failed": counts["fail"], f"Best validation {monitor}": best}
+    with st.container(horizontal=True, gap="medium"):
+        for label, value in shown.items():
+            st.metric(label, value, width="content")
+
+
+def _render_running(study: "Study") -> None:
+    running = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
+    for trial in running:
+        run = trial.user_attrs.get(RUN_KEY)
+        if run is not None:
+            st.page_link(
+                TRAIN.build(),
+                label=f"Trial {trial.number:d} is running: watch {escape_markdown(str(run))}",
+                icon=TRAIN.icon,
+                query_params={"run": str(run)},
+            )
+    if not running:
+        st.caption("The first trial is starting; this takes a few seconds.")
+
+
+def _render_actions(sweep: Sweep, workspace: Workspace, work: _Work) -> None:
+    if work.is_active:
+        st.button(
+            "Stop searching",
+            icon=":material/stop:",
+            disabled=work.state == "stopping",
+            on_click=_stop,
+            args=(sweep, workspace, work.task),
+            help="The trial in progress is stopped; what the others found stays.",
+        )
     elif st.button(f"Try {_MORE_TRIALS} more", icon=":material/play_arrow:"):
         launch_worker(sweep, workspace, num_trials=_MORE_TRIALS)
         st.rerun()
+
+
+def _stop(sweep: Sweep, workspace: Workspace, task: BackgroundTask | None) -> None:
+    with error_boundary():
+        if task is not None:
+            cancel_task(workspace, task.name)  # first: it may not have begun, and then no worker is listed
+        stop_workers(sweep)
 
 
 def _render_charts(study: "Study") -> None:
@@ -117,13 +180,15 @@ def _render_trials(study: "Study") -> None:
     rows = [
         {
             "trial": trial.number,
-            "state": trial.state.name.lower(),
+            "state": name_state(trial),
             "score": trial.value,
             **trial.params,
             "run": _link(trial.user_attrs.get(RUN_KEY)),
         }
         for trial in study.get_trials(deepcopy=False)
     ]
+    if not rows:
+        return
     rows.sort(key=lambda row: (row["score"] is None, -(row["score"] or 0)))
     st.dataframe(
         rows,

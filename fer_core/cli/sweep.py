@@ -103,7 +103,10 @@ def sweep(command: SweepCommand) -> int:
             stop=stop,
             on_trial=tell,
         )
-    say(f"{report.num_finished} finished, {report.num_pruned} pruned, {report.num_failed} failed")
+    counts = {"finished": report.num_finished, "pruned": report.num_pruned, "failed": report.num_failed}
+    if report.num_stopped:
+        counts["stopped"] = report.num_stopped
+    say(", ".join(f"{count} {state}" for state, count in counts.items()))
     study = read_study(chosen)
     if any(trial.state.name == "COMPLETE" for trial in study.trials):
         best = study.best_trial

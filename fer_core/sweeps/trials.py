@@ -25,6 +25,8 @@ WORKER_KEY: Final[str] = "worker"
 """User attribute of a trial: who works on it, with the fields of `ProcessStatus`."""
 REASON_KEY: Final[str] = "reason"
 """User attribute of a failed trial: why."""
+STOPPED_KEY: Final[str] = "stopped"
+"""User attribute of a trial whose run was stopped. optuna calls it failed, and so learns nothing from it."""
 METRIC_KEYS: Final[dict[str, str]] = {
     "accuracy": "valid_accuracy",
     "macro_f1": "valid_macro_f1",
@@ -43,6 +45,11 @@ def read_score(run: Run, sweep: Sweep) -> float | None:
     if not numbers:
         return None
     return min(numbers) if monitor == "loss" else max(numbers)
+
+
+def name_state(trial: "FrozenTrial") -> str:
+    """What people read for the state of a trial: optuna's, in small letters, or `stopped`."""
+    return "stopped" if STOPPED_KEY in trial.user_attrs else trial.state.name.lower()
 
 
 def take_over(study: "Study", sweep: Sweep, workspace: Workspace) -> None:

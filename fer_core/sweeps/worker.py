@@ -23,7 +23,15 @@ from fer_core.runs.run_files import ACTIVE_STATES
 from fer_core.sweeps.space import Value, apply_values
 from fer_core.sweeps.store import SWEEP_FILE, Sweep
 from fer_core.sweeps.study import open_study, study_errors
-from fer_core.sweeps.trials import METRIC_KEYS, REASON_KEY, RUN_KEY, WORKER_KEY, read_score, take_over
+from fer_core.sweeps.trials import (
+    METRIC_KEYS,
+    REASON_KEY,
+    RUN_KEY,
+    STOPPED_KEY,
+    WORKER_KEY,
+    read_score,
+    take_over,
+)
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,7 +40,12 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _POLL_S: Final[float] = 0.5
 _HEARTBEAT_S: Final[float] = 30.0
-_STATES: Final[dict[str, str]] = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed"}
+_STATES: Final[dict[str, str]] = {
+    "COMPLETE": "finished",
+    "PRUNED": "pruned",
+    "FAIL": "failed",
+    "STOPPED": "stopped",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,8 @@ class WorkerReport:
     num_finished: int
     num_pruned: int
     num_failed: int
+    num_stopped: int = 0
+    """Trials whose run was stopped by a person: no failure, and no result."""
 
 
 class _Presence:
@@ -109,20 +124,21 @@ def run_worker(
         for _ in range(num_trials):
             _check_folder(sweep)
             take_over(study, sweep, workspace)
+            if stop is not None and stop.is_requested:
+                break
             trial = study.ask()
             presence.show(trial)
             outcome = _try(trial, sweep, workspace, device, stop, presence)
-            told = study.tell(trial, outcome.score, state=TrialState[outcome.state], skip_if_finished=True)
+            told_state = TrialState.FAIL if outcome.state == "STOPPED" else TrialState[outcome.state]
+            told = study.tell(trial, outcome.score, state=told_state, skip_if_finished=True)
             state = _STATES[outcome.state]
             counts[state] += 1
             if on_trial is not None:
                 on_trial(trial.number, state, told.value)
-            if stop is not None and stop.is_requested:
-                break
             if state == "failed" and counts.total() == 1:
                 raise RunError(f"the first trial failed, so the sweep ends: {outcome.reason}")
         take_over(study, sweep, workspace)
-    return WorkerReport(counts["finished"], counts["pruned"], counts["failed"])
+    return WorkerReport(counts["finished"], counts["pruned"], counts["failed"], counts["stopped"])
 
 
 @contextmanager
@@ -146,7 +162,7 @@ def _check_folder(sweep: Sweep) -> None:
 class _Outcome:
     """How a trial ended."""
 
-    state: Literal["COMPLETE", "PRUNED", "FAIL"]
+    state: Literal["COMPLETE", "PRUNED", "FAIL", "STOPPED"]
     score: float | None = None
     reason: str = ""
 
@@ -159,7 +175,7 @@ def _try(
     stop: StopSignal | None,
     presence: _Presence,
 ) -> _Outcome:
-    """Run one trial to its end: finished with its best score, pruned, or failed with the reason."""
+    """Run one trial to its end: finished with its best score, pruned, stopped, or failed with the reason."""
     values: dict[str, Value] = {
         name: entry.suggest(trial, name) for name, entry in sweep.settings.space.items()
     }
@@ -169,6 +185,9 @@ def _try(
         run = load_run(run.folder)
         if was_pruned:
             return _Outcome("PRUNED")
+        if run.state == "stopped":
+            trial.set_user_attr(STOPPED_KEY, True)
+            return _Outcome("STOPPED")
         score = read_score(run, sweep)
         if run.state != "finished" or score is None:
             raise RunError(run.status.message or f"run {run.name} is {run.state}")

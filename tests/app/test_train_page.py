@@ -138,7 +138,7 @@ def test_start_submits_what_the_form_says_and_opens_the_run(app_workspace, monke
     assert config.optimizer == load_preset("quick").optimizer
     assert (name, device, num_processes) == ("mine", "", 1)
     assert "mine" in page.query_params["run"]
-    assert page.subheader[0].value == "mine"
+    assert page.title[0].value == "mine"
 
 
 def test_a_start_that_is_refused_is_told(app_workspace, monkeypatch):
@@ -321,10 +321,10 @@ def test_deleting_asks_first(app_workspace):
 def test_a_run_is_renamed_and_its_address_stays(app_workspace):
     save_small_run(app_workspace, "quick-1")
     page = _run(run="quick-1")
-    assert "Renamed" not in page.subheader[0].value
+    assert "Renamed" not in page.title[0].value
     next(item for item in page.text_input if item.label == "Name").set_value("Renamed *by me*")
     next(item for item in page.button if item.label == "Rename").click().run()
-    assert page.subheader[0].value == r"Renamed \*by me\*"
+    assert page.title[0].value == r"Renamed \*by me\*"
     assert page.query_params["run"] == "quick-1"
     assert list(_run(train_part="runs").dataframe[0].value["name"]) == ["Renamed *by me*"]
 
@@ -376,7 +376,7 @@ def test_lists_and_views_of_runs_never_import_torch(app_workspace):
         "assert not page.exception and len(page.dataframe[0].value) == 4\n"
         "page.query_params['run'] = 'done'\n"
         "page.run()\n"
-        "assert not page.exception and not page.error and page.subheader[0].value == 'done'\n"
+        "assert not page.exception and not page.error and page.title[0].value == 'done'\n"
         "heavy = {'torch', 'timm', 'cv2', 'sklearn', 'av', 'kornia', 'accelerate', 'onnxruntime'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )

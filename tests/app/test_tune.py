@@ -1,6 +1,7 @@
 """The Tune page: before the first search, with one, and with wrong input."""
 
 import dataclasses
+import signal
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -9,7 +10,21 @@ from app.tune.form import build_space
 from fer_core import jobs
 from fer_core.config import load_preset
 from fer_core.errors import ConfigError
-from fer_core.sweeps import Choice, Range, SweepSettings, create_sweep, load_sweep, run_worker
+from fer_core.jobs import tasks
+from fer_core.jobs.stopping import StopSignal
+from fer_core.jobs.tasks import find_task
+from fer_core.runs.writer import RunWriter
+from fer_core.sweeps import (
+    Choice,
+    Range,
+    SweepSettings,
+    create_sweep,
+    launch_worker,
+    load_sweep,
+    open_study,
+    run_worker,
+)
+from fer_core.sweeps.trials import take_over
 from fer_core.workspace import PROJECT_ROOT
 from tests.integration import sweep_support
 
@@ -66,6 +81,56 @@ def test_a_search_with_trials(app_workspace, monkeypatch):
     assert metrics["Finished"] == "4"
     assert float(metrics["Best validation accuracy"]) > 0.1
     assert len(page.dataframe[-1].value) == 4
+
+
+def test_a_search_that_starts_says_so_and_can_be_stopped_at_once(app_workspace, monkeypatch):
+    monkeypatch.setattr(tasks, "start_detached", lambda *arguments, **options: None)
+    space = {"optimizer.learning_rate": Range(low=1e-4, high=1.0, log=True)}
+    sweep = create_sweep("mine", SweepSettings(base=load_preset("quick"), space=space), app_workspace)
+    launch_worker(sweep, app_workspace, num_trials=3)
+    page = open_page()
+    assert page.metric[0].value == "starting"
+    next(button for button in page.button if button.label == "Stop searching").click().run()
+    assert not page.exception
+    assert page.metric[0].value == "stopping"
+    task = find_task(app_workspace, "sweep", {"sweep": "mine"})
+    assert task.is_cancelling
+
+
+def test_a_stopped_trial_is_no_failure(app_workspace, monkeypatch):
+    """Neither one that a person stops on the Train page, nor the one at work when the search is stopped."""
+    monkeypatch.setattr(jobs, "submit_run", sweep_support.submit_run)
+    monkeypatch.setattr(jobs, "stop_run", sweep_support.stop_run)
+    base = dataclasses.replace(load_preset("quick"), epochs=200)
+    space = {"optimizer.learning_rate": Range(low=1e-4, high=1.0, log=True)}
+    sweep = create_sweep("mine", SweepSettings(base=base, space=space, pruner="none"), app_workspace)
+    stop = StopSignal(())
+    told = []
+    running = []
+
+    def submit(config, workspace, *, name, device=""):
+        run = sweep_support.submit_run(config, workspace, name=name)
+        running.append(name)
+        if len(running) == 1:
+            sweep_support.stop_run(name, workspace)
+        else:
+            stop._catch(signal.SIGTERM, None)
+        return run
+
+    monkeypatch.setattr(jobs, "submit_run", submit)
+    report = run_worker(
+        sweep, app_workspace, num_trials=5, stop=stop, on_trial=lambda *trial: told.append(trial)
+    )
+    assert (report.num_stopped, report.num_failed, report.num_finished) == (2, 0, 0)
+    assert told == [(0, "stopped", None), (1, "stopped", None)]
+    page = open_page()
+    metrics = {metric.label: metric.value for metric in page.metric}
+    assert (metrics["Stopped"], metrics["Failed"], metrics["State"]) == ("2", "0", "idle")
+    assert list(page.dataframe[-1].value["state"]) == ["stopped", "stopped"]
+    RunWriter.attach(app_workspace.run(running[0])).set_state("finished")  # resumed later, to its end
+    study = open_study(sweep)
+    take_over(study, sweep, app_workspace)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "FAIL", "COMPLETE"]
 
 
 def test_a_search_of_others_contacts_nobody(app_workspace):
