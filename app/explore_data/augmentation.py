@@ -1,5 +1,7 @@
 """What training would make of a face: the same one many times under a policy."""
 
+import base64
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -9,6 +11,7 @@ from app.explore_data.state import Key
 from app.shared.messages import error_boundary
 from fer_core.config import AugmentConfig, list_augment_policies, load_augment_policy
 from fer_core.escaping import quote_markdown
+from fer_core.jobs import torch_helper
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -64,19 +67,17 @@ def augment_copies(image: "UInt8Array", config: AugmentConfig, *, seed: int) -> 
         Copies in the image's own shape.
     """
     import numpy as np
-    import torch
 
-    from fer_core.data.augment import BatchAugmenter
-
-    pixels = torch.from_numpy(np.array(image))
-    batch = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
-    batch = batch[None].expand(_NUM_COPIES, -1, -1, -1).float() / 255
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        changed = BatchAugmenter(config)(batch.contiguous())
-    result = (changed * 255).round().to(torch.uint8)
-    copies: UInt8Array = (result[:, 0] if pixels.ndim == 2 else result.permute(0, 2, 3, 1)).numpy()
-    return copies
+    encoded = torch_helper.ask(
+        "augment_copies",
+        pixels=base64.b64encode(np.ascontiguousarray(image).data).decode(),
+        shape=list(image.shape),
+        config=dataclasses.asdict(config),
+        seed=seed,
+        num_copies=_NUM_COPIES,
+    )
+    copies: UInt8Array = np.frombuffer(base64.b64decode(encoded), np.uint8)
+    return copies.reshape(_NUM_COPIES, *image.shape)
 
 
 def describe_policy(config: AugmentConfig) -> str:

@@ -1,7 +1,7 @@
-"""A model's network by layer: shapes, parameters, operations. Loads torch, so only when asked."""
+"""A model's network by layer: shapes, parameters, operations. Built by another process, when asked."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -9,9 +9,7 @@ from app.models.charts import build_layer_bars
 from app.shared.charts import STATIC_CONFIG
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts
-
-if TYPE_CHECKING:
-    from fer_core.models.complexity import LayerSummary
+from fer_core.jobs import torch_helper
 
 _INDENT = "\u2003"
 
@@ -21,7 +19,7 @@ def render_layers(facts: ModelFacts) -> None:
     if not st.toggle(
         "Build the network and list its layers",
         key="models-layers",
-        help="Loads torch; the first time that takes a few seconds.",
+        help="The first time that takes a few seconds.",
     ):
         st.caption("Shapes, parameters and operations of every layer, of one image.")
         return
@@ -33,7 +31,7 @@ def render_layers(facts: ModelFacts) -> None:
         len(info.classes),
     )
     st.caption(
-        f"Input {escape_markdown(str(info.input))} · {summary['parameters']:,} parameters · "
+        f"Input {escape_markdown(str(info.input))} · {summary['num_parameters']:,} parameters · "
         f"{summary['mflops']:,.0f} MFLOPs per image (multiplication and addition are "
         f"two) · {summary['megabytes']:.1f} MB in fp32"
     )
@@ -55,51 +53,46 @@ def render_layers(facts: ModelFacts) -> None:
 def _summarise(
     architecture: str, arguments: str, shape: tuple[int, int, int], num_classes: int
 ) -> dict[str, Any]:
-    from fer_core.models import build_model
-    from fer_core.models.complexity import measure_complexity, summarise_layers
-
-    network = build_model(
+    network = torch_helper.describe_network(
         architecture,
+        json.loads(arguments),
         num_classes=num_classes,
         in_channels=shape[0],
         input_size=shape[1:],
-        arguments=json.loads(arguments),
     )
-    cost = measure_complexity(network, shape)
-    layers = summarise_layers(network, shape)
+    found = torch_helper.ask("summarise_network", **network)
+    layers = found["layers"]
     return {
-        "parameters": cost.num_parameters,
-        "mflops": cost.mflops,
-        "megabytes": cost.megabytes,
+        **found,
         "parts": _find_parts(layers),
         "layers": [
             {
-                "layer": _INDENT * layer.depth + layer.kind,
+                "layer": _INDENT * layer["depth"] + layer["kind"],
                 "name": path,
-                "output": " × ".join(map(str, layer.output_shape[1:])),
-                "parameters": layer.num_parameters,
+                "output": " × ".join(map(str, layer["output_shape"][1:])),
+                "parameters": layer["num_parameters"],
             }
             for path, layer in zip(_list_paths(layers), layers, strict=True)
         ],
     }
 
 
-def _list_paths(layers: "list[LayerSummary]") -> list[str]:
+def _list_paths(layers: list[dict[str, Any]]) -> list[str]:
     """Attribute path of each layer, such as `layers.2.0`; empty for the network itself."""
     parents: list[str] = []
     paths = []
     for layer in layers:
-        parents[layer.depth :] = [layer.name]
+        parents[layer["depth"] :] = [layer["name"]]
         paths.append(".".join(parents[1:]))
     return paths
 
 
-def _find_parts(layers: "list[LayerSummary]") -> list[dict[str, Any]]:
+def _find_parts(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The parts with weights, one level down where a part has parts of its own."""
     named = list(zip(_list_paths(layers), layers, strict=True))
-    split = {path.rpartition(".")[0] for path, layer in named if layer.depth == 2}
+    split = {path.rpartition(".")[0] for path, layer in named if layer["depth"] == 2}
     return [
-        {"name": path, "parameters": layer.num_parameters}
+        {"name": path, "parameters": layer["num_parameters"]}
         for path, layer in named
-        if layer.num_parameters and (layer.depth == 2 or (layer.depth == 1 and path not in split))
+        if layer["num_parameters"] and (layer["depth"] == 2 or (layer["depth"] == 1 and path not in split))
     ]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.shared.grid import iterate_cells
 from app.shared.messages import show_error
-from app.train.architectures import count_model_parameters, list_architectures
+from app.train.architectures import follow_count, list_architectures
 from app.train.draft import (
     Draft,
     begin_again,
@@ -29,6 +29,7 @@ from fer_core.config.fields import FieldSpec, Section, flatten_config, list_fiel
 from fer_core.data.store import SCHEMATIC_FACES, DatasetInfo, list_datasets
 from fer_core.errors import ConfigError, FerError
 from fer_core.escaping import escape_markdown, quote_markdown
+from fer_core.jobs import torch_helper
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import Workspace
 
@@ -196,7 +197,7 @@ def _find_dataset(config: TrainConfig, datasets: list[DatasetInfo]) -> DatasetIn
 
 
 def _check_model(config: TrainConfig, info: DatasetInfo | None) -> int | None:
-    """Build the network, which shows a wrong argument, and count its parameters; None for one of timm.
+    """Count the network's parameters, which shows a wrong argument; None for one of timm, or not counted yet.
 
     Raises:
         ConfigError: the architecture does not take these arguments.
@@ -204,13 +205,17 @@ def _check_model(config: TrainConfig, info: DatasetInfo | None) -> int | None:
     if config.model.name.startswith(TIMM_PREFIX):
         return None  # building a large backbone at every change takes too long; the estimate does
     color = config.model.color if config.model.color != "auto" else (info.color if info else "gray")
-    return count_model_parameters(
+    network = torch_helper.describe_network(
         config.model.name,
         config.model.arguments,
         num_classes=len(info.classes) if info else len(EMOTIONS),
         in_channels=3 if color == "rgb" else 1,
         input_size=(config.model.height, config.model.width),
     )
+    num_parameters = torch_helper.count_parameters(network)
+    if num_parameters is None:
+        follow_count(network)
+    return num_parameters
 
 
 def _render_facts(config: TrainConfig, info: DatasetInfo | None, num_parameters: int | None) -> None:

@@ -7,9 +7,11 @@ import streamlit as st
 from fer_core.config import TrainConfig
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
 from fer_core.escaping import escape_markdown
+from fer_core.jobs import torch_helper
 from fer_core.workspace import Workspace
 
 _INDENT = "\u2003"
+_MAX_DEPTH = 2
 
 
 def render_network(config: TrainConfig, workspace: Workspace) -> None:
@@ -19,8 +21,7 @@ def render_network(config: TrainConfig, workspace: Workspace) -> None:
             return
         info = next((item for item in list_datasets(workspace) if item.name == config.data.dataset), None)
         size = (config.model.height, config.model.width)
-        if not size[0]:
-            size = (0, 0) if info is None else (info.height, info.width)
+        data_size = (0, 0) if info is None else (info.height, info.width)
         num_classes = 8 if info is None else len(info.classes)
         is_rgb = config.model.color == "rgb" or (
             config.model.color == "auto"
@@ -32,7 +33,7 @@ def render_network(config: TrainConfig, workspace: Workspace) -> None:
             config.model.name,
             tuple(sorted(config.model.arguments.items())),
             size,
-            bool(config.model.height),
+            data_size,
             3 if is_rgb else 1,
             num_classes,
         )
@@ -44,46 +45,31 @@ def _summarise(
     name: str,
     arguments: tuple[tuple[str, Any], ...],
     size: tuple[int, int],
-    is_size_fixed: bool,
+    data_size: tuple[int, int],
     channels: int,
     num_classes: int,
 ) -> dict[str, Any]:
-    from fer_core.models import build_model, find_architecture
-    from fer_core.models.complexity import measure_complexity, summarise_layers
-
-    designed = find_architecture(name).input_size
-    height, width = size if is_size_fixed or designed is None else designed
-    height, width = height or 48, width or 48
-    model = build_model(
-        name,
-        num_classes=num_classes,
-        in_channels=channels,
-        input_size=(height, width),
-        arguments=dict(arguments),
+    network = torch_helper.describe_network(
+        name, dict(arguments), num_classes=num_classes, in_channels=channels, input_size=size
     )
-    shape = (channels, height, width)
-    cost = measure_complexity(model, shape)
+    found = torch_helper.ask("summarise_network", **network, data_size=data_size)
+    height, width = found["input_size"]
     layers = [
         {
-            "layer": _INDENT * layer.depth + layer.kind,
-            "name": layer.name,
-            "output": " x ".join(map(str, layer.output_shape[1:])),
-            "parameters": layer.num_parameters,
+            "layer": _INDENT * layer["depth"] + layer["kind"],
+            "name": layer["name"],
+            "output": " x ".join(map(str, layer["output_shape"][1:])),
+            "parameters": layer["num_parameters"],
         }
-        for layer in summarise_layers(model, shape, max_depth=2)
+        for layer in found["layers"]
+        if layer["depth"] <= _MAX_DEPTH
     ]
-    return {
-        "input": f"{height}x{width}x{channels}",
-        "parameters": cost.num_parameters,
-        "mflops": cost.mflops,
-        "megabytes": cost.megabytes,
-        "layers": layers,
-    }
+    return {**found, "input": f"{height}x{width}x{channels}", "layers": layers}
 
 
 def _show(summary: dict[str, Any]) -> None:
     st.caption(
-        f"Input {escape_markdown(summary['input'])} · {summary['parameters']:,} parameters · "
+        f"Input {escape_markdown(summary['input'])} · {summary['num_parameters']:,} parameters · "
         f"{summary['mflops']:,.0f} MFLOPs per image (multiplication and addition are "
         f"two) · {summary['megabytes']:.1f} MB in fp32"
     )

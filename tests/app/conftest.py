@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 
 from fer_core import cli
-from fer_core.jobs import task_process, tasks
+from fer_core.jobs import task_process, tasks, torch_helper
 from fer_core.workspace import TASK_VARIABLE, Workspace
 from tests.small_models import save_small_model
 
@@ -46,3 +46,9 @@ def tasks_at_once(monkeypatch) -> None:
     # Pages run in threads of the test, and only the main one may catch signals.
     monkeypatch.setattr(task_process.signal, "signal", lambda number, handler: None)
     monkeypatch.setattr(tasks, "start_detached", run)
+
+
+@pytest.fixture(autouse=True)
+def patient_pages(monkeypatch) -> None:
+    """Pages wait for what another process counts, so that one run of the script shows it."""
+    monkeypatch.setattr(torch_helper, "PATIENCE_S", 120.0)

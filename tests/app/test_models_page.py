@@ -2,8 +2,6 @@
 
 import dataclasses
 import shutil
-import subprocess
-import sys
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -236,23 +234,3 @@ def test_damaged_and_absent_models_are_named(models):
     weights.write_bytes(b"half")
     page = _run("mine")
     assert not page.exception and "damaged" in page.error[0].value
-
-
-def test_the_page_imports_nothing_heavy():
-    code = (
-        "import sys\n"
-        "from streamlit.testing.v1 import AppTest\n"
-        f"page = AppTest.from_file({PAGE!r}, default_timeout=60)\n"
-        "page.query_params['model'] = 'fer-small'\n"
-        "page.run()\n"
-        "assert not page.exception and not page.error and page.title[0].value == 'fer-small'\n"
-        "del page.query_params['model']\n"
-        "page.run()\n"
-        "assert not page.exception and not page.error and page.title[0].value == 'Models'\n"
-        "heavy = {'torch', 'timm', 'cv2', 'sklearn', 'av', 'kornia', 'accelerate', 'onnxruntime', 'onnx'}\n"
-        "print(sorted(heavy & set(sys.modules)))\n"
-    )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=PROJECT_ROOT)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
