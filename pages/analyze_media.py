@@ -4,6 +4,9 @@ from typing import Final
 
 import streamlit as st
 
+from app.analyze_media.keep_button import confirm_keeping, offer_keeping_pictures
+from app.analyze_media.kept_list import KEPT_TAB, QUERY, render_kept_list
+from app.analyze_media.kept_view import render_kept
 from app.analyze_media.picture_choice import (
     ask_for_pictures,
     choose_picture,
@@ -18,17 +21,22 @@ from app.analyze_media.state import Key
 from app.analyze_media.video_task import list_videos
 from app.analyze_media.video_view import render_video_part
 from app.shared.background import open_asked_part
-from app.shared.messages import RESPONSIBLE_USE
+from app.shared.messages import RESPONSIBLE_USE, error_boundary
 from app.shared.page_header import page_header
 from fer_core.workspace import Workspace
 
-_TABS: Final = (":material/image: Pictures", ":material/movie: Video")
+_TABS: Final = (":material/image: Pictures", ":material/movie: Video", KEPT_TAB)
 
 LEAD: Final = "Finds faces and reads their **apparent expressions**."
 
 
 def main() -> None:
     workspace = Workspace.default()
+    if asked := st.query_params.get_all(QUERY):
+        with error_boundary():
+            render_kept(asked, workspace)
+        st.caption(RESPONSIBLE_USE)
+        return
     title, strip = st.columns([3, 2], vertical_alignment="bottom")
     with title:
         page_header("Analyze media", "" if has_pictures() else LEAD)
@@ -36,7 +44,8 @@ def main() -> None:
         settings = choose_settings(workspace)
     if settings is not None:
         _open_last_tab(workspace)
-        pictures, video = st.tabs(_TABS, key=Key.MEDIA_TAB, on_change="rerun")
+        confirm_keeping()
+        pictures, video, kept = st.tabs(_TABS, key=Key.MEDIA_TAB, on_change="rerun")
         st.session_state[Key.LAST_TAB] = st.session_state[Key.MEDIA_TAB]
         with pictures:
             _render_pictures(settings, workspace, is_open=bool(pictures.open))
@@ -49,12 +58,17 @@ def main() -> None:
                 workspace,
                 is_open=bool(video.open),
             )
+        with kept:
+            if kept.open:
+                render_kept_list(workspace)
     st.caption(RESPONSIBLE_USE)
 
 
 def _open_last_tab(workspace: Workspace) -> None:
     """Open the tab that a link asks for, that was open last, or that of a video that waits from before."""
     open_asked_part(Key.MEDIA_TAB, _TABS)
+    if asked := st.session_state.pop(Key.ASKED_TAB, None):
+        st.session_state[Key.MEDIA_TAB] = asked
     if Key.MEDIA_TAB not in st.session_state:
         first = _TABS[0] if not list_videos(workspace) else _TABS[1]
         st.session_state[Key.MEDIA_TAB] = st.session_state.get(Key.LAST_TAB) or first
@@ -73,6 +87,8 @@ def _render_pictures(settings: Settings, workspace: Workspace, *, is_open: bool)
     with chips:
         shown = choose_picture(pictures, results)
     with removal:
+        if results:
+            offer_keeping_pictures(results, settings, workspace)
         offer_removal(pictures, shown)
     if results:
         render_results(results, shown, settings.style)

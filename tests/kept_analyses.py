@@ -14,7 +14,13 @@ Face = tuple[str, tuple[float, float, float, float], tuple[float, float, float]]
 
 
 def keep_faces(
-    workspace: Workspace, name: str, faces: Sequence[Face], *, empty: Sequence[str] = (), **facts: object
+    workspace: Workspace,
+    name: str,
+    faces: Sequence[Face],
+    *,
+    empty: Sequence[str] = (),
+    owner: str = "",
+    **facts: object,
 ) -> str:
     """Keep an analysis of pictures with these faces, and return its id; a picture's name is its checksum."""
     rows = [{"source": picture, "num_faces": 0} for picture in empty]
@@ -29,7 +35,7 @@ def keep_faces(
         "detector": "haar",
         "settings": {"prior": "training"},
     }
-    with keep_analysis(workspace, name) as draft:
+    with keep_analysis(workspace, name, owner) as draft:
         write_table(draft.folder / TABLE_FILE, rows, build_schema(("source", *FIXED_COLUMNS), CLASSES))
         draft.record = AnalysisRecord(
             kind="pictures",

@@ -5,6 +5,7 @@ from typing import Final
 
 import streamlit as st
 
+from app.analyze_media.keep_button import offer_keeping_video
 from app.analyze_media.state import Key
 from app.analyze_media.video_results import render_result
 from app.analyze_media.video_task import (
@@ -183,6 +184,8 @@ def _render_buttons(
         if failed:
             _render_delete("Delete those without a result", "video_delete_failed", failed, workspace)
         if len(chosen) == 1:
+            if chosen[0].summary is not None:
+                offer_keeping_video(chosen[0], workspace)
             st.caption(escape_markdown(chosen[0].name), width="content")
 
 

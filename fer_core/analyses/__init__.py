@@ -3,6 +3,7 @@
 from fer_core.analyses.comparison import AnalysisComparison, compare_analyses
 from fer_core.analyses.keeping import (
     delete_analysis,
+    encode_zip,
     export_analysis,
     keep_analysis,
     rename_analysis,
@@ -11,6 +12,7 @@ from fer_core.analyses.keeping import (
 from fer_core.analyses.records import (
     ANNOTATED_FOLDER,
     FACES_FOLDER,
+    MAX_NAME,
     TABLE_FILE,
     AnalysisRecord,
     KeptAnalysis,
@@ -24,6 +26,7 @@ from fer_core.analyses.records import (
 __all__ = [
     "ANNOTATED_FOLDER",
     "FACES_FOLDER",
+    "MAX_NAME",
     "TABLE_FILE",
     "AnalysisComparison",
     "AnalysisRecord",
@@ -32,6 +35,7 @@ __all__ = [
     "KeptSource",
     "compare_analyses",
     "delete_analysis",
+    "encode_zip",
     "export_analysis",
     "find_analysis",
     "keep_analysis",

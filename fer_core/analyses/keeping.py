@@ -30,6 +30,7 @@ from fer_core.io import (
     write_json,
 )
 from fer_core.results import RESULTS, encode_table, list_extensions
+from fer_core.scratch import scratch_folder
 from fer_core.workspace import Workspace
 from fer_core.zip_file import write_zip_file
 
@@ -67,12 +68,13 @@ class Draft:
 
 
 @contextmanager
-def keep_analysis(workspace: Workspace, name: str) -> Iterator[Draft]:
+def keep_analysis(workspace: Workspace, name: str, owner: str = "") -> Iterator[Draft]:
     """Yield a folder to write an analysis into; it is one of the list when the block ends well.
 
     Args:
         workspace: where it is kept.
         name: in the user's words.
+        owner: who keeps it, where the dashboard has a login.
 
     Raises:
         ConfigError: it can't be called that.
@@ -84,10 +86,11 @@ def keep_analysis(workspace: Workspace, name: str) -> Iterator[Draft]:
         draft = Draft(key, folder)
         yield draft
         assert draft.record is not None
-        write_json(folder / RECORD_FILE, _complete(draft.record, title, folder))
+        record = replace(draft.record, name=title, owner=owner)
+        write_json(folder / RECORD_FILE, _complete(record, folder))
 
 
-def _complete(record: AnalysisRecord, title: str, folder: Path) -> dict[str, Any]:
+def _complete(record: AnalysisRecord, folder: Path) -> dict[str, Any]:
     import msgspec
     import pandas as pd
 
@@ -97,7 +100,7 @@ def _complete(record: AnalysisRecord, title: str, folder: Path) -> dict[str, Any
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    value: dict[str, Any] = msgspec.to_builtins(replace(record, name=title, files=files, **figures))
+    value: dict[str, Any] = msgspec.to_builtins(replace(record, files=files, **figures))
     return value
 
 
@@ -173,3 +176,15 @@ def export_analysis(analysis: KeptAnalysis, target: Path) -> None:
         write_bytes(target, encode_table(analysis.load_table(), suffix))
     else:
         raise ConfigError(f"{target.name!r} ends in {target.suffix!r}; expected .zip, {list_extensions()}")
+
+
+def encode_zip(analysis: KeptAnalysis) -> bytes:
+    """The zip of `export_analysis` in memory, for a browser.
+
+    Raises:
+        AnalysisError: the analysis is damaged.
+        StorageError: the temporary folder is full.
+    """
+    with scratch_folder() as folder:
+        export_analysis(analysis, folder / "analysis.zip")
+        return (folder / "analysis.zip").read_bytes()

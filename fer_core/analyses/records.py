@@ -76,6 +76,8 @@ class AnalysisRecord:
     schema_version: int = SCHEMA_VERSION
     name: str = ""
     """In the user's words."""
+    owner: str = ""
+    """Who kept it, where the dashboard has a login; empty for everybody."""
     kind: Kind
     created: datetime
     """When it was analyzed, with its time zone."""
@@ -138,6 +140,10 @@ class KeptAnalysis:
             raise AnalysisError(f"analysis {self.key} is damaged: {self.problem}; delete it, or restore it")
         return self.record
 
+    def is_of(self, visitor: str) -> bool:
+        """Whether a page shows it to a visitor; to an empty one, without a login, it shows all."""
+        return not visitor or (self.record is not None and self.record.owner in ("", visitor))
+
     def list_files(self, folder: str) -> list[Path]:
         """Its files of `annotated/` or `faces/`, by name."""
         return sorted(self.folder / name for name in self.facts.files if name.startswith(f"{folder}/"))
@@ -187,7 +193,7 @@ def load_analysis(workspace: Workspace, key: str) -> KeptAnalysis:
         ConfigError: nothing can have that id.
         AnalysisError: there is none.
     """
-    folder = workspace.analyses / validate_name(key, "analysis")
+    folder = workspace.analyses / validate_name(key, "kept analysis")
     if not folder.is_dir():
         raise AnalysisError(f"there is no analysis {key!r}; `fer analyses` lists them")
     return _read(folder)

@@ -120,28 +120,14 @@ def _keep(
     *,
     keep_faces: bool,
 ) -> None:
-    """Keep the analysis; a picture is read again if something of it is kept."""
-    from fer_core.images import load_image
-    from fer_core.inference.keeping import PictureToKeep, cut_faces, encode_image, keep_pictures
-    from fer_core.inference.overlay import draw_overlay
-    from fer_core.io import sha256_file
+    from fer_core.inference.keeping import keep_pictures, prepare_picture
 
-    def prepare() -> "Iterator[PictureToKeep]":
-        for source, found in analyses:
-            drawn, faces = None, list[bytes]()
-            if style or keep_faces:
-                image_rgb = load_image(Path(source))
-                drawn = encode_image(draw_overlay(image_rgb, found.faces, style), "PNG") if style else None
-                faces += cut_faces(image_rgb, found.faces, model.input.framing) if keep_faces else []
-            yield PictureToKeep(
-                name=Path(source).name,
-                sha256=sha256_file(Path(source)),
-                analysis=found,
-                annotated_png=drawn,
-                faces_jpeg=faces,
-            )
-
-    key = keep_pictures(Workspace.default(), name, prepare(), model, {"prior": prior})
+    framing = model.input.framing if keep_faces else None
+    pictures = (
+        prepare_picture(Path(source), found, name=Path(source).name, style=style, framing=framing)
+        for source, found in analyses
+    )
+    key = keep_pictures(Workspace.default(), name, pictures, model, {"prior": prior})
     say(f"fer predict: kept; show it with: fer analyses show {key}", file=sys.stderr)
 
 

@@ -21,6 +21,8 @@ from fer_core.analyses import (
 from fer_core.checkpoint import CheckpointInfo, FramingSpec
 from fer_core.errors import MediaError
 from fer_core.framing import compute_square, extract_square
+from fer_core.images import load_image
+from fer_core.inference.overlay import OverlayStyle, draw_overlay
 from fer_core.inference.pipeline import FIXED_COLUMNS, NO_FACE, ImageAnalysis, compute_rows
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.video import VideoSummary
@@ -47,12 +49,43 @@ class PictureToKeep:
     """A small picture of each face, if these are to be kept."""
 
 
+def prepare_picture(
+    path: Path,
+    found: ImageAnalysis,
+    *,
+    name: str,
+    style: OverlayStyle | None = None,
+    framing: FramingSpec | None = None,
+) -> PictureToKeep:
+    """What is to be kept of a picture; it is read again if pictures of it are.
+
+    Args:
+        path: of the picture.
+        found: on it.
+        name: of the picture.
+        style: how it is annotated, if that is to be kept.
+        framing: of the model, if a small picture of each face is to be kept.
+
+    Raises:
+        MediaError: it can't be read any more.
+    """
+    annotated, faces = None, list[bytes]()
+    if style or framing:
+        image_rgb = load_image(path)
+        annotated = _encode_image(draw_overlay(image_rgb, found.faces, style), "PNG") if style else None
+        faces += _cut_faces(image_rgb, found.faces, framing) if framing else []
+    return PictureToKeep(
+        name=name, sha256=sha256_file(path), analysis=found, annotated_png=annotated, faces_jpeg=faces
+    )
+
+
 def keep_pictures(
     workspace: Workspace,
     name: str,
     pictures: Iterable[PictureToKeep],
     model: CheckpointInfo,
     settings: Mapping[str, str],
+    owner: str = "",
 ) -> str:
     """Keep what was found on pictures.
 
@@ -62,6 +95,7 @@ def keep_pictures(
         pictures: taken one after the other, so that one at a time is in memory.
         model: that classified.
         settings: what else changes the result: `prior`.
+        owner: who keeps it, where the dashboard has a login.
 
     Returns:
         Its id.
@@ -72,7 +106,7 @@ def keep_pictures(
     """
     rows, sources, detector = [], [], ""
     taken: Counter[str] = Counter()
-    with keep_analysis(workspace, name) as draft:
+    with keep_analysis(workspace, name, owner) as draft:
         for picture in pictures:
             own_name = _name_once(picture.name, taken)
             found, detector = picture.analysis, picture.analysis.detector
@@ -112,15 +146,15 @@ def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def cut_faces(image_rgb: UInt8Array, faces: Sequence[FaceResult], framing: FramingSpec) -> Iterator[bytes]:
+def _cut_faces(image_rgb: UInt8Array, faces: Sequence[FaceResult], framing: FramingSpec) -> Iterator[bytes]:
     """A small picture of each face as the model frames it, as JPEG."""
     for face in faces:
         square = compute_square(face.box, framing)
         crop = extract_square(image_rgb, square, width=_THUMBNAIL_PX, height=_THUMBNAIL_PX)
-        yield encode_image(crop, "JPEG")
+        yield _encode_image(crop, "JPEG")
 
 
-def encode_image(image_rgb: UInt8Array, kind: Literal["PNG", "JPEG"]) -> bytes:
+def _encode_image(image_rgb: UInt8Array, kind: Literal["PNG", "JPEG"]) -> bytes:
     """The file that holds an H x W x 3 RGB image."""
     from PIL import Image
 
@@ -167,7 +201,12 @@ def describe_video(
 
 
 def keep_video(
-    workspace: Workspace, name: str, record: AnalysisRecord, table: Path, annotated: Path | None = None
+    workspace: Workspace,
+    name: str,
+    record: AnalysisRecord,
+    table: Path,
+    annotated: Path | None = None,
+    owner: str = "",
 ) -> str:
     """Keep what was found in a video.
 
@@ -177,6 +216,7 @@ def keep_video(
         record: of `describe_video`.
         table: of `annotate_video`, a Parquet file.
         annotated: the video with its faces marked, if that is to be kept.
+        owner: who keeps it, where the dashboard has a login.
 
     Returns:
         Its id.
@@ -184,7 +224,7 @@ def keep_video(
     Raises:
         FerError: it can't be called that, or not be written.
     """
-    with keep_analysis(workspace, name) as draft:
+    with keep_analysis(workspace, name, owner) as draft:
         shutil.copyfile(table, draft.folder / TABLE_FILE)
         if annotated is not None:
             (draft.folder / ANNOTATED_FOLDER).mkdir()
