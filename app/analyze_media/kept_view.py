@@ -158,8 +158,8 @@ def _render_result(item: KeptAnalysis, record: AnalysisRecord) -> None:
 
 def _render_video(path: Path, record: AnalysisRecord, table: "pd.DataFrame") -> None:
     (source,) = record.sources
-    size = {"width_px": source.width_px, "height_px": source.height_px}  # to which the boxes belong
-    render_video_player(path, table, replace(probe_video(path), **size), name=source.name, key="kept_video")
+    info = replace(probe_video(path), width_px=source.width_px, height_px=source.height_px)  # of the boxes
+    render_video_player(path, table, info, name=source.name, key="kept_video")
 
 
 def _render_picture(media: Sequence[Path], record: AnalysisRecord) -> None:
