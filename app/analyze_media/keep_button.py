@@ -23,9 +23,7 @@ class _Choice(NamedTuple):
     with_faces: bool
 
 
-def offer_keeping_pictures(
-    results: Results, settings: Settings, workspace: Workspace
-) -> None:
+def offer_keeping_pictures(results: Results, settings: Settings, workspace: Workspace) -> None:
     """A button that keeps what was found on one or more pictures with these settings."""
     model = settings.entry.info
 
