@@ -12,8 +12,7 @@ from app.explore_data.dataset_picker import choose_dataset, offer_first_set
 from app.explore_data.embedding_map import render_map
 from app.explore_data.images import render_images
 from app.explore_data.overview import render_facts, render_overview
-from app.explore_data.state import ADD, Key
-from app.shared.background import open_asked_part
+from app.explore_data.state import ADD, TAB, Key
 from app.shared.page_header import page_header
 from fer_core.workspace import Workspace
 
@@ -24,6 +23,7 @@ _PARTS: Final[dict[str, Callable[[str, Workspace], None]]] = {
     "Augmentation": render_augmentation,
     "Clean up": lambda name, _workspace: audit_view.render(name),
 }
+_FIRST: Final[str] = "Overview"
 
 
 def main() -> None:
@@ -34,23 +34,38 @@ def main() -> None:
     name = choose_dataset(workspace)
     if name is None:
         offer_first_set(workspace)
+    if name in (None, ADD):
         import_view.render()
         return
-    if name == ADD:
-        import_view.render()
-        return
+    import_view.render_last_report(name, workspace)
     render_facts(name, workspace)
-    open_asked_part(Key.EXPLORE_PART, _PARTS)
-    part: str = st.segmented_control(
+    _PARTS[_choose_part()](name, workspace)
+
+
+def _choose_part() -> str:
+    """The open part, which the address holds."""
+    asked = st.query_params.get(TAB, "")
+    if asked in _PARTS:
+        st.session_state[Key.EXPLORE_PART] = asked
+    st.session_state.setdefault(Key.EXPLORE_PART, _FIRST)
+    part: str | None = st.segmented_control(
         "Part",
         list(_PARTS),
-        default="Overview",
         required=True,
         key=Key.EXPLORE_PART,
         label_visibility="collapsed",
         persist_state="session",
+        on_change=lambda: _keep_in_address(st.session_state[Key.EXPLORE_PART]),
     )
-    _PARTS[part](name, workspace)
+    _keep_in_address(part or _FIRST)
+    return part or _FIRST
+
+
+def _keep_in_address(part: str) -> None:
+    if part == _FIRST:
+        st.query_params.pop(TAB, None)
+    elif st.query_params.get(TAB) != part:
+        st.query_params[TAB] = part
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Cleaning up a data set: galleries of its flaws, and the derived data set that decisions make."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -14,6 +15,7 @@ from app.explore_data.cleanup_cases import (
     build_blank,
     build_copies,
     build_disagreement,
+    build_errors,
     build_near,
     find_training_side,
 )
@@ -28,6 +30,8 @@ from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state, error_boundary
 from fer_core.data.decisions import load_decisions
 from fer_core.data.flaws import Flaws
+from fer_core.data.suspected_labels import load_suspects
+from fer_core.errors import DataError
 from fer_core.jobs.tasks import start_task
 from fer_core.workspace import Workspace
 
@@ -37,6 +41,16 @@ if TYPE_CHECKING:
 
 _DISPUTED_BITS: Final[float] = 2.0
 _SEARCH: Final[str] = "copies"
+_RAIL_STYLE: Final[str] = (
+    "<style>@media (min-width: 640px) {"
+    "[data-testid=stColumn]:has(> * > .st-key-audit_kind)"
+    " {position: sticky; top: 4.5rem; align-self: flex-start;}"
+    ".st-key-audit_kind [role=radiogroup] {flex-direction: column; gap: .3rem; width: 100%; mask: none;}"
+    ".st-key-audit_kind [role=radiogroup] > * {width: 100% !important; justify-content: flex-start;"
+    " margin: 0 !important; border: 1px solid rgba(128,128,128,.4);"
+    " border-radius: .5rem !important;}}</style>"
+)
+"""One kind below the other beside the gallery; on a phone they wrap above it."""
 
 
 @st.fragment
@@ -50,19 +64,45 @@ def render(dataset_name: str) -> None:
         workspace = Workspace.default()
         audited = open_audited(dataset_name, workspace)
         review = Review(audited, workspace, load_decisions(audited.dataset, workspace))
-        kind: Kind = st.segmented_control(
-            "What to look at",
-            list(TITLES),
-            format_func=TITLES.__getitem__,
-            default="copies",
-            required=True,
-            key="audit_kind",
-            label_visibility="collapsed",
-        )
-        show_last_error()
-        _RENDERERS[kind](review)
-        if kind != "flow":
-            render_save(review)
+        rail, gallery = st.columns([1, 4], gap="medium")
+        with rail:
+            kind = _choose_kind(review)
+        with gallery:
+            show_last_error()
+            _RENDERERS[kind](review)
+            if kind != "flow":
+                render_save(review)
+
+
+def _choose_kind(review: Review) -> Kind:
+    """The rail: what to look at, and how many of each there are."""
+    counts = _count_cases(review)
+    st.html(_RAIL_STYLE)
+    kind: Kind = st.segmented_control(
+        "What to look at",
+        list(TITLES),
+        format_func=lambda item: TITLES[item] + (f" · {counts[item]:,}" if item in counts else ""),
+        default="copies",
+        required=True,
+        key="audit_kind",
+        label_visibility="collapsed",
+        width="stretch",
+    )
+    return kind
+
+
+def _count_cases(review: Review) -> dict[Kind, int]:
+    """How many there are to look at, of what is known."""
+    audited, counts = review.audited, dict[Kind, int]()
+    flaws = known_flaws(audited, review.workspace)
+    if flaws is not None:
+        counts |= {"copies": len(flaws.duplicates.groups), "near": len(flaws.duplicates.near_pairs)}
+        counts["blank"] = len(flaws.blank)
+    with suppress(DataError):  # the gallery of doubtful labels says why
+        counts["errors"] = len(build_errors(load_suspects(audited.dataset, review.workspace)))
+    if audited.dataset.info.has_votes:
+        counts["disagreement"] = int((load_entropy(audited, audited.key) >= _DISPUTED_BITS).sum())
+    return counts
 
 
 def _require_flaws(review: Review) -> Flaws | None:
@@ -185,7 +225,7 @@ def _render_disagreement(review: Review) -> None:
         )
         return
     entropy = load_entropy(audited, audited.key)
-    left, right = st.columns([2, 3], vertical_alignment="center")
+    left, middle, right = st.columns([3, 2, 4], vertical_alignment="center")
     with left:
         above = st.slider(
             "Least disagreement (bits)",
@@ -197,14 +237,12 @@ def _render_disagreement(review: Review) -> None:
             help="The entropy of the votes: 0 if all annotators agree, 1 if two expressions share the votes "
             "evenly, 2 for four, 3 for eight.",
         )
+    with middle:
         split = st.selectbox("Split", ["all", *audited.dataset.info.split_counts], key="audit_bits_split")
     cases = build_disagreement(entropy, audited.splits, split, above=above)
     with right:
         _render_histogram(entropy, above)
-    st.markdown(
-        f"**{len(cases):,} images** on which annotators disagree by {above:.1f} bits or more: 0 means that "
-        "all agree, 1 that two expressions share the votes evenly, 2 that four do."
-    )
+    st.markdown(f"**{len(cases):,} images** on which annotators disagree by {above:.1f} bits or more.")
     with st.container(horizontal=True):
         bulk_button(
             review,
@@ -231,7 +269,7 @@ def _render_histogram(entropy: "npt.NDArray[np.float64]", above: float) -> None:
         )
     )
     figure.update_layout(
-        height=170,
+        height=130,
         bargap=0.05,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         xaxis_title="disagreement of the annotators, bits",

@@ -15,19 +15,39 @@ from fer_core.escaping import escape_markdown
 from fer_core.labels import FERPLUS_COLUMNS
 from fer_core.workspace import Workspace
 
-FACE_PX: Final[int] = 150
-FACES_PER_PAGE: Final[int] = 24
+FACES_PER_PAGE: Final[int] = 18
 _MOST_FACES_PER_CASE: Final[int] = 6
+_LARGE_PX: Final[int] = 150
+_FACE_PX: Final[int] = 120
 _ERROR: Final[str] = "audit_error"
 _ICONS: Final[dict[Action, str]] = {
     "keep": ":material/check:",
     "exclude": ":material/block:",
     "relabel": ":material/edit:",
 }
-LEGEND: Final[str] = (
-    ":material/check: keep · :material/block: exclude · :material/edit: relabel. Decisions are saved "
-    "at once; the data set itself changes only when you save a derived one below."
+_KEYS: Final[dict[Action, str]] = {"keep": "K", "exclude": "E", "relabel": "L"}
+"""Keyboard shortcuts: R and C are Streamlit's own."""
+_STYLE: Final[str] = (
+    "<style>.st-key-cleanup-grid {display: grid; gap: .6rem;"
+    " grid-template-columns: repeat(auto-fill, minmax(8.6rem, 1fr));}"
+    ".st-key-cleanup-grid > * {width: auto !important; min-width: 0;}"
+    ".st-key-cleanup-grid p {white-space: nowrap; overflow: hidden; text-overflow: ellipsis;}"
+    ".st-key-cleanup-grid > * > [data-testid=stVerticalBlock] {padding: .5rem;}"
+    ".st-key-cleanup-grid [role=radiogroup] {flex-wrap: nowrap;}"
+    ".st-key-cleanup-grid [role=radiogroup] > * {padding: 0 .4rem; min-width: 0; flex: 1 1 0;}"
+    ".st-key-cleanup-current {outline: 3px solid #3d9bd6; border-radius: .5rem;}</style>"
 )
+"""Cells of one size, whatever is written in them, and a frame around the face that the keys decide on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """A face of the gallery."""
+
+    row: int
+    case: Case
+    place: str
+    """Number of its group and what is written above it, as plain text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +120,92 @@ def undo_button(review: Review, kind: Kind) -> None:
 
 
 def render_gallery(review: Review, cases: Sequence[Case], kind: Kind) -> list[Case]:
-    """Show one page of cases, with a decision on every face; returns the cases of the page."""
-    faces_per_case = max((len(case.rows) for case in cases), default=1)
-    per_page = FACES_PER_PAGE if faces_per_case == 1 else FACES_PER_PAGE // 2
+    """Show one page of cases, with a decision on every face; returns the cases of the page.
+
+    One face is the current one: a large picture of it and the keys that decide on it are above the grid.
+    """
+    faces_per_case = min(_MOST_FACES_PER_CASE, max((len(case.rows) for case in cases), default=1))
+    per_page = max(1, FACES_PER_PAGE // faces_per_case)
     num_pages = max(1, -(-len(cases) // per_page))
     page = _choose_page(kind, num_pages, review.audited.key)
     shown = list(cases[(page - 1) * per_page : page * per_page])
-    with st.container(horizontal=True, gap="small"):
-        for case in shown:
-            _render_case(review, case, kind)
-    st.caption(LEGEND)
+    faces = [
+        _Face(row, case, _describe_place(case, (page - 1) * per_page + number))
+        for number, case in enumerate(shown, 1)
+        for row in case.rows[:_MOST_FACES_PER_CASE]
+    ]
+    cursor = _Cursor(review, kind, [face.row for face in faces])
+    with st.container(key="cleanup-now", gap="small"):
+        _render_current(review, faces[cursor.index], kind, cursor)
+    st.html(_STYLE)
+    with st.container(key="cleanup-grid"):
+        for index, face in enumerate(faces):
+            is_current = index == cursor.index
+            with st.container(
+                border=True, gap="xsmall", key="cleanup-current" if is_current else f"cleanup-face-{index}"
+            ):
+                _render_face(review, face, kind)
     return shown
+
+
+def _describe_place(case: Case, number: int) -> str:
+    more = len(case.rows) - _MOST_FACES_PER_CASE
+    note = case.note + (f", {more} more not shown" if more > 0 else "")
+    return f"{number}: {note}" if len(case.rows) > 1 else note
+
+
+class _Cursor:
+    """Which face of a page the keys decide on; kept per gallery and page."""
+
+    def __init__(self, review: Review, kind: Kind, rows: Sequence[int]) -> None:
+        self._key = f"audit_cursor_{kind}_{review.audited.key}"
+        self._review, self._rows = review, rows
+        row = st.session_state.get(self._key)
+        self.index = rows.index(row) if row in rows else self._find_open(0)
+
+    def _find_open(self, start: int) -> int:
+        """The next face without a decision; the one at `start` if there is none."""
+        order = [*range(start, len(self._rows)), *range(start)]
+        return next((place for place in order if self._rows[place] not in self._review.decisions), start)
+
+    def move(self, step: int) -> None:
+        """Go on by so many faces, round the page."""
+        st.session_state[self._key] = self._rows[(self.index + step) % len(self._rows)]
+
+    def go_on(self) -> None:
+        """Go to the next face without a decision."""
+        following = (self.index + 1) % len(self._rows)
+        st.session_state[self._key] = self._rows[self._find_open(following)]
+
+
+def _render_current(review: Review, face: _Face, kind: Kind, cursor: _Cursor) -> None:
+    """The current face, large, with all that is known of it and the keys."""
+    label = str(review.audited.classes[face.row]) or "no majority"
+    picture, words = st.columns([2, 5], gap="medium", vertical_alignment="center")
+    picture.image(review.audited.dataset.images[face.row], width=_LARGE_PX, alt=f"The current image: {label}")
+    with words:
+        st.markdown(f"**{escape_markdown(label)}** · {escape_markdown(face.place)}")
+        st.caption("  \n".join(_describe_facts(review, face.row)))
+        decision = review.decisions.get(face.row)
+        with st.container(horizontal=True, gap="small"):
+            for action, key in _KEYS.items():
+                is_chosen = decision is not None and decision.action == action
+                st.button(
+                    action.capitalize(),
+                    icon=_ICONS[action],
+                    shortcut=key,
+                    type="primary" if is_chosen else "secondary",
+                    key=f"audit_now_{action}",
+                    on_click=_decide_now,
+                    args=(review, face, kind, action, cursor),
+                )
+            for title, key, step in (("Back", "B", -1), ("Next", "N", 1)):
+                st.button(title, shortcut=key, key=f"audit_now_{title}", on_click=cursor.move, args=(step,))
+
+
+def _decide_now(review: Review, face: _Face, kind: Kind, action: Action, cursor: _Cursor) -> None:
+    _save_action(review, face.row, face.case, kind, action)
+    cursor.go_on()
 
 
 def _choose_page(kind: Kind, num_pages: int, dataset_key: str) -> int:
@@ -119,36 +214,30 @@ def _choose_page(kind: Kind, num_pages: int, dataset_key: str) -> int:
     key = f"audit_page_{kind}_{dataset_key}"
     if st.session_state.get(key, 1) > num_pages:
         st.session_state[key] = num_pages
-    page: int = st.number_input(f"Page, of {num_pages:,}", 1, num_pages, key=key, width=180)
-    return page
+    return int(st.pagination(num_pages, key=key))
 
 
-def _render_case(review: Review, case: Case, kind: Kind) -> None:
-    rows = case.rows[:_MOST_FACES_PER_CASE]
-    width = len(rows) * (FACE_PX + 24) + 18
-    with st.container(border=True, width=width, gap="xsmall"):
-        more = f", {len(case.rows) - len(rows)} more not shown" if len(case.rows) > len(rows) else ""
-        st.caption(escape_markdown(case.note + more))
-        with st.container(horizontal=True, gap="small"):
-            for row in rows:
-                with st.container(width=FACE_PX + 8, gap="xsmall"):
-                    _render_face(review, row, case, kind)
-
-
-def _render_face(review: Review, row: int, case: Case, kind: Kind) -> None:
-    audited = review.audited
-    dataset = audited.dataset
+def _render_face(review: Review, face: _Face, kind: Kind) -> None:
+    audited, row = review.audited, face.row
     label = str(audited.classes[row]) or "no majority"
-    st.image(dataset.images[row], width=FACE_PX, alt=f"Image {row}: {label}")
-    own = str(dataset.samples["label"].iat[row])
-    facts = [f"**{escape_markdown(label)}** · {escape_markdown(str(audited.splits[row]))} · {row}"]
-    if dataset.info.has_votes:
-        facts.append(
-            _describe_votes(audited, row)
-            + (f" · label {escape_markdown(own)}" if own and own != label else "")
-        )
-    st.markdown("  \n".join(f":small[{fact}]" for fact in facts))
-    _render_decision(review, row, case, kind)
+    st.caption(escape_markdown(face.place))
+    st.image(audited.dataset.images[row], width=_FACE_PX, alt=f"Image {row}: {label}")
+    st.markdown(
+        f":small[**{escape_markdown(label)}** · {escape_markdown(str(audited.splits[row]))} · {row:d}]"
+    )
+    _render_decision(review, row, face.case, kind)
+
+
+def _describe_facts(review: Review, row: int) -> list[str]:
+    """Where an image is, and what people said of it, as Markdown."""
+    audited = review.audited
+    own = str(audited.dataset.samples["label"].iat[row])
+    facts = [f"{escape_markdown(str(audited.splits[row]))}, image {row}"]
+    if audited.dataset.info.has_votes:
+        facts.append(f"Votes: {_describe_votes(audited, row)}")
+        if own and own != str(audited.classes[row]):
+            facts.append(f"Label: {escape_markdown(own)}")
+    return facts
 
 
 def _describe_votes(audited: Audited, row: int) -> str:
@@ -185,7 +274,10 @@ def _render_decision(review: Review, row: int, case: Case, kind: Kind) -> None:
 
 
 def _on_action(review: Review, row: int, case: Case, kind: Kind, key: str) -> None:
-    action: Action | None = st.session_state[key]
+    _save_action(review, row, case, kind, st.session_state[key])
+
+
+def _save_action(review: Review, row: int, case: Case, kind: Kind, action: Action | None) -> None:
     label = suggest_label(review.audited, row, case) if action == "relabel" else ""
     save_decisions(
         review, {row: Decision(action=action, label=label, reason=REASONS[kind]) if action else None}

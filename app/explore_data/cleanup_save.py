@@ -16,44 +16,62 @@ from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
 _DERIVE: Final[str] = "derive"
+_STYLE: Final[str] = (
+    "<style>.st-key-cleanup-save {position: sticky; bottom: 0; z-index: 10; padding: .5rem .75rem;"
+    " border: 1px solid rgba(128,128,128,.35); border-radius: .5rem; backdrop-filter: blur(12px);"
+    " background: color-mix(in srgb, Canvas 82%, transparent);}"
+    "[data-testid=stLayoutWrapper]:has(> .st-key-cleanup-save)"
+    " {position: sticky; bottom: .5rem; z-index: 10;}"
+    "</style>"
+)
+"""Always in sight, however long the gallery."""
 
 
 def render_save(review: Review) -> None:
     """Sum the decisions up, offer to save them as a data set, and link to what was saved."""
-    dataset = review.audited.dataset
-    with st.container(border=True):
-        st.markdown("##### :material/save: Save as a derived data set")
-        st.markdown(escape_markdown(summarise_decisions(review.decisions)))
-        left, right = st.columns([1, 2])
-        name = left.text_input("Name", f"{dataset.name}-clean", key=f"audit_name_{review.audited.key}")
-        note = right.text_input("Why", key="audit_note", placeholder="In your own words; kept in the history")
-        changes = _choose_changes(review)
-        with st.container(horizontal=True):
-            wanted = st.button(
-                "Save as a derived data set",
-                type="primary",
-                icon=":material/save:",
-                key="audit_save",
-                disabled=changes is None or not (review.decisions or changes),
-                help=None if review.decisions or changes else "Decide on an image or change something first.",
+    render_task(
+        review.workspace,
+        _DERIVE,
+        {"parent": review.audited.dataset.name},
+        on_result=lambda task: _show_saved(review.workspace, task),
+    )
+    st.html(_STYLE)
+    with st.container(key="cleanup-save", horizontal=True, vertical_alignment="center"):
+        count = len(review.decisions)
+        told = summarise_decisions(review.decisions) if count else "Nothing decided yet"
+        st.markdown(escape_markdown(told), width="stretch")
+        label = f"{count:,} decided: save" if count else "Save a derived set"
+        with st.popover(label, icon=":material/save:", type="primary" if count else "secondary"):
+            _render_form(review)
+        with st.popover("Forget all", disabled=not count, icon=":material/delete:"):
+            st.markdown(f"Forget all {count:,} decisions on this data set?")
+            st.button(
+                "Forget them",
+                key="audit_forget",
+                on_click=save_decisions,
+                args=(review, dict.fromkeys(review.decisions)),
             )
-            with st.popover("Forget all decisions", disabled=not review.decisions, icon=":material/delete:"):
-                st.markdown(f"Forget all {len(review.decisions):,} decisions on this data set?")
-                st.button(
-                    "Forget them",
-                    key="audit_forget",
-                    on_click=save_decisions,
-                    args=(review, dict.fromkeys(review.decisions)),
-                )
-        if wanted and changes is not None:
-            with error_boundary():
-                _save(review, name.strip(), note, changes)
-        render_task(
-            review.workspace,
-            _DERIVE,
-            {"parent": dataset.name},
-            on_result=lambda task: _show_saved(review.workspace, task),
-        )
+
+
+def _render_form(review: Review) -> None:
+    """Name and options of the derived data set."""
+    dataset = review.audited.dataset
+    left, right = st.columns([1, 2])
+    name = left.text_input("Name", f"{dataset.name}-clean", key=f"audit_name_{review.audited.key}")
+    note = right.text_input("Why", key="audit_note", placeholder="In your own words; kept in the history")
+    changes = _choose_changes(review)
+    wanted = st.button(
+        "Save as a derived data set",
+        type="primary",
+        icon=":material/save:",
+        key="audit_save",
+        disabled=changes is None or not (review.decisions or changes),
+        help=None if review.decisions or changes else "Decide on an image or change something first.",
+    )
+    st.caption("The data set itself stays as it is.")
+    if wanted and changes is not None:
+        with error_boundary():
+            _save(review, name.strip(), note, changes)
 
 
 def _choose_changes(review: Review) -> list[str] | None:

@@ -4,42 +4,59 @@ from typing import Final
 
 import streamlit as st
 
-from app.explore_data.state import ADD, Key, link_to
-from app.shared.background import open_asked_part, render_task
+from app.explore_data.state import ADD, DATASET, Key, link_to
+from app.shared.background import render_task
 from app.shared.messages import empty_state
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
 from fer_core.jobs.tasks import start_task
 from fer_core.workspace import Workspace
 
-_PARAMETER: Final[str] = "dataset"
 _DRAWING: Final[str] = "draw"
 
 
 def choose_dataset(workspace: Workspace) -> str | None:
-    """Let the user choose a data set, or `ADD`; None if there is none yet. The choice is in the URL."""
+    """Let the user choose a data set, or `ADD`; None if there is none yet. The address holds the choice."""
     infos = {info.name: info for info in list_datasets(workspace)}
     if not infos:
-        st.query_params.pop("part", None)  # there is nothing but the import
         return None
-    options = [*infos, ADD]
-    open_asked_part(Key.EXPLORE_DATASET, [ADD])
-    if st.session_state.get(Key.EXPLORE_DATASET) not in options:
-        asked = st.query_params.get(_PARAMETER, "")
-        st.session_state[Key.EXPLORE_DATASET] = asked if asked in options else options[0]
-
-    def title(name: str) -> str:
-        if name == ADD:
-            return "Add a data set…"
-        return f"{name} · {infos[name].num_images:,} images"
-
-    chosen: str = st.selectbox(
-        "Data set", options, format_func=title, key=Key.EXPLORE_DATASET, on_change=_forget_choices
-    )
-    st.query_params[_PARAMETER] = chosen
+    asked = st.query_params.get(DATASET, "")
+    if asked == ADD:
+        st.button("Back", icon=":material/arrow_back:", type="tertiary", on_click=open_dataset)
+        st.subheader("Add a data set", anchor=False)
+        return ADD
+    if asked in infos:
+        st.session_state[Key.EXPLORE_DATASET] = asked
+    elif st.session_state.get(Key.EXPLORE_DATASET) not in infos:
+        st.session_state[Key.EXPLORE_DATASET] = next(iter(infos))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        chosen: str = st.selectbox(
+            "Data set",
+            list(infos),
+            format_func=lambda name: f"{name} · {infos[name].num_images:,} images",
+            key=Key.EXPLORE_DATASET,
+            persist_state="session",
+            on_change=_on_choice,
+            width=420,
+        )
+        st.button("Add a data set", icon=":material/add:", on_click=open_dataset, args=(ADD,))
+    st.query_params[DATASET] = chosen
     return chosen
 
 
-def _forget_choices() -> None:
+def open_dataset(name: str = "") -> None:
+    """Show a data set from the next rerun on, or the way to add one (`ADD`); without a name the last one."""
+    if name:
+        st.query_params[DATASET] = name
+    else:
+        st.query_params.pop(DATASET, None)
+    forget_choices()
+
+
+def _on_choice() -> None:
+    open_dataset(st.session_state[Key.EXPLORE_DATASET])
+
+
+def forget_choices() -> None:
     """Rows and pages of one data set mean nothing in another."""
     for key in (Key.EXPLORE_ROW, Key.EXPLORE_PAGE):
         st.session_state.pop(key, None)

@@ -4,15 +4,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
+from app.explore_data.dataset_picker import open_dataset
 from app.explore_data.import_form import Plan, render_form
 from app.explore_data.import_source import Found, choose_source
-from app.explore_data.state import link_to, link_to_import
+from app.explore_data.state import Key, link_to, link_to_import
 from app.shared.background import render_dismiss, render_task
 from app.shared.charts import STATIC_CONFIG
+from app.shared.state import SharedKey
 from app.shared.visitor import get_visitor
 from fer_core.data.store import DatasetInfo, load_dataset_info
 from fer_core.escaping import escape_markdown
-from fer_core.jobs.tasks import BackgroundTask, discard_task, start_task
+from fer_core.jobs.tasks import BackgroundTask, discard_task, load_task, start_task
 from fer_core.palette import emotion_color
 from fer_core.workspace import Workspace
 
@@ -28,6 +30,8 @@ def render() -> None:
     above = st.container()
     with above:
         task = render_task(workspace, _IMPORT, _facts(), on_result=lambda done: _render_end(done, workspace))
+        if task is not None and task.is_active:
+            st.session_state[Key.EXPLORE_IMPORT] = task.name
     # While something runs the questions stay on the page, or Streamlit would forget the answers.
     found = choose_source(workspace)
     if found is None:
@@ -52,7 +56,7 @@ def _facts() -> dict[str, str]:
 def _start(found: Found, plan: Plan, workspace: Workspace) -> None:
     inputs = {item.path.name: item.path for item in plan.votes}
     options = [*plan.options, *(f"--votes={{inputs}}/{name}" for name in inputs)]
-    start_task(
+    task = start_task(
         workspace,
         kind=_IMPORT,
         title=f"Importing {plan.name}",
@@ -61,6 +65,7 @@ def _start(found: Found, plan: Plan, workspace: Workspace) -> None:
         facts={**_facts(), "upload": found.task.name if found.task.facts["origin"] == "upload" else ""},
         inputs=inputs,
     )
+    st.session_state[Key.EXPLORE_IMPORT] = task.name
 
 
 def _render_end(task: BackgroundTask, workspace: Workspace) -> None:
@@ -72,16 +77,36 @@ def _render_end(task: BackgroundTask, workspace: Workspace) -> None:
     upload = task.facts["upload"]
     if upload and (workspace.tasks / upload).is_dir():
         discard_task(workspace, upload)  # it is not needed any more
-    _render_report(load_dataset_info(workspace.dataset(name)), result)
+    if st.session_state.pop(Key.EXPLORE_IMPORT, None) == task.name:
+        st.session_state[Key.EXPLORE_REPORT] = task.name
+        st.session_state.get(SharedKey.FOLLOWED_TASKS, {}).pop(task.name, None)  # the user sees the result
+        st.session_state[Key.EXPLORE_PART] = "Overview"
+        open_dataset(name)
+        st.rerun()
+    info = load_dataset_info(workspace.dataset(name))
+    _render_report(info, result, link=f" [Look at it](/{link_to(info.name)})")
+    st.plotly_chart(_build_counts(info.name), width="stretch", config=STATIC_CONFIG, key="import_counts")
     render_dismiss(workspace, task, "Close this report")
 
 
-def _render_report(info: DatasetInfo, result: dict[str, Any]) -> None:
+def render_last_report(dataset: str, workspace: Workspace) -> None:
+    """What this session's last import gave, above the data set that it made, until it is closed."""
+    name = st.session_state.get(Key.EXPLORE_REPORT)
+    if name is None or not (workspace.tasks / name).is_dir():
+        return
+    task = load_task(workspace, name)
+    result = task.result() or {}
+    if result.get("dataset") == dataset:
+        _render_report(load_dataset_info(workspace.dataset(dataset)), result)
+        render_dismiss(workspace, task, "Close this report")
+
+
+def _render_report(info: DatasetInfo, result: dict[str, Any], *, link: str = "") -> None:
     counts = ", ".join(f"{escape_markdown(split)} {count:,}" for split, count in info.split_counts.items())
     color = "grey" if info.color == "gray" else "RGB"
     st.success(
         f"**{escape_markdown(info.name)}** has {info.num_images:,} images of "
-        f"{info.height:d} × {info.width:d} px {color} ({counts}). [Look at it](/{link_to(info.name)})",
+        f"{info.height:d} × {info.width:d} px {color} ({counts}).{link}",
         icon=":material/check:",
     )
     if without_face := result.get("num_without_face"):
@@ -95,7 +120,6 @@ def _render_report(info: DatasetInfo, result: dict[str, Any]) -> None:
         st.warning(escape_markdown(warning), icon=":material/content_copy:")
     for note in result.get("notes", ()):
         st.caption(escape_markdown(note))
-    st.plotly_chart(_build_counts(info.name), width="stretch", config=STATIC_CONFIG, key="import_counts")
     if skipped := result.get("skipped"):
         files_were = "1 file was" if result["num_skipped"] == 1 else f"{result['num_skipped']:,} files were"
         with st.expander(f"{files_were} left out"):

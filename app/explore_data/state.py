@@ -7,7 +7,10 @@ from urllib.parse import urlencode
 from app.shared.navigation import EXPLORE_DATA
 
 ADD: Final[str] = "+"
-"""Stands for adding a data set; no data set can be called that."""
+"""Stands for adding a data set, in the address too; no data set can be called that."""
+DATASET: Final[str] = "dataset"
+TAB: Final[str] = "tab"
+"""Query parameters of this page: the data set that is explored, and the open part."""
 
 
 class Key(StrEnum):
@@ -17,6 +20,10 @@ class Key(StrEnum):
     """Name of the data set that is explored."""
     EXPLORE_PART = "explore_part"
     """Open part of the Explore data page."""
+    EXPLORE_IMPORT = "explore_import"
+    """Name of the import that this session started or saw at work; its data set is opened when it is done."""
+    EXPLORE_REPORT = "explore_report"
+    """Name of the import whose report is shown with its data set."""
     EXPLORE_PAGE = "explore_page"
     """Which images of those found are shown, from 1."""
     EXPLORE_ROW = "explore_row"
@@ -25,12 +32,12 @@ class Key(StrEnum):
     """How the face of each class is shown."""
 
 
-def link_to(dataset: str, part: str = "") -> str:
+def link_to(dataset: str, tab: str = "") -> str:
     """The page with a data set, and a part of it, as a background task names it."""
-    query = {"dataset": dataset} | ({"part": part} if part else {})
+    query = {DATASET: dataset} | ({TAB: tab} if tab else {})
     return f"{EXPLORE_DATA.name}?{urlencode(query)}"
 
 
 def link_to_import() -> str:
     """The page with the import open, as a background task names it."""
-    return f"{EXPLORE_DATA.name}?{urlencode({'part': ADD})}"
+    return link_to(ADD)

@@ -28,7 +28,7 @@ The length of the text is fixed: an image cannot use the page's fonts, and some 
 
 
 _STYLE: Final[str] = (
-    "<style>.stMainBlockContainer {padding-top: 4.5rem; max-width: 84rem;}"
+    "<style>.stMainBlockContainer {padding-top: 4.5rem; padding-bottom: 3rem; max-width: 84rem;}"
     "[data-testid=stLayoutWrapper]:has(.st-key-at-work) {position: absolute;}"
     ".st-key-at-work {position: fixed; top: .6rem; right: 4rem; width: auto; z-index: 999991;}"
     ".st-key-at-work button {color: inherit !important;}"
@@ -38,7 +38,7 @@ _STYLE: Final[str] = (
     ".heatmaplayer:not(:empty) ~ .scatterlayer .trace:first-child text {fill: currentColor !important;}"
     ".stAppHeader a:focus-visible {outline: 2px solid currentColor; outline-offset: 1px;}</style>"
 )
-"""Less empty room above the title than Streamlit leaves, and readable lines on wide screens. What is at work
+"""Less empty room above and below than Streamlit leaves, and readable lines on wide screens. What is at work
 in the background is told within the navigation's bar, so that it moves nothing on the page. Numbers on the
 pale cells of a matrix follow the theme at once; Streamlit leaves a chart's own colours when it is switched.
 

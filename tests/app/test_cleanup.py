@@ -233,3 +233,27 @@ def test_a_damaged_file_of_decisions_is_named(data, app_workspace):
     page = _run()
     assert not page.exception
     assert "can't be read as JSON" in page.error[0].value
+
+
+def test_keys_decide_on_the_current_face_and_go_on(data, app_workspace):
+    page = _choose(_run(), "copies")
+    order = [4, 45, 5, 52, 6, 20]  # groups across splits first
+    shortcuts = {item.label: item.proto.shortcut.lower() for item in page.button if item.proto.shortcut}
+    assert shortcuts == {"Keep": "k", "Exclude": "e", "Relabel": "l", "Back": "b", "Next": "n"}
+    page.button(key="audit_now_keep").click().run()
+    page.button(key="audit_now_exclude").click().run()
+    page.button(key="audit_now_Next").click().run()
+    page.button(key="audit_now_exclude").click().run()
+    page.button(key="audit_now_Back").click().run()
+    page.button(key="audit_now_Back").click().run()
+    page.button(key="audit_now_relabel").click().run()
+    assert not page.exception
+    found = {row: item.action for row, item in load_decisions(data, app_workspace).items()}
+    assert found == {order[0]: "keep", order[1]: "exclude", order[3]: "exclude", order[2]: "relabel"}
+    assert "4 decided: save" in [item.proto.popover.label for item in page.get("popover")]
+
+
+def test_the_rail_counts_what_there_is(data):
+    page = _run()
+    options = page.segmented_control(key="audit_kind").options
+    assert [option.rpartition(" · ")[2] for option in options[:3]] == ["3", "1", "1"]

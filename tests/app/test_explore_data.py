@@ -15,6 +15,7 @@ from fer_core.data.quality import name_classes
 from fer_core.escaping import escape_markdown
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import PROJECT_ROOT
+from tests.unit.data.pictures import class_files, write_tree
 
 pytestmark = pytest.mark.usefixtures("tasks_at_once")
 PAGE = str(PROJECT_ROOT / "pages" / "explore_data.py")
@@ -142,8 +143,46 @@ def test_clean_up_and_adding_are_wired(faces):
     page = _open_part(_run(), "Clean up")
     assert not page.exception and not page.error
     assert page.get("button_group") or page.button
-    page.selectbox(key=Key.EXPLORE_DATASET).set_value("+").run()
+    assert page.query_params["tab"] == "Clean up"
+    next(item for item in page.button if item.label == "Add a data set").click().run()
     assert not page.exception and not page.error
+    assert "Nothing uploaded yet" in _texts(page)
+    next(item for item in page.button if item.label == "Back").click().run()
+    assert page.query_params["dataset"] == "faces"
+
+
+def test_the_address_holds_data_set_and_tab(faces, app_workspace, draw_faces):
+    draw_faces(app_workspace, "more", num_images=120)
+    page = AppTest.from_file(PAGE, default_timeout=90)
+    page.query_params["dataset"], page.query_params["tab"] = "more", "Images"
+    page.run()
+    assert "**120** of 120 images" in _texts(page)
+    page.segmented_control(key=Key.EXPLORE_PART).set_value("Overview").run()
+    assert "tab" not in page.query_params
+    page.selectbox(key=Key.EXPLORE_DATASET).set_value("faces").run()
+    assert page.query_params["dataset"] == "faces"
+    assert "**240** images" in _texts(page)
+    page.query_params["dataset"], page.query_params["tab"] = "more", "Images"  # a link within the session
+    page.run()
+    assert "**120** of 120 images" in _texts(page)
+
+
+def test_after_an_import_the_new_set_is_open(faces, tmp_path):
+    source = write_tree(tmp_path / "mine", class_files(count=5))
+    page = _run()
+    next(item for item in page.button if item.label == "Add a data set").click().run()
+    page.segmented_control(key="import_origin").set_value("path").run()
+    page.text_input(key="import_path").set_value(str(source)).run()
+    page.button(key="import_start").click().run()
+    assert not page.exception and not page.error
+    assert page.query_params["dataset"] == "mine"
+    assert page.selectbox(key=Key.EXPLORE_DATASET).value == "mine"
+    assert "has 10 images" in page.success[0].value
+    assert "import_start" not in [item.key for item in page.button]
+    next(item for item in page.button if item.label == "Close this report").click().run()
+    assert not page.success
+    next(item for item in page.button if item.label == "Add a data set").click().run()
+    assert page.query_params["dataset"] == "+"  # it is opened once, not for ever
 
 
 def _routed() -> None:

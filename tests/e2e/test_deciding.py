@@ -48,6 +48,9 @@ def test_an_upload_becomes_a_cleaned_data_set(dashboard_workspace, open_page, tm
     expect(page.get_by_text(re.compile("1 excluded .1 exact copy."))).to_be_visible()
     page.reload()  # nothing is lost
     expect(page.get_by_text(re.compile("1 excluded .1 exact copy."))).to_be_visible()
+    page.keyboard.press("n")
+    page.keyboard.press("k")  # the only other face of the page is kept
+    page.get_by_role("button", name="2 decided: save").click()
     page.get_by_role("button", name="Save as a derived data set").click()
     expect(page.get_by_text(re.compile("my-faces-clean has 14 images"))).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
