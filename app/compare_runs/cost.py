@@ -2,19 +2,42 @@
 
 import streamlit as st
 
+from app.shared.navigation import MODELS
+from app.shared.reports import list_models
 from fer_core.escaping import escape_markdown
 from fer_core.evaluation.charts import build_cost_scatter
 from fer_core.evaluation.comparison import Comparison
+from fer_core.latency import find_latency
 from fer_core.workspace import Workspace
 
 
-def render_cost(comparison: Comparison, _workspace: Workspace) -> None:
-    """Accuracy against time for a face, and against size."""
+def render_cost(comparison: Comparison, workspace: Workspace) -> None:
+    """Accuracy against size, and against the time for a face where it was measured."""
     reports = comparison.reports
-    latency, size = st.columns(2, gap="medium")
-    latency.plotly_chart(build_cost_scatter(reports), key="compare-latency")
-    size.plotly_chart(build_cost_scatter(reports, "num_parameters"), key="compare-size")
-    devices = sorted({item.subject.latency_device for item in reports.values() if item.subject.latency_ms})
-    if devices:
-        names = escape_markdown("; ".join(devices))
-        st.caption(f"Time for one face without detection, measured with each report ({names}).")
+    found = {key: find_latency(item.subject.weights_sha256, workspace) for key, item in reports.items()}
+    times = {key: item for key, item in found.items() if item is not None}
+    size, latency = st.columns(2, gap="medium")
+    sizes = {key: item.subject.num_parameters for key, item in reports.items()}
+    size.plotly_chart(build_cost_scatter(reports, sizes, "parameters"), key="compare-size")
+    with latency:
+        if times:
+            costs = {key: item.ms for key, item in times.items()}
+            st.plotly_chart(build_cost_scatter(reports, costs, "ms per face"), key="compare-latency")
+            st.caption(
+                "\n".join(
+                    f"- **{escape_markdown(key)}**: {item.ms:.2f} ms, {escape_markdown(item.describe())}"
+                    for key, item in times.items()
+                )
+            )
+        missing = [key for key in reports if key not in times]
+        if missing:
+            st.info("Time for a face was not measured here yet: open the model and time it.")
+            entries = list_models(workspace)
+            for key in missing:
+                if key in entries:
+                    st.page_link(
+                        MODELS.build(),
+                        label=f"Time {escape_markdown(key)}",
+                        icon=":material/speed:",
+                        query_params={"model": entries[key].key, "tab": "Speed"},
+                    )

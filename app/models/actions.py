@@ -24,7 +24,7 @@ def render_actions(facts: ModelFacts, workspace: Workspace) -> None:
         _render_try(facts, LIVE_WEBCAM, "Try it live")
         _render_download(facts)
         if st.button("Compare", icon=COMPARE_RUNS.icon, key="models-compare"):
-            st.switch_page(COMPARE_RUNS.build())
+            st.switch_page(COMPARE_RUNS.build(), query_params={"compare_models": facts.name})
         reason = explain_protection(facts.entry, workspace)
         if st.button(
             "Delete",

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.models.state import Key
 from app.models.wording import describe_size
 from app.shared.background import render_task
 from app.shared.charts import STATIC_CONFIG
+from app.shared.messages import error_boundary
 from app.shared.navigation import MODELS
 from fer_core.errors import RunError
 from fer_core.escaping import escape_markdown
@@ -21,12 +23,12 @@ if TYPE_CHECKING:
     from fer_core.export.benchmark import BenchmarkRow
 
 _BATCH_SIZES = [1, 4, 8, 16, 32, 64]
+_BATCHES_FIRST = [1, 8, 64]
 _TIMED_FIRST = ["torch", "fp32", "int8"]
 
 
 def render_benchmark(facts: ModelFacts, workspace: Workspace) -> None:
     """Choose what to time; then a chart and a table."""
-    st.markdown("##### How fast it is here")
     cores = os.cpu_count() or 1
     onnx = [name for name in EXPORTS if EXPORTS[name].suffix == ".onnx"]
     runtimes = {"torch": "torch fp32", **{name: f"ONNX {name}" for name in onnx}}
@@ -34,7 +36,7 @@ def render_benchmark(facts: ModelFacts, workspace: Workspace) -> None:
         batches = st.pills(
             "Faces at once",
             _BATCH_SIZES,
-            default=[1, 8, 64],
+            default=_BATCHES_FIRST,
             selection_mode="multi",
             key="models-speed-batches",
             width="content",
@@ -64,19 +66,33 @@ def render_benchmark(facts: ModelFacts, workspace: Workspace) -> None:
         "All take turns on the same faces, so that other work on the machine affects all equally. What is "
         "not exported yet is exported for this and thrown away."
     )
-    about = {"weights": facts.entry.info.weights_sha256}
-    task = render_task(workspace, "benchmark", about, on_result=_render_result)
+    weights = facts.entry.info.weights_sha256
+    task = render_task(workspace, "benchmark", {"weights": weights}, on_result=_render_result)
     is_ready = bool(batches and threads and kinds) and not (task and task.is_active)
     if st.button("Time it", icon=":material/speed:", key="models-speed", disabled=not is_ready):
-        start_task(
-            workspace,
-            kind="benchmark",
-            title=f"Benchmark of {facts.name}",
-            command=_build_command(facts, batches=batches, threads=threads, kinds=kinds),
-            page=MODELS.address(model=facts.key, part="ONNX"),
-            facts=about,
-        )
+        _start(facts, workspace, batches=batches, threads=threads, kinds=kinds)
         st.rerun()
+
+
+def time_first(facts: ModelFacts, workspace: Workspace) -> None:
+    """Time a model as the form first stands, and open the tab that shows it."""
+    with error_boundary():
+        kinds = _TIMED_FIRST if facts.has_weights else ["fp32"]
+        _start(facts, workspace, batches=_BATCHES_FIRST, threads=[1], kinds=kinds)
+        st.session_state[Key.TAB] = "Speed"
+
+
+def _start(
+    facts: ModelFacts, workspace: Workspace, *, batches: list[int], threads: list[int], kinds: list[str]
+) -> None:
+    start_task(
+        workspace,
+        kind="benchmark",
+        title=f"Benchmark of {facts.name}",
+        command=_build_command(facts, batches=batches, threads=threads, kinds=kinds),
+        page=MODELS.address(model=facts.key, tab="Speed"),
+        facts={"weights": facts.entry.info.weights_sha256},
+    )
 
 
 def _build_command(

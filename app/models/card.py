@@ -9,6 +9,7 @@ from app.shared.messages import empty_state, show_error
 from fer_core.errors import FerError
 from fer_core.exchange.card import MAX_CARD_BYTES, disarm_markdown, load_card, save_card
 from fer_core.exchange.facts import ModelFacts, ModelKind
+from fer_core.workspace import Workspace
 
 _OUTLINE = """# {name}
 
@@ -33,7 +34,7 @@ _STYLE: Final[str] = (
 """Wide tables scroll by themselves on a narrow screen."""
 
 
-def render_card(facts: ModelFacts) -> None:
+def render_card(facts: ModelFacts, _workspace: Workspace) -> None:
     """The card, or the text that is being written."""
     folder = str(facts.entry.folder)
     draft: dict[str, str] | None = st.session_state.get(Key.MODELS_CARD)

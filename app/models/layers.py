@@ -10,11 +10,12 @@ from app.shared.charts import STATIC_CONFIG
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts
 from fer_core.jobs import torch_helper
+from fer_core.workspace import Workspace
 
 _INDENT = "\u2003"
 
 
-def render_layers(facts: ModelFacts) -> None:
+def render_layers(facts: ModelFacts, _workspace: Workspace) -> None:
     """A summary that is made when it is asked for: building a large network takes seconds."""
     if not st.toggle(
         "Build the network and list its layers",

@@ -13,15 +13,16 @@ from app.models.wording import (
     describe_badges,
     describe_figure,
     describe_input,
+    describe_latency,
     describe_lineage,
     describe_parameters,
     describe_protocol,
     describe_size,
-    open_model,
     show_message,
 )
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state
+from app.shared.navigation import MODELS
 from app.shared.terms import describe_use
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind, list_models
@@ -43,7 +44,7 @@ _ORDERS: Final[dict[str, Callable[[ModelFacts], float]]] = {
     "calibration error": _order_by("ece", sign=1),
     "fewest parameters": lambda facts: facts.entry.info.num_parameters,
     "smallest file": lambda facts: facts.num_bytes,
-    "latency": lambda facts: math.inf if facts.latency_ms is None else facts.latency_ms,
+    "latency": lambda facts: math.inf if facts.latency is None else facts.latency.ms,
 }
 
 
@@ -139,17 +140,15 @@ def _render_card(facts: ModelFacts) -> None:
         else:
             st.caption(describe_protocol(facts))
         costs = [f"{describe_parameters(info.num_parameters)} parameters", describe_size(facts.num_bytes)]
-        costs += [f"{facts.latency_ms:.1f} ms per face"] if facts.latency_ms is not None else []
+        costs += [f"{describe_latency(facts)} per face"] if facts.latency is not None else []
         st.markdown(f"{len(info.classes)} classes · {describe_input(facts)}  \n{' · '.join(costs)}")
         st.caption(describe_lineage(facts))
         st.markdown(describe_use(facts.terms))
-        st.button(
-            "Open",
-            key=f"open-model-{facts.key}",
+        st.page_link(
+            MODELS.build(),
+            label=f"Open {escape_markdown(facts.name)}",
             icon=":material/open_in_full:",
-            on_click=open_model,
-            args=(facts.key,),
-            width="stretch",
+            query_params={"model": facts.key},
         )
 
 

@@ -1,10 +1,12 @@
 """One model: what it is, how well it reads, its layers, its card, and taking it away. Torch only if asked."""
 
+from collections.abc import Callable
 from typing import Final
 
 import streamlit as st
 
 from app.models.actions import render_actions
+from app.models.benchmark import render_benchmark, time_first
 from app.models.card import render_card
 from app.models.description import render_facts
 from app.models.layers import render_layers
@@ -13,41 +15,36 @@ from app.models.scores import render_figures
 from app.models.sharing import render_share
 from app.models.state import Key
 from app.models.wording import (
-    close_model,
     describe_badges,
     describe_figure,
+    describe_latency,
     describe_parameters,
     describe_protocol,
     describe_size,
     show_message,
 )
-from app.shared.background import open_asked_part
 from app.shared.messages import empty_state
+from app.shared.navigation import MODELS
 from fer_core.checkpoint import find_listed_checkpoint
 from fer_core.errors import CheckpointError
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts, build_facts
 from fer_core.workspace import Workspace
 
-_TABS: Final[tuple[str, ...]] = (
-    ":material/info: Facts",
-    ":material/bar_chart: By class",
-    ":material/account_tree: Layers",
-    ":material/description: Model card",
-    ":material/deployed_code: ONNX",
-    ":material/share: Publish",
-)
+TABS: Final[dict[str, Callable[[ModelFacts, Workspace], None]]] = {
+    "Facts": render_facts,
+    "By class": render_figures,
+    "Layers": render_layers,
+    "Model card": render_card,
+    "ONNX": render_export,
+    "Speed": render_benchmark,
+    "Publish": render_share,
+}
 
 
 def render_view(key: str, workspace: Workspace) -> None:
     """Show the model called `key`, or say that there is none."""
-    st.button(
-        "All models",
-        icon=":material/arrow_back:",
-        type="tertiary",
-        on_click=close_model,
-        key="models-back",
-    )
+    st.page_link(MODELS.build(), label="All models", icon=":material/arrow_back:")
     try:
         facts = build_facts(find_listed_checkpoint(key, workspace), workspace)
     except CheckpointError as error:
@@ -60,31 +57,15 @@ def render_view(key: str, workspace: Workspace) -> None:
         st.markdown(describe_badges(facts))
     show_message()
     render_actions(facts, workspace)
-    _render_figures_row(facts)
-    open_asked_part(Key.MODELS_TAB, _TABS)
-    facts_tab, figures, layers, card, onnx, share = st.tabs(_TABS, key=Key.MODELS_TAB, on_change="rerun")
-    with facts_tab:
-        render_facts(facts, workspace)
-    with figures:
-        if figures.open:
-            render_figures(facts, workspace)
-    with layers:
-        if layers.open:
-            render_layers(facts)
-    with card:
-        if card.open:
-            render_card(facts)
-    with onnx:
-        if onnx.open:
-            render_export(facts, workspace)
-    with share:
-        if share.open:
-            render_share(facts, workspace)
+    _render_figures_row(facts, workspace)
+    for tab, render in zip(st.tabs(list(TABS), key=Key.TAB, bind="query-params"), TABS.values(), strict=True):
+        if tab.open:
+            with tab:
+                render(facts, workspace)
 
 
-def _render_figures_row(facts: ModelFacts) -> None:
-    latency = "–" if facts.latency_ms is None else f"{facts.latency_ms:.1f} ms"
-    where = escape_markdown(facts.latency_device) or "not measured; `fer evaluate --save` measures it"
+def _render_figures_row(facts: ModelFacts, workspace: Workspace) -> None:
+    latency = facts.latency
     with st.container(horizontal=True, gap="small"):
         for label, value, hint in (
             (
@@ -108,7 +89,19 @@ def _render_figures_row(facts: ModelFacts) -> None:
                 "Number of trained weights.",
             ),
             ("Size", describe_size(facts.num_bytes), "Of the model file."),
-            ("Latency", latency, f"Median time per detected face: {where}"),
+            ("Latency", describe_latency(facts), "Median time for one face, without detection."),
         ):
             st.metric(label, value, help=hint, border=True, width=150)
-    st.caption(describe_protocol(facts))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"Figures: {describe_protocol(facts)}.")
+        if latency is not None:
+            st.caption(f"Latency: {escape_markdown(latency.describe())}.")
+        else:
+            st.button(
+                "Time it on this machine",
+                icon=":material/speed:",
+                type="tertiary",
+                key="models-time",
+                on_click=time_first,
+                args=(facts, workspace),
+            )

@@ -4,7 +4,6 @@ import shlex
 
 import streamlit as st
 
-from app.models.benchmark import render_benchmark
 from app.models.wording import describe_size
 from app.shared.background import render_dismiss, render_task
 from app.shared.messages import empty_state, error_boundary
@@ -30,8 +29,6 @@ def render_export(facts: ModelFacts, workspace: Workspace) -> None:
             if not records:
                 _explain()
             _render_form(facts, workspace)
-        st.divider()
-        render_benchmark(facts, workspace)
 
 
 def _explain() -> None:
@@ -120,7 +117,7 @@ def _render_form(facts: ModelFacts, workspace: Workspace) -> None:
             kind="export",
             title=f"Export {facts.name} ({chosen})",
             command=["export", facts.entry.key, *options],
-            page=MODELS.address(model=facts.key, part="ONNX"),
+            page=MODELS.address(model=facts.key, tab="ONNX"),
             facts=about,
         )
         st.rerun()

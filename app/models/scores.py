@@ -101,7 +101,7 @@ def _offer_evaluation(facts: ModelFacts, workspace: Workspace) -> None:
         icon=":material/calculate:",
     )
     conditions = Conditions(dataset=name, split=DEFAULT_SPLIT, tta="none")
-    page = MODELS.address(model=facts.key, part="By class")
+    page = MODELS.address(model=facts.key, tab="By class")
     render_evaluation([facts.name], conditions, workspace, page)
 
 

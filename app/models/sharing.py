@@ -59,7 +59,7 @@ def _render_publish(facts: ModelFacts, workspace: Workspace) -> None:
                 kind="publish",
                 title=f"Publish {facts.name} as {name}",
                 command=["publish", facts.key, "--name", name, "--out", str(workspace.checkpoints)],
-                page=MODELS.address(model=facts.key, part="Publish"),
+                page=MODELS.address(model=facts.key, tab="Publish"),
                 facts={**about, "name": name},
             )
             st.rerun()

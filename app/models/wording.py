@@ -69,6 +69,11 @@ def describe_figure(facts: ModelFacts, name: str) -> str:
     return describe_percent(value) if name.endswith("accuracy") else f"{value:.3f}"
 
 
+def describe_latency(facts: ModelFacts) -> str:
+    """Time for one face; a dash where it was not measured."""
+    return "–" if facts.latency is None else f"{facts.latency.ms:.1f} ms"
+
+
 def describe_lineage(facts: ModelFacts) -> str:
     """Architecture, data and run in one line."""
     info = facts.entry.info
@@ -92,7 +97,6 @@ def show_message() -> None:
 def open_model(key: str) -> None:
     """Show a model in place of what is on the page."""
     st.query_params["model"] = key
-    st.session_state.pop(Key.MODELS_TAB, None)
 
 
 def close_model() -> None:

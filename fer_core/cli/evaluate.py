@@ -135,7 +135,6 @@ def _evaluate(model: str, wishes: _Wishes, *, part: int, of: int) -> "Report":
             device=wishes.device,
             tta=wishes.tta,
             exclude_copies=wishes.exclude_copies,
-            measure_latency=True,
             on_progress=lambda done, total: show(done, total, f"{model}: {done:,} of {total:,} faces"),
         )
         show(1, 1, f"{model}: intervals of every figure")
@@ -185,5 +184,3 @@ def _print_report(report: "Report") -> None:
     for table in (whole, classes, bands, confusion):
         if table.row_count:  # data without votes have no bands
             console.print(table)
-    if subject.latency_ms is not None:
-        say(f"one face: {subject.latency_ms:.2f} ms ({subject.latency_device})")

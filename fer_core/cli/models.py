@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -84,8 +85,7 @@ def _describe(facts: "ModelFacts") -> dict[str, Any]:
         "protocol": facts.protocol,
         "n": facts.n,
         "figures_from": facts.source,
-        "latency_ms": facts.latency_ms,
-        "latency_device": facts.latency_device,
+        "latency": facts.latency and asdict(facts.latency),
         "licence": facts.licence,
         "commercial_use": judge_use(facts.terms),
         **facts.entry.info.to_dict(),
@@ -115,7 +115,7 @@ def show(name: Positional[str], *, json_output: Annotated[bool, arg(name="json")
 
 
 def _summarise(facts: "ModelFacts") -> dict[str, str]:
-    info, data = facts.entry.info, facts.entry.info.data
+    info, data, latency = facts.entry.info, facts.entry.info.data, facts.latency
     arguments = ", ".join(f"{key} = {value}" for key, value in info.arguments.items())
     figures = ", ".join(f"{key} {value:.4f}" for key, value in facts.figures.items())
     measured = f"{facts.protocol}, n = {facts.n:,}" + ("" if facts.source == "report" else " (as it states)")
@@ -129,7 +129,7 @@ def _summarise(facts: "ModelFacts") -> dict[str, str]:
         "size": f"{info.num_parameters:,} parameters, {facts.num_bytes / 1e6:.1f} MB",
         "temperature": f"{info.temperature:.4f}",
         "figures": f"{figures}\n{measured}" if figures else "",
-        "latency": f"{facts.latency_ms:.2f} ms per face ({facts.latency_device})" if facts.latency_ms else "",
+        "latency": "" if latency is None else f"{latency.ms:.2f} ms per face ({latency.describe()})",
         "trained on": f"{data['name']}, fingerprint {str(data.get('fingerprint', ''))[:12]}"
         if data.get("name")
         else "",

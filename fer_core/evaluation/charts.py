@@ -231,15 +231,18 @@ def _square(figure: "go.Figure", title: str, x_title: str, y_title: str) -> "go.
     return figure
 
 
-def build_cost_scatter(reports: Mapping[str, Report], cost: str = "latency_ms") -> "go.Figure":
-    """Accuracy against `latency_ms` or `num_parameters`, bubbles by size, with the Pareto line."""
+def build_cost_scatter(reports: Mapping[str, Report], costs: Mapping[str, float], title: str) -> "go.Figure":
+    """Accuracy against what it costs, bubbles by size, with the Pareto line.
+
+    Args:
+        reports: by model.
+        costs: above 0, by model; those without one are left out.
+        title: what is counted.
+    """
     import plotly.graph_objects as go
 
-    known = {key: item for key, item in reports.items() if getattr(item.subject, cost) is not None}
-    points = {
-        key: (float(getattr(item.subject, cost)), item.figures["accuracy"].value)
-        for key, item in known.items()
-    }
+    known = {key: item for key, item in reports.items() if key in costs}
+    points = {key: (float(costs[key]), item.figures["accuracy"].value) for key, item in known.items()}
     line = find_pareto(points)
     figure = go.Figure()
     figure.add_scatter(
@@ -262,13 +265,12 @@ def build_cost_scatter(reports: Mapping[str, Report], cost: str = "latency_ms") 
             error_y=_error_bars([accuracy]),
             hovertemplate=f"%{{x:,.3g}}, %{{y:.2%}}<br>{megabytes:.1f} MB<extra>{escape_plotly(key)}</extra>",
         )
-    titles = {"latency_ms": "ms per face", "num_parameters": "parameters"}
     figure.update_layout(
-        title={"text": f"Accuracy against {titles[cost]}", "font": {"size": 14}},
+        title={"text": f"Accuracy against {title}", "font": {"size": 14}},
         height=380,
         margin=_MARGIN,
         legend={**_LEGEND, "y": -0.35},
-        xaxis={"title": {"text": titles[cost]}, "type": "log"},
+        xaxis={"title": {"text": title}, "type": "log"},
         yaxis={"title": {"text": "accuracy"}, "tickformat": ".0%"},
     )
     return figure

@@ -99,8 +99,8 @@ def write_html(comparison: Comparison) -> str:
         for item in comparison.results
     ]
     figures += [build_class_bars(reports, kind, title=kind) for kind in ("recall", "precision")]
-    figures += [build_agreement_bars(reports), build_cost_scatter(reports)]
-    figures += [build_cost_scatter(reports, "num_parameters")]
+    sizes = {key: item.subject.num_parameters for key, item in reports.items()}
+    figures += [build_agreement_bars(reports), build_cost_scatter(reports, sizes, "parameters")]
     figures += [build_reliability(reports), build_reliability(reports, "cross-fitted")]
     figures += [build_overlay(reports, kind, name) for kind in ("roc", "pr") for name in first.classes]
     for figure in figures:

@@ -1,17 +1,15 @@
 """Scoring a checkpoint on a split of a data set."""
 
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 
-from fer_core.checkpoint import CheckpointInfo, InputSpec
+from fer_core.checkpoint import CheckpointInfo
 from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import Dataset
 from fer_core.errors import DataError
@@ -26,7 +24,6 @@ from fer_core.labels import EMOTIONS, FERPLUS_COLUMNS
 from fer_core.models import load_checkpoint, resolve_device
 
 TestTimeAugmentation = Literal["none", "flip"]
-_LATENCY_PASSES: Final[int] = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,6 @@ def evaluate_checkpoint(
     device: str = "auto",
     tta: TestTimeAugmentation = "none",
     exclude_copies: bool = False,
-    measure_latency: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Score the checkpoint in `folder` on a split, in majority mode, in fp32.
@@ -79,7 +75,6 @@ def evaluate_checkpoint(
         device: auto, cpu or cuda.
         tta: `flip` averages the logits of each image and its mirror image.
         exclude_copies: leave out images that have exactly the pixels of a training image.
-        measure_latency: also time single faces.
         on_progress: called with images done and images in all.
 
     Raises:
@@ -102,7 +97,6 @@ def evaluate_checkpoint(
     )
     probabilities = compute_probabilities(logits[:, scored.columns], info.temperature)
     annotators, agreement = _describe_annotators(dataset, scored.rows, scored.classes)
-    latency_ms = _measure_latency(model, info.input, target_device) if measure_latency else None
     return Evaluation(
         info=info,
         subject=Subject(
@@ -118,8 +112,6 @@ def evaluate_checkpoint(
             rule=scored.rule,
             temperature=info.temperature,
             tta=tta,
-            latency_ms=latency_ms,
-            latency_device=_describe_device(target_device) if latency_ms else "",
         ),
         scores=compute_scores(scored.labels, probabilities, scored.classes),
         data=Predictions(
@@ -155,25 +147,6 @@ def _describe_annotators(
         shares = chosen / chosen.sum(axis=1, keepdims=True)
         agreement = votes.max(axis=1) / votes.sum(axis=1)
     return shares, agreement
-
-
-def _describe_device(device: torch.device) -> str:
-    if device.type != "cpu":
-        return device.type
-    count = torch.get_num_threads()
-    return f"cpu, {count} thread{'' if count == 1 else 's'}"
-
-
-@torch.inference_mode()
-def _measure_latency(model: torch.nn.Module, spec: InputSpec, device: torch.device) -> float:
-    """Median time for one face in milliseconds."""
-    face = torch.zeros(1, spec.channels, spec.height, spec.width, device=device)
-    times_ms = []
-    for _ in range(_LATENCY_PASSES + 5):
-        started = time.perf_counter()
-        model(face).cpu()
-        times_ms.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times_ms[5:])
 
 
 def save_evaluation(evaluation: Evaluation, folder: Path, *, num_resamples: int = NUM_RESAMPLES) -> Report:

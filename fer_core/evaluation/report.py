@@ -47,9 +47,6 @@ class Subject:
     tta: str = "none"
     """Test-time augmentation: `none`, or `flip` for the mean logits of image and mirror image."""
     precision: str = "fp32"
-    latency_ms: float | None = None
-    """Median time for one face, without detection; None if not measured."""
-    latency_device: str = ""
 
     def describe(self) -> str:
         """Data set, split and protocol in one phrase."""

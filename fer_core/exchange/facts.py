@@ -20,6 +20,7 @@ from fer_core.data.store import list_datasets
 from fer_core.errors import CheckpointError, RunError
 from fer_core.evaluation.report import Report
 from fer_core.evaluation.stored_reports import DEFAULT_SPLIT, load_report, locate_report
+from fer_core.latency import Latency, find_latency
 from fer_core.provenance import Terms
 from fer_core.runs.cache import read_cached
 from fer_core.runs.run_files import REPORT_FILE
@@ -54,9 +55,8 @@ class ModelFacts:
     """Images behind the figures; 0 if that is not said."""
     source: str = ""
     """Where the figures stand: `report` (measured on this machine's copy), `model.json`, or nowhere."""
-    latency_ms: float | None = None
-    """Median time for one face, where it was measured."""
-    latency_device: str = ""
+    latency: Latency | None = None
+    """Time for one face, where `fer benchmark` measured it."""
     terms: tuple[Terms, ...] = ()
     """Origin and terms of the training data, as far as they are known here."""
     has_card: bool = False
@@ -141,6 +141,7 @@ def build_facts(
         "entry": entry,
         "kind": get_kind(entry.folder, workspace),
         "num_bytes": _measure_size(entry),
+        "latency": find_latency(info.weights_sha256, workspace),
         "terms": info.terms or known.get(str(info.data.get("fingerprint") or ""), ()),
         "has_card": (entry.folder / CARD_FILE).is_file(),
     }
@@ -155,8 +156,6 @@ def build_facts(
             protocol=report.subject.describe(),
             n=report.n,
             source="report",
-            latency_ms=report.subject.latency_ms,
-            latency_device=report.subject.latency_device,
         )
     stated = next((item for item in info.metrics if _is_number(item.get("accuracy"))), None)
     if stated is None:

@@ -14,6 +14,8 @@ from fer_core.escaping import escape_markdown
 from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
 from fer_core.exchange.card import load_card
 from fer_core.exported import list_exports
+from fer_core.jobs.tasks import cancel_task, list_tasks
+from fer_core.latency import find_latency
 from fer_core.workspace import PROJECT_ROOT
 from tests.background import finish_task
 from tests.fake_hub import FakeHub
@@ -37,7 +39,7 @@ def _texts(page: AppTest) -> str:
 
 def _open_tab(page: AppTest, word: str) -> AppTest:
     label = next(tab.label for tab in page.tabs if word in tab.label)
-    page.session_state[Key.MODELS_TAB] = label
+    page.session_state[Key.TAB] = label
     return page.run()
 
 
@@ -67,13 +69,9 @@ def test_models_are_cards_that_can_be_searched_and_opened(models):
     assert "as its maker states" in texts
     assert {item.value for item in page.metric} == {"81.2 %"}
     page.text_input(key=Key.MODELS_SEARCH).set_value("frie brought").run()
-    assert [item.key for item in page.button if str(item.key).startswith("open-")] == ["open-model-friend"]
+    assert [item.proto.label for item in page.get("page_link")] == ["Open friend"]
     page.text_input(key=Key.MODELS_SEARCH).set_value("nothing-like-it").run()
     assert "change the search" in _texts(page)
-    page.text_input(key=Key.MODELS_SEARCH).set_value("").run()
-    page.button(key="open-model-run-a/best").click().run()
-    assert page.query_params["model"] == "run-a/best"
-    assert page.title[0].value == r"run-a"
 
 
 def test_a_model_shows_its_facts_and_what_can_be_done(models):
@@ -176,6 +174,7 @@ def test_a_model_is_exported_timed_and_its_check_shown(models, known_graphs):
     assert not page.exception and not page.error
     assert "`model-fp32.onnx` is written: 100.0%" in _texts(page)
     assert "checked] on" in _texts(page) and len(list_exports(models.model("friend"))) == 1
+    page = _open_tab(page, "Speed")
     page.button_group(key="models-speed-batches").set_value([1]).run()
     page.button_group(key="models-speed-kinds").set_value(["fp32"]).run()
     page.button(key="models-speed").click().run()
@@ -183,6 +182,20 @@ def test_a_model_is_exported_timed_and_its_check_shown(models, known_graphs):
     page.run()
     assert not page.exception and not page.error
     assert "faces per second" in _texts(page)
+    kept = find_latency(load_checkpoint_info(models.model("friend")).weights_sha256, models)
+    assert next(item.value for item in page.metric if item.label == "Latency") == f"{kept.ms:.1f} ms"
+    assert escape_markdown(kept.describe()) in _texts(page)
+
+
+def test_a_model_that_was_never_timed_says_so_and_is_timed_by_one_click(models):
+    page = _run("mine")
+    assert next(item.value for item in page.metric if item.label == "Latency") == "–"
+    page.button(key="models-time").click().run()
+    assert not page.exception and not page.error
+    assert page.button(key="models-speed").disabled, "the tab is open, and shows that it is at work"
+    (task,) = list_tasks(models)
+    assert task.kind == "benchmark"
+    cancel_task(models, task.name)
 
 
 def test_a_run_is_published_with_a_card(models):

@@ -143,7 +143,6 @@ def report() -> dict:
         data_fingerprint="cd" * 32,
         split="valid",
         protocol="FER+ majority",
-        latency_ms=1.5,
     )
     return json.loads(to_json_line(build_report(predictions, subject, num_resamples=5).to_dict()))
 

@@ -163,7 +163,7 @@ for name in ("train.py", "analyze_media.py"):
 (columns,) = open_page("compare_runs.py").multiselect
 print("compare_runs.py", *columns.options)
 page = AppTest.from_file(str(PROJECT_ROOT / "pages" / "models.py"), default_timeout=600)
-page.query_params["model"], page.query_params["part"] = "run/best", "ONNX"
+page.query_params["model"], page.query_params["tab"] = "run/best", "ONNX"
 page.run()
 assert not page.exception, page.exception
 print("models.py", *page.segmented_control(key="models-onnx-format").options)

@@ -186,8 +186,8 @@ def make_comparison(workspace: Workspace) -> Comparison:
     stored = []
     for seed, key in enumerate(NAMES[:3]):
         data = make_random(160, seed=seed, classes=NAMES)
-        words = {"dataset": NAMES[0], "split": NAMES[1], "protocol": NAMES[2], "latency_device": NAMES[0]}
-        subject = make_subject(model=key, latency_ms=1.5 + seed, num_parameters=1000 + seed, **words)
+        words = {"dataset": NAMES[0], "split": NAMES[1], "protocol": NAMES[2]}
+        subject = make_subject(model=key, num_parameters=1000 + seed, **words)
         stored.append(StoredEvaluation(key, build_report(data, subject, num_resamples=20), data))
     return compare(stored, workspace, num_resamples=50)
 
