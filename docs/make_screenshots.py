@@ -255,7 +255,7 @@ def take_robustness(place: Studio) -> None:
 def take_models(place: Studio) -> None:
     """Models: all of them."""
     page = place.open("models", height=900)
-    expect(page.get_by_role("link", name="Open fer-small")).to_be_visible()
+    expect(page.get_by_role("button", name="Open").first).to_be_visible()
     save(page, "models")
 
 

@@ -5,7 +5,7 @@ import streamlit as st
 from app.compare_runs.findings import render_headline
 from app.compare_runs.model_table import choose_conditions, choose_models
 from app.compare_runs.published import render_published
-from app.compare_runs.tabs import render_tabs
+from app.compare_runs.tabs import render_questions
 from app.shared.evaluation import render_evaluation
 from app.shared.messages import empty_state
 from app.shared.navigation import COMPARE_RUNS
@@ -48,7 +48,7 @@ def main() -> None:
     comparison = _load({key: models[key] for key in keys}, conditions, workspace)
     if comparison is not None:
         render_headline(comparison)
-        render_tabs(comparison, workspace)
+        render_questions(comparison, workspace)
 
 
 def _load(

@@ -16,6 +16,7 @@ from app.compare_runs.sources import render_sources
 from app.compare_runs.state import Key
 from app.compare_runs.training import render_training
 from app.shared.messages import error_boundary
+from app.shared.tabs import render_tabs
 from fer_core.evaluation.comparison import Comparison
 from fer_core.workspace import Workspace
 
@@ -33,11 +34,9 @@ TABS: Final[dict[str, Callable[[Comparison, Workspace], None]]] = {
 
 
 @st.fragment
-def render_tabs(comparison: Comparison, workspace: Workspace) -> None:
+def render_questions(comparison: Comparison, workspace: Workspace) -> None:
     """Only the open tab is drawn; the address holds which."""
     with error_boundary():
-        tabs = st.tabs(list(TABS), key=Key.TAB, bind="query-params")
-        for tab, render in zip(tabs, TABS.values(), strict=True):
-            if tab.open:
-                with tab:
-                    render(comparison, workspace)
+        for name, place in render_tabs(list(TABS), key=Key.COMPARE_TAB):
+            with place:
+                TABS[name](comparison, workspace)

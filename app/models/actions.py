@@ -24,7 +24,7 @@ def render_actions(facts: ModelFacts, workspace: Workspace) -> None:
         _render_try(facts, LIVE_WEBCAM, "Try it live")
         _render_download(facts)
         if st.button("Compare", icon=COMPARE_RUNS.icon, key="models-compare"):
-            st.switch_page(COMPARE_RUNS.build(), query_params={"compare_models": facts.name})
+            _leave_to(COMPARE_RUNS, compare_models=facts.name)
         reason = explain_protection(facts.entry, workspace)
         if st.button(
             "Delete",
@@ -44,7 +44,15 @@ def _render_try(facts: ModelFacts, page: PageSpec, label: str, *, kind: str = "s
         type="primary" if kind == "primary" else "secondary",
     ):
         st.session_state[SharedKey.MODEL] = facts.key
-        st.switch_page(page.build())
+        _leave_to(page)
+
+
+def _leave_to(page: PageSpec, **query: str) -> None:
+    """Go to a page so that Back returns to this model.
+
+    Streamlit writes the new query behind the old path before it leaves: what stands there stays.
+    """
+    st.switch_page(page.build(), query_params={**st.query_params.to_dict(), **query})
 
 
 def _render_download(facts: ModelFacts) -> None:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.models.state import Key
 from app.models.wording import describe_size
 from app.shared.background import render_task
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import error_boundary
 from app.shared.navigation import MODELS
+from app.shared.tabs import open_tab
 from fer_core.errors import RunError
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts
@@ -79,7 +79,7 @@ def time_first(facts: ModelFacts, workspace: Workspace) -> None:
     with error_boundary():
         kinds = _TIMED_FIRST if facts.has_weights else ["fp32"]
         _start(facts, workspace, batches=_BATCHES_FIRST, threads=[1], kinds=kinds)
-        st.session_state[Key.TAB] = "Speed"
+        open_tab("Speed")
 
 
 def _start(

@@ -18,11 +18,11 @@ from app.models.wording import (
     describe_parameters,
     describe_protocol,
     describe_size,
+    open_model,
     show_message,
 )
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state
-from app.shared.navigation import MODELS
 from app.shared.terms import describe_use
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind, list_models
@@ -144,11 +144,13 @@ def _render_card(facts: ModelFacts) -> None:
         st.markdown(f"{len(info.classes)} classes · {describe_input(facts)}  \n{' · '.join(costs)}")
         st.caption(describe_lineage(facts))
         st.markdown(describe_use(facts.terms))
-        st.page_link(
-            MODELS.build(),
-            label=f"Open {escape_markdown(facts.name)}",
+        st.button(
+            "Open",
+            key=f"open-model-{facts.key}",
             icon=":material/open_in_full:",
-            query_params={"model": facts.key},
+            on_click=open_model,
+            args=(facts.key,),
+            width="stretch",
         )
 
 

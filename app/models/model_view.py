@@ -15,6 +15,7 @@ from app.models.scores import render_figures
 from app.models.sharing import render_share
 from app.models.state import Key
 from app.models.wording import (
+    close_model,
     describe_badges,
     describe_figure,
     describe_latency,
@@ -24,7 +25,7 @@ from app.models.wording import (
     show_message,
 )
 from app.shared.messages import empty_state
-from app.shared.navigation import MODELS
+from app.shared.tabs import render_tabs
 from fer_core.checkpoint import find_listed_checkpoint
 from fer_core.errors import CheckpointError
 from fer_core.escaping import escape_markdown
@@ -44,7 +45,14 @@ TABS: Final[dict[str, Callable[[ModelFacts, Workspace], None]]] = {
 
 def render_view(key: str, workspace: Workspace) -> None:
     """Show the model called `key`, or say that there is none."""
-    st.page_link(MODELS.build(), label="All models", icon=":material/arrow_back:")
+    # No link: Streamlit leaves the address as it is where a link leads to the page that is open.
+    st.button(
+        "All models",
+        icon=":material/arrow_back:",
+        type="tertiary",
+        on_click=close_model,
+        key="models-back",
+    )
     try:
         facts = build_facts(find_listed_checkpoint(key, workspace), workspace)
     except CheckpointError as error:
@@ -58,10 +66,9 @@ def render_view(key: str, workspace: Workspace) -> None:
     show_message()
     render_actions(facts, workspace)
     _render_figures_row(facts, workspace)
-    for tab, render in zip(st.tabs(list(TABS), key=Key.TAB, bind="query-params"), TABS.values(), strict=True):
-        if tab.open:
-            with tab:
-                render(facts, workspace)
+    for name, place in render_tabs(list(TABS), key=Key.MODELS_TAB):
+        with place:
+            TABS[name](facts, workspace)
 
 
 def _render_figures_row(facts: ModelFacts, workspace: Workspace) -> None:

@@ -96,9 +96,9 @@ def show_message() -> None:
 
 def open_model(key: str) -> None:
     """Show a model in place of what is on the page."""
-    st.query_params["model"] = key
+    st.query_params.from_dict({"model": key})
 
 
 def close_model() -> None:
     """Go back to all models."""
-    st.query_params.pop("model", None)
+    st.query_params.clear()

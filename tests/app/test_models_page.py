@@ -39,7 +39,7 @@ def _texts(page: AppTest) -> str:
 
 def _open_tab(page: AppTest, word: str) -> AppTest:
     label = next(tab.label for tab in page.tabs if word in tab.label)
-    page.session_state[Key.TAB] = label
+    page.query_params["tab"] = label
     return page.run()
 
 
@@ -69,9 +69,13 @@ def test_models_are_cards_that_can_be_searched_and_opened(models):
     assert "as its maker states" in texts
     assert {item.value for item in page.metric} == {"81.2 %"}
     page.text_input(key=Key.MODELS_SEARCH).set_value("frie brought").run()
-    assert [item.proto.label for item in page.get("page_link")] == ["Open friend"]
+    assert [item.key for item in page.button if str(item.key).startswith("open-")] == ["open-model-friend"]
     page.text_input(key=Key.MODELS_SEARCH).set_value("nothing-like-it").run()
     assert "change the search" in _texts(page)
+    page.text_input(key=Key.MODELS_SEARCH).set_value("").run()
+    page.button(key="open-model-run-a/best").click().run()
+    assert page.query_params["model"] == "run-a/best"
+    assert page.title[0].value == r"run-a"
 
 
 def test_a_model_shows_its_facts_and_what_can_be_done(models):
