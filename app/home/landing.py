@@ -1,7 +1,9 @@
 """The landing page: what this is, what is on this machine, and three ways to go on. Never loads torch."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import parse_qs
 
 import streamlit as st
 
@@ -13,28 +15,31 @@ from app.shared.navigation import (
     EXPLORE_DATA,
     LIVE_WEBCAM,
     MODELS,
+    PAGES,
     RESPONSIBLE_USE,
     TRAIN,
     PageSpec,
 )
 from app.shared.page_header import page_header
-from app.shared.run_format import STATE_ICONS, order_by_interest
+from app.shared.run_format import STATE_ICONS, get_progress, order_by_interest
 from fer_core.checkpoint import list_checkpoints
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
 from fer_core.escaping import escape_markdown
 from fer_core.inference.downloads import YUNET, is_installed
+from fer_core.jobs.tasks import list_tasks
 from fer_core.runs.reader import list_runs
 from fer_core.workspace import Workspace
 
 _NUM_SHOWN: Final[int] = 3
+_WIDTHS: Final[tuple[int, int]] = (2, 9)
 
 
 def render() -> None:
     """Render the page."""
     page_header(
         "Facial expression recognition workbench",
-        "Train a model, measure it honestly, and use it on pictures, videos and the live webcam: it finds "
-        "faces and reads their **apparent expressions**.",
+        "Train a model, measure it honestly, and use it: it finds faces and reads their **apparent "
+        "expressions**, which is how a face looks, not what a person feels.",
     )
     _render_ways()
     _render_machine(Workspace.default())
@@ -45,23 +50,15 @@ def render() -> None:
 def _render_ways() -> None:
     analyze, live, train = st.columns(3, gap="medium")
     with analyze:
-        _render_way(
-            ANALYZE_MEDIA,
-            "Analyze pictures and videos",
-            "Upload pictures or a video, or take the sample picture.",
-        )
+        _render_way(ANALYZE_MEDIA, "Analyze pictures and videos", "Upload some, or take the sample picture.")
     with live:
-        _render_way(LIVE_WEBCAM, "Go live", "Point the webcam at a face and watch its apparent expression.")
+        _render_way(LIVE_WEBCAM, "Go live", "Point the webcam at a face.")
     with train:
-        _render_way(
-            TRAIN,
-            "Train a model",
-            "Start a run and watch it learn; the quick one takes about a minute.",
-        )
+        _render_way(TRAIN, "Train a model", "Watch one learn; the quick one takes a minute.")
 
 
 def _render_way(page: PageSpec, title: str, text: str) -> None:
-    with st.container(border=True, height="stretch"):
+    with st.container(border=True, height="stretch", gap="small"):
         st.subheader(f"{page.icon} {title}", anchor=False)
         st.markdown(text)
         if st.button(f"Open {page.title}", key=page.file, type="primary"):
@@ -69,53 +66,65 @@ def _render_way(page: PageSpec, title: str, text: str) -> None:
 
 
 def _render_machine(workspace: Workspace) -> None:
-    st.header("On this machine", anchor=False)
-    models, datasets, runs = st.columns(3, gap="medium")
-    with models:
-        lines = [
-            f"**{escape_markdown(entry.key)}** · {describe_accuracy(entry.info)}"
+    """What is at work and what is here: a table of a row each, with links."""
+    st.subheader("On this machine", anchor=False)
+    with st.container(border=True, gap="xsmall"):
+        _render_at_work(workspace)
+        models = [
+            f"**{escape_markdown(entry.key.removesuffix('/best'))}**, {describe_accuracy(entry.info)}"
             for entry in list_checkpoints(workspace)
         ]
-        _render_list(":material/neurology: Models", lines, "None yet: the Train page makes one.", page=MODELS)
-    with datasets:
-        lines = [
-            f"**{escape_markdown(info.name)}** · {info.num_images:,} images, {len(info.classes)} classes"
+        _render_row(MODELS, "Models", models or ["none yet: the Train page makes one"], len(models))
+        datasets = [
+            f"**{escape_markdown(info.name)}**, {info.num_images:,} images"
             for info in list_datasets(workspace)
         ]
         if not workspace.dataset(SCHEMATIC_FACES).exists():
-            lines.append(f"**{SCHEMATIC_FACES}** · built in, drawn when first used")
-        _render_list(":material/dataset: Data sets", lines, page=EXPLORE_DATA, label="Look, or add your own")
-    with runs:
+            datasets.append(f"**{SCHEMATIC_FACES}**, built in")
+        _render_row(EXPLORE_DATA, "Data sets", datasets, len(datasets))
         _render_runs(workspace)
-    _render_equipment(workspace)
+        _render_equipment(workspace)
 
 
-def _render_list(
-    title: str, lines: Sequence[str], nothing: str = "", *, page: PageSpec, label: str = ""
-) -> None:
-    """A card with the first few of `lines`, the others on demand, or `nothing`; a link to their page."""
-    with st.container(border=True, height="stretch", gap="small"):
-        count = f" :gray-badge[{len(lines)}]" if lines else ""
-        st.markdown(f"##### {title}{count}")
-        st.markdown("\n".join(f"- {line}" for line in lines[:_NUM_SHOWN]) if lines else nothing)
-        if len(lines) > _NUM_SHOWN:
-            with st.expander(f"{len(lines) - _NUM_SHOWN} more"):
-                st.markdown("\n".join(f"- {line}" for line in lines[_NUM_SHOWN:]))
-        st.page_link(page.build(), label=label or f"Open {page.title}", icon=page.icon)
+@contextmanager
+def _row(page: PageSpec, label: str, count: int = 0, **link: Any) -> Iterator[None]:
+    """A row of the table: a link to a page, and what the block puts beside it."""
+    name, facts = st.columns(_WIDTHS, gap="small", vertical_alignment="center")
+    badge = f" :gray-badge[{count}]" if count else ""
+    name.page_link(page.build(), **{"label": f"{label}{badge}", "icon": page.icon, **link})
+    with facts:
+        yield
+
+
+def _render_row(page: PageSpec, label: str, facts: Sequence[str], count: int) -> None:
+    """The first few facts in a line, and how many there are beside them."""
+    rest = f" · and {len(facts) - _NUM_SHOWN} more" if len(facts) > _NUM_SHOWN else ""
+    with _row(page, label, count):
+        st.markdown(" · ".join(facts[:_NUM_SHOWN]) + rest)
+
+
+def _render_at_work(workspace: Workspace) -> None:
+    """Background tasks at work, with the way back to them; runs have a row of their own."""
+    for task in list_tasks(workspace):
+        name, _, query = task.page.partition("?")
+        page = PAGES.get(name)
+        if task.is_active and page is not None:
+            icon = ":material/progress_activity:"
+            with _row(page, "At work", icon=icon, query_params=parse_qs(query)):
+                st.markdown(f"{escape_markdown(task.title)} · {task.progress.share:.0%}")
 
 
 def _render_runs(workspace: Workspace) -> None:
-    """A card with links to the runs that are active, then to the newest."""
+    """Links to the runs that are active, then to the newest."""
     runs = sorted(list_runs(workspace), key=order_by_interest)
-    with st.container(border=True, height="stretch", gap="small"):
-        st.markdown(f"##### :material/timeline: Training runs{f' :gray-badge[{len(runs)}]' if runs else ''}")
+    with _row(TRAIN, "Training runs", len(runs)), st.container(horizontal=True, gap="small"):
         if not runs:
-            st.markdown("None yet.")
-            st.page_link(TRAIN.build(), label="Start one", icon=TRAIN.icon)
+            st.markdown("none yet")
         for run in runs[:_NUM_SHOWN]:
+            progress = f" {get_progress(run):.0%}" if run.is_active else ""
             st.page_link(
                 TRAIN.build(),
-                label=f"{escape_markdown(run.title)} · {escape_markdown(run.state)}",
+                label=f"{escape_markdown(run.title)} · {escape_markdown(run.state)}{progress}",
                 icon=STATE_ICONS[run.state],
                 query_params={"run": run.name},
             )
@@ -127,16 +136,15 @@ def _hardware() -> Hardware:
 
 
 def _render_equipment(workspace: Workspace) -> None:
+    """Which detector there is, and what computes."""
     hardware = _hardware()
-    accelerator = ", ".join(hardware.accelerators) or "no GPU: the processor does the work"
-    computer, detector = st.columns(2, gap="medium")
-    with computer, st.container(border=True, height="stretch", gap="small"):
-        st.markdown("##### :material/memory: Computer")
-        st.markdown(f"{hardware}, {escape_markdown(accelerator)}")
-    with detector, st.container(border=True, height="stretch", gap="small"):
-        st.markdown("##### :material/face: Face detector")
+    accelerator = ", ".join(hardware.accelerators) or "no GPU"
+    name, facts = st.columns(_WIDTHS, gap="small", vertical_alignment="center")
+    name.markdown("&nbsp;&nbsp;:material/memory:&nbsp; Computer")
+    with facts, st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"{hardware}, {escape_markdown(accelerator)}", width="content")
         if is_installed(YUNET, workspace):
-            st.markdown("YuNet is installed: it finds small, turned and partly hidden faces.")
+            st.markdown("· face detector YuNet", width="content")
         else:
-            st.markdown("Haar, which finds upright frontal faces. YuNet is better and is fetched once.")
+            st.markdown("· face detector Haar: upright, frontal faces only; YuNet is better", width="content")
             render_fetch_button(workspace)

@@ -15,6 +15,7 @@ from app.shared.page_header import LOGO_SVG
 from fer_core.errors import DataError
 from fer_core.escaping import escape_markdown
 from fer_core.inference import downloads as weights
+from fer_core.jobs.tasks import cancel_task, start_task
 from fer_core.workspace import PROJECT_ROOT
 
 WAYS = ["Analyze pictures and videos", "Go live", "Train a model"]
@@ -33,10 +34,10 @@ def test_an_empty_machine_says_how_to_fill_it(app_workspace):
     page = _run()
     assert not page.exception
     assert not page.error
-    assert [item.value.split(": ", 1)[-1] for item in page.subheader] == WAYS
+    assert [item.value.split(": ", 1)[-1] for item in page.subheader] == [*WAYS, "On this machine"]
     texts = _texts(page)
     assert "the Train page makes one" in texts
-    assert "schematic-faces** · built in" in texts
+    assert "schematic-faces**, built in" in texts
     assert "apparent expressions" in texts
     assert "base no decision about a person on it" in texts
 
@@ -48,8 +49,26 @@ def test_what_is_on_the_machine_is_listed(save_model):
     assert not page.exception
     texts = _texts(page)
     assert "81.2 % accuracy (FER+ majority, valid, n = 3,199)" in texts
-    assert r"with\_under\_scores/best" in texts
-    assert [box.label for box in page.expander] == ["1 more"]
+    assert r"with\_under\_scores" in texts
+    assert texts.count("and 1 more") == 1
+
+
+def test_what_is_at_work_is_told_with_the_way_back(app_workspace):
+    task = start_task(
+        app_workspace,
+        kind="evaluate",
+        title="Evaluate it_all",
+        command=["evaluate", "it_all"],
+        page="compare_runs?tab=Errors",
+        facts={},
+    )
+    page = _run()
+    cancel_task(app_workspace, task.name)
+    assert not page.exception
+    assert r"Evaluate it\_all · 0%" in _texts(page)
+    assert ("At work", "tab=Errors") in [
+        (item.proto.label, item.proto.query_string) for item in page.get("page_link")
+    ]
 
 
 def test_home_and_the_router_import_nothing_heavy():

@@ -14,10 +14,11 @@ from fer_core.data.store import load_dataset
 from fer_core.evaluation.bootstrap import NUM_RESAMPLES
 from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
 from fer_core.evaluation.stored_reports import load_report
-from tests.e2e.waiting import pick, settle, wait_until_still
+from tests.e2e.waiting import count_screens, pick, settle, wait_until_still
 from tests.small_models import save_small_model
 
 pytestmark = pytest.mark.e2e
+MAX_SCREENS = 2.2
 DARK_COLOR, LIGHT_COLOR = re.compile(r"rgb\(\d?\d, "), re.compile(r"rgb\(2\d\d, ")
 
 
@@ -114,6 +115,15 @@ def test_models_are_ticked_and_back_takes_the_last_tick_away(reports, open_page)
     page.go_back()
     expect(page.get_by_test_id("stMetricLabel").first).to_have_text("accuracy")
     expect(page).to_have_url(re.compile("compare_models=model-two$"))
+
+
+def test_the_answer_comes_first_and_two_models_take_two_screens(reports, open_page):
+    page = open_comparison(open_page, *reports, tab="Verdict", viewport={"width": 1280, "height": 800})
+    expect(page.get_by_role("button", name="Figures (CSV)")).to_be_visible()
+    assert count_screens(page) <= MAX_SCREENS
+    verdict = page.get_by_test_id("stAlert").bounding_box()
+    assert verdict is not None
+    assert verdict["y"] + verdict["height"] <= 800, "seen without scrolling"
 
 
 def test_numbers_of_a_matrix_follow_a_theme_that_is_switched(reports, open_page):

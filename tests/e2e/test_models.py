@@ -5,9 +5,10 @@ import shutil
 import zipfile
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from fer_core.checkpoint import CARD_FILE, list_checkpoints
+from tests.e2e.waiting import settle
 
 pytestmark = pytest.mark.e2e
 
@@ -58,6 +59,32 @@ def test_a_model_is_looked_at_taken_away_brought_in_tried_and_deleted(
     expect(page.get_by_text("borrowed was deleted")).to_be_visible()
     assert not dashboard_workspace.model("borrowed").exists()
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_back_returns_to_the_model_and_to_the_tab(open_page, dashboard_workspace):
+    name = list_checkpoints(dashboard_workspace)[0].key.removesuffix("/best")
+    page = open_page("models")
+
+    def heading(text: str) -> Locator:
+        return page.get_by_role("heading", name=text, exact=True, level=1)
+
+    page.get_by_test_id("stButton").get_by_role("button", name="Open").first.click()
+    expect(heading(name)).to_be_visible()
+    page.get_by_role("tab", name="ONNX").click()
+    expect(page).to_have_url(re.compile("tab=ONNX"))
+    settle(page)
+    page.get_by_role("button", name="Try it on pictures").click()
+    expect(heading("Analyze media")).to_be_visible()
+    page.go_back()
+    expect(heading(name)).to_be_visible()
+    expect(page.get_by_role("tab", name="ONNX")).to_have_attribute("aria-selected", "true")
+    settle(page)
+    page.go_back()
+    expect(page.get_by_role("tab", name="Facts")).to_have_attribute("aria-selected", "true")
+    settle(page)
+    page.go_back()
+    expect(heading("Models")).to_be_visible()
+    assert len(page.context.pages) == 1
 
 
 def test_what_is_no_model_is_refused_in_a_sentence(open_page, dashboard_workspace, tmp_path):

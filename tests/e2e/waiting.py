@@ -44,3 +44,12 @@ def wait_until_still(page: Page, item: Locator) -> FloatRect:
         before = box
         page.wait_for_timeout(150)
     raise AssertionError("the page never comes to rest")
+
+
+def count_screens(page: Page) -> float:
+    """Height of what a page shows, in windows of it."""
+    settle(page)
+    size = page.viewport_size
+    assert size is not None
+    height = page.get_by_test_id("stMainBlockContainer").evaluate("(block) => block.scrollHeight")
+    return float(height) / size["height"]
