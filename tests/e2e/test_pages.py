@@ -12,7 +12,6 @@ from fer_core.inference.sample import load_sample
 from fer_core.labels import EMOTIONS
 from fer_core.palette import EMOTION_COLORS, UNKNOWN_COLOR, hex_to_rgb
 from tests.e2e.dashboard import moving_face, write_clip
-from tests.e2e.waiting import count_screens, settle
 
 pytestmark = pytest.mark.e2e
 
@@ -49,16 +48,6 @@ def test_home_shows_its_three_ways_and_they_lead_somewhere(open_page):
     page.get_by_role("button", name="Open Live webcam").click()
     expect(page.get_by_role("heading", name="Live webcam")).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
-
-
-@pytest.mark.parametrize(("path", "most"), [("", 1.0), ("models", 2.2), ("compare_runs", 2.2)])
-def test_pages_are_not_long(open_page, path, most):
-    page = open_page(path, viewport={"width": 1280, "height": 800})
-    expect(page.get_by_test_id("stHeading").first).to_be_visible()
-    assert count_screens(page) <= most
-    page.set_viewport_size({"width": 390, "height": 844})
-    settle(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_pages_contact_nobody_but_their_own_server(open_page, dashboard_url):

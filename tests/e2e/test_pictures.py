@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from fer_core.inference.sample import load_sample
-from tests.e2e.waiting import settle
+from tests.e2e.waiting import count_screens, settle
 
 pytestmark = pytest.mark.e2e
 
@@ -50,11 +50,6 @@ def measure(part: Locator) -> FloatRect:
     return box
 
 
-def count_screens(page: Page) -> float:
-    """Height of the page in screens."""
-    return float(page.get_by_test_id("stMain").evaluate("(main) => main.scrollHeight / main.clientHeight"))
-
-
 def test_a_crowd_is_answered_on_one_screen(open_page, crowd):
     page = open_page("analyze_media", viewport=DESKTOP)
     show(page, crowd)
@@ -74,7 +69,6 @@ def test_on_a_phone_the_upload_is_on_the_first_screen(open_page):
     page = open_page("analyze_media", viewport=PHONE)
     upload = measure(page.get_by_role("button", name="Upload").first)
     assert upload["y"] + upload["height"] < PHONE["height"]
-    settle(page)
     assert count_screens(page) <= 2.2
 
 

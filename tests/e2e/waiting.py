@@ -47,9 +47,6 @@ def wait_until_still(page: Page, item: Locator) -> FloatRect:
 
 
 def count_screens(page: Page) -> float:
-    """Height of what a page shows, in windows of it."""
+    """Height of a page in screens, once it has come to rest; 1 if it fits."""
     settle(page)
-    size = page.viewport_size
-    assert size is not None
-    height = page.get_by_test_id("stMainBlockContainer").evaluate("(block) => block.scrollHeight")
-    return float(height) / size["height"]
+    return float(page.get_by_test_id("stMain").evaluate("(main) => main.scrollHeight / main.clientHeight"))
