@@ -21,7 +21,7 @@ def small_builtin(workspace, few_faces):
     return workspace
 
 
-def test_import_train_evaluate_publish(small_builtin, capsys, monkeypatch):
+def test_import_train_evaluate_publish(small_builtin, capsys, monkeypatch, draw_faces):
     workspace = small_builtin
     assert main(["train", "--preset", "quick", "--name", "first", *QUICK]) == 0
     assert "validation accuracy" in capsys.readouterr().out
@@ -47,7 +47,16 @@ def test_import_train_evaluate_publish(small_builtin, capsys, monkeypatch):
     assert (workspace.checkpoints / "mine" / "MODEL_CARD.md").is_file()
     assert main(["publish", "first", "--name", "mine"]) == 1
     assert "--replace" in capsys.readouterr().err
-    assert main(["publish", "first", "--name", "mine", "--replace"]) == 0
+    assert published.general is None
+    draw_faces(workspace, "elsewhere", num_images=120, seed=7)
+    again = ["publish", "first", "--name", "mine", "--replace"]
+    assert main([*again, "--sources", "elsewhere"]) == 0
+    assert "faces from anywhere" in capsys.readouterr().out
+    general = load_checkpoint_info(workspace.checkpoints / "mine").general
+    assert [row["dataset"] for row in general.sources] == ["schematic-faces", "elsewhere"]
+    assert "| `elsewhere` |" in (workspace.checkpoints / "mine" / "MODEL_CARD.md").read_text()
+    assert main([*again, "--sources", "nowhere"]) == 1
+    assert load_checkpoint_info(workspace.checkpoints / "mine").general == general, "nothing was changed"
 
 
 def test_a_learning_rate_is_found_and_printed(small_builtin, capsys):
