@@ -76,7 +76,7 @@ def _open_last_tab(workspace: Workspace) -> None:
 
 def _render_pictures(settings: Settings, workspace: Workspace, *, is_open: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="media_files"):
-        chips = st.container(width="content")
+        chips = st.container(key="media_chips")
         pictures = ask_for_pictures()  # always: a file dialog that is left out forgets its files
         removal = st.container(width="content", horizontal=True)
     if not pictures:

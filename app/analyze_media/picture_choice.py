@@ -29,13 +29,24 @@ _SMALL_DIALOG: Final[str] = """<style>
 .st-key-media_files [data-testid=stFileUploaderDropzoneInstructions],
 .st-key-media_files [data-testid=stFileChips] > div > div:has([data-testid=stFileChip]:not([aria-invalid]))
 {display: none;}
-.st-key-media_files .stFileUploader {min-width: 9.5rem;}
+.st-key-media_files [data-testid=stElementContainer]:has(> .stFileUploader) {flex: 0 0 8.5rem; min-width: 0;}
+.st-key-media_files [data-testid=stElementContainer]:has([aria-invalid], .stAlert)
+{flex-basis: 100%; order: 1;}
+.st-key-media_files [role=radiogroup] {flex-wrap: nowrap; overflow-x: auto; padding: 2px;}
+.st-key-media_files [role=radio] {flex: none;}
+.st-key-media_chips {min-width: 0;}
+@media (max-width: 640px) {.st-key-media_files > :has(> .st-key-media_chips) {flex-basis: 100%;}}
 .st-key-media_files [data-testid=stFileUploaderDropzone] {align-items: center; min-height: 2.5rem;
 padding: 0 .5rem;}
 .st-key-media_files [data-testid=stFileChips] {margin: 0;}
 .st-key-media_files [aria-label="Add files"] {width: auto;}
 .st-key-media_files [aria-label="Add files"]::after {content: "Add pictures"; padding-left: .3rem;
 white-space: nowrap;}
+</style>"""
+_LARGE_DIALOG: Final[str] = """<style>
+.st-key-media_files [data-testid=stFileUploaderDropzone] {align-items: center; flex-direction: column;
+gap: .5rem; justify-content: center; min-height: 10rem;}
+.st-key-media_files [data-testid=stFileUploaderDropzone] > * {flex: none;}
 </style>"""
 """Once there are pictures the dialog is a button: the chips beside it say which pictures there are."""
 
@@ -51,7 +62,7 @@ def ask_for_pictures() -> list[Picture]:
     Call it in every run: a file dialog that is left out forgets its files.
     """
     ask_for_files(
-        f"Pictures: up to {MAX_PICTURES}, {MAX_PICTURE_MB} MB each",
+        f"Choose pictures or drop them here: up to {MAX_PICTURES}, {MAX_PICTURE_MB} MB each",
         types=[suffix.lstrip(".") for suffix in IMAGE_SUFFIXES],
         multiple=True,
         max_mb=MAX_PICTURE_MB,
@@ -65,8 +76,7 @@ def ask_for_pictures() -> list[Picture]:
     pictures = list(_kept())
     if st.session_state.setdefault(Key.SAMPLE, False):
         pictures.append(load_sample())
-    if pictures:
-        st.html(_SMALL_DIALOG)
+    st.html(_SMALL_DIALOG if pictures else _LARGE_DIALOG)
     return pictures
 
 

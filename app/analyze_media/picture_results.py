@@ -2,13 +2,14 @@
 
 import io
 import json
+import shlex
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import streamlit as st
 
-from app.analyze_media.components.face_picture import ShownFace, ShownPicture, face_picture
+from app.analyze_media.components.face_picture import ShownFace, ShownPicture, render_face_picture
 from app.analyze_media.pictures import (
     Picture,
     PictureResult,
@@ -58,44 +59,61 @@ def render_results(results: Results, shown: Picture, style: OverlayStyle) -> Non
         if chosen is not None:
             _offer_annotated(shown, chosen, style)
         _offer_tables(results)
+        if chosen is not None:
+            _show_command(shown, chosen)
     if any(item.analysis.faces for _, item in results):
         _render_table(results)
 
 
 @st.fragment
 def _render_picture(picture: Picture, result: PictureResult, style: OverlayStyle) -> None:
-    """The picture with its faces. Reruns by itself when it is enlarged: all its pixels are fetched then."""
+    """The picture with its faces. Reruns by itself when it is enlarged: all its pixels are sent then."""
+
+    def ask_for_pixels() -> None:
+        st.session_state[Key.SHARP] = (picture.key, b"")
+
     with error_boundary():
         analysis = result.analysis
-        shown, hint = st.columns([2, 1]) if not analysis.faces else (st.container(), st.container())
-        kept_key, sharp_jpeg = st.session_state.get(Key.SHARP, (None, None))
+        faces = tuple(
+            describe_face(number, face, thumbnail, style)
+            for number, (face, thumbnail) in enumerate(
+                zip(analysis.faces, result.thumbnails_jpeg, strict=True), start=1
+            )
+        )
+        shown, hint = (st.container(), None) if faces else st.columns([2, 1])
         with shown:
-            is_wanted = face_picture(
+            render_face_picture(
                 ShownPicture(
                     key=picture.key,
                     name=picture.name,
                     size_px=(analysis.width_px, analysis.height_px),
                     preview_jpeg=result.preview_jpeg,
                     preview_width_px=round(analysis.width_px * result.scale),
-                    sharp_jpeg=sharp_jpeg if kept_key == picture.key else None,
-                    faces=tuple(
-                        describe_face(index + 1, face, result.thumbnails_jpeg[index], style)
-                        for index, face in enumerate(analysis.faces)
-                    ),
+                    sharp_jpeg=_load_pixels(picture),
+                    faces=faces,
                 ),
                 top_k=style.top_k,
                 key="face_picture",
+                on_enlarged=ask_for_pixels,
             )
-        if is_wanted and kept_key != picture.key:
-            st.session_state[Key.SHARP] = (picture.key, encode_jpeg(_limit(load_image(picture.path))))
-            st.rerun(scope="fragment")
-        if not analysis.faces:
+        if hint is not None:
             with hint:
                 empty_state(
                     "No face was found",
                     DETECTORS[analysis.detector].no_face_hint,
                     icon=":material/face_retouching_off:",
                 )
+
+
+def _load_pixels(picture: Picture) -> bytes | None:
+    """A JPEG with all pixels of a picture that is enlarged on the page; None if it is not, or never was."""
+    key, jpeg = st.session_state.get(Key.SHARP, (None, b""))
+    if key != picture.key:
+        return None
+    if not jpeg:
+        jpeg = encode_jpeg(_limit(load_image(picture.path)))
+        st.session_state[Key.SHARP] = (key, jpeg)
+    return bytes(jpeg)
 
 
 def describe_face(number: int, face: FaceResult, thumbnail_jpeg: bytes, style: OverlayStyle) -> ShownFace:
@@ -138,6 +156,14 @@ def _render_work(picture: Picture, result: PictureResult) -> None:
     )
     if result.note:
         st.info(escape_markdown(result.note), icon=":material/info:")
+
+
+def _show_command(picture: Picture, result: PictureResult) -> None:
+    """The same in a terminal."""
+    analysis = result.analysis
+    options = [f"--model={analysis.model}", f"--detector={analysis.detector}", "--table=faces.csv"]
+    with st.popover("In a terminal", icon=":material/terminal:"):
+        st.code(shlex.join(["fer", "predict", picture.name, *options]), language="bash", wrap_lines=True)
 
 
 def _offer_annotated(picture: Picture, result: PictureResult, style: OverlayStyle) -> None:

@@ -18,7 +18,7 @@ export default function ({ parentElement, data, setStateValue }) {
     view = new FacePicture(parentElement);
     views.set(parentElement, view);
   }
-  view.want = (id) => setStateValue("wanted", id);
+  view.want = () => setStateValue("wanted", data.id);
   view.update(data);
   return () => {
     view.close();
@@ -117,7 +117,7 @@ class FacePicture {
     }
     this.boxes.addEventListener("click", (event) => {
       const face = faceOf(event);
-      if (!face || this.wasDragged) return;
+      if (!face || (this.wasDragged && event.detail > 0)) return; // a key is no drag
       this.toggle(Number(face.dataset.face));
       this.bringIntoList(Number(face.dataset.face));
     });
@@ -274,6 +274,7 @@ class FacePicture {
     }
     entry.firstChild.setAttribute("aria-expanded", isOpen);
     this.boxes.children[index].classList.toggle("chosen", isOpen);
+    if (this.active !== null) this.drawCard();
   }
 
   isShown(index) {
@@ -312,13 +313,15 @@ class FacePicture {
     }
     this.active = index;
     this.stage.classList.toggle("pointing", index !== null);
-    this.card.hidden = index === null;
-    if (index === null) return;
+    if (index === null) {
+      this.card.hidden = true;
+      return;
+    }
     this.boxes.children[index].classList.add("active");
     this.list.children[index].classList.add("active");
     if (side === this.boxes) this.bringIntoList(index);
     if (side === this.list) this.keepInView(index);
-    this.drawCard(this.data.faces[index]);
+    this.drawCard();
   }
 
   bringIntoList(index) {
@@ -330,7 +333,9 @@ class FacePicture {
     else if (place.bottom > bottom) this.list.scrollTop += Math.min(place.bottom - bottom, place.top - top);
   }
 
-  drawCard(face) {
+  drawCard() {
+    const face = this.data.faces[this.active];
+    this.card.hidden = this.open.has(this.active) && !this.root.classList.contains("narrow"); // it is told beside
     const head = make("strong", { text: `#${face.number} ${face.label} · ${percent(face.bars[0][1])}` });
     this.card.replaceChildren(head, makeBars(face.bars.slice(0, this.data.topK)));
     this.card.style.setProperty("--color", face.color);
@@ -422,7 +427,8 @@ class FacePicture {
     const columns = isSlim && number > 1 && this.list.clientWidth >= 250 ? 2 : 1;
     const rows = Math.ceil(number / columns);
     this.list.style.setProperty("--columns", columns);
-    this.list.style.setProperty("--row", `${clamp(Math.floor(room / rows) - 3, 27, isSlim ? 44 : 64)}px`);
+    const most = isNarrow && columns > 1 ? 36 : isSlim ? 44 : 64;
+    this.list.style.setProperty("--row", `${clamp(Math.floor(room / rows) - 3, isNarrow ? 36 : 27, most)}px`);
     this.list.style.maxHeight = isNarrow ? "none" : `${Math.max(room, this.height)}px`;
   }
 
@@ -441,7 +447,7 @@ class FacePicture {
     this.stage.classList.toggle("zoomed", this.zoom > 1);
     this.wholeButton.disabled = this.zoom === 1;
     this.placeBoxes();
-    if (this.active !== null) this.drawCard(this.data.faces[this.active]);
+    if (this.active !== null) this.drawCard();
     this.askForPixels();
   }
 
@@ -485,7 +491,7 @@ class FacePicture {
     const wanted = size[0] * this.fit * this.zoom * (window.devicePixelRatio || 1);
     if (sharp || this.sent === id || previewWidth >= size[0] || wanted <= previewWidth * 1.05) return;
     this.sent = id;
-    this.want(id);
+    this.want();
   }
 
   // Zoom
@@ -557,6 +563,7 @@ class FacePicture {
   }
 
   drag(event) {
+    if (!event.buttons) this.release(event); // it was let go outside
     const before = this.pointers.get(event.pointerId);
     if (!before) return;
     const now = this.place(event);

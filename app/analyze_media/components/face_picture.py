@@ -1,5 +1,6 @@
 """A picture with its faces marked and a list of them; what one side points at, the other marks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -50,13 +51,16 @@ class ShownPicture:
     faces: tuple[ShownFace, ...]
 
 
-def face_picture(picture: ShownPicture, *, top_k: int, key: str) -> bool:
-    """Show a picture, and return whether it is enlarged so far that the preview has too few pixels.
+def render_face_picture(
+    picture: ShownPicture, *, top_k: int, key: str, on_enlarged: Callable[[], None]
+) -> None:
+    """Show a picture with its faces.
 
     Args:
         picture: what to show.
         top_k: bars beside a face that is pointed at.
         key: of the component.
+        on_enlarged: called when the preview has too few pixels for how large it is shown.
     """
     data = {
         "id": picture.key,
@@ -79,8 +83,7 @@ def face_picture(picture: ShownPicture, *, top_k: int, key: str) -> bool:
             for face in picture.faces
         ],
     }
-    state = _component(key=key, data=data, default={"wanted": None}, on_wanted_change=lambda: None)
-    return bool(state["wanted"] == picture.key)
+    _component(key=key, data=data, on_wanted_change=on_enlarged)
 
 
 def _serve(jpeg: bytes, place: str) -> str:
