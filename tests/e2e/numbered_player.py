@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,30 @@ _READ = f"""(video) => {{
     for (let bit = 0; bit < {_BITS}; bit++) if (data[4 * {_BLOCK_PX} * (bit + 0.5)] > 127) number += 2 ** bit;
     return number;
 }}"""
+
+
+class Picture(NamedTuple):
+    """What was seen when the browser told of a picture."""
+
+    frame: int
+    """By its pixels."""
+    cursor: int
+    """The cursor's frame."""
+    late_s: float
+    """How long the picture had been shown by then; on a busy machine another has taken its place."""
+
+    @property
+    def is_in_time(self) -> bool:
+        """Whether it was looked at while it was shown."""
+        return self.late_s < _IN_TIME_S
+
+    @property
+    def off(self) -> int:
+        """Frames between picture and cursor."""
+        return abs(self.frame - self.cursor)
+
+
+_IN_TIME_S = 0.03  # a frame, at 30 a second
 _ARM = f"""(player) => {{
     const video = player.querySelector("video"), read = {_READ};
     player.shown = new Promise((done) => {{
@@ -45,8 +70,9 @@ _ARM = f"""(player) => {{
 }}"""
 _FOLLOW = f"""(player, seconds) => new Promise((done) => {{
     const video = player.querySelector("video"), read = {_READ}, seen = [], end = video.currentTime + seconds;
-    const look = (_, {{mediaTime}}) => {{
-        seen.push([read(video), Number(player.dataset.cursor)]);
+    const look = (_, {{mediaTime, expectedDisplayTime}}) => {{
+        const shown = read(video), late = performance.now() - expectedDisplayTime;
+        seen.push([shown, Number(player.dataset.cursor), late / 1000]);
         if (mediaTime < end) video.requestVideoFrameCallback(look);
         else done(seen);
     }};
@@ -101,9 +127,9 @@ def shown_frame(player: Locator) -> int:
     return int(player.locator("video").evaluate(_READ))
 
 
-def play(player: Locator, seconds: float) -> list[tuple[int, int]]:
-    """Play; for each picture that the browser shows its frame, by its pixels, and that of the cursor."""
-    return [(shown, cursor) for shown, cursor in player.evaluate(_FOLLOW, seconds)]
+def play(player: Locator, seconds: float) -> list[Picture]:
+    """Play; return the pictures that the browser showed."""
+    return [Picture(*values) for values in player.evaluate(_FOLLOW, seconds)]
 
 
 def seek(player: Locator, share: float) -> None:
