@@ -40,6 +40,11 @@ class FaceBox:
     roll: float = 0.0
     """Degrees by which the face is turned clockwise in the picture, in (-180, 180]; 0 is upright, 90 a face
     whose hair points to the right."""
+    yaw: float | None = None
+    """Degrees by which the face, stood upright, looks to the right of the picture, -90 to 90; None if the
+    detector can't tell."""
+    pitch: float | None = None
+    """Degrees by which the face looks up, -90 to 90; None if the detector can't tell."""
 
     @property
     def is_lying(self) -> bool:
@@ -100,6 +105,25 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaceQuality:
+    """How well a face can be read (`fer_core.inference.face_quality`)."""
+
+    height_px: float
+    """Hairline to chin in pixels of the picture."""
+    sharpness: float
+    """Standard deviation of the Laplacian over that of the pixels, both of the face at the size at which a
+    model reads it: about 0.3 blurred, 0.7 sharp. Noise counts as sharp."""
+    brightness: float
+    """Mean grey level of the face, 0 to 255."""
+    contrast: float
+    """Standard deviation of its grey levels."""
+    yaw: float | None
+    """As in `FaceBox`."""
+    pitch: float | None
+    """As in `FaceBox`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaceResult:
     """One face of an image or frame, with what the model says of it."""
 
@@ -107,6 +131,10 @@ class FaceResult:
     prediction: Prediction
     track_id: int | None = None
     """Identity across the frames of a video; None for a still image."""
+    quality: FaceQuality | None = None
+    """How well it can be read; None if that was not measured."""
+    expected_correctness: float | None = None
+    """Share of faces like this one whose label is right, in [0, 1]; None if the quality is not known."""
 
 
 def check_answers(found: Float32Array, model: str = "the model") -> None:

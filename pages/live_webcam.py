@@ -39,7 +39,7 @@ def main() -> None:
             playing = _render_stream(choice, workspace)
         if playing:
             with reading:
-                render_reading(live_session(), uncertain_below=choice.settings.style.uncertain_below)
+                render_reading(live_session(), sure_from=choice.settings.style.sure_from)
     with st.expander("From another computer: HTTPS and TURN", icon=":material/lan:"):
         st.markdown(REMOTE)
     st.caption(RESPONSIBLE_USE)

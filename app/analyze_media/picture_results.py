@@ -3,6 +3,7 @@
 import io
 import json
 import shlex
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -23,10 +24,11 @@ from app.analyze_media.state import Key
 from app.analyze_media.table_downloads import render_table_downloads
 from app.shared.messages import empty_state, error_boundary
 from app.shared.model_picker import detector_title
+from app.shared.overlay_options import EXPECTED_HELP
 from fer_core.escaping import escape_markdown
 from fer_core.images import load_image
 from fer_core.inference.detectors import DETECTORS
-from fer_core.inference.overlay import UNCERTAIN, OverlayStyle, describe_turn, draw_overlay, shown_label
+from fer_core.inference.overlay import OverlayStyle, describe_state, draw_overlay, is_uncertain, shown_label
 from fer_core.inference.pipeline import FIXED_COLUMNS, NO_FACE, compute_rows, export_json
 from fer_core.inference.sample import SAMPLE_CREDIT
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
@@ -41,6 +43,8 @@ _MAX_SHARP_PX: Final[int] = 8192
 _ROLL_HELP: Final[str] = (
     "Degrees by which the face is turned to the right (clockwise); below 0 to the left. It is read upright."
 )
+_YAW_HELP: Final[str] = "Degrees by which the face looks aside; empty where the detector can't tell."
+_USABLE_HELP: Final[str] = "Whether the face is large, sharp, bright and frontal enough to be read."
 
 
 def render_results(results: Results, shown: Picture, style: OverlayStyle) -> None:
@@ -118,8 +122,10 @@ def _load_pixels(picture: Picture) -> bytes | None:
 
 def describe_face(number: int, face: FaceResult, thumbnail_jpeg: bytes, style: OverlayStyle) -> ShownFace:
     """A face as the page shows it; an uncertain one is grey."""
-    label, turn = shown_label(face, style.uncertain_below), describe_turn(face.box.roll)
-    is_grey = label == UNCERTAIN and UNCERTAIN not in face.prediction.classes
+    label, is_grey = shown_label(face, style.sure_from), is_uncertain(face, style.sure_from)
+    facts = [describe_state(face).capitalize()]
+    if face.expected_correctness is not None:
+        facts.append(f"Labels of such faces are right in {100 * face.expected_correctness:.0f} %")
 
     def color(name: str) -> str:
         return UNKNOWN_COLOR if is_grey else emotion_color(name)
@@ -131,7 +137,7 @@ def describe_face(number: int, face: FaceResult, thumbnail_jpeg: bytes, style: O
         bars=tuple((name, value, color(name)) for name, value in face.prediction.ranked()),
         box=(face.box.x, face.box.y, face.box.width, face.box.height),
         thumbnail_jpeg=thumbnail_jpeg,
-        facts=(turn.capitalize(),) if turn else (),
+        facts=tuple(filter(None, facts)),
     )
 
 
@@ -179,7 +185,7 @@ def _offer_annotated(picture: Picture, result: PictureResult, style: OverlayStyl
 
 
 def _scaled(face: FaceResult, factor: float) -> FaceResult:
-    return FaceResult(box=face.box.scaled(factor), prediction=face.prediction)
+    return replace(face, box=face.box.scaled(factor))
 
 
 def _encode_annotated(picture: Picture, result: PictureResult, style: OverlayStyle) -> bytes:
@@ -240,15 +246,21 @@ def _render_table(results: Results) -> None:
             placeholder="–",  # of a picture without a face
             column_order=[
                 *(["picture"] if len(results) > 1 else []),
-                "face",
-                "label",
-                "confidence",
-                *classes,
-                "roll",
+                *("face", "label", "confidence", "expected_correctness", *classes),
+                *("usable", "height_px", "sharpness", "brightness", "roll", "yaw", "pitch"),
             ],
             column_config={
                 **percent,
+                "expected_correctness": st.column_config.NumberColumn(
+                    "expected right", format="percent", help=EXPECTED_HELP
+                ),
+                "usable": st.column_config.CheckboxColumn("usable", help=_USABLE_HELP),
+                "height_px": st.column_config.NumberColumn("height", format="%.0f px"),
+                "sharpness": st.column_config.NumberColumn("sharpness", format="%.2f"),
+                "brightness": st.column_config.NumberColumn("brightness", format="%.0f", help="0 to 255"),
                 "roll": st.column_config.NumberColumn("turned", format="%.0f°", help=_ROLL_HELP),
+                "yaw": st.column_config.NumberColumn("looks right", format="%.0f°", help=_YAW_HELP),
+                "pitch": st.column_config.NumberColumn("looks up", format="%.0f°", help=_YAW_HELP),
             },
             alt="Every picture and face with its apparent expression and the probability of each class",
         )

@@ -42,7 +42,7 @@ def choose_settings(workspace: Workspace) -> Settings | None:
     with summary:
         st.caption(
             f"{escape_markdown(entry.key)} · {detector_title(detector)} · "
-            f"uncertain below {100 * style.uncertain_below:.0f} %",
+            f"uncertain below {100 * style.sure_from:.0f} %",
             width="content",
         )
     return Settings(entry, detector, prior, style)

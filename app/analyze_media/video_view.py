@@ -70,7 +70,7 @@ def render_video_part(
         )
     elif is_open:
         options = [f"--model={entry.key}", f"--detector={detector}", f"--prior={prior}"]
-        options += [f"--top-k={style.top_k}", f"--uncertain-below={style.uncertain_below}"]
+        options += [f"--top-k={style.top_k}", f"--sure-from={style.sure_from}"]
         if uploads:
             _render_waiting(uploads, options, workspace)
         _render_videos(videos, options, workspace)

@@ -12,7 +12,7 @@ from app.shared.messages import error_boundary
 from fer_core.escaping import escape_markdown, escape_plotly, quote_markdown
 from fer_core.inference.live import FaceReading, LiveSession
 from fer_core.inference.live_stats import HistoryCurve, LiveReport
-from fer_core.inference.overlay import describe_turn, shown_label
+from fer_core.inference.overlay import describe_state, shown_label
 from fer_core.palette import emotion_color
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def render_pace(session: LiveSession, *, playing: bool) -> None:
     refresh()
 
 
-def render_reading(session: LiveSession, *, uncertain_below: float) -> None:
+def render_reading(session: LiveSession, *, sure_from: float) -> None:
     """Show the main face's label and its last 30 seconds, one per model, anew every second."""
 
     @st.fragment(run_every=_REFRESH_S)
@@ -77,7 +77,7 @@ def render_reading(session: LiveSession, *, uncertain_below: float) -> None:
                     for side, item in zip(_SIDES, readings, strict=True)
                 ]
             for index, title in enumerate(titles):
-                value, note = describe_reading(readings[index], uncertain_below)
+                value, note = describe_reading(readings[index], sure_from)
                 st.metric(title, value, note, delta_color="off", delta_arrow="off")
                 st.plotly_chart(
                     build_history_chart(curves[index]),
@@ -89,14 +89,14 @@ def render_reading(session: LiveSession, *, uncertain_below: float) -> None:
     refresh()
 
 
-def describe_reading(reading: FaceReading, uncertain_below: float) -> tuple[str, str]:
+def describe_reading(reading: FaceReading, sure_from: float) -> tuple[str, str]:
     """What a model says of the main face, and how sure it is, as Markdown."""
     if reading.face is None:
         return "–", "no face in view"
-    label = shown_label(reading.face, uncertain_below)
-    turn = describe_turn(reading.face.box.roll)
+    label = shown_label(reading.face, sure_from)
+    state = describe_state(reading.face)
     sure = f"{100 * reading.face.prediction.confidence:.0f} % probable"
-    return escape_markdown(label), f"{sure}{turn and f' · {turn}'}"
+    return escape_markdown(label), f"{sure}{state and f' · {state}'}"
 
 
 def describe_pace(report: LiveReport) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 from app.shared.state import SharedKey
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.inference.class_prior import GENERAL_PRIOR, HALFWAY_PRIOR, TRAINING_PRIOR, UNIFORM_PRIOR
-from fer_core.inference.overlay import OverlayStyle
+from fer_core.inference.overlay import SURE_FROM, OverlayStyle
 
 _PRIOR_TITLES: Final[dict[str, str]] = {
     GENERAL_PRIOR: "Faces from anywhere",
@@ -16,6 +16,10 @@ _PRIOR_TITLES: Final[dict[str, str]] = {
     HALFWAY_PRIOR: "Halfway between",
     UNIFORM_PRIOR: "Equally common",
 }
+EXPECTED_HELP: Final[str] = (
+    "How often labels of such faces are right: it follows from the probabilities and from how large, sharp, "
+    "bright and frontal the face is."
+)
 
 
 def choose_prior(entries: Sequence[CheckpointEntry]) -> str:
@@ -39,17 +43,17 @@ def choose_prior(entries: Sequence[CheckpointEntry]) -> str:
 
 
 def choose_style() -> OverlayStyle:
-    """Let the user choose the number of bars and the threshold of an uncertain face."""
+    """Let the user choose the number of bars, and when a face is called uncertain."""
     top_k = st.slider("Bars beside a face", 0, 8, 3, key=SharedKey.TOP_K, persist_state="session")
-    below_pct = st.slider(
+    sure_pct = st.slider(
         "Uncertain below",
         0,
         100,
-        40,
+        round(100 * SURE_FROM),
         step=5,
         format="%d %%",
-        key=SharedKey.UNCERTAIN_BELOW,
+        key=SharedKey.SURE_FROM,
         persist_state="session",
-        help="A face whose most probable class is less probable than this is greyed out.",
+        help=f"A face whose label is expected to be right less often is greyed out. {EXPECTED_HELP}",
     )
-    return OverlayStyle(top_k=top_k, uncertain_below=below_pct / 100)
+    return OverlayStyle(top_k=top_k, sure_from=sure_pct / 100)

@@ -15,7 +15,7 @@ from typing import Final
 
 from fer_core import __version__
 from fer_core.cli.terminal import say
-from fer_core.errors import FerError
+from fer_core.errors import ConfigError, FerError
 from fer_core.redact import RedactingFormatter, redact
 from fer_core.workspace import TASK_VARIABLE
 
@@ -46,6 +46,12 @@ COMMANDS: Final[dict[str, str]] = {
 }
 _RENAMED: Final[dict[str, str]] = {"import": "import_data", "lr-find": "lr_find"}
 """Commands whose module can't have their name."""
+
+
+_RENAMED_OPTIONS: Final[dict[str, str]] = {
+    "--uncertain-below": "was a least probability; faces are now called uncertain by how often their label "
+    "is expected to be right: use --sure-from, such as --sure-from 0.5",
+}
 
 
 def _usage() -> str:
@@ -95,6 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(name: str, arguments: list[str]) -> int:
     import tyro
 
+    for option in arguments:
+        if hint := _RENAMED_OPTIONS.get(option.partition("=")[0].replace("_", "-")):
+            raise ConfigError(f"{option.partition('=')[0]} {hint}")
     module = importlib.import_module(f"fer_core.cli.{_RENAMED.get(name, name)}")
     if hasattr(module, "parse"):  # a command whose defaults depend on its other arguments
         return int(module.parse(arguments) or 0)

@@ -13,6 +13,7 @@ from tyro.conf import Positional, arg
 from fer_core.analyses import TABLE_FILE, validate_title
 from fer_core.cli.terminal import describe_detectors, say, show_progress
 from fer_core.errors import ConfigError
+from fer_core.inference.overlay import SURE_FROM
 from fer_core.inference.predictor import Runtime
 from fer_core.inference.video_writer import EncoderSettings, Preset
 from fer_core.progress import get_audience, keep_result
@@ -46,7 +47,7 @@ def main(  # noqa: PLR0913 - the command's options
     table: Annotated[Path | None, arg(help=describe_tables)] = None,
     overwrite: bool = False,
     top_k: int = 3,
-    uncertain_below: float = 0.4,
+    sure_from: float = SURE_FROM,
     detect_every: int = 5,
     smoothing: float = 0.4,
     crf: int = 20,
@@ -73,7 +74,7 @@ def main(  # noqa: PLR0913 - the command's options
         table: Also write one row per face and frame, and one for a frame without a face, to this file.
         overwrite: Replace files that exist.
         top_k: Probability bars per face.
-        uncertain_below: Grey out faces whose best probability is lower.
+        sure_from: Call uncertain, and grey out, faces whose label is expected to be right less often, 0 to 1.
         detect_every: Look for faces in every so-many-th frame.
         smoothing: Time constant of the smoothing of probabilities in seconds; 0 is off.
         crf: Quality, 0 (lossless) to 51.
@@ -97,7 +98,7 @@ def main(  # noqa: PLR0913 - the command's options
         validate_title(keep)
     from fer_core.inference.overlay import OverlayStyle
 
-    style = OverlayStyle(top_k=top_k, uncertain_below=uncertain_below)
+    style = OverlayStyle(top_k=top_k, sure_from=sure_from)
     encoder = EncoderSettings(crf=crf, preset=preset)
     from fer_core.cli.streams import build_stream, stop_on_interrupt
     from fer_core.inference.keeping import describe_video, keep_video

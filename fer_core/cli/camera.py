@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 from fer_core.cli.terminal import describe_detectors, say
 from fer_core.errors import ConfigError
 from fer_core.escaping import escape_unseen
+from fer_core.inference.overlay import SURE_FROM
 from fer_core.inference.predictor import Runtime
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def main(  # noqa: PLR0913 - the command's options
     model: str | None = None,
     detector: Annotated[str | None, arg(help=describe_detectors)] = None,
     top_k: int = 3,
-    uncertain_below: float = 0.4,
+    sure_from: float = SURE_FROM,
     detect_every: int = 3,
     smoothing: float = 0.4,
     threads: int = 0,
@@ -58,7 +59,7 @@ def main(  # noqa: PLR0913 - the command's options
             default, if not given.
         detector: Face detector; the best that is installed, if not given.
         top_k: Probability bars per face.
-        uncertain_below: Grey out faces whose best probability is lower.
+        sure_from: Call uncertain, and grey out, faces whose label is expected to be right less often, 0 to 1.
         detect_every: Look for faces in every so-many-th frame.
         smoothing: Time constant of the smoothing of probabilities in seconds; 0 is off.
         threads: CPU threads for detection and classification; 0 is automatic.
@@ -72,7 +73,7 @@ def main(  # noqa: PLR0913 - the command's options
         raise ConfigError(f"{save} exists already; choose another name, or add --overwrite")
     from fer_core.inference.overlay import OverlayStyle
 
-    style = OverlayStyle(top_k=top_k, uncertain_below=uncertain_below)
+    style = OverlayStyle(top_k=top_k, sure_from=sure_from)
     from fer_core.cli.streams import build_stream, stop_on_interrupt
     from fer_core.inference.camera import open_source, watch
 
@@ -149,19 +150,19 @@ def _render_face(face: "FaceResult", style: "OverlayStyle") -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    from fer_core.inference.overlay import describe_turn, shown_label
+    from fer_core.inference.overlay import describe_state, is_uncertain, shown_label
     from fer_core.palette import UNKNOWN_COLOR, emotion_color
 
-    is_uncertain = face.prediction.confidence < style.uncertain_below
+    is_grey = is_uncertain(face, style.sure_from)
     table = Table.grid(padding=(0, 1))
     # Columns as wide as they can get, so that nothing jumps from frame to frame.
     table.add_column(min_width=2 + max(map(len, face.prediction.classes)))
     table.add_column(width=_BAR_WIDTH)
     table.add_column(justify="right", width=4)
-    title = f"#{face.track_id} {shown_label(face, style.uncertain_below)} {describe_turn(face.box.roll)}"
+    title = f"#{face.track_id} {shown_label(face, style.sure_from)} {describe_state(face)}"
     table.add_row(Text(escape_unseen(title.rstrip()), style="bold"))
     for name, probability in face.prediction.ranked()[: style.top_k]:
-        color = UNKNOWN_COLOR if is_uncertain else emotion_color(name)
+        color = UNKNOWN_COLOR if is_grey else emotion_color(name)
         bar = Text("█" * round(_BAR_WIDTH * probability), style=color)
         table.add_row(Text(escape_unseen(f"  {name}")), bar, Text(f"{probability:.0%}"))
     return table

@@ -13,6 +13,7 @@ from tyro.conf import Positional, arg
 from fer_core.analyses import validate_title
 from fer_core.cli.terminal import describe_detectors, say
 from fer_core.errors import FerError, MediaError
+from fer_core.inference.overlay import SURE_FROM
 from fer_core.inference.predictor import Runtime
 from fer_core.results import find_format, list_extensions
 from fer_core.workspace import Workspace
@@ -41,7 +42,7 @@ def main(  # noqa: PLR0913 - the command's options
     table: Annotated[Path | None, arg(help=describe_tables)] = None,
     save: Path | None = None,
     top_k: int = 3,
-    uncertain_below: float = 0.4,
+    sure_from: float = SURE_FROM,
     runtime: Runtime = "auto",
     device: str = "auto",
     prior: str = "general",
@@ -62,7 +63,7 @@ def main(  # noqa: PLR0913 - the command's options
         table: Also write one row per face, and one for a picture without a face, to this file.
         save: Also write the pictures with boxes and bars as PNG files into this folder.
         top_k: Probability bars a face in saved pictures.
-        uncertain_below: Grey out faces whose best probability is lower in saved pictures.
+        sure_from: Call uncertain, and grey out, faces whose label is expected to be right less often, 0 to 1.
         runtime: torch or onnx; auto takes the exported and checked ONNX file on a CPU, which is faster.
         device: Where to compute: auto, cpu, cuda, or tensorrt (ONNX only).
         prior: How often each class is expected: general (faces from anywhere: shares and sharpness chosen
@@ -81,7 +82,7 @@ def main(  # noqa: PLR0913 - the command's options
     files = _list_files(pictures)
     from fer_core.inference.overlay import OverlayStyle
 
-    style = OverlayStyle(top_k=top_k, uncertain_below=uncertain_below)
+    style = OverlayStyle(top_k=top_k, sure_from=sure_from)
     album = _Album(save, files, style) if save else None
     pipeline = _build_pipeline(model, detector, device=device, runtime=runtime, prior=prior)
     analyses: list[tuple[str, ImageAnalysis]] = []
@@ -96,7 +97,7 @@ def main(  # noqa: PLR0913 - the command's options
         analysis = pipeline.examine(image_rgb)
         analyses.append((str(path), analysis))
         if not json_output:
-            _print_analysis(str(path), analysis)
+            _print_analysis(str(path), analysis, sure_from)
         if album:
             album.add(path, image_rgb, analysis)
     if json_output:
@@ -217,8 +218,8 @@ def _load(path: Path) -> "UInt8Array":
     return image_rgb
 
 
-def _print_analysis(source: str, analysis: "ImageAnalysis") -> None:
-    from fer_core.inference.overlay import describe_turn
+def _print_analysis(source: str, analysis: "ImageAnalysis", sure_from: float) -> None:
+    from fer_core.inference.overlay import UNCERTAIN, describe_state, is_uncertain
 
     faces = analysis.faces
     say(
@@ -230,8 +231,9 @@ def _print_analysis(source: str, analysis: "ImageAnalysis") -> None:
         say("  no face found; a picture cropped to one face needs --detector whole-image")
     for number, face in enumerate(faces, start=1):
         box = face.box
-        turn = describe_turn(face.box.roll)
-        place = f"at {box.x:.0f}, {box.y:.0f}, {box.width:.0f}x{box.height:.0f} px{turn and f', {turn}'}"
+        words = [describe_state(face), UNCERTAIN * is_uncertain(face, sure_from)]
+        size = f"{box.width:.0f}x{box.height:.0f} px"
+        place = ", ".join([f"at {box.x:.0f}, {box.y:.0f}", size, *filter(None, words)])
         ranked = "  ".join(f"{name} {probability:.1%}" for name, probability in face.prediction.ranked())
         say(f"  {number:>3}  {place:<28} {ranked}")
 

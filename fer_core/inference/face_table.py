@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.errors import MediaError
+from fer_core.inference.face_quality import find_flaws
 from fer_core.inference.stream import FrameResult
 from fer_core.io import atomic_path
-from fer_core.results import build_schema, find_format
+from fer_core.results import FACE_FIELDS, build_schema, find_format
 from fer_core.types import FaceResult
 
 if TYPE_CHECKING:
@@ -24,18 +25,10 @@ FIXED_COLUMNS: Final[tuple[str, ...]] = (
     "time_s",
     "num_faces",
     "track_id",
-    "x",
-    "y",
-    "width",
-    "height",
-    "score",
-    "roll",
-    "label",
-    "confidence",
+    *FACE_FIELDS,
 )
 """Columns of every table, before one column of probabilities a class. Every frame has a row: `num_faces` is
-how many faces it shows, and where that is 0 the columns after it are empty. Boxes are in pixels; `roll` is by
-how many degrees the face is turned clockwise, 0 upright."""
+how many faces it shows, and where that is 0 the columns after it are empty."""
 _NUM_OF_FRAME: Final[int] = 3
 """Columns that tell of the frame, not of a face."""
 
@@ -55,7 +48,7 @@ class TableWriter:
     def add(self, frame: int, time_s: float, faces: Sequence[FaceResult]) -> None:
         """Append the faces of one frame, or a row that says that it has none."""
         nothing = (None,) * (len(self._columns) - _NUM_OF_FRAME)
-        for values in [_face_values(face) for face in faces] or [nothing]:
+        for values in [_row_values(face) for face in faces] or [nothing]:
             row = (frame, time_s, len(faces), *values)
             for column, value in zip(self._columns, row, strict=True):
                 column.append(value)
@@ -82,10 +75,18 @@ class TableWriter:
         self._writer.close()
 
 
-def _face_values(face: FaceResult) -> tuple[Any, ...]:
-    box, prediction = face.box, face.prediction
-    place = (face.track_id, box.x, box.y, box.width, box.height, box.score, box.roll)
-    return (*place, prediction.label, prediction.confidence, *prediction.probabilities)
+def list_values(face: FaceResult) -> tuple[Any, ...]:
+    """What a table tells of a face: the values of `FACE_FIELDS`; None where something is not known."""
+    box, prediction, quality = face.box, face.prediction, face.quality
+    place = (box.x, box.y, box.width, box.height, box.score, box.roll, box.yaw, box.pitch)
+    measures: tuple[Any, ...] = (None,) * 4
+    if quality is not None:
+        measures = (quality.height_px, quality.sharpness, quality.brightness, not find_flaws(quality))
+    return (*place, *measures, prediction.label, prediction.confidence, face.expected_correctness)
+
+
+def _row_values(face: FaceResult) -> tuple[Any, ...]:
+    return (face.track_id, *list_values(face), *face.prediction.probabilities)
 
 
 @contextmanager

@@ -7,13 +7,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from fer_core.errors import ConfigError
+from fer_core.inference.face_quality import judge, read_faces
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.live_stats import HistoryCurve, LiveReport, LiveStats, ProbabilityHistory
 from fer_core.inference.overlay import OverlayPainter, OverlayStyle
@@ -69,14 +70,10 @@ class _Comparison:
         self._smoother.time_constant_s = smoothing_s
         ids = [face.track_id or 0 for face in faces]
         self._smoother.keep_only(set(ids))
-        predictions = self.predictor.predict(frame_rgb, [face.box for face in faces]) if faces else []
+        readings = read_faces(self.predictor, [(frame_rgb, [face.box for face in faces])])
         return tuple(
-            FaceResult(
-                box=face.box,
-                prediction=self._smoother.update(track_id, prediction, time_s),
-                track_id=face.track_id,
-            )
-            for face, track_id, prediction in zip(faces, ids, predictions, strict=True)
+            judge(face.box, self._smoother.update(track_id, prediction, time_s), quality, face.track_id)
+            for face, track_id, (prediction, quality) in zip(faces, ids, readings, strict=True)
         )
 
     def reset(self) -> None:
@@ -157,7 +154,7 @@ class _Engine:
 
 
 def _scaled(face: FaceResult) -> FaceResult:
-    return FaceResult(box=face.box.scaled(_PANEL_SCALE), prediction=face.prediction, track_id=face.track_id)
+    return replace(face, box=face.box.scaled(_PANEL_SCALE))
 
 
 def _main_face(faces: Sequence[FaceResult]) -> FaceResult | None:
@@ -395,4 +392,4 @@ def _warm_up(detector: FaceDetector | None, predictors: Sequence[Predictor]) -> 
     box = FaceBox(x=240, y=140, width=150, height=190, score=1.0)
     for predictor in predictors:
         for _ in range(2):
-            predictor.predict(noise, [box])
+            read_faces(predictor, [(noise, [box])])

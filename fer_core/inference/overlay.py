@@ -8,6 +8,7 @@ import numpy as np
 
 from fer_core.errors import ConfigError
 from fer_core.inference.canvas import Canvas, Color
+from fer_core.inference.face_quality import FLAWS, find_flaws
 from fer_core.inference.frames import Frame
 from fer_core.inference.panel import DARK, PanelText, list_looks
 from fer_core.inference.panel_layout import Placement, layout_panels
@@ -15,7 +16,9 @@ from fer_core.palette import UNKNOWN_COLOR, emotion_color, hex_to_rgb
 from fer_core.types import FaceBox, FaceResult, UInt8Array
 
 UNCERTAIN: Final[str] = "uncertain"
-"""Shown instead of a label whose probability is too low."""
+"""Shown instead of a label that is right too rarely."""
+SURE_FROM: Final[float] = 0.5
+"""Least expected correctness of a label that is shown: right at least as often as not."""
 
 _TOLD_TURN_DEG: Final[float] = 45.0
 """Heads are tilted less."""
@@ -27,8 +30,8 @@ class OverlayStyle:
 
     top_k: int = 3
     """Probability bars a face, the most probable classes; 0 shows the label alone."""
-    uncertain_below: float = 0.4
-    """A face whose best probability is lower is greyed out and called uncertain; 0 is off."""
+    sure_from: float = SURE_FROM
+    """A face whose expected correctness is lower is greyed out and called uncertain; 0 is off."""
     font_scale: float = 1.0
     """Size of the text, relative to the size that goes with the frame's."""
     show_numbers: bool = True
@@ -37,15 +40,20 @@ class OverlayStyle:
     def __post_init__(self) -> None:
         if self.top_k < 0:
             raise ConfigError(f"overlay.top_k is {self.top_k}; expected 0 or more")
-        if not 0 <= self.uncertain_below <= 1:
-            raise ConfigError(f"overlay.uncertain_below is {self.uncertain_below}; expected 0 to 1")
+        if not 0 <= self.sure_from <= 1:
+            raise ConfigError(f"overlay.sure_from is {self.sure_from}; expected 0 to 1")
         if not 0.3 <= self.font_scale <= 5:
             raise ConfigError(f"overlay.font_scale is {self.font_scale}; expected 0.3 to 5")
 
 
-def shown_label(result: FaceResult, uncertain_below: float) -> str:
+def is_uncertain(result: FaceResult, sure_from: float) -> bool:
+    """Whether a face's label is expected to be right too rarely; never where that is not known."""
+    return result.expected_correctness is not None and result.expected_correctness < sure_from
+
+
+def shown_label(result: FaceResult, sure_from: float) -> str:
     """The label of a face as it is shown: its most probable class, or `uncertain`."""
-    return UNCERTAIN if result.prediction.confidence < uncertain_below else result.prediction.label
+    return UNCERTAIN if is_uncertain(result, sure_from) else result.prediction.label
 
 
 def describe_turn(roll: float) -> str:
@@ -59,6 +67,13 @@ def describe_turn(roll: float) -> str:
         return ""
     side = "" if round(abs(roll)) == 180 else " right" if roll > 0 else " left"
     return f"turned {abs(roll):.0f}°{side}"
+
+
+def describe_state(face: FaceResult) -> str:
+    """How a face is turned and what makes it hard to read, in words for people; empty of a good face."""
+    flaws = [] if face.quality is None else [FLAWS[name] for name in find_flaws(face.quality)]
+    words = [describe_turn(face.box.roll), flaws and f"hard to read: {' and '.join(flaws)}"]
+    return ", ".join(word for word in words if word)
 
 
 def draw_overlay(
@@ -142,8 +157,8 @@ class OverlayPainter:
 
 
 def _describe(index: int, result: FaceResult, style: OverlayStyle) -> PanelText:
-    label = shown_label(result, style.uncertain_below)
-    is_grey = label == UNCERTAIN and UNCERTAIN not in result.prediction.classes
+    label = shown_label(result, style.sure_from)
+    is_grey = is_uncertain(result, style.sure_from)
     number = index + 1 if result.track_id is None else result.track_id
     return PanelText(
         number=f"#{number}" if style.show_numbers else "",

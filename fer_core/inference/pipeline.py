@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fer_core.inference.face_quality import find_flaws, judge, read_faces
+from fer_core.inference.face_table import list_values
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.tracker import TemporalConfig
-from fer_core.results import name_columns
+from fer_core.results import FACE_FIELDS, name_columns
 from fer_core.types import FaceResult, UInt8Array
 from fer_core.workspace import Workspace
 
@@ -52,12 +54,12 @@ class FacePipeline:
         start = time.perf_counter()
         boxes = self.detector.detect(image_rgb)
         detected = time.perf_counter()
-        predictions = self.predictor.predict(image_rgb, boxes)
+        readings = read_faces(self.predictor, [(image_rgb, boxes)])
         classified = time.perf_counter()
         return ImageAnalysis(
             faces=tuple(
-                FaceResult(box=box, prediction=prediction)
-                for box, prediction in zip(boxes, predictions, strict=True)
+                judge(box, prediction, quality)
+                for box, (prediction, quality) in zip(boxes, readings, strict=True)
             ),
             width_px=image_rgb.shape[1],
             height_px=image_rgb.shape[0],
@@ -90,16 +92,13 @@ def build_pipeline(detector: str, predictor: Predictor, workspace: Workspace, **
 FIXED_COLUMNS: Final[tuple[str, ...]] = (
     "face",
     "num_faces",
-    "x",
-    "y",
-    "width",
-    "height",
-    "score",
-    "roll",
-    "label",
-    "confidence",
+    *FACE_FIELDS,
 )
 """Columns of `compute_rows`, before one of probabilities per class."""
+_DIGITS: Final[dict[str, int]] = {
+    **dict.fromkeys(("x", "y", "width", "height", "roll", "yaw", "pitch", "height_px", "brightness"), 1),
+    **dict.fromkeys(("score", "sharpness"), 4),
+}
 NO_FACE: Final[dict[str, Any]] = {"num_faces": 0}
 """Row of a picture without a face, whose other columns are empty: every picture is in the table."""
 
@@ -126,26 +125,26 @@ def build_stream(
 def compute_rows(faces: Sequence[FaceResult]) -> list[dict[str, Any]]:
     """Return one flat row a face, for a table or CSV, with the columns `FIXED_COLUMNS` and the classes.
 
-    Columns: face (from 1), num_faces (of the picture), x, y, width, height (pixels), score, roll (degrees by
-    which the face is turned clockwise), label, confidence, then one probability in [0, 1] a class, in the
-    column that `name_columns` gives it.
+    Columns: face (from 1), num_faces (of the picture), those of `FACE_FIELDS` (docs/MEDIA.md), then one
+    probability in [0, 1] a class, in the column that `name_columns` gives it.
     """
     return [
         {
             "face": number,
             "num_faces": len(faces),
-            "x": round(face.box.x, 1),
-            "y": round(face.box.y, 1),
-            "width": round(face.box.width, 1),
-            "height": round(face.box.height, 1),
-            "score": round(face.box.score, 4),
-            "roll": round(face.box.roll, 1),
-            "label": face.prediction.label,
-            "confidence": face.prediction.confidence,
+            **_round_fields(face),
             **dict(zip(name_columns(face.prediction.classes), face.prediction.probabilities, strict=True)),
         }
         for number, face in enumerate(faces, start=1)
     ]
+
+
+def _round_fields(face: FaceResult) -> dict[str, Any]:
+    values = dict(zip(FACE_FIELDS, list_values(face), strict=True))
+    return {
+        name: value if value is None or name not in _DIGITS else round(value, _DIGITS[name])
+        for name, value in values.items()
+    }
 
 
 def analysis_to_dict(analysis: ImageAnalysis, *, source: str) -> dict[str, Any]:
@@ -164,9 +163,20 @@ def analysis_to_dict(analysis: ImageAnalysis, *, source: str) -> dict[str, Any]:
                     "height": face.box.height,
                     "score": face.box.score,
                     "roll": face.box.roll,
+                    "yaw": face.box.yaw,
+                    "pitch": face.box.pitch,
+                },
+                "quality": None
+                if face.quality is None
+                else {
+                    "height_px": face.quality.height_px,
+                    "sharpness": face.quality.sharpness,
+                    "brightness": face.quality.brightness,
+                    "flaws": list(find_flaws(face.quality)),
                 },
                 "label": face.prediction.label,
                 "confidence": face.prediction.confidence,
+                "expected_correctness": face.expected_correctness,
                 "probabilities": dict(face.prediction.ranked()),
             }
             for face in analysis.faces

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from fer_core.inference.cuts import CutDetector
+from fer_core.inference.face_quality import judge, read_faces
 from fer_core.inference.frames import Frame, as_frame
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.smoothing import ProbabilitySmoother
 from fer_core.inference.tracker import FaceTracker, TemporalConfig, TrackedFace
-from fer_core.types import FaceBox, FaceResult, Prediction, UInt8Array
+from fer_core.types import FaceBox, FaceQuality, FaceResult, Prediction, UInt8Array
 
 _MAX_UNSEARCHED_S: Final[float] = 0.5
 """After so long boxes are out of date, however few frames have passed: a slow stream, a hiccup, a jump."""
@@ -82,6 +81,7 @@ class FaceStream:
         self._active = self._parts
         self._tracker = FaceTracker(self._parts.temporal)
         self._smoother = ProbabilitySmoother(self._parts.temporal.smoothing_s)
+        self._qualities: dict[int, FaceQuality] = {}
         self._frames_to_detection = 0
         self._searched_s = 0.0
         self._size: tuple[int, ...] | None = None
@@ -139,9 +139,9 @@ class FaceStream:
         predictor = self._take_parts()
         views = self._follow([(as_frame(picture), time_s) for picture, time_s in pictures])
         start = time.perf_counter()
-        predictions = iter(_classify(predictor, views))
+        readings = iter(read_faces(predictor, [(view.frame, view.current_boxes) for view in views]))
         classify_ms = 1e3 * (time.perf_counter() - start) / max(1, len(views))
-        return [self._collect(view, predictions, classify_ms) for view in views]
+        return [self._collect(view, readings, classify_ms) for view in views]
 
     def _follow(self, frames: Sequence[tuple[Frame, float]]) -> "list[_View]":
         views: list[_View] = []
@@ -217,20 +217,29 @@ class FaceStream:
             track_ms=1e3 * (time.perf_counter() - start),
         )
 
-    def _collect(self, view: "_View", predictions: Iterator[Prediction], classify_ms: float) -> FrameResult:
-        """Smooth the predictions of one frame's current faces, which are the next of `predictions`."""
+    def _collect(
+        self, view: "_View", readings: Iterator[tuple[Prediction, FaceQuality]], classify_ms: float
+    ) -> FrameResult:
+        """Smooth the predictions of one frame's current faces, which are the next of `readings`.
+
+        Quality is the frame's own: a bad frame's probabilities are softened before they are smoothed, so it
+        moves what is shown the less, and what is expected of it is low.
+        """
         start = time.perf_counter()
         self._smoother.keep_only(view.known_ids)
+        self._qualities = {key: self._qualities[key] for key in self._qualities.keys() & view.known_ids}
         faces = []
         for face in view.tracked:
             if face.is_current:
-                shown = self._smoother.update(face.track_id, next(predictions), view.time_s)
+                prediction, self._qualities[face.track_id] = next(readings)
+                shown = self._smoother.update(face.track_id, prediction, view.time_s)
             else:  # where the face was not found pixels say nothing: it keeps what was last known of it
                 last = self._smoother.current(face.track_id)
                 if last is None:
                     continue
                 shown = last
-            faces.append(FaceResult(box=face.box, prediction=shown, track_id=face.track_id))
+            quality = self._qualities.get(face.track_id)
+            faces.append(judge(face.box, shown, quality, face.track_id))
         return FrameResult(
             faces=tuple(faces),
             time_s=view.time_s,
@@ -284,13 +293,3 @@ def _detect(detector: FaceDetector, frame: Frame) -> list[FaceBox]:
     scale = max(frame.size) / max(image_rgb.shape[:2])
     boxes = detector.detect(image_rgb)
     return boxes if scale == 1 else [box.scaled(scale) for box in boxes]
-
-
-def _classify(predictor: Predictor, views: Sequence[_View]) -> list[Prediction]:
-    """Predictions of all current faces of all frames, in order."""
-    info = predictor.info
-    crops = [view.frame.crops(view.current_boxes, info.input) for view in views if view.current_boxes]
-    if not crops:
-        return []
-    found = predictor.predict_crops(np.concatenate(crops))
-    return [Prediction.from_array(info.classes, row) for row in found]

@@ -227,6 +227,9 @@ def _blend(old: FaceBox, new: FaceBox, share: float) -> FaceBox:
     def mix(before: float, after: float) -> float:
         return before + share * (after - before)
 
+    def mix_known(before: float | None, after: float | None) -> float | None:
+        return after if before is None or after is None else mix(before, after)
+
     change = normalize_roll(new.roll - old.roll)
     return FaceBox(
         x=mix(old.x, new.x),
@@ -237,4 +240,6 @@ def _blend(old: FaceBox, new: FaceBox, share: float) -> FaceBox:
         roll=normalize_roll(
             new.roll - (1 - share) * change if abs(change) <= _MAX_BLENDED_ROLL else new.roll
         ),
+        yaw=mix_known(old.yaw, new.yaw),
+        pitch=mix_known(old.pitch, new.pitch),
     )

@@ -11,10 +11,11 @@ from fer_core.results.base import (
     list_extensions,
     write_table,
 )
-from fer_core.results.columns import FACE_COLUMNS, format_csv, format_frame, name_columns
+from fer_core.results.columns import FACE_COLUMNS, FACE_FIELDS, format_csv, format_frame, name_columns
 
 __all__ = [
     "FACE_COLUMNS",
+    "FACE_FIELDS",
     "RESULTS",
     "BatchWriter",
     "ResultsFormat",

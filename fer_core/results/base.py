@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _WHOLE_NUMBERS: Final[frozenset[str]] = frozenset({"frame", "track_id", "face", "num_faces"})
 _WORDS: Final[frozenset[str]] = frozenset({"source", "label"})
+_YES_OR_NO: Final[frozenset[str]] = frozenset({"usable"})
 
 
 class BatchWriter(Protocol):
@@ -66,7 +67,8 @@ def build_schema(fixed: Sequence[str], classes: Sequence[str]) -> "pa.Schema":
     """Columns of a table of faces: the fixed ones, then one of probabilities per class (`name_columns`)."""
     import pyarrow as pa
 
-    types = {**dict.fromkeys(_WHOLE_NUMBERS, pa.int64()), **dict.fromkeys(_WORDS, pa.string())}
+    kinds = ((_WHOLE_NUMBERS, pa.int64()), (_WORDS, pa.string()), (_YES_OR_NO, pa.bool_()))
+    types = {name: kind for names, kind in kinds for name in names}
     return pa.schema(
         [(name, types.get(name, pa.float64())) for name in fixed]
         + [(name, pa.float64()) for name in name_columns(classes)]

@@ -10,9 +10,14 @@ from fer_core.escaping import neutralise_cell
 if TYPE_CHECKING:
     import pandas as pd
 
+FACE_FIELDS: Final[tuple[str, ...]] = (
+    *("x", "y", "width", "height", "score", "roll", "yaw", "pitch"),
+    *("height_px", "sharpness", "brightness", "usable", "label", "confidence", "expected_correctness"),
+)
+"""What the tables of faces tell of a face, before one column of probabilities a class."""
 FACE_COLUMNS: Final[tuple[str, ...]] = (
     *("source", "picture", "frame", "time_s", "num_faces", "track_id", "face"),
-    *("x", "y", "width", "height", "score", "roll", "label", "confidence"),
+    *FACE_FIELDS,
 )
 """What the tables of faces, of pictures and of videos, hold beside classes: so both name a class alike."""
 

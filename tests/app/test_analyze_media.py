@@ -178,7 +178,7 @@ def test_sliders_draw_anew_without_computing_anew(model, monkeypatch):
     page = _run(show_sample=True)
     assert len(calls) == 1
     page.slider(key=SharedKey.TOP_K).set_value(5).run()
-    page.slider(key=SharedKey.UNCERTAIN_BELOW).set_value(100).run()
+    page.slider(key=SharedKey.SURE_FROM).set_value(100).run()
     assert not page.exception
     assert len(calls) == 1
     (face,) = _shown(page)["faces"]

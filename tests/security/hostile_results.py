@@ -142,7 +142,7 @@ class _Session:
 
 def show_live(_workspace: Workspace) -> None:
     """What stands beside the camera."""
-    readout.render_reading(_Session(), uncertain_below=0.0)  # type: ignore[arg-type]
+    readout.render_reading(_Session(), sure_from=0.0)  # type: ignore[arg-type]
 
 
 def make_data(workspace: Workspace) -> None:

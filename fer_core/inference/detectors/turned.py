@@ -88,7 +88,9 @@ class TurnedFaceDetector(ABC):
         if best is None or best.score < max(_CLEAR_SCORE, scores.get(0, 0.0) + _CLEAR_MARGIN):
             return box
         is_tilted_only = abs(normalize_roll(best.roll - box.roll)) < 90 and best.is_lying == box.is_lying
-        return replace(box, roll=best.roll, score=best.score) if is_tilted_only else best
+        if not is_tilted_only:
+            return best
+        return replace(box, roll=best.roll, yaw=best.yaw, pitch=best.pitch, score=best.score)
 
     def _look(self, image_rgb: UInt8Array, square: Square) -> FaceBox | None:
         """The best face in the middle of a turned square of the image, in the image's own pixels."""

@@ -14,6 +14,7 @@ from fer_core.inference.detectors.base import (
     merge_boxes,
     resize,
 )
+from fer_core.inference.detectors.pose import estimate_pose
 from fer_core.inference.detectors.turned import TurnedFaceDetector
 from fer_core.inference.detectors.yunet_network import YuNetNetwork
 from fer_core.inference.downloads import YUNET, require_file
@@ -86,12 +87,15 @@ class YuNetDetector(TurnedFaceDetector):
 
 def _read_face(x: float, y: float, width: float, height: float, *points_and_score: float) -> FaceBox:
     """A row of the network's answer: box, five points (left eye of the picture, right eye ...), score."""
-    left_x, left_y, right_x, right_y = points_and_score[:4]
+    *points, score = points_and_score
+    left_x, left_y, right_x, right_y = points[:4]
     tilt = math.degrees(math.atan2(right_y - left_y, right_x - left_x))
     share = (abs(tilt) - _TILT_FROM) / (_TILT_FULL - _TILT_FROM)
     roll = tilt * min(max(share, 0.0), 1.0)
-    score = min(points_and_score[-1], 1.0)
-    return FaceBox(x=x, y=y, width=width, height=height, score=score, roll=roll)
+    yaw, pitch = estimate_pose(points, tilt) or (None, None)
+    return FaceBox(
+        x=x, y=y, width=width, height=height, score=min(score, 1.0), roll=roll, yaw=yaw, pitch=pitch
+    )
 
 
 def _build_yunet(request: DetectorRequest) -> YuNetDetector:

@@ -139,7 +139,7 @@ def test_settings_change_while_frames_come(session, parts):
     for _ in range(10):
         session.process(frame(200))
     assert parts[0].num_calls - calls == 2
-    certain = LiveSettings(temporal=RAW.temporal, style=OverlayStyle(uncertain_below=1.0), mirror=False)
+    certain = LiveSettings(temporal=RAW.temporal, style=OverlayStyle(sure_from=1.0), mirror=False)
     plain = session.process(frame(200))
     session.configure(parts[0], [parts[1]], certain)
     assert (session.process(frame(200)) != plain).any()

@@ -26,6 +26,7 @@ def face(
         box=FaceBox(x=x, y=y, width=width, height=height, score=0.9),
         prediction=Prediction.from_array(EMOTIONS, values),
         track_id=track_id,
+        expected_correctness=confidence,
     )
 
 
@@ -61,7 +62,7 @@ def test_the_box_has_the_emotions_colour(label: str) -> None:
 def test_the_longest_bar_is_as_long_as_its_probability_says() -> None:
     def bar_pixels(confidence: float) -> int:
         with_bars = num_pixels_of(draw_overlay(plain(), [face(confidence=confidence)]), "#e69f00")
-        style = OverlayStyle(top_k=1, uncertain_below=0)
+        style = OverlayStyle(top_k=1, sure_from=0)
         empty = num_pixels_of(draw_overlay(plain(), [face(label="fear", confidence=1.0)], style), "#e69f00")
         return with_bars - empty
 
@@ -83,7 +84,7 @@ def test_an_uncertain_face_is_grey_and_says_so() -> None:
 def test_an_uncertain_face_has_other_text_than_a_sure_one_of_a_grey_class() -> None:
     drawn = {
         threshold: draw_overlay(
-            plain(), [face(label="neutral", confidence=0.5)], OverlayStyle(uncertain_below=threshold)
+            plain(), [face(label="neutral", confidence=0.5)], OverlayStyle(sure_from=threshold)
         )
         for threshold in (0.0, 0.9)
     }
@@ -186,7 +187,7 @@ def test_a_face_that_moves_costs_no_new_text_and_touches_only_its_surroundings()
 
 
 @pytest.mark.parametrize(
-    "setting", [{"top_k": -1}, {"uncertain_below": 1.5}, {"uncertain_below": -0.1}, {"font_scale": 0.0}]
+    "setting", [{"top_k": -1}, {"sure_from": 1.5}, {"sure_from": -0.1}, {"font_scale": 0.0}]
 )
 def test_settings_out_of_range_are_refused(setting: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(setting))):

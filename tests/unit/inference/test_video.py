@@ -249,9 +249,9 @@ def test_the_table_has_one_row_a_face_a_frame(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(rows, pd.read_parquet(tmp_path / "rows.parquet"), check_dtype=False)
     assert len(rows) == 24
     assert rows.columns.tolist() == [
-        *("frame", "time_s", "num_faces", "track_id", "x", "y", "width", "height", "score", "roll", "label"),
-        "confidence",
-        *CLASSES,
+        *("frame", "time_s", "num_faces", "track_id", "x", "y", "width", "height", "score", "roll", "yaw"),
+        *("pitch", "height_px", "sharpness", "brightness", "usable", "label", "confidence"),
+        *("expected_correctness", *CLASSES),
     ]
     assert rows.groupby("frame").size().eq(2).all()
     assert rows["track_id"].unique().tolist() == [1, 2]
