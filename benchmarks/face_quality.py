@@ -85,12 +85,14 @@ def main(
         "FER+": name_majority(data),
         "FER2013": data.samples["label"].to_numpy(object),
     }
-    predictors = [with_prior(load_predictor(name, workspace, device="cpu"), prior) for name in models]
+    predictors = [
+        with_prior(load_predictor(name, workspace, device="cpu", runtime="torch"), prior) for name in models
+    ]
     read = [read_views(data, views, predictor) for predictor in predictors]
     kept = {name: labels[[view.row for view in views]] for name, labels in truths.items()}
     if write:
         fit = fit_model(read, predictors, kept)
-        fit |= {"models": models, "prior": prior, "n": len(views)}
+        fit |= {"models": [Path(name).name for name in models], "prior": prior, "n": len(views)}
         write_json(COEFFICIENTS, fit)
         load_quality_model.cache_clear()
         print(json.dumps(fit, indent=1))

@@ -12,6 +12,7 @@ _FACE: Final = np.array(
 """Eyes, tip of the nose, corners of the mouth, in distances of the eyes: x to the picture's right, y down, z
 towards the viewer. x and y are medians of frontal faces; depths are those that make YuNet's points of 1,034
 press photos and 3,287 FER2013 faces most like turns of one rigid face."""
+_LEAST_PX: Final[float] = 1e-6
 _TO_AXES: Final = np.linalg.pinv(_FACE - _FACE.mean(axis=0))
 
 
@@ -34,7 +35,7 @@ def estimate_pose(points: Sequence[float], tilt: float) -> tuple[float, float] |
     level_x = [cos * x + sin * y for x, y in zip(across, down, strict=True)]
     level_y = [cos * y - sin * x for x, y in zip(across, down, strict=True)]
     scale = (math.hypot(*level_x) + math.hypot(*level_y)) / 2
-    if not scale > 0:
+    if not scale > _LEAST_PX:
         return None
     yaw, pitch = (math.degrees(math.asin(max(-1.0, min(1.0, z / scale)))) for z in (level_x[2], -level_y[2]))
     return yaw, pitch

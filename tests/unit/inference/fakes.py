@@ -70,5 +70,4 @@ class FakePredictor:
             raise RuntimeError("the predictor failed")
         value = crops.reshape(len(crops), -1).mean(axis=1) / 255
         value = 1 - value if self._inverted else value
-        value = 1 - value if self._inverted else value
         return np.stack([value, 1 - value], axis=1).astype(np.float32)
