@@ -53,7 +53,7 @@ LARGE_PX = 184
 SIZES_PX = (10, 150)
 VIEWS = 4
 CROP_CORRUPTIONS = ("misplaced-crop", "wrong-size-crop")
-RIDGE = 1e-3
+RIDGE = 1e-5
 
 
 def main(

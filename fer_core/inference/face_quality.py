@@ -43,8 +43,6 @@ _GOOD: Final[tuple[float, ...]] = (64.0, 0.6, 96.0, 32.0)
 """Height in pixels, sharpness, brightness and contrast from which more does not help."""
 _MOST_HALVINGS: Final[float] = 3.0
 _YAW_UNIT, _PITCH_UNIT, _MOST_UNITS = 30.0, 15.0, 4.0
-_UNKNOWN: Final[tuple[float, float]] = (0.25, 0.1)
-"""Turned and tilted of a face whose detector can't tell: means of faces in FER2013."""
 _LIMITS: Final[dict[str, tuple[str, float]]] = {
     "small": ("height_px", 20),
     "blurred": ("sharpness", 0.2),
@@ -130,7 +128,8 @@ def compute_burdens(quality: FaceQuality) -> tuple[float, ...]:
     """How far a face is from easy to read, by each of `MEASURES`: 0 is easy.
 
     The first four are halvings of what is enough, at most 3: a face of 32 px is one halving short of 64. The
-    last two are squares of the angle over 30 and 15 degrees, at most 4.
+    last two are squares of the angle over 30 and 15 degrees, at most 4; 0 where it is not known: detectors
+    that can't tell find frontal faces only.
     """
     values = (quality.height_px, quality.sharpness, quality.brightness, quality.contrast)
     short = [
@@ -138,10 +137,8 @@ def compute_burdens(quality: FaceQuality) -> tuple[float, ...]:
         for value, good in zip(values, _GOOD, strict=True)
     ]
     turns = [
-        unknown if angle is None else min((angle / unit) ** 2, _MOST_UNITS)
-        for angle, unit, unknown in zip(
-            (quality.yaw, quality.pitch), (_YAW_UNIT, _PITCH_UNIT), _UNKNOWN, strict=True
-        )
+        0.0 if angle is None else min((angle / unit) ** 2, _MOST_UNITS)
+        for angle, unit in ((quality.yaw, _YAW_UNIT), (quality.pitch, _PITCH_UNIT))
     ]
     return (*short, *turns)
 
