@@ -137,6 +137,7 @@ def test_a_run_that_finishes_shows_what_it_learned(open_page, dashboard_workspac
     _expect_points(page, 2)
     expect(page.get_by_text(re.compile("validation images right"))).to_be_visible()
     expect(page.get_by_alt_text(re.compile("Validation image")).first).to_be_visible()
+    page.get_by_role("tab", name="Gradients").click()
     expect(page.locator(".st-key-run-gradients .js-plotly-plot")).to_be_visible()
 
 
