@@ -13,6 +13,7 @@ import streamlit as st
 from app.compare_runs.published import describe_published, find_published
 from app.compare_runs.state import Key
 from app.shared.reports import TTA_TITLES, Conditions, load_summary
+from app.shared.run_data import name_model
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.data.store import SCHEMATIC_FACES, SPLITS, list_datasets
 from fer_core.errors import FerError
@@ -172,7 +173,8 @@ def _describe(
     else:
         row["report"] = "unusable" if report else "not evaluated"
     row["_settings"] = [f"{name}={value}".lower() for name, value in row["_config"].items()]
-    row["_text"] = " ".join([key, entry.info.architecture, *row["tags"]]).lower()
+    row["_called"] = name_model(key, workspace)
+    row["_text"] = " ".join([key, row["_called"], entry.info.architecture, *row["tags"]]).lower()
     return row
 
 
@@ -206,7 +208,7 @@ def _render(rows: list[dict[str, Any]], figures: Sequence[str], chosen: Sequence
     names = [row["model"] for row in rows]
     columns = ["model", *figures, "report", "architecture", "parameters", "tags"]
     gray = f"color: {_GRAY[st.context.theme.type or 'light']}"
-    style = pd.DataFrame(rows).reindex(columns=columns).style
+    style = pd.DataFrame([{**row, "model": row["_called"]} for row in rows]).reindex(columns=columns).style
     style = style.apply(
         lambda row: [gray if rows[row.name]["_is_published"] else ""] * len(row),
         axis=1,

@@ -121,7 +121,14 @@ def _choose(models: Sequence[ModelFacts]) -> list[ModelFacts]:
 def matches(facts: ModelFacts, words: str) -> bool:
     """Whether every word is part of the model's name, architecture, classes, data set, run or origin."""
     info = facts.entry.info
-    parts = [facts.key, info.architecture, *info.classes, str(info.data.get("name", "")), facts.run]
+    parts = [
+        facts.key,
+        facts.title,
+        info.architecture,
+        *info.classes,
+        str(info.data.get("name", "")),
+        facts.run,
+    ]
     text = " ".join([*parts, KIND_TITLES[facts.kind], facts.protocol]).lower()
     return all(word in text for word in words.lower().split())
 
@@ -129,7 +136,7 @@ def matches(facts: ModelFacts, words: str) -> bool:
 def _render_card(facts: ModelFacts) -> None:
     info = facts.entry.info
     with st.container(border=True, height="stretch", gap="small"):
-        st.markdown(f"#### {escape_markdown(facts.name)}\n\n{describe_badges(facts)}")
+        st.markdown(f"#### {escape_markdown(facts.title)}\n\n{describe_badges(facts)}")
         if facts.figures:
             accuracy = describe_figure(facts, "accuracy")
             st.metric("Accuracy", accuracy, help="Share of the images that it classifies correctly.")

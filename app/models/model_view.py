@@ -61,7 +61,7 @@ def render_view(key: str, workspace: Workspace) -> None:
         )
         return
     with st.container(gap="xsmall"):
-        st.title(escape_markdown(facts.name), anchor=False)
+        st.title(escape_markdown(facts.title), anchor=False)
         st.markdown(describe_badges(facts))
     show_message()
     render_actions(facts, workspace)

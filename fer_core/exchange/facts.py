@@ -24,6 +24,7 @@ from fer_core.latency import Latency, find_latency
 from fer_core.provenance import Terms
 from fer_core.runs.cache import read_cached
 from fer_core.runs.run_files import REPORT_FILE
+from fer_core.titles import read_title
 from fer_core.workspace import Workspace
 
 FIGURES: Final[tuple[str, ...]] = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")
@@ -70,6 +71,11 @@ class ModelFacts:
     def name(self) -> str:
         """The key without what every run's checkpoint has at its end."""
         return self.entry.key.removesuffix(_BEST)
+
+    @property
+    def title(self) -> str:
+        """What people read: that of its run, or else the name; plain text, which a page must escape."""
+        return read_title(self.entry.folder.parent) if self.kind is ModelKind.TRAINED else self.name
 
     @property
     def run(self) -> str:
