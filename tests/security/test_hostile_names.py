@@ -13,6 +13,7 @@ from fer_core.data.store import load_dataset
 from fer_core.evaluation.comparison_export import write_html
 from fer_core.evaluation.evaluator import evaluate_checkpoint
 from fer_core.evaluation.publish import build_model_card
+from fer_core.results import name_columns
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
 from tests.e2e.waiting import settle
@@ -117,6 +118,17 @@ def test_the_picture_and_its_list_show_hostile_names_as_they_are(address, listen
     for chip in tab.locator(".count").all():
         chip.click()
     tab.locator(".stage img").wait_for()
+    assert_harmless(tab, listener)
+
+
+def test_the_player_shows_hostile_names_as_they_are(address, listener, tab):
+    tab.goto(f"{address}/?part_shown=video")
+    player = tab.locator(".player")
+    expect(player.locator(".who")).not_to_be_empty(timeout=TIMEOUT_MS)
+    names = name_columns(hostile_results.list_names(listener.address))
+    expect(player.locator(".bar .name")).to_have_text(names)
+    player.locator(".timeline").hover()
+    player.locator(".face").hover()
     assert_harmless(tab, listener)
 
 
