@@ -18,7 +18,7 @@ READY = """() => {
     const app = document.querySelector('[data-testid=stApp]');
     return app?.getAttribute('data-test-script-state') === 'notRunning'
         && document.querySelector('.stMain [data-testid=stElementContainer]') !== null
-        && document.querySelector('[data-stale=true], [data-testid=stSkeleton]') === null
+        && document.querySelector('[data-stale=true]') === null
         && [...document.styleSheets].some(sheet => sheet.ownerNode.textContent.includes('.st-key-at-work'));
 }"""
 """The script is done, and our own style, which is loaded late, is there."""
@@ -41,6 +41,7 @@ def test_all_text_can_be_read_and_every_stop_of_the_keyboard_is_seen(open_page, 
     for address in ADDRESSES:
         page.goto(f"{dashboard_url}/{address}")
         page.wait_for_function(READY)
+        page.wait_for_load_state("networkidle")  # the parts of Streamlit that are loaded on demand
         problems[address] = [*find_pale_text(page), *find_unseen_stops(page)]
     assert {address: found for address, found in problems.items() if found} == {}
 
