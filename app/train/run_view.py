@@ -72,6 +72,8 @@ def find_run(name: str, workspace: Workspace) -> Run:
 def _watch(name: str, workspace: Workspace, stamp: tuple[object, ...]) -> None:
     """State, progress and time left. Redraws the whole page when there is more to show than that."""
     with error_boundary():
+        if not workspace.run(name).is_dir():
+            st.rerun()  # deleted elsewhere: the page says so
         run = find_run(name, workspace)
         if compute_stamp(run) != stamp:
             st.rerun()

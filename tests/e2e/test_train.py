@@ -88,7 +88,7 @@ def _expect_points(page: Page, at_least: int) -> int:
     count = page.wait_for_function(
         """(least) => {
             const chart = document.querySelector('.st-key-run-loss .js-plotly-plot');
-            const count = chart?.data?.[0].x.length ?? 0;
+            const count = chart?.data?.[0]?.x?.length ?? 0;
             return count >= least ? count : 0;
         }""",
         arg=at_least,
@@ -115,7 +115,7 @@ def test_a_run_is_launched_watched_left_alone_stopped_resumed_and_deleted(open_p
     done = load_run(dashboard_workspace.run("watched")).status.epoch
     assert done >= seen
     assert _expect_points(page, done) == done
-    expect(page.get_by_text("The first epoch is running")).to_have_count(0)
+    expect(page.get_by_text("The first step is near")).to_have_count(0)
 
     page.get_by_role("button", name="Resume").click()
     more = _expect_points(page, done + 1)
