@@ -15,6 +15,7 @@ from fer_core.escaping import escape_markdown
 from fer_core.evaluation.charts import build_reliability_curves
 from fer_core.evaluation.comparison import Comparison
 from fer_core.evaluation.metrics import METRICS
+from fer_core.evaluation.risk_chart import build_risk_coverage
 from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
 
@@ -134,6 +135,18 @@ def _render_result(task: BackgroundTask) -> None:
             key=f"compare-sources-{prior}",
             alt=f"Confidence against accuracy by source, expecting {prior} shares of the classes",
         )
+        risks = {
+            f"{row['model']} on {row['source']}": both
+            for row, both in zip(rows, result.get("risks", []), strict=False)  # older results have none
+            if row["prior"] == prior
+        }
+        if risks:
+            st.plotly_chart(
+                build_risk_coverage(risks, f"Only the surest faces, expecting {prior} shares"),
+                config=STATIC_CONFIG,
+                key=f"compare-risk-{prior}",
+                alt=f"Accuracy of the surest faces against their share, expecting {prior} shares",
+            )
     st.caption(
         "Rows of other sources or classes are not comparable with each other. Expecting *training* shares: "
         "as often as in the model's training data; *uniform*: all classes equally often. Below the dotted "

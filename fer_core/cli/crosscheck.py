@@ -1,6 +1,7 @@
 """`fer crosscheck`: models on data of other sources."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,7 +22,7 @@ from fer_core.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fer_core.evaluation.report import Report
+    from fer_core.inference.crosscheck import SourceScore
 
 _SUFFIXES = (".csv", ".json")
 
@@ -69,7 +70,7 @@ def main(  # noqa: PLR0913 - each argument is an option of the command
 
     workspace = Workspace.default()
     finder = build_detector(detector or default_detector(workspace), workspace) if faces == "cut" else None
-    reports: list[tuple[str, str, Report]] = []
+    scores: list[tuple[str, str, SourceScore]] = []
     failures: dict[str, str] = {}
     for part, (model, name) in enumerate(pairs := [(model, name) for model in models for name in datasets]):
         title = f"{model} on {name}"
@@ -90,15 +91,19 @@ def main(  # noqa: PLR0913 - each argument is an option of the command
                         done, total, f"{title}: {done:,} of {total:,} faces"
                     ),
                 )
-            reports += [(model, prior, report) for prior, report in zip(priors, found, strict=True)]
+            scores += [(model, prior, score) for prior, score in zip(priors, found, strict=True)]
         except FerError as error:  # the other sources are still worth having
             failures[title] = str(error)
             say(f"fer crosscheck: {title}: {error}", file=sys.stderr)
-    rows = build_rows(reports)
-    reliability = [report.reliability["as predicted"] for _, _, report in reports]
-    keep_result({"rows": rows, "reliability": reliability, "failures": failures})
+    rows = build_rows(scores)
+    reliability = [score.report.reliability["as predicted"] for _, _, score in scores]
+    risks = [
+        {"by_confidence": asdict(score.by_confidence), "by_expected": asdict(score.by_expected)}
+        for _, _, score in scores
+    ]
+    keep_result({"rows": rows, "reliability": reliability, "risks": risks, "failures": failures})
     if rows:
-        _print(reports)
+        _print(scores)
     if rows and out is not None:
         import pandas as pd
 
@@ -106,14 +111,15 @@ def main(  # noqa: PLR0913 - each argument is an option of the command
     return 1 if failures else 0
 
 
-def build_rows(reports: "Sequence[tuple[str, str, Report]]") -> list[dict[str, object]]:
-    """A row per model, source and prior: names, protocol, n, and value, low and high of each figure."""
+def build_rows(scores: "Sequence[tuple[str, str, SourceScore]]") -> list[dict[str, object]]:
+    """A row per model, source and prior: names, protocol, n, figures with intervals, the surest faces."""
     import math
 
+    from fer_core.evaluation.risk_coverage import COVERAGES
     from fer_core.inference.crosscheck import FIGURES
 
     rows = []
-    for model, prior, report in reports:
+    for model, prior, (report, by_confidence, by_expected) in scores:
         row: dict[str, object] = {"model": model, "source": report.subject.dataset, "prior": prior}
         row |= {"protocol": f"{report.subject.split}, {report.subject.protocol}"}
         row |= {"n": report.n, "classes": len(report.classes)}
@@ -121,11 +127,14 @@ def build_rows(reports: "Sequence[tuple[str, str, Report]]") -> list[dict[str, o
             figure = report.figures[name]
             for end, value in (("", figure.value), ("_low", figure.low), ("_high", figure.high)):
                 row[name + end] = value if math.isfinite(value) else None
+        for name, risk in (("confidence", by_confidence), ("expected", by_expected)):
+            row |= {f"accuracy_{share:.0%}_by_{name}": risk.accuracy_at(share) for share in COVERAGES[1:]}
+            row[f"aurc_by_{name}"] = risk.aurc
         rows.append(row)
     return rows
 
 
-def _print(reports: "Sequence[tuple[str, str, Report]]") -> None:
+def _print(scores: "Sequence[tuple[str, str, SourceScore]]") -> None:
     from rich.table import Table
 
     from fer_core.evaluation.figures import describe_figure
@@ -133,9 +142,11 @@ def _print(reports: "Sequence[tuple[str, str, Report]]") -> None:
     from fer_core.inference.crosscheck import FIGURES
 
     table = Table("model", "source", "expected", "n", *(METRICS[name].title for name in FIGURES), box=None)
-    for model, prior, report in reports:
+    for model, prior, (report, _, _) in scores:
         cells = [describe_figure(name, report.figures[name]) for name in FIGURES]
         table.add_row(model, report.subject.dataset, prior, f"{report.n:,}", *cells)
     build_console(width=None if build_console().is_terminal else 200).print(table)
-    for model, _, report in reports:
+    for model, _, (report, by_confidence, by_expected) in scores:
         say(f"{model}: {report.subject.describe()}, n = {report.n:,}, {len(report.classes)} classes")
+        say(f"  surest by confidence: {by_confidence.describe()}")
+        say(f"  by expected correctness: {by_expected.describe()}")

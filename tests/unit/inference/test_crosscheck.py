@@ -47,7 +47,11 @@ def world(workspace):
 
 def test_figures_with_and_without_expected_shares_by_hand(world):
     entry, data = find_checkpoint("model", world), load_dataset(world.dataset("other"))
-    plain, equal = crosscheck(entry, data, priors=("training", "uniform"), device="cpu")
+    scores = crosscheck(entry, data, priors=("training", "uniform"), device="cpu")
+    plain, equal = (score.report for score in scores)
+    # All four images are answered alike, so none is surer than another.
+    assert scores[0].by_confidence.accuracy == pytest.approx((1 / 4,) * 4)
+    assert scores[1].by_confidence.aurc == pytest.approx(1 / 4)
     # Without contempt: neutral 0.6, happiness 0.4, on all four images of all splits.
     assert (plain.n, plain.classes) == (4, ("neutral", "happiness"))
     assert plain.figures["accuracy"].value == pytest.approx(1 / 4)
@@ -86,7 +90,7 @@ def test_pictures_that_it_was_trained_on_are_left_out_of_other_sources(world):
     save_checkpoint_info(entry.folder, dataclasses.replace(entry.info, data=own))
     entry = find_checkpoint("model", world)
     known = find_training_data(entry.info, world)
-    (report,) = crosscheck(entry, data, training=known, priors=("general",), device="cpu")
+    ((report, _, _),) = crosscheck(entry, data, training=known, priors=("general",), device="cpu")
     assert report.n == 3, "the first image has the pixels of its only training image"
     assert "without 1 that it was trained on" in report.subject.protocol
     first = dataclasses.replace(data, samples=data.samples.assign(split=["a", "b", "b", "b"]))
@@ -120,7 +124,7 @@ class ReadsLargeFaces:
 def test_faces_cut_again_are_read_from_the_largest_and_the_others_counted(world):
     entry, data = find_checkpoint("model", world), load_dataset(world.dataset("other"))
     cutter = (DarkIsNoFace(), ReadsLargeFaces(entry.info))
-    (report,) = crosscheck(entry, data, priors=("training",), cutter=cutter, device="cpu")
+    ((report, _, _),) = crosscheck(entry, data, priors=("training",), cutter=cutter, device="cpu")
     assert report.n == 2
     assert report.figures["accuracy"].value == pytest.approx(1 / 2)
     assert report.figures["ece"].value == pytest.approx(0.75 - 1 / 2)

@@ -98,7 +98,7 @@ def test_softening_keeps_labels_and_sums_and_spares_good_faces():
     weights = load_quality_model().softening.values()
     temperature = math.exp(np.dot(list(weights), compute_burdens(BAD)))
     assert math.log(bad[0] / bad[1]) == pytest.approx(math.log(0.9 / 0.08) / temperature, rel=1e-4)
-    assert temperature > 1
+    assert temperature > 1  # a fit without any softening would be a broken fit
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 8, 26])
@@ -114,7 +114,8 @@ def test_expected_correctness_rises_with_confidence_and_falls_with_every_flaw(nu
     for name, value in one_bad.items():
         worse = expect_correct(chances(0.9), dataclasses.replace(GOOD, **{name: value}))
         assert worse <= expect_correct(chances(0.9), GOOD), name
-    assert expect_correct(chances(0.9), BAD) < expect_correct(chances(0.9), GOOD)
+    (softened,) = soften(np.array([chances(0.9)], np.float32), [BAD])
+    assert expect_correct(softened.tolist(), BAD) < expect_correct(chances(0.9), GOOD)
 
 
 def test_the_numbers_of_the_package_say_how_they_came_about():
