@@ -84,7 +84,6 @@ def test_pictures_that_it_was_trained_on_are_left_out_of_other_sources(world):
         classes=("happiness", "neutral"),
         importer="t",
         source="s",
-        licence="none",
     )
     own = {**entry.info.data, "name": "own", "fingerprint": training.fingerprint}
     save_checkpoint_info(entry.folder, dataclasses.replace(entry.info, data=own))
