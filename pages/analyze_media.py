@@ -23,6 +23,7 @@ from app.analyze_media.video_view import render_video_part
 from app.shared.background import open_asked_part
 from app.shared.messages import RESPONSIBLE_USE, error_boundary
 from app.shared.page_header import page_header
+from app.shared.reload import survive_reload
 from fer_core.workspace import Workspace
 
 _TABS: Final = (":material/image: Pictures", ":material/movie: Video", KEPT_TAB)
@@ -32,6 +33,7 @@ LEAD: Final = "Finds faces and reads their **apparent expressions**."
 
 def main() -> None:
     workspace = Workspace.default()
+    survive_reload((Key.KEPT_PICTURES, Key.SAMPLE, Key.VIDEOS))
     if asked := st.query_params.get_all(QUERY):
         with error_boundary():
             render_kept(asked, workspace)

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from app.analyze_media.kept_list import open_analyses
 from app.analyze_media.pictures import Results
 from app.analyze_media.settings import Settings
 from app.analyze_media.state import Key
 from app.analyze_media.video_task import VideoTask
 from app.shared.messages import error_boundary
-from app.shared.navigation import ANALYZE_MEDIA
 from app.shared.visitor import get_visitor
 from fer_core.analyses import MAX_NAME
 from fer_core.inference.keeping import keep_pictures, keep_video, prepare_picture
@@ -57,7 +57,8 @@ def offer_keeping_video(video: VideoTask, workspace: Workspace) -> None:
 
 
 def _offer(name: str, media: str, keep: Callable[[_Choice], str], *, has_faces: bool) -> None:
-    key = f"keep-{'pictures' if has_faces else 'video'}"
+    number = st.session_state.setdefault(Key.NUM_KEPT, 0)  # after each a new one: closed, nothing ticked
+    key = f"keep-{'pictures' if has_faces else 'video'}-{number}"
     with st.popover("Keep", icon=":material/bookmark_add:", key=key), st.form(f"{key}-form", border=False):
         title = st.text_input("Name", name[:MAX_NAME], max_chars=MAX_NAME)
         with_media = st.checkbox(f"Also keep {media}", key=f"{key}-media")
@@ -69,6 +70,7 @@ def _offer(name: str, media: str, keep: Callable[[_Choice], str], *, has_faces: 
         if st.form_submit_button("Keep it", type="primary"):
             with error_boundary():
                 st.session_state[Key.JUST_KEPT] = keep(_Choice(title, with_media, with_faces))
+                st.session_state[Key.NUM_KEPT] = number + 1
                 st.rerun()
 
 
@@ -77,9 +79,5 @@ def confirm_keeping() -> None:
     if kept := st.session_state.pop(Key.JUST_KEPT, None):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(":green[:material/bookmark_added: Kept.]", width="content")
-            st.page_link(
-                ANALYZE_MEDIA.build(),
-                label="Open it",
-                icon=":material/open_in_full:",
-                query_params={"analysis": kept},
-            )
+            # A link within a page would leave the browser's address as it is.
+            st.button("Open it", icon=":material/open_in_full:", on_click=open_analyses, args=([kept],))

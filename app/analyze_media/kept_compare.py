@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.analyze_media.kept_charts import build_share_bars
-from app.analyze_media.kept_list import QUERY, describe_sources
+from app.analyze_media.kept_list import describe_sources, open_analyses
 from app.shared.charts import STATIC_CONFIG
-from app.shared.navigation import ANALYZE_MEDIA
 from fer_core.analyses import AnalysisComparison, KeptAnalysis, compare_analyses
 from fer_core.escaping import escape_markdown
 
@@ -23,9 +22,8 @@ def render_comparison(kept: Sequence[KeptAnalysis]) -> None:
     st.markdown(f"#### {describe_difference(found)}")
     for item in kept:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.page_link(
-                ANALYZE_MEDIA.build(), label=escape_markdown(item.name), query_params={QUERY: item.key}
-            )
+            name = escape_markdown(item.name)
+            st.button(name, type="tertiary", key=item.key, on_click=open_analyses, args=([item.key],))
             faces = f"{item.facts.num_faces:,} face{'' if item.facts.num_faces == 1 else 's'}"
             st.caption(f"{escape_markdown(describe_sources(item))} · {faces}", width="content")
     for name, values in found.differences.items():

@@ -34,6 +34,8 @@ class Key(StrEnum):
     """The tab that is to be opened next."""
     JUST_KEPT = "just_kept"
     """Id of the analysis that was kept a moment ago."""
+    NUM_KEPT = "num_kept"
+    """How many analyses were kept in this session; part of a button's key."""
     KEPT_LIST = "kept_list"
     """How often the list of kept analyses changed; part of its key."""
     ANALYSES = "analyses"

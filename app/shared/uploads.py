@@ -139,6 +139,14 @@ class UploadStore(MemoryUploadedFileManager):
             shutil.rmtree(folder, ignore_errors=True)
         super().remove_session_files(session_id)
 
+    def take_over(self, old: str, new: str) -> bool:
+        """Let the uploads of a session belong to one that has none; False if it has, or there are none."""
+        with self._keeping:
+            if old not in self._folders or new in self._folders:
+                return False
+            self._folders[new], self._kept[new] = self._folders.pop(old), self._kept.pop(old)
+            return True
+
     def find(self, session_id: str, file_ids: Sequence[str]) -> list[Upload]:
         """The uploads of these ids, in their order; what was deleted is left out."""
         kept = self._kept.get(session_id, {})
@@ -155,6 +163,25 @@ def keep_uploads_on_disk() -> None:
     if store.holds(session_id):
         at_session_end("uploads", partial(store.remove_session_files, session_id))
     _clean_up(Workspace.default())
+
+
+def has_uploads(session_id: str) -> bool:
+    """Whether a session has uploaded anything that is still there."""
+    return _get_store()[0].holds(session_id)
+
+
+def take_over_uploads(old: str, new: str) -> bool:
+    """Let the uploads of a session that is gone belong to this one; False if there are none.
+
+    Args:
+        old: id of the session that is gone.
+        new: id of this one, which has uploaded nothing yet.
+    """
+    store, _ = _get_store()
+    if not store.take_over(old, new):
+        return False
+    at_session_end("uploads", partial(store.remove_session_files, new))
+    return True
 
 
 @st.cache_resource(show_spinner=False)

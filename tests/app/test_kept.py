@@ -51,7 +51,7 @@ def test_pictures_are_kept_under_a_name(save_model, app_workspace, is_ticked):
     save_model("first")
     page = _open(show_sample=True, detector="whole-image")
     page.text_input[0].set_value("  Portrait of 1999 ")
-    for key in ("keep-pictures-media", "keep-pictures-faces"):
+    for key in ("keep-pictures-0-media", "keep-pictures-0-faces"):
         page.checkbox(key=key).set_value(is_ticked)
     _press(page, "Keep it")
     assert not page.exception and not page.error

@@ -291,3 +291,14 @@ def test_a_full_temporary_folder_is_told_before_the_upload(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=50 * 1024**2))
     assert uploads._explain_lack_of_space(50) == ""
     assert re.search("has 50 MB free, so larger files .* TMPDIR", uploads._explain_lack_of_space(51))
+
+
+def test_after_a_reload_the_uploads_are_those_of_the_new_session(store, workspace):
+    upload = _send(store, "a", 1)
+    assert not store.take_over("nobody", "b") and store.take_over("a", "b")
+    store.remove_session_files("a")
+    assert store.find("b", ["1"]) == [upload] and upload.path.exists()
+    other = _send(store, "a", 2)
+    assert not store.take_over("a", "b"), "it has uploads of its own"
+    store.remove_session_files("b")
+    assert not upload.path.exists() and other.path.exists()
