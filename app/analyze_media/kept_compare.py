@@ -26,9 +26,9 @@ def render_comparison(kept: Sequence[KeptAnalysis]) -> None:
             st.button(name, type="tertiary", key=item.key, on_click=open_analyses, args=([item.key],))
             faces = f"{item.facts.num_faces:,} face{'' if item.facts.num_faces == 1 else 's'}"
             st.caption(f"{escape_markdown(describe_sources(item))} · {faces}", width="content")
-    for name, values in found.differences.items():
+    for setting, values in found.differences.items():
         words = " → ".join(escape_markdown(str(value)) for value in values)
-        st.caption(f"{escape_markdown(name.replace('_', ' '))}: {words}")
+        st.caption(f"{escape_markdown(setting.replace('_', ' '))}: {words}")
     st.plotly_chart(
         build_share_bars(found.mean_shares, [item.name for item in kept]),
         config=STATIC_CONFIG,
