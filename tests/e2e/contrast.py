@@ -75,6 +75,7 @@ _FIND_UNSEEN_STOPS: Final[
     str
 ] = r"""() => [...document.querySelectorAll('.stMain :is(a[href], button, [tabindex="0"])')]
     .filter(item => !item.disabled && item.tabIndex >= 0)
+    .filter(item => !item.matches('[kind=elementToolbar]'))  // shown while it has the focus
     .filter(item => item.checkVisibility({visibilityProperty: true}))
     .filter(item => {
         const box = item.getBoundingClientRect();
