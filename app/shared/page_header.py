@@ -44,7 +44,8 @@ _STYLE: Final[str] = (
 in the background is told within the navigation's bar, so that it moves nothing on the page. Numbers on the
 pale cells of a matrix follow the theme at once; Streamlit leaves a chart's own colours when it is switched.
 
-Captions are darker than Streamlit's, whose contrast is 4.3 on white, and commands are not coloured (2.8); `tests/e2e/test_contrast.py` wants 4.5.
+Captions are darker than Streamlit's, whose contrast is 4.3 on white, and commands
+are not coloured (2.8); `tests/e2e/test_contrast.py` wants 4.5.
 
 For the keyboard: no stop at every heading's link to itself, and a visible focus in the navigation, where
 Streamlit shows none.
