@@ -93,7 +93,7 @@ def _render_pictures(settings: Settings, workspace: Workspace, *, is_open: bool)
             offer_keeping_pictures(results, settings, workspace)
         offer_removal(pictures, shown)
     if results:
-        render_results(results, shown, settings.style)
+        render_results(results, shown, settings.style, settings.options)
 
 
 if __name__ == "__main__":

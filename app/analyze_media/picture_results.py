@@ -3,6 +3,7 @@
 import io
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -47,13 +48,14 @@ _YAW_HELP: Final[str] = "Degrees by which the face looks aside; empty where the 
 _USABLE_HELP: Final[str] = "Whether the face is large, sharp, bright and frontal enough to be read."
 
 
-def render_results(results: Results, shown: Picture, style: OverlayStyle) -> None:
+def render_results(results: Results, shown: Picture, style: OverlayStyle, options: Sequence[str]) -> None:
     """Show one of the pictures, and the downloads and the table of all.
 
     Args:
         results: of every picture that could be read.
         shown: one of them; without a result, only the others are in the table.
         style: what is drawn.
+        options: of `fer predict`, for the same in a terminal.
     """
     chosen = next((result for picture, result in results if picture.key == shown.key), None)
     if chosen is not None:
@@ -63,8 +65,15 @@ def render_results(results: Results, shown: Picture, style: OverlayStyle) -> Non
         if chosen is not None:
             _offer_annotated(shown, chosen, style)
         _offer_tables(results)
-        if chosen is not None:
-            _show_command(shown, chosen)
+        with st.popover("In a terminal", icon=":material/terminal:"):
+            command = [
+                "fer",
+                "predict",
+                *(picture.name for picture, _ in results),
+                *options,
+                "--table=faces.csv",
+            ]
+            st.code(shlex.join(command), language="bash", wrap_lines=True)
     if any(item.analysis.faces for _, item in results):
         _render_table(results)
 
@@ -162,14 +171,6 @@ def _render_work(picture: Picture, result: PictureResult) -> None:
     )
     if result.note:
         st.info(escape_markdown(result.note), icon=":material/info:")
-
-
-def _show_command(picture: Picture, result: PictureResult) -> None:
-    """The same in a terminal."""
-    analysis = result.analysis
-    options = [f"--model={analysis.model}", f"--detector={analysis.detector}", "--table=faces.csv"]
-    with st.popover("In a terminal", icon=":material/terminal:"):
-        st.code(shlex.join(["fer", "predict", picture.name, *options]), language="bash", wrap_lines=True)
 
 
 def _offer_annotated(picture: Picture, result: PictureResult, style: OverlayStyle) -> None:

@@ -24,6 +24,11 @@ class Settings:
     style: OverlayStyle
     """What is drawn."""
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The same for `fer predict`."""
+        return (f"--model={self.entry.key}", f"--detector={self.detector}", f"--prior={self.prior}")
+
 
 def choose_settings(workspace: Workspace) -> Settings | None:
     """Let the user choose; without a model, say how to get one and return None."""

@@ -164,6 +164,7 @@ def test_the_sample_is_one_click_away(model):
         {name: shown[name] for name in classes}
     )
     assert "NASA" in _texts(page)
+    assert page.code[0].value.startswith("fer predict sample.png --model=first/best --detector=")
 
 
 def _workspace():

@@ -90,7 +90,7 @@ def show_pictures(_workspace: Workspace) -> None:
     pictures = [Picture(f"{NAMES[0]}.png", Path("none"), digest) for digest in "ab"]
     results = [(picture, result) for picture in pictures]
     shown = picture_choice.choose_picture(pictures, results)
-    picture_results.render_results(results, shown, OverlayStyle())
+    picture_results.render_results(results, shown, OverlayStyle(), (f"--model={NAMES[0]}",))
 
 
 @dataclass
