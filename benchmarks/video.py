@@ -73,6 +73,9 @@ def main(  # noqa: PLR0913 - the options
         detect_every=detect_every,
         smoothing=FILE_TEMPORAL.smoothing_s,
         threads=threads,
+        runtime="auto",
+        device="auto",
+        prior="training",
     )
     with tempfile.TemporaryDirectory() as folder:
         if only_annotate:

@@ -17,7 +17,7 @@ from fer_core.inference.overlay import SURE_FROM
 from fer_core.inference.predictor import Runtime
 from fer_core.inference.video_writer import EncoderSettings, Preset
 from fer_core.progress import get_audience, keep_result
-from fer_core.results import list_extensions
+from fer_core.results import RESULTS, list_extensions
 from fer_core.scratch import scratch_folder
 from fer_core.workspace import Workspace
 
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
+def describe_output() -> str:
+    """Help of `OUTPUT`, with the formats of installed packages."""
+    return (
+        "The MP4 file to write; or, without drawing and several times as fast, the table alone, which ends "
+        f"in {list_extensions()}."
+    )
+
+
 def describe_tables() -> str:
     """Help of `--table`, with the formats of installed packages."""
     return (
@@ -40,7 +48,7 @@ def describe_tables() -> str:
 
 def main(  # noqa: PLR0913 - the command's options
     source: Annotated[Positional[Path], arg(metavar="INPUT")],
-    target: Annotated[Positional[Path], arg(metavar="OUTPUT.mp4")],
+    target: Annotated[Positional[Path], arg(metavar="OUTPUT", help=describe_output)],
     *,
     model: str | None = None,
     detector: Annotated[str | None, arg(help=describe_detectors)] = None,
@@ -67,7 +75,7 @@ def main(  # noqa: PLR0913 - the command's options
 
     Args:
         source: A video file.
-        target: The MP4 file to write.
+        target: The MP4 file to write, or a table.
         model: A shipped checkpoint's name, a run's name, a folder, or an exported .onnx file; the shipped
             default, if not given.
         detector: Face detector; the best that is installed, if not given.
@@ -91,7 +99,10 @@ def main(  # noqa: PLR0913 - the command's options
             analyses` lists what is kept.
         keep_media: Keep a copy of OUTPUT with it; without this no picture of anybody is kept.
     """
-    for path in (target, table):
+    video, table = _split_output(target, table)
+    if keep_media and video is None:
+        raise ConfigError("--keep-media keeps the drawn video, and OUTPUT is a table; name an .mp4 file")
+    for path in (video, table):
         if path is not None and path.exists() and not overwrite:
             raise ConfigError(f"{path} exists already; choose another name, or add --overwrite")
     if keep is not None:
@@ -124,7 +135,7 @@ def main(  # noqa: PLR0913 - the command's options
         ):
             summary = annotate_video(
                 source,
-                target,
+                video,
                 stream,
                 style=style,
                 table=table,
@@ -139,12 +150,19 @@ def main(  # noqa: PLR0913 - the command's options
             record = describe_video(source, stream, summary, {"prior": prior})
             found["record"] = to_builtins(record)
         if keep is not None:
-            media = target if keep_media else None
+            media = video if keep_media else None
             key = keep_video(Workspace.default(), keep, record, folder / TABLE_FILE, media)
             say(f"kept: fer analyses show {key}")
     keep_result(found)
-    _print_summary(summary, target, table)
+    _print_summary(summary, video, table)
     return INTERRUPTED if summary.was_cancelled else 0
+
+
+def _split_output(target: Path, table: Path | None) -> tuple[Path | None, Path | None]:
+    """What OUTPUT and `--table` ask for: the video, and the table."""
+    if table is None and target.suffix.lower().removeprefix(".") in RESULTS:
+        return None, target
+    return target, table
 
 
 @contextmanager
@@ -171,7 +189,7 @@ def _format_seconds(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def _print_summary(summary: "VideoSummary", target: Path, table: Path | None) -> None:
+def _print_summary(summary: "VideoSummary", video: Path | None, table: Path | None) -> None:
     say(
         f"{summary.num_frames} frames ({summary.duration_s:.1f} s), {summary.num_faces} face(s), "
         f"{summary.num_empty_frames} frames without a face, "
@@ -185,6 +203,7 @@ def _print_summary(summary: "VideoSummary", target: Path, table: Path | None) ->
         )
     for note in summary.notes:
         say(note)
-    say(f"video: {target}")
+    if video is not None:
+        say(f"video: {video}")
     if table is not None:
         say(f"table: {table} ({summary.num_rows + summary.num_empty_frames} rows)")

@@ -17,7 +17,7 @@ from fer_core.inference.tracker import TemporalConfig
 from fer_core.inference.video_reader import open_video, probe_video, read_frame
 from fer_core.inference.video_types import FrameReader, VideoFrame, VideoInfo, VideoLimits
 from fer_core.inference.video_writer import EncoderSettings, VideoWriter, create_video
-from fer_core.results import find_format
+from fer_core.results import find_format, list_extensions
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -43,7 +43,7 @@ _PROGRESS_EVERY_S: Final[float] = 0.2
 _MIN_SHARE_READ: Final[float] = 0.9
 """Decoders leave out what comes before the first whole frame without an error; some packets hold no frame."""
 _MAX_BATCH: Final[int] = 12
-_MAX_BATCH_PX: Final[int] = 8_000_000
+_MAX_BATCH_PX: Final[int] = 25_000_000
 """Frames that are analysed together, and the most pixels these may have, which bounds memory."""
 
 
@@ -77,7 +77,7 @@ class VideoSummary:
 
     source: VideoInfo
     num_frames: int
-    """Frames written."""
+    """Frames analysed, and written if a video was."""
     duration_s: float
     """Time of the last frame written, in seconds."""
     num_faces: int
@@ -100,7 +100,7 @@ class VideoSummary:
 
 def annotate_video(  # noqa: PLR0913 - each is a choice of its own
     source: Path,
-    target: Path,
+    target: Path | None,
     stream: FaceStream,
     *,
     style: OverlayStyle | None = None,
@@ -113,7 +113,8 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
 ) -> VideoSummary:
     """Draw the apparent expressions into a video, and write a table with one row per face and frame.
 
-    A frame without a face has a row, too, whose `num_faces` is 0.
+    A frame without a face has a row, too, whose `num_faces` is 0. Without `target` only the table is made:
+    nothing is drawn, converted or encoded.
 
     Works frame by frame: memory does not grow with the video's length. Times and sound are the source's,
     frames are upright with square pixels; the result is MP4 (H.264, yuv420p, even sides, index in front).
@@ -123,7 +124,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
 
     Args:
         source: any video that FFmpeg decodes.
-        target: the MP4 file to write.
+        target: the MP4 file to write; None for the table alone.
         stream: finds and classifies the faces; it is reset first. `FILE_TEMPORAL` suits recordings.
         style: what is drawn.
         table: to write, in the results format of its extension; see `face_table.FIXED_COLUMNS`.
@@ -143,14 +144,14 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
     totals = Totals(stream.predictor.info.classes)
     with open_video(source, limits) as reader, ExitStack() as outputs:
         rows = outputs.enter_context(create_table(table, totals.classes)) if table else None
-        writer = outputs.enter_context(_create_like(reader, target, encoder))
+        writer = outputs.enter_context(_create_like(reader, target, encoder)) if target else None
         job = _Job(reader, writer, rows, stream, OverlayPainter(style), totals)
         job.run(_Reporter(on_progress, reader.info.num_frames), on_frame, cancelled or (lambda: False))
         notes = _notes(reader, job)
         info = reader.info
     return VideoSummary(
         source=info,
-        num_frames=writer.num_frames,
+        num_frames=job.num_done,
         duration_s=job.time_s,
         num_faces=totals.num_faces,
         num_rows=totals.num_rows,
@@ -168,11 +169,12 @@ class _Job:
     """The loop over the frames: one thread analyses while another draws and writes what came before."""
 
     reader: FrameReader
-    writer: VideoWriter
+    writer: VideoWriter | None
     rows: TableWriter | None
     stream: FaceStream
     painter: OverlayPainter
     totals: Totals
+    num_done: int = 0
     time_s: float = 0.0
     was_cancelled: bool = False
 
@@ -183,12 +185,11 @@ class _Job:
         cancelled: Callable[[], bool],
     ) -> None:
         sound: list[Packet[Any]] = []
-        num_done = 0
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fer-video-writer") as pool:
             written: Future[None] | None = None
-            for frames in self._batches(self.reader.frames(sound.append)):
+            for frames in self._batches(self.reader.frames(sound.append if self.writer else None)):
                 # The first frames are written in any case, so that a cancelled video is a video.
-                if num_done and cancelled():
+                if self.num_done and cancelled():
                     self.was_cancelled = True
                     break
                 results = self.stream.step_many([(frame.picture, frame.time_s) for frame in frames])
@@ -196,17 +197,17 @@ class _Job:
                     written.result()
                 written = pool.submit(self._write, frames, results, tuple(sound))
                 sound.clear()
-                for number, result in enumerate(results, start=num_done):
+                for number, result in enumerate(results, start=self.num_done):
                     self._count(number, result)
                     if on_frame is not None:
                         on_frame(number, result)
-                num_done += len(frames)
-                reporter.tell(num_done)
+                self.num_done += len(frames)
+                reporter.tell(self.num_done)
             if written is not None:
                 written.result()
             if not self.was_cancelled:
                 self._write((), (), sound)
-        reporter.tell(num_done, is_last=True)
+        reporter.tell(self.num_done, is_last=True)
 
     def _batches(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[VideoFrame, ...]]:
         """The first frame, then batches that end with a frame which is searched for faces."""
@@ -220,6 +221,8 @@ class _Job:
     def _write(
         self, frames: Sequence[VideoFrame], results: Sequence[FrameResult], sound: Sequence["Packet[Any]"]
     ) -> None:
+        if self.writer is None:
+            return
         for packet in sound:
             self.writer.write_audio(packet)
         for frame, result in zip(frames, results, strict=True):
@@ -249,12 +252,17 @@ class _Reporter:
         self._on_progress(Progress(num_done=num_done, num_total=self._num_total, fps=fps))
 
 
-def _check_paths(source: Path, target: Path, table: Path | None) -> None:
-    if target.suffix.lower() != ".mp4":
-        raise ConfigError(f"output {target.name!r} ends in {target.suffix!r}; expected .mp4")
+def _check_paths(source: Path, target: Path | None, table: Path | None) -> None:
+    if target is None and table is None:
+        raise ConfigError("neither a video nor a table is to be written; name one")
+    if target is not None and target.suffix.lower() != ".mp4":
+        raise ConfigError(
+            f"output {target.name!r} ends in {target.suffix!r}; expected .mp4, or, for the table alone, "
+            f"{list_extensions()}"
+        )
     if table is not None:
         find_format(table)
-    if target.resolve() == source.resolve():
+    if target is not None and target.resolve() == source.resolve():
         raise ConfigError(f"output {target} is the input itself; choose another name")
 
 
@@ -273,8 +281,8 @@ def _create_like(
 
 
 def _notes(reader: FrameReader, job: _Job) -> tuple[str, ...]:
-    notes = [*reader.notes, *job.writer.notes]
-    num_frames, expected = job.writer.num_frames, reader.info.num_frames
+    notes = [*reader.notes, *(job.writer.notes if job.writer else ())]
+    num_frames, expected = job.num_done, reader.info.num_frames
     if job.was_cancelled:
         notes.append(f"Stopped early, after {num_frames} frames; the files hold what was done up to there.")
     elif reader.num_damaged or num_frames < _MIN_SHARE_READ * (expected or 0):

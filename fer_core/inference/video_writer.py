@@ -38,6 +38,10 @@ _DISK_ERRORS: Final[frozenset[int]] = frozenset(
 )
 """What is wrong with the place that is written to, not with the sound."""
 _SECONDS_PER_KEYFRAME: Final[float] = 2.0
+_LOOKAHEADS: Final[dict[str, int]] = {"faster": 20, "fast": 30, "medium": 40, "slow": 50, "slower": 60}
+"""Frames that x264's presets look ahead; quicker ones look at `_LEAST_LOOKAHEAD` or fewer."""
+_LEAST_LOOKAHEAD: Final[int] = 10
+_LOOKAHEAD_PX: Final[int] = 40_000_000
 _UNSPECIFIED: Final[VideoColor] = VideoColor(2, 2, 2)
 
 
@@ -89,7 +93,7 @@ class VideoWriter:
         video.time_base = time_base
         video.codec_context.time_base = time_base
         video.codec_context.gop_size = max(1, round(_SECONDS_PER_KEYFRAME * rate))
-        video.codec_context.options = {"crf": str(settings.crf), "preset": settings.preset}
+        video.codec_context.options = _encoder_options(settings, width * height)
         video.codec_context.colorspace, video.codec_context.color_primaries = color.matrix, color.primaries
         video.codec_context.color_trc = color.transfer
         self._video = video
@@ -303,6 +307,15 @@ def create_video(
         if not is_ours:
             raise
         raise MediaError(_explain(target, cause)) from cause
+
+
+def _encoder_options(settings: EncoderSettings, num_px: int) -> dict[str, str]:
+    """x264's options; it looks less far ahead in large pictures, each of which it keeps until it is coded."""
+    options = {"crf": str(settings.crf), "preset": settings.preset}
+    bound = max(_LEAST_LOOKAHEAD, _LOOKAHEAD_PX // num_px)
+    if bound < _LOOKAHEADS.get(settings.preset, 0):
+        options["rc-lookahead"] = str(bound)
+    return options
 
 
 def _to_even(planes: Sequence[UInt8Array]) -> list[UInt8Array]:

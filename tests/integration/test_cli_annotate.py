@@ -45,6 +45,14 @@ def options(model: str) -> list[str]:
     return ["--model", model, "--detector", "whole-image", "--preset", "ultrafast"]
 
 
+def test_the_table_alone(tmp_path: Path, source: Path, model: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(["annotate", str(source), str(tmp_path / "rows.csv"), *options(model)]) == 0
+    assert len(pd.read_csv(tmp_path / "rows.csv")) == 20
+    said = capsys.readouterr().out
+    assert "rows.csv" in said and "video:" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "rows.csv"]
+
+
 def test_a_video_is_annotated(
     tmp_path: Path, source: Path, model: str, capsys: pytest.CaptureFixture
 ) -> None:

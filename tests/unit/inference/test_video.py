@@ -4,6 +4,7 @@ import errno
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 
 from fer_core.errors import ConfigError, MediaError
-from fer_core.inference.overlay import OverlayStyle
+from fer_core.inference.overlay import OverlayPainter, OverlayStyle
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.tracker import TemporalConfig
 from fer_core.inference.video import (
@@ -492,6 +493,24 @@ except MediaError as error:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "told:" in done.stdout and "can't be written" in done.stdout, done.stderr
     assert list((tmp_path / "made").iterdir()) == []
+
+
+# The table alone
+
+
+def test_the_table_alone_is_that_of_the_video_and_nothing_is_drawn_or_encoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_video(tmp_path / "in.mp4", sound="aac")
+    with_video = annotate_video(source, tmp_path / "out.mp4", stream(2), table=tmp_path / "a.csv")
+    for refused in ("paint", "draw"):
+        monkeypatch.setattr(OverlayPainter, refused, _refuse)
+    monkeypatch.setattr("fer_core.inference.video.create_video", _refuse)
+    alone = annotate_video(source, None, stream(2), table=tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
+    assert replace(alone, seconds=0) == replace(with_video, seconds=0)
+    with pytest.raises(ConfigError, match="neither a video nor a table"):
+        annotate_video(source, None, stream())
 
 
 # Single frames
