@@ -15,6 +15,8 @@ def main(
     name: str,
     split: str = "valid",
     sources: tuple[str, ...] = (),
+    average_with: str = "",
+    average_share: float = 0.5,
     replace: bool = False,
     out: Path | None = None,
 ) -> int:
@@ -26,6 +28,9 @@ def main(
         split: Split of its training data set to score and calibrate on.
         sources: Imported data sets of other sources: the shares and the sharpness that are expected of faces
             from anywhere are chosen on them and on its own split together, each counting the same.
+        average_with: Another checkpoint of the same family, such as the one that this was trained from: what
+            is published has the mean of both weights.
+        average_share: Share of that other one in every weight.
         replace: Exchange a published checkpoint of that name.
         out: Folder to write NAME into; the project's checkpoints/, if not given.
     """
@@ -46,6 +51,9 @@ def main(
             dataset,
             split=split,
             sources=[open_dataset(source, workspace) for source in sources],
+            averaged=(find_checkpoint(average_with, workspace).folder, average_share)
+            if average_with
+            else None,
             replace=replace,
             on_progress=show,
         )

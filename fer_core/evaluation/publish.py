@@ -22,6 +22,7 @@ from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import compute_class_prior, compute_targets
 from fer_core.escaping import escape_markdown, quote_markdown
+from fer_core.evaluation.averaging import average_checkpoints
 from fer_core.evaluation.calibration import (
     compute_ece,
     fit_temperature,
@@ -48,6 +49,7 @@ def publish_checkpoint(
     *,
     split: str = "valid",
     sources: Sequence[Dataset] = (),
+    averaged: tuple[Path, float] | None = None,
     replace: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> CheckpointInfo:
@@ -63,6 +65,7 @@ def publish_checkpoint(
         split: of it, not trained on.
         sources: data sets of other sources; with any, what to expect of faces from anywhere is chosen on
             them and the split together (`fit_general`). Without, the source's own choice is kept.
+        averaged: folder of another checkpoint, and its share of the weights (`average_checkpoints`).
         replace: exchange an existing target.
         on_progress: called with images of the split done and in all.
 
@@ -72,7 +75,10 @@ def publish_checkpoint(
     """
     _, info = load_checkpoint(source)
     with atomic_directory(target, replace=replace) as folder:
-        shutil.copyfile(source / info.weights_file, folder / info.weights_file)
+        if averaged is None:
+            shutil.copyfile(source / info.weights_file, folder / info.weights_file)
+        else:
+            info = average_checkpoints(source, *averaged, dataset, folder)
         data = {**_compute_prior(info, dataset), **info.data}
         terms = info.terms or _find_terms(info, dataset)
         named = dataclasses.replace(
