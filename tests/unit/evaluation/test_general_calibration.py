@@ -26,7 +26,7 @@ def make_source(seed, *, strength, temperature, count=20_000):
 
 @pytest.mark.parametrize(("strength", "temperature"), [(0.75, 1.5), (0.0, 0.7), (1.0, 3.0)])
 def test_what_made_the_labels_is_found(strength, temperature):
-    found = fit_general([make_source(1, strength=strength, temperature=temperature)])
+    found = fit_general([make_source(1, strength=strength, temperature=temperature)], balance=0)
     assert found.prior_strength == pytest.approx(strength, abs=0.08)
     assert found.temperature == pytest.approx(temperature, rel=0.05)
     (row,) = found.sources
@@ -37,9 +37,16 @@ def test_what_made_the_labels_is_found(strength, temperature):
 def test_every_source_counts_the_same_whatever_its_size():
     few = make_source(1, strength=0.5, temperature=2.0, count=4_000)
     many = make_source(2, strength=0.5, temperature=1.0, count=40_000)
-    alone = fit_general([many]).temperature
+    alone = fit_general([many], balance=0).temperature
     assert alone == pytest.approx(1.0, rel=0.05)
-    assert alone * 1.2 < fit_general([few, many]).temperature < 2.0
+    assert alone * 1.2 < fit_general([few, many], balance=0).temperature < 2.0
+
+
+def test_shares_that_nobody_knows_take_more_of_the_learnt_ones_back():
+    source = make_source(1, strength=0.0, temperature=1.0)
+    natural, half, equal = (fit_general([source], balance=balance) for balance in (0, 0.5, 1))
+    assert natural.prior_strength < 0.1
+    assert natural.prior_strength + 0.2 < half.prior_strength < equal.prior_strength - 0.2
 
 
 def test_nothing_to_choose_on():
