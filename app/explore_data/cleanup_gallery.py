@@ -136,7 +136,7 @@ def render_gallery(review: Review, cases: Sequence[Case], kind: Kind) -> list[Ca
     ]
     cursor = _Cursor(review, kind, [face.row for face in faces])
     with st.container(key="cleanup-now", gap="small"):
-        _render_current(review, faces[cursor.index], kind, cursor)
+        _render_current(review, faces, kind, cursor)
     st.html(_STYLE)
     with st.container(key="cleanup-grid"):
         for index, face in enumerate(faces):
@@ -155,13 +155,20 @@ def _describe_place(case: Case, number: int) -> str:
 
 
 class _Cursor:
-    """Which face of a page the keys decide on; kept per gallery and page."""
+    """Which face of a page the keys decide on; kept per gallery and page.
+
+    It is looked up whenever it is asked for: a key may be pressed before the page has shown what the last did.
+    """
 
     def __init__(self, review: Review, kind: Kind, rows: Sequence[int]) -> None:
         self._key = f"audit_cursor_{kind}_{review.audited.key}"
         self._review, self._rows = review, rows
+
+    @property
+    def index(self) -> int:
+        """Its place on the page."""
         row = st.session_state.get(self._key)
-        self.index = rows.index(row) if row in rows else self._find_open(0)
+        return self._rows.index(row) if row in self._rows else self._find_open(0)
 
     def _find_open(self, start: int) -> int:
         """The next face without a decision; the one at `start` if there is none."""
@@ -178,8 +185,9 @@ class _Cursor:
         st.session_state[self._key] = self._rows[self._find_open(following)]
 
 
-def _render_current(review: Review, face: _Face, kind: Kind, cursor: _Cursor) -> None:
+def _render_current(review: Review, faces: Sequence[_Face], kind: Kind, cursor: _Cursor) -> None:
     """The current face, large, with all that is known of it and the keys."""
+    face = faces[cursor.index]
     label = str(review.audited.classes[face.row]) or "no majority"
     picture, words = st.columns([2, 5], gap="medium", vertical_alignment="center")
     picture.image(review.audited.dataset.images[face.row], width=_LARGE_PX, alt=f"The current image: {label}")
@@ -197,13 +205,16 @@ def _render_current(review: Review, face: _Face, kind: Kind, cursor: _Cursor) ->
                     type="primary" if is_chosen else "secondary",
                     key=f"audit_now_{action}",
                     on_click=_decide_now,
-                    args=(review, face, kind, action, cursor),
+                    args=(review, faces, kind, action, cursor),
                 )
             for title, key, step in (("Back", "B", -1), ("Next", "N", 1)):
                 st.button(title, shortcut=key, key=f"audit_now_{title}", on_click=cursor.move, args=(step,))
 
 
-def _decide_now(review: Review, face: _Face, kind: Kind, action: Action, cursor: _Cursor) -> None:
+def _decide_now(
+    review: Review, faces: Sequence[_Face], kind: Kind, action: Action, cursor: _Cursor
+) -> None:
+    face = faces[cursor.index]
     _save_action(review, face.row, face.case, kind, action)
     cursor.go_on()
 

@@ -77,8 +77,8 @@ def create_sweep(name: str, settings: SweepSettings, workspace: Workspace) -> Sw
         "pruner": settings.pruner,
         "seed": settings.seed,
         "storage": settings.storage,
-        "space": dump_space(settings.space),
         "base": config_to_dict(settings.base),
+        "space": dump_space(settings.space),  # must be there, and is last: a file cut before it is no sweep
     }
     write_text(folder / SWEEP_FILE, tomli_w.dumps(value))
     if settings.storage:

@@ -240,6 +240,9 @@ def test_keys_decide_on_the_current_face_and_go_on(data, app_workspace):
     order = [4, 45, 5, 52, 6, 20]  # groups across splits first
     shortcuts = {item.label: item.proto.shortcut.lower() for item in page.button if item.proto.shortcut}
     assert shortcuts == {"Keep": "k", "Exclude": "e", "Relabel": "l", "Back": "b", "Next": "n"}
+    page.button(key="audit_now_Back").click()
+    page.button(key="audit_now_Next").click()  # both before the page is drawn again: there and back
+    page.run()
     page.button(key="audit_now_keep").click().run()
     page.button(key="audit_now_exclude").click().run()
     page.button(key="audit_now_Next").click().run()

@@ -23,19 +23,19 @@ class FailingPredictor:
         return self.inner.runtime
 
     def predict(self, image_rgb, boxes):
-        if next(self.calls) % 10 == 0:
-            raise RuntimeError("every tenth frame fails")
         return self.inner.predict(image_rgb, boxes)
 
-    def predict_crops(self, crops):
+    def predict_crops(self, crops):  # what the stream asks, once a frame
+        if next(self.calls) % 10 == 0:
+            raise RuntimeError("every tenth frame fails")
         return self.inner.predict_crops(crops)
 
 
 def _wrap(load):
     failing = {}
 
-    def load_failing(entry, prior="training"):
-        inner = load(entry, prior)
+    def load_failing(*choice):
+        inner = load(*choice)
         return failing.setdefault(id(inner), FailingPredictor(inner))
 
     load_failing.wraps = load

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from fer_core.data.store import load_dataset
 from tests.e2e.dashboard import serve_dashboard
+from tests.e2e.waiting import settle
 from tests.unit.data.pictures import class_files, encode, write_zip
 
 pytestmark = pytest.mark.e2e
@@ -48,8 +49,14 @@ def test_an_upload_becomes_a_cleaned_data_set(dashboard_workspace, open_page, tm
     expect(page.get_by_text(re.compile("1 excluded .1 exact copy."))).to_be_visible()
     page.reload()  # nothing is lost
     expect(page.get_by_text(re.compile("1 excluded .1 exact copy."))).to_be_visible()
-    page.keyboard.press("n")
-    page.keyboard.press("k")  # the only other face of the page is kept
+    current = page.locator(".st-key-cleanup-now")
+    expect(current).to_contain_text("train, image 0")  # the excluded one needs no decision
+    for key, face in (("n", "test, image 13"), ("b", "train, image 0")):
+        settle(page)
+        page.keyboard.press(key)
+        expect(current).to_contain_text(face)
+    settle(page)
+    page.keyboard.press("k")
     page.get_by_role("button", name="2 decided: save").click()
     page.get_by_role("button", name="Save as a derived data set").click()
     expect(page.get_by_text(re.compile("my-faces-clean has 14 images"))).to_be_visible()
