@@ -157,7 +157,7 @@ def _describe_place(case: Case, number: int) -> str:
 class _Cursor:
     """Which face of a page the keys decide on; kept per gallery and page.
 
-    It is looked up whenever it is asked for: a key may be pressed before the page has shown what the last did.
+    Looked up whenever it is asked for: a key may be pressed before the page shows what the last one did.
     """
 
     def __init__(self, review: Review, kind: Kind, rows: Sequence[int]) -> None:
