@@ -16,7 +16,13 @@ class OnnxPredictor(BatchPredictor):
     """An exported network. Safe to call from several threads at once: an onnxruntime session is."""
 
     def __init__(
-        self, path: Path, *, device: str = "auto", num_threads: int = 0, engine_cache: Path | None = None
+        self,
+        path: Path,
+        *,
+        device: str = "auto",
+        num_threads: int = 0,
+        engine_cache: Path | None = None,
+        info: CheckpointInfo | None = None,
     ) -> None:
         """Check the file and open it.
 
@@ -25,12 +31,15 @@ class OnnxPredictor(BatchPredictor):
             device: `auto`, `cpu`, `cuda` or `tensorrt`.
             num_threads: CPU threads; 0 takes what `limit_threads` chose, else half the cores.
             engine_cache: where TensorRT keeps the engines it built.
+            info: the checkpoint that the file was exported from, which may have been told more since
+                (`CheckpointInfo.general`); the file's own description if not given.
 
         Raises:
             CheckpointError: the file is damaged, changed, not ours, or onnxruntime can't load it.
             ConfigError: the device can't be used here.
         """
         self.onnx_info: OnnxInfo = load_onnx_info(path)
+        self._info = info or self.onnx_info.checkpoint
         self._session = open_session(path, device=device, num_threads=num_threads, engine_cache=engine_cache)
         self.device = name_device(self._session)
         spec = self.info.input
@@ -41,7 +50,7 @@ class OnnxPredictor(BatchPredictor):
     @property
     def info(self) -> CheckpointInfo:
         """The checkpoint that predicts."""
-        return self.onnx_info.checkpoint
+        return self._info
 
     @property
     def runtime(self) -> str:

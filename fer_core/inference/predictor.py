@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Final, Literal
 
-from fer_core.checkpoint import CheckpointEntry, find_checkpoint
+from fer_core.checkpoint import CheckpointEntry, CheckpointInfo, find_checkpoint
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.exported import ExportRecord, find_exports
 from fer_core.inference.interfaces import Predictor
@@ -47,7 +47,7 @@ def load_predictor(
     chosen = runtime if runtime != "auto" else _choose_runtime(entry, workspace, device)
     if chosen == "torch":
         return _load_torch(entry, device)
-    return _load_onnx(find_export(entry, workspace).path, workspace, device)
+    return _load_onnx(find_export(entry, workspace).path, workspace, device, entry.info)
 
 
 def find_export(entry: CheckpointEntry, workspace: Workspace) -> ExportRecord:
@@ -96,7 +96,9 @@ def _load_torch(entry: CheckpointEntry, device: str) -> Predictor:
     return TorchPredictor(model, info, device=device)
 
 
-def _load_onnx(path: Path, workspace: Workspace, device: str) -> Predictor:
+def _load_onnx(
+    path: Path, workspace: Workspace, device: str, info: CheckpointInfo | None = None
+) -> Predictor:
     from fer_core.inference.onnx_predictor import OnnxPredictor
 
-    return OnnxPredictor(path, device=device, engine_cache=workspace.engines)
+    return OnnxPredictor(path, device=device, engine_cache=workspace.engines, info=info)

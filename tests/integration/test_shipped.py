@@ -8,6 +8,7 @@ from fer_core.evaluation.evaluator import evaluate_checkpoint
 from fer_core.evaluation.publish import publish_checkpoint
 from fer_core.export import list_exports
 from fer_core.export.saturation import require_no_saturation
+from fer_core.inference.predictor import load_predictor
 from fer_core.labels import EMOTIONS
 from fer_core.models import load_checkpoint
 from fer_core.workspace import PROJECT_ROOT
@@ -48,6 +49,16 @@ def test_evaluation_reproduces_the_card(folder, request):
     assert scores.accuracy == figures["accuracy"]
     assert scores.macro_f1 == figures["macro_f1"]
     assert scores.log_loss == pytest.approx(figures["log_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_faces_from_anywhere_were_asked_of_several_sources(folder, workspace):
+    """The ONNX file may be older than what was chosen since: the checkpoint's own word counts."""
+    general = load_checkpoint_info(folder).general
+    assert 0 < general.prior_strength <= 1
+    assert len(general.sources) >= 3
+    predictor = load_predictor(str(folder), workspace, runtime="onnx")
+    assert predictor.info.general == general
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
