@@ -211,9 +211,7 @@ def _render_current(review: Review, faces: Sequence[_Face], kind: Kind, cursor: 
                 st.button(title, shortcut=key, key=f"audit_now_{title}", on_click=cursor.move, args=(step,))
 
 
-def _decide_now(
-    review: Review, faces: Sequence[_Face], kind: Kind, action: Action, cursor: _Cursor
-) -> None:
+def _decide_now(review: Review, faces: Sequence[_Face], kind: Kind, action: Action, cursor: _Cursor) -> None:
     face = faces[cursor.index]
     _save_action(review, face.row, face.case, kind, action)
     cursor.go_on()

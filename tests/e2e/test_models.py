@@ -51,6 +51,7 @@ def test_a_model_is_looked_at_taken_away_brought_in_tried_and_deleted(
 
     page.get_by_role("button", name="Try it on pictures").click()
     expect(page.get_by_role("heading", name="Analyze media")).to_be_visible()
+    page.get_by_role("button", name="Settings").click()
     expect(page.get_by_role("combobox", name="Model")).to_have_value("borrowed")
 
     page = open_page("models?model=borrowed")
