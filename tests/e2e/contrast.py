@@ -50,13 +50,20 @@ _FIND_PALE: Final[str] = r"""() => {
         if (box.width < 2 || box.height < 2) continue;
         const style = getComputedStyle(element);
         if (style.clip !== 'auto' || element.closest('[data-stale=true]')) continue;
-        let seen = parse(style.color), ground = [0, 0, 0, 0], opacity = 1, hasPicture = false;
+        let seen = parse(style.color), ground = [0, 0, 0, 0], opacity = 1;
+        let hasPicture = false, isScrolled = false;
+        const x = box.left + box.width / 2, y = box.top + box.height / 2;
         for (let place = element; place; place = place.parentElement) {
             const look = getComputedStyle(place), part = Number(look.opacity);
-            hasPicture ||= ground[3] < 0.999 && look.backgroundImage !== 'none';
+            const area = place.getBoundingClientRect();
+            isScrolled ||= look.overflow !== 'visible';  // text out of sight now is seen within it
+            // A slider's value is a child of its handle and stands above it, on other ground.
+            const isBehind = isScrolled || ['contents', 'inline'].includes(look.display)
+                || (area.left <= x && x <= area.right && area.top <= y && y <= area.bottom);
+            hasPicture ||= isBehind && ground[3] < 0.999 && look.backgroundImage !== 'none';
             opacity *= part;
             [seen, ground] = [seen, ground].map(layer => {
-                const [r, g, b, a] = over(layer, parse(look.backgroundColor));
+                const [r, g, b, a] = isBehind ? over(layer, parse(look.backgroundColor)) : layer;
                 return [r, g, b, a * part];
             });
         }

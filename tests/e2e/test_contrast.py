@@ -11,17 +11,18 @@ from tests.small_runs import save_small_run
 pytestmark = pytest.mark.e2e
 
 ADDRESSES = (
-    "home", "explore_data", "train", "train?part=runs", "train?run=done", "tune", "compare_runs", "models",
+    "", "explore_data", "train", "train?part=runs", "train?run=done", "tune", "compare_runs", "models",
     "models?model=fer-small", "analyze_media", "live_webcam", "responsible_use",
 )  # fmt: skip
 READY = """() => {
     const app = document.querySelector('[data-testid=stApp]');
     return app?.getAttribute('data-test-script-state') === 'notRunning'
         && document.querySelector('.stMain [data-testid=stElementContainer]') !== null
-        && document.querySelector('[data-stale=true]') === null
+        && document.querySelector('[data-stale=true], .stMain [data-testid=stSkeleton]') === null
         && [...document.styleSheets].some(sheet => sheet.ownerNode.textContent.includes('.st-key-at-work'));
 }"""
-"""The script is done, and our own style, which is loaded late, is there."""
+"""The script is done, and what is loaded late is there: our own style, and the parts of Streamlit for which a
+skeleton stands."""
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,8 @@ def test_all_text_can_be_read_and_every_stop_of_the_keyboard_is_seen(open_page, 
     problems = {}
     for address in ADDRESSES:
         page.goto(f"{dashboard_url}/{address}")
+        page.wait_for_load_state("networkidle")
         page.wait_for_function(READY)
-        page.wait_for_load_state("networkidle")  # the parts of Streamlit that are loaded on demand
         problems[address] = [*find_pale_text(page), *find_unseen_stops(page)]
     assert {address: found for address, found in problems.items() if found} == {}
 
@@ -52,8 +53,10 @@ def test_pale_text_and_unseen_stops_are_found(open_page):
         "<body style='background:#fff' class=stMain><p style='color:#767676'>just enough</p>"
         "<p style='color:#777'>pale</p><p style='color:#949494;font-size:24px'>large</p>"
         "<div style='background:#000;opacity:.5'><p style='color:#fff'>faded</p></div>"
+        "<div style='background:#06b;position:relative;width:9em;height:9em'><p style='color:#06b'>hidden</p>"
+        "<p style='color:#06b;position:absolute;left:12em;top:0'>beside its box</p></div>"
         "<button disabled style='color:#ddd'>off</button><a href='#x' style='opacity:0'>unseen</a></body>"
     )
-    assert [item[0] for item in find_pale_text(page)] == ["pale", "faded"]
+    assert [item[0] for item in find_pale_text(page)] == ["pale", "faded", "hidden"]
     (stop,) = find_unseen_stops(page)
     assert "unseen" in stop
