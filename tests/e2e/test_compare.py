@@ -98,7 +98,7 @@ def test_a_cell_of_a_matrix_leads_to_its_faces(reports, open_page):
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_models_are_ticked_and_back_takes_the_last_tick_away(reports, open_page):
+def test_models_are_ticked_and_back_leads_to_the_tab_and_then_the_tick_before(reports, open_page):
     page = open_page("compare_runs?compare_dataset=compared")
     tick(page, "model-two")
     expect(page).to_have_url(re.compile("compare_models=model-two$"))
@@ -112,6 +112,9 @@ def test_models_are_ticked_and_back_takes_the_last_tick_away(reports, open_page)
     expect(get_cells(page, "model-one")).to_have_count(64)
     page.reload()
     expect(get_cells(page, "model-one")).to_have_count(64)
+    page.go_back()
+    expect(page.get_by_role("tab", name="Verdict")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_test_id("stMetricLabel")).to_have_text(["model-two", "model-one"])
     page.go_back()
     expect(page.get_by_test_id("stMetricLabel").first).to_have_text("accuracy")
     expect(page).to_have_url(re.compile("compare_models=model-two$"))
