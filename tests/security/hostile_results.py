@@ -19,6 +19,7 @@ from app.explore_data.cleanup_data import open_audited
 from app.explore_data.label_flow import build_flow
 from app.live_webcam import readout
 from app.shared.charts import STATIC_CONFIG
+from app.shared.messages import error_boundary
 from fer_core.data.decisions import load_decisions
 from fer_core.data.flaws import find_flaws
 from fer_core.data.store import load_dataset, write_dataset
@@ -198,7 +199,8 @@ def show_comparison(workspace: Workspace) -> None:
     findings.render_headline(comparison)
     for name, render in TABS.items():
         if name != "Robustness":  # asks for the models themselves
-            render(comparison, workspace)
+            with error_boundary():  # as on the page: no data set can have such a name, and that is told
+                render(comparison, workspace)
     counts = pd.DataFrame(np.eye(len(NAMES), dtype=int) + 1, index=NAMES, columns=NAMES)
     st.plotly_chart(build_flow(counts), config=STATIC_CONFIG, key="flow")
     st.plotly_chart(build_matrix(counts.to_numpy(), NAMES), config=STATIC_CONFIG, key="run")
