@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any, Final
 
 import streamlit as st
@@ -12,12 +13,12 @@ from app.shared.uploads import has_uploads, take_over_uploads
 from app.shared.visitor import get_visitor
 
 _COOKIE: Final[str] = "_streamlit_xsrf"
-"""Streamlit's token against forged requests: random, one per browser, gone with it."""
+"""Streamlit's token against forged requests: random, one per browser, gone with it. Its mask is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    browser: str
+    browser: bytes
     visitor: str
     values: dict[str, Any]
 
@@ -31,7 +32,7 @@ def survive_reload(keys: Sequence[str]) -> None:
         keys: of the session state, whose values need nothing else of the session but its uploads.
     """
     context = get_script_run_ctx()
-    browser = st.context.cookies.get(_COOKIE)
+    browser = _read_token(st.context.cookies.get(_COOKIE, ""))
     if context is None or not browser:
         return
     sessions, own = _get_sessions(), context.session_id
@@ -43,7 +44,16 @@ def survive_reload(keys: Sequence[str]) -> None:
     sessions[own] = _Session(browser, get_visitor(), values)
 
 
-def _take_over(sessions: dict[str, _Session], own: str, browser: str) -> None:
+def _read_token(cookie: str) -> bytes:
+    """The token in `2|mask|masked token|time` (hex); the mask is new in every answer of the server."""
+    try:
+        _, mask, masked, _ = cookie.split("|")
+        return bytes(one ^ other for one, other in zip(bytes.fromhex(masked), cycle(bytes.fromhex(mask))))
+    except ValueError:
+        return b""
+
+
+def _take_over(sessions: dict[str, _Session], own: str, browser: bytes) -> None:
     for name, session in reversed(list(sessions.items())):  # the newest first
         if runtime.get_instance().is_active_session(name):
             continue
