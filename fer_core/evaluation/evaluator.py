@@ -64,6 +64,7 @@ def evaluate_checkpoint(
     device: str = "auto",
     tta: TestTimeAugmentation = "none",
     exclude_copies: bool = False,
+    training: Dataset | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Score the checkpoint in `folder` on a split, in majority mode, in fp32.
@@ -75,6 +76,8 @@ def evaluate_checkpoint(
         device: auto, cpu or cuda.
         tta: `flip` averages the logits of each image and its mirror image.
         exclude_copies: leave out images that have exactly the pixels of a training image.
+        training: what the model was trained on, if that is another data set: images with exactly the pixels
+            of one of its training images are left out, and the protocol counts them.
         on_progress: called with images done and images in all.
 
     Raises:
@@ -85,6 +88,8 @@ def evaluate_checkpoint(
     scored = select_scored(info.name, info.classes, dataset, split)
     if exclude_copies:
         scored = _drop_copies(scored, dataset, split)
+    if training is not None:
+        scored = _drop_seen(scored, dataset, training, info.name)
     target_device = resolve_device(device)
     model = model.to(target_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     logits = compute_logits(
@@ -133,6 +138,18 @@ def _drop_copies(scored: ScoredSplit, dataset: Dataset, split: str) -> ScoredSpl
             "nothing is left to score"
         )
     return scored.take(kept, ", without copies of training images")
+
+
+def _drop_seen(scored: ScoredSplit, dataset: Dataset, training: Dataset, model: str) -> ScoredSplit:
+    seen = mark_training_copies(dataset, scored.rows, training=training)
+    if not seen.any():
+        return scored
+    if seen.all():
+        raise DataError(
+            f"all {len(seen):,} images of {dataset.name!r} are ones that {model} was trained on; name "
+            "another split or data set"
+        )
+    return scored.take(~seen, f", without {int(seen.sum()):,} that it was trained on")
 
 
 def _describe_annotators(

@@ -1,16 +1,12 @@
 """Scoring a model on data of other sources than its own: never on images that it was trained on."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from fer_core.checkpoint import CheckpointInfo, load_checkpoint_info
 from fer_core.data.builtin import open_dataset
-from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import ALL_SPLITS, Dataset
-from fer_core.errors import DataError, FerError
+from fer_core.errors import FerError
 from fer_core.evaluation.evaluator import Evaluation, evaluate_checkpoint
 from fer_core.evaluation.label_errors import is_trained_on
 from fer_core.evaluation.stored_reports import DEFAULT_SPLIT
@@ -59,26 +55,12 @@ def evaluate_source(
         CheckpointError: the model is damaged.
         DataError: fewer than two classes are common, or all images were trained on.
     """
-    chosen = split or choose_split(load_checkpoint_info(folder), dataset)
-    found = evaluate_checkpoint(folder, dataset, chosen, device=device, on_progress=on_progress)
-    if training is None or is_trained_on(found.info, dataset):
-        return found
-    return _leave_out_seen(found, dataset, training)
-
-
-def _leave_out_seen(evaluation: Evaluation, dataset: Dataset, training: Dataset) -> Evaluation:
-    rows = evaluation.data.rows
-    seen = mark_training_copies(dataset, rows, training=training)
-    if not seen.any():
-        return evaluation
-    if seen.all():
-        raise DataError(
-            f"all {len(rows):,} images of {dataset.name!r} ({evaluation.split}) are ones that "
-            f"{evaluation.info.name} was trained on; name another split or data set"
-        )
-    words = f", without {int(seen.sum()):,} that it was trained on"
-    return dataclasses.replace(
-        evaluation,
-        subject=dataclasses.replace(evaluation.subject, protocol=evaluation.subject.protocol + words),
-        data=evaluation.data.take(np.flatnonzero(~seen)),
+    info = load_checkpoint_info(folder)
+    return evaluate_checkpoint(
+        folder,
+        dataset,
+        split or choose_split(info, dataset),
+        training=None if is_trained_on(info, dataset) else training,
+        device=device,
+        on_progress=on_progress,
     )
