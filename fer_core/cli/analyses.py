@@ -17,7 +17,7 @@ from fer_core.analyses import (
     list_analyses,
     rename_analysis,
 )
-from fer_core.cli.terminal import build_console, is_confirmed, say
+from fer_core.cli.terminal import build_console, is_confirmed, run_subcommand, say
 from fer_core.errors import ConfigError
 from fer_core.results import list_extensions
 from fer_core.workspace import Workspace
@@ -30,10 +30,9 @@ _APP: Final = SubcommandApp()
 
 def parse(arguments: list[str]) -> int:
     """Run one of the subcommands; without one the analyses are listed."""
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
-        arguments = ["list", *arguments]
-    description = "Analyses of pictures and videos that you chose to keep."
-    return int(_APP.cli(prog="fer analyses", description=description, args=arguments) or 0)
+    return run_subcommand(
+        _APP, "fer analyses", "Analyses of pictures and videos that you chose to keep.", arguments
+    )
 
 
 @_APP.command(name="list")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
-from fer_core.cli.terminal import build_console, is_confirmed, say
+from fer_core.cli.terminal import build_console, is_confirmed, run_subcommand, say
 from fer_core.errors import CheckpointError
 from fer_core.provenance import answer_use, judge_use
 from fer_core.workspace import Workspace
@@ -22,9 +22,7 @@ _APP: Final = SubcommandApp()
 
 def parse(arguments: list[str]) -> int:
     """Run one of the subcommands; without one the models are listed."""
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
-        arguments = ["list", *arguments]
-    return int(_APP.cli(prog="fer models", description="Models of this machine.", args=arguments) or 0)
+    return run_subcommand(_APP, "fer models", "Models of this machine.", arguments)
 
 
 def _load(reference: str) -> "ModelFacts":

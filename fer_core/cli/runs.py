@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
-from fer_core.cli.terminal import build_console, is_confirmed, say
+from fer_core.cli.terminal import build_console, is_confirmed, run_subcommand, say
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ _APP: Final = SubcommandApp()
 
 def parse(arguments: list[str]) -> int:
     """Run one of the subcommands; without one the runs are listed."""
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
-        arguments = ["list", *arguments]
-    return int(_APP.cli(prog="fer runs", description="Training runs of the workspace.", args=arguments) or 0)
+    return run_subcommand(_APP, "fer runs", "Training runs of the workspace.", arguments)
 
 
 def _load(name: str) -> "Run":

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from tyro.conf import Positional, arg
 from tyro.extras import SubcommandApp
 
-from fer_core.cli.terminal import build_console, say
+from fer_core.cli.terminal import build_console, run_subcommand, say
 from fer_core.jobs.tasks import BackgroundTask, cancel_task, delete_task, list_tasks, load_task
 from fer_core.workspace import Workspace
 
@@ -15,10 +15,9 @@ _APP: Final = SubcommandApp()
 
 def parse(arguments: list[str]) -> int:
     """Run one of the subcommands; without one the tasks are listed."""
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
-        arguments = ["list", *arguments]
-    description = "Background tasks of the dashboard's pages, and their results."
-    return int(_APP.cli(prog="fer tasks", description=description, args=arguments) or 0)
+    return run_subcommand(
+        _APP, "fer tasks", "Background tasks of the dashboard's pages, and their results.", arguments
+    )
 
 
 @_APP.command(name="list")

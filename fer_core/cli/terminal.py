@@ -13,6 +13,7 @@ from fer_core.progress import Progress, Report, get_audience
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+    from tyro.extras import SubcommandApp
 
 
 def say(text: object = "", *, file: IO[str] | None = None, end: str = "\n", flush: bool = False) -> None:
@@ -40,6 +41,13 @@ def describe_detectors() -> str:
         f"Face detector: {', '.join(DETECTORS)}. The best that is installed, if not given; whole-image is "
         "for pictures that are cropped to one face already."
     )
+
+
+def run_subcommand(app: "SubcommandApp", prog: str, description: str, arguments: list[str]) -> int:
+    """Run one of the subcommands of `app`; without one, `list`."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments = ["list", *arguments]
+    return int(app.cli(prog=prog, description=description, args=arguments) or 0)
 
 
 def is_confirmed(question: str) -> bool:
