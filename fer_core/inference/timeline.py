@@ -46,36 +46,6 @@ def compute_frames(table: "pd.DataFrame") -> "pd.DataFrame":
     return frames.assign(is_cut=occupied & occupied.shift(fill_value=False) & ~followed)
 
 
-def compute_timeline(
-    rows: "pd.DataFrame", *, classes: Sequence[str] | None = None, max_points: int = MAX_POINTS
-) -> "pd.DataFrame":
-    """Probabilities over time, one line per face and moment, thinned out for plotting.
-
-    A face with more than `max_points` rows is averaged over that many equal stretches of the video's time, so
-    that short peaks still show in the mean instead of being left out by chance.
-
-    Args:
-        rows: the table.
-        classes: columns of probabilities; all of the table if not given.
-        max_points: most points a face.
-
-    Returns:
-        Columns `track_id`, `time_s`, `frame` (the first of its stretch) and one per class, by face and time.
-    """
-    rows = rows_with_faces(rows)
-    names = list(classes or class_columns(rows))
-    columns = ["track_id", "time_s", "frame", *names]
-    if len(rows) == 0:
-        return rows[columns].copy()
-    if rows.groupby("track_id").size().max() <= max_points:
-        return rows[columns].sort_values(["track_id", "time_s"], ignore_index=True)
-    start, end = rows["time_s"].min(), rows["time_s"].max()
-    stretch = ((rows["time_s"] - start) / max(end - start, 1e-9) * max_points).astype(int)
-    grouped = rows.groupby(["track_id", stretch.clip(upper=max_points - 1).rename("stretch")])
-    means = grouped[["time_s", *names]].mean().assign(frame=grouped["frame"].first())
-    return means.reset_index("track_id").reset_index(drop=True)[columns]
-
-
 def compute_shares(rows: "pd.DataFrame", *, classes: Sequence[str] | None = None) -> "pd.DataFrame":
     """Mean probability of each class: one line per face (its track id), and `all` for all rows together.
 

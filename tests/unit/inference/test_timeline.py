@@ -12,7 +12,6 @@ from fer_core.inference.timeline import (
     compute_frames,
     compute_presence,
     compute_shares,
-    compute_timeline,
     rows_with_faces,
 )
 from fer_core.types import FaceResult, Prediction
@@ -103,38 +102,7 @@ def test_running_totals_agree_with_the_table(rows: pd.DataFrame) -> None:
     assert totals.mean_shares() == pytest.approx(compute_shares(rows).loc["all"].to_dict())
 
 
-def test_a_short_timeline_is_complete(rows: pd.DataFrame) -> None:
-    timeline = compute_timeline(rows)
-    assert timeline["track_id"].tolist() == [1, 1, 1, 1, 2, 2, 3]
-    assert timeline["happiness"].tolist() == [0.9, 0.3, 0.6, 0.6, 0.2, 0.2, 0.8]
-    assert timeline.columns.tolist() == ["track_id", "time_s", "frame", *CLASSES]
-
-
-def test_a_long_timeline_is_thinned_to_means() -> None:
-    count = 10_000
-    long = pd.DataFrame(
-        {
-            "frame": np.arange(count),
-            "time_s": np.arange(count) / 100,
-            "track_id": np.where(np.arange(count) % 2, 1, 2),
-            "label": "happiness",
-            "happiness": np.linspace(0, 1, count),
-            "sadness": np.linspace(1, 0, count),
-        }
-    )
-    timeline = compute_timeline(long, max_points=50)
-    assert timeline.groupby("track_id").size().tolist() == [50, 50]
-    np.testing.assert_allclose(timeline["happiness"] + timeline["sadness"], 1)
-    np.testing.assert_allclose(timeline["happiness"], timeline["time_s"] / 99.99, atol=1e-9)
-    assert timeline["frame"].is_monotonic_increasing is False, "sorted by face, then time"
-    assert timeline[timeline["track_id"] == 1]["time_s"].is_monotonic_increasing
-
-
 def test_classes_can_be_chosen(rows: pd.DataFrame) -> None:
-    assert compute_timeline(rows, classes=["sadness"]).columns.tolist() == [
-        *("track_id", "time_s", "frame"),
-        "sadness",
-    ]
     assert compute_shares(rows, classes=["sadness"]).columns.tolist() == ["sadness"]
 
 
@@ -142,7 +110,7 @@ def test_no_rows(tmp_path) -> None:  # type: ignore[no-untyped-def]
     with create_table(tmp_path / "rows.parquet", CLASSES):
         pass
     empty = pd.read_parquet(tmp_path / "rows.parquet")
-    assert len(compute_timeline(empty)) == len(compute_shares(empty)) == len(compute_presence(empty)) == 0
+    assert len(compute_shares(empty)) == len(compute_presence(empty)) == 0
     assert (Totals(CLASSES).mean_shares(), Totals(CLASSES).num_label_changes) == ({}, 0)
 
 
@@ -181,5 +149,4 @@ def test_a_class_called_like_a_column_has_a_column_of_its_own(tmp_path):
     rows = pd.read_parquet(path)
     assert class_columns(rows) == ["class: label", "class: x", "stretch"]
     assert rows["x"].tolist() == [5] * 4 and rows["label"].tolist() == ["x"] * 4
-    assert compute_timeline(rows, max_points=2)["class: x"].tolist() == pytest.approx([0.7, 0.7])
     assert compute_presence(rows)["label"].tolist() == ["class: x"]
