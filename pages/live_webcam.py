@@ -13,9 +13,10 @@ from app.live_webcam.camera import (
     render_camera,
 )
 from app.live_webcam.consent import ask_consent, has_consent, offer_withdrawal
-from app.live_webcam.readout import REMOTE, render_actions, render_pace, render_reading
+from app.live_webcam.readout import REMOTE, picture_ratio, render_actions, render_pace, render_reading
 from app.shared.messages import RESPONSIBLE_USE, show_error
 from app.shared.page_header import page_header
+from app.shared.run_data import name_model
 from app.shared.session_end import at_session_end
 from fer_core.errors import FerError
 from fer_core.workspace import Workspace
@@ -38,8 +39,9 @@ def main() -> None:
         with video:
             playing = _render_stream(choice, workspace)
         if playing:
+            names = [name_model(entry.key, workspace).removesuffix("/best") for entry in choice.models]
             with reading:
-                render_reading(live_session(), sure_from=choice.settings.style.sure_from)
+                render_reading(live_session(), names)
     with st.expander("From another computer: HTTPS and TURN", icon=":material/lan:"):
         st.markdown(REMOTE)
     st.caption(RESPONSIBLE_USE)
@@ -63,10 +65,11 @@ def _render_stream(choice: LiveChoice, workspace: Workspace) -> bool:
         show_error(error)
         if not session.is_ready:
             return False  # else the models that ran before go on
-    playing = render_camera(session, choice, rtc_configuration)
+    ratio = picture_ratio(session, len(choice.models) * 4 / 3)
+    playing = render_camera(session, ratio, rtc_configuration)
     offer_withdrawal(disabled=playing)
     render_actions(session, playing=playing)
-    render_pace(session, playing=playing)
+    render_pace(session, playing=playing, ratio=ratio)
     return playing
 
 

@@ -35,6 +35,8 @@ _CONSTRAINTS: Final[dict[str, Any]] = {
     },
     "audio": False,
 }
+_MAX_HEIGHT_PX: Final[int] = 600
+"""Of the picture: a camera held upright must not push all else off the screen."""
 _BUTTONS: Final["Translations"] = {
     "start": "Start the camera",
     "stop": "Stop",
@@ -207,8 +209,8 @@ def build_frames_callback(session: LiveSession) -> FramesCallback:
     return on_frames
 
 
-def render_camera(session: LiveSession, choice: LiveChoice, rtc_configuration: dict[str, Any]) -> bool:
-    """Show the camera with its start and stop buttons; returns whether it plays."""
+def render_camera(session: LiveSession, ratio: float, rtc_configuration: dict[str, Any]) -> bool:
+    """Show the camera, in a box of this width by height, with its buttons; returns whether it plays."""
     from streamlit_webrtc import webrtc_streamer
 
     context = webrtc_streamer(
@@ -217,7 +219,7 @@ def render_camera(session: LiveSession, choice: LiveChoice, rtc_configuration: d
         on_video_ended=session.release,
         rtc_configuration=rtc_configuration,
         media_stream_constraints=_CONSTRAINTS,
-        video_html_attrs=_video_attributes(len(choice.models)),
+        video_html_attrs=_video_attributes(ratio),
         translations=_BUTTONS,
         media_toggle_controls=False,
         async_processing=True,
@@ -225,11 +227,13 @@ def render_camera(session: LiveSession, choice: LiveChoice, rtc_configuration: d
     return bool(context.state.playing)
 
 
-def _video_attributes(num_models: int) -> dict[str, Any]:
+def _video_attributes(ratio: float) -> dict[str, Any]:
     # A fixed shape: WebRTC changes the picture's size as the link allows, and the page must not jump with it.
     style = {
-        "width": "100%",
-        "aspectRatio": f"{4 * num_models} / 3",
+        "display": "block",
+        "width": f"min(100%, {_MAX_HEIGHT_PX * ratio:.0f}px)",
+        "marginInline": "auto",
+        "aspectRatio": f"{ratio:.3f}",
         "objectFit": "contain",
         "borderRadius": "0.6rem",
         "backgroundColor": "#101318",

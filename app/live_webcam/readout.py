@@ -1,6 +1,7 @@
 """What the live page shows beside the camera: pace, label, chart, warnings, snapshot and recording."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,7 @@ from app.shared.messages import error_boundary
 from fer_core.escaping import escape_markdown, escape_plotly, quote_markdown
 from fer_core.inference.live import FaceReading, LiveSession
 from fer_core.inference.live_stats import HistoryCurve, LiveReport
-from fer_core.inference.overlay import describe_state, shown_label
+from fer_core.inference.overlay import describe_state
 from fer_core.palette import emotion_color
 
 if TYPE_CHECKING:
@@ -43,13 +44,25 @@ _CHART_PX: Final[int] = 240
 _SIDES: Final[tuple[str, str]] = ("Left", "Right")
 _HISTORY_S: Final[int] = 30
 _REFRESH_S: Final[float] = 1.0
+_READING_S: Final[float] = 0.25
+"""The label is to say what the picture beside it says: a second's delay would be seen."""
+_RATIO_SLACK: Final[float] = 0.02
+"""WebRTC rounds the sides of the picture when the link changes its size."""
 
 
-def render_pace(session: LiveSession, *, playing: bool) -> None:
-    """Show how fast the stream is and what went wrong, anew every second while it plays."""
+def render_pace(session: LiveSession, *, playing: bool, ratio: float) -> None:
+    """Show how fast the stream is and what went wrong, anew every second while it plays.
+
+    Args:
+        session: the stream.
+        playing: whether frames come.
+        ratio: width by height of the box of the picture; the page is redrawn when the picture has another.
+    """
 
     @st.fragment(run_every=_REFRESH_S if playing else None)
     def refresh() -> None:
+        if playing and abs(picture_ratio(session, ratio) / ratio - 1) > _RATIO_SLACK:
+            st.rerun()
         with error_boundary():
             report = session.report()
             if report.num_received:
@@ -60,43 +73,52 @@ def render_pace(session: LiveSession, *, playing: bool) -> None:
     refresh()
 
 
-def render_reading(session: LiveSession, *, sure_from: float) -> None:
-    """Show the main face's label and its last 30 seconds, one per model, anew every second."""
-
-    @st.fragment(run_every=_REFRESH_S)
-    def refresh() -> None:
-        with error_boundary():
-            readings, curves = session.readings(), session.history()
-            if len(readings) != len(curves):  # models were exchanged a moment ago
-                st.caption(":material/hourglass_empty: Waiting for the first frame…")
-                return
-            titles = ["Apparent expression"]
-            if len(readings) > 1:
-                titles = [
-                    f"{side}: {escape_markdown(item.model)}"
-                    for side, item in zip(_SIDES, readings, strict=True)
-                ]
-            for index, title in enumerate(titles):
-                value, note = describe_reading(readings[index], sure_from)
-                st.metric(title, value, note, delta_color="off", delta_arrow="off")
-                st.plotly_chart(
-                    build_history_chart(curves[index]),
-                    key=f"live_history_{index}",
-                    config=STATIC_CONFIG,
-                    width="stretch",
-                )
-
-    refresh()
+def picture_ratio(session: LiveSession, default: float) -> float:
+    """Width by height of the picture that is shown; `default` before the first."""
+    frame_rgb = session.last_frame()
+    return default if frame_rgb is None else frame_rgb.shape[1] / frame_rgb.shape[0]
 
 
-def describe_reading(reading: FaceReading, sure_from: float) -> tuple[str, str]:
+def render_reading(session: LiveSession, models: Sequence[str]) -> None:
+    """Show what the picture says of the main face, and its last 30 seconds, one of each per model."""
+    titles = ["Apparent expression"]
+    if len(models) > 1:
+        titles = [f"{side}: {escape_markdown(name)}" for side, name in zip(_SIDES, models, strict=True)]
+    for index, title in enumerate(titles):
+        _render_label(session, index, title)
+        _render_history(session, index)
+
+
+@st.fragment(run_every=_READING_S)
+def _render_label(session: LiveSession, index: int, title: str) -> None:
+    with error_boundary():
+        readings = session.readings()
+        value, note = describe_reading(readings[index] if index < len(readings) else None)
+        st.metric(title, value, note, delta_color="off", delta_arrow="off")
+
+
+@st.fragment(run_every=_REFRESH_S)
+def _render_history(session: LiveSession, index: int) -> None:
+    with error_boundary():
+        curves = session.history()
+        if index < len(curves):
+            st.plotly_chart(
+                build_history_chart(curves[index]),
+                key=f"live_history_{index}",
+                config=STATIC_CONFIG,
+                width="stretch",
+            )
+
+
+def describe_reading(reading: FaceReading | None) -> tuple[str, str]:
     """What a model says of the main face, and how sure it is, as Markdown."""
+    if reading is None:
+        return "–", "waiting for a picture"
     if reading.face is None:
         return "–", "no face in view"
-    label = shown_label(reading.face, sure_from)
     state = describe_state(reading.face)
     sure = f"{100 * reading.face.prediction.confidence:.0f} % probable"
-    return escape_markdown(label), f"{sure}{state and f' · {state}'}"
+    return escape_markdown(reading.label), f"{sure}{state and f' · {state}'}"
 
 
 def describe_pace(report: LiveReport) -> str:

@@ -17,7 +17,7 @@ from fer_core.errors import ConfigError
 from fer_core.inference.face_quality import judge, read_faces
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.live_stats import HistoryCurve, LiveReport, LiveStats, ProbabilityHistory
-from fer_core.inference.overlay import OverlayPainter, OverlayStyle
+from fer_core.inference.overlay import OverlayPainter, OverlayStyle, shown_label
 from fer_core.inference.recorder import Recorder, RecordingState
 from fer_core.inference.smoothing import ProbabilitySmoother
 from fer_core.inference.stream import FaceStream, FrameResult
@@ -55,6 +55,8 @@ class FaceReading:
     """Name of the checkpoint."""
     face: FaceResult | None
     """The largest face, with smoothed probabilities; None if there is none."""
+    label: str = ""
+    """What is written at it in the picture; empty without a face."""
 
 
 class _Comparison:
@@ -256,7 +258,7 @@ class LiveSession:
             return [history.curve(now) for history in self._histories]
 
     def readings(self) -> tuple[FaceReading, ...]:
-        """What each model said of the main face in the last frame; empty before the first."""
+        """What each model said of the main face in the picture; empty if that could not be analyzed."""
         with self._lock:
             return self._readings
 
@@ -307,9 +309,10 @@ class LiveSession:
         """
         import av
 
+        start = self._clock()
         try:
             image_rgb = np.asarray(frames[-1].to_ndarray(format="rgb24"), np.uint8)
-            drawn = self.process(image_rgb, num_received=len(frames))
+            drawn = self._process(image_rgb, start, start, len(frames))
             return av.VideoFrame.from_ndarray(np.ascontiguousarray(drawn), format="rgb24")
         except Exception as error:  # noqa: BLE001 - see the class: the frame's thread must survive anything
             self._count_failure(error, len(frames))
@@ -328,10 +331,15 @@ class LiveSession:
         Returns:
             The drawn frame; the frame as it came where the analysis failed, or no model is there yet.
         """
+        start = self._clock()
+        return self._process(frame_rgb, start if time_s is None else time_s, start, num_received)
+
+    def _process(self, frame_rgb: UInt8Array, time_s: float, start: float, num_received: int) -> UInt8Array:
+        """Process a frame that was taken up at `start`, before it was converted."""
         shown = frame_rgb
         try:
             shown = self._mirrored(frame_rgb)
-            return self._step(shown, time_s, num_received)
+            return self._step(shown, time_s, start, num_received)
         except Exception as error:  # noqa: BLE001 - see the class: the frame's thread must survive anything
             self._count_failure(error, num_received)
             return shown
@@ -343,8 +351,7 @@ class LiveSession:
             mirror = self._settings.mirror
         return np.asarray(cv2.flip(frame_rgb, 1), np.uint8) if mirror else frame_rgb
 
-    def _step(self, frame_rgb: UInt8Array, time_s: float | None, num_received: int) -> UInt8Array:
-        start = self._clock()
+    def _step(self, frame_rgb: UInt8Array, time_s: float, start: float, num_received: int) -> UInt8Array:
         # Never waits: after a restart of the stream an old frame can still be in work.
         if not self._step_lock.acquire(blocking=False):
             return self._pass_on(frame_rgb, start, num_received)
@@ -352,7 +359,7 @@ class LiveSession:
             engine, settings = self._engine, self._settings
             if engine is None:
                 return self._pass_on(frame_rgb, start, num_received)
-            drawn, faces, stages = engine.step(frame_rgb, start if time_s is None else time_s, settings)
+            drawn, faces, stages = engine.step(frame_rgb, time_s, settings)
         finally:
             self._step_lock.release()
         self._recorder.add(drawn, start)
@@ -361,7 +368,7 @@ class LiveSession:
             self._stats.add_processed(end, num_received, 1e3 * (end - start), stages)
             self._last_frame = drawn
             if self._engine is engine:
-                self._note_faces(engine, [_main_face(group) for group in faces], end)
+                self._note_faces(engine, [_main_face(group) for group in faces], end, settings.style)
         return drawn
 
     def _pass_on(self, frame_rgb: UInt8Array, time_s: float, num_received: int) -> UInt8Array:
@@ -369,9 +376,13 @@ class LiveSession:
             self._stats.add_dropped(time_s, num_received)
         return frame_rgb
 
-    def _note_faces(self, engine: _Engine, faces: Sequence[FaceResult | None], time_s: float) -> None:
+    def _note_faces(
+        self, engine: _Engine, faces: Sequence[FaceResult | None], time_s: float, style: OverlayStyle
+    ) -> None:
         self._readings = tuple(
-            FaceReading(model=predictor.info.name, face=face)
+            FaceReading(
+                model=predictor.info.name, face=face, label=shown_label(face, style.sure_from) if face else ""
+            )
             for predictor, face in zip(engine.predictors, faces, strict=True)
         )
         for history, face in zip(self._histories, faces, strict=True):
@@ -380,6 +391,7 @@ class LiveSession:
     def _count_failure(self, error: Exception, num_received: int) -> None:
         with self._lock:
             is_new = self._stats.add_failed(self._clock(), num_received, error)
+            self._readings = ()  # nothing is drawn on this frame either
         if is_new:  # the page counts the others; thirty tracebacks a second would help nobody
             logger.error("a live frame could not be analyzed", exc_info=error)
 

@@ -203,7 +203,8 @@ def test_a_playing_stream_shows_label_pace_and_chart(model, workspace, camera):
     assert not page.error
     (metric,) = page.metric
     assert metric.label == "Apparent expression"
-    assert metric.value in (*EMOTIONS, "uncertain")
+    assert metric.value == session.readings()[0].label in (*EMOTIONS, "uncertain")
+    assert camera.arguments["video_html_attrs"]["style"]["aspectRatio"] == "1.000"  # as the picture has
     texts = _texts(page)
     assert "3 of 6 frames analyzed · 3 dropped · 0 failed" in texts
     assert "Slow:" in texts  # half of the frames were dropped

@@ -184,6 +184,8 @@ def test_models_are_swapped_and_compared_while_it_plays(browser, live_url):
             lambda: video.evaluate("v => v.videoWidth / v.videoHeight") > 2,
             lambda: f"still {video.evaluate('v => [v.videoWidth, v.videoHeight]')}",
         )
+        filled = "v => Math.abs((v.clientWidth * v.videoHeight) / (v.clientHeight * v.videoWidth) - 1) < 0.03"
+        wait_for(lambda: video.evaluate(filled), "bars stay beside the picture")
         assert read_counts(page)[3] == 0
 
 

@@ -130,7 +130,7 @@ def show_video(workspace: Workspace) -> None:
 
 class _Session:
     def readings(self) -> list[FaceReading]:
-        return [FaceReading(model=name, face=_face()) for name in NAMES[:2]]
+        return [FaceReading(model=name, face=_face(), label=name) for name in NAMES[:2]]
 
     def history(self) -> list[HistoryCurve]:
         times = np.linspace(-1, 0, 3, dtype=np.float32)
@@ -143,7 +143,7 @@ class _Session:
 
 def show_live(_workspace: Workspace) -> None:
     """What stands beside the camera."""
-    readout.render_reading(_Session(), sure_from=0.0)  # type: ignore[arg-type]
+    readout.render_reading(_Session(), NAMES[:2])  # type: ignore[arg-type]
 
 
 def make_data(workspace: Workspace) -> None:

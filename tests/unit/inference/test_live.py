@@ -70,6 +70,7 @@ def test_a_frame_is_analyzed_drawn_and_counted(session, clock):
     assert reading.model == "fake"
     assert reading.face.prediction.label == "happiness"
     assert reading.face.box == box(40)
+    assert reading.label == "happiness"
     assert session.last_frame() is drawn
 
 
@@ -105,6 +106,7 @@ def test_failures_are_counted_and_the_stream_goes_on(session, parts, part, caplo
         parts[part].fails = index % 10 == 9
         drawn = session.process(picture)
         assert (drawn == picture).all() == parts[part].fails
+        assert (session.readings() == ()) == parts[part].fails  # said beside the picture: what is drawn on it
     report = session.report()
     assert (report.num_processed, report.num_failed) == (45, 5)
     (error,) = report.errors
@@ -142,7 +144,31 @@ def test_settings_change_while_frames_come(session, parts):
     certain = LiveSettings(temporal=RAW.temporal, style=OverlayStyle(sure_from=1.0), mirror=False)
     plain = session.process(frame(200))
     session.configure(parts[0], [parts[1]], certain)
+    assert session.readings()[0].label == "happiness"  # as in the picture that is shown until the next comes
     assert (session.process(frame(200)) != plain).any()
+    assert session.readings()[0].label == "uncertain"
+
+
+def test_the_latency_holds_what_conversion_and_model_take(parts, clock):
+    class SlowFrame:
+        def to_ndarray(self, format):  # noqa: A002 - as PyAV calls it
+            clock.now += 0.030
+            return frame(200)
+
+    class SlowPredictor(FakePredictor):
+        def predict_crops(self, crops):
+            clock.now += 0.070
+            return super().predict_crops(crops)
+
+    session = LiveSession(clock=clock)
+    session.configure(parts[0], [SlowPredictor()], RAW)
+    for _ in range(20):  # ten a second of thirty that come
+        session.process_video_frames([SlowFrame()] * 3)
+    report = session.report()
+    assert report.latency_p50_ms == pytest.approx(100)
+    assert report.processed_fps == pytest.approx(10, abs=1)
+    assert report.received_fps == pytest.approx(30, abs=2)
+    assert report.dropped_share == pytest.approx(2 / 3)
 
 
 def test_a_model_is_exchanged_live_and_faces_keep_their_ids(session, parts, clock):
