@@ -42,3 +42,7 @@ class RunError(FerError):
 
 class AnalysisError(FerError):
     """A kept analysis is missing or damaged, or can't be used for what was asked."""
+
+
+class StudyError(FerError):
+    """A study is missing or damaged, or can't be used for what was asked."""

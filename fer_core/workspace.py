@@ -92,6 +92,11 @@ class Workspace:
         return self.root / "analyses"
 
     @property
+    def studies(self) -> Path:
+        """Studies of many recordings, one folder each."""
+        return self.root / "studies"
+
+    @property
     def uploads(self) -> Path:
         """What browsers uploaded, for as long as their sessions last."""
         return self.root / "uploads"
@@ -112,3 +117,7 @@ class Workspace:
     def model(self, name: str) -> Path:
         """Folder of the brought-in model called `name`, which need not exist."""
         return self.models / validate_name(name, "model")
+
+    def study(self, name: str) -> Path:
+        """Folder of the study called `name`, which need not exist."""
+        return self.studies / validate_name(name, "study")

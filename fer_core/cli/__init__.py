@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, str]] = {
     "explain": "see where on faces a model looked",
     "predict": "apparent expressions of the faces on a picture",
     "annotate": "draw apparent expressions into a video",
+    "study": "analyze many recordings alike: create, add, run, status, export, report",
     "analyses": "list, show, rename, compare, export and delete analyses that were kept",
     "camera": "read a local camera and print what it shows",
     "runs": "list, show, stop, resume, delete and tag training runs",

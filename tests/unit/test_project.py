@@ -40,6 +40,7 @@ UNIMPORTED = {
     "onnxscript": "torch's ONNX export is written in it",
     "torchvision": "timm needs it, and it must fit torch",
     "tensorboard": "torch.utils.tensorboard writes with it",
+    "cryptography": "the keys of a cluster on this machine (distributed.security)",
 }
 """Needed by what is imported."""
 

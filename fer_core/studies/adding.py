@@ -1,0 +1,280 @@
+"""Adding recordings to a study: from files, from a folder with a pattern of names, or from a CSV."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fer_core.errors import ConfigError, FerError, StudyError
+from fer_core.io import sha256_file
+from fer_core.studies.study import RECORDINGS_FILE, Study
+from fer_core.studies.tables import RECORDING_COLUMNS, list_rows, write_table
+from fer_core.workspace import expand_home
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OWN_FIELDS: Final[tuple[str, ...]] = ("recording", "participant", "condition")
+"""Columns that the user fills; further ones may be added."""
+_FIELD: Final[re.Pattern[str]] = re.compile(r"\{([^{}]*)\}")
+_NAME: Final[re.Pattern[str]] = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
+_MAX_ID: Final[int] = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecording:
+    """A file that is to become a recording."""
+
+    path: Path
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Values of columns by name."""
+    stem: str = ""
+    """What its id is made of; the file's name without its ending if empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of files that were to be added."""
+
+    recordings: tuple[str, ...]
+    """Ids of those that are new."""
+    known: tuple[str, ...]
+    """Ids of those whose file was in the study already; their facts were brought up to date."""
+    problems: Mapping[str, str]
+    """Why which files are none."""
+
+
+def find_files(folder: Path, pattern: str) -> list[NewRecording]:
+    """The files below a folder whose path fits a pattern, by name.
+
+    Args:
+        folder: to search.
+        pattern: a path relative to it, such as `{participant}/{condition}/*.mp4`: `{name}` is a column of the
+            table of recordings and stands for any characters but a slash, as `*` does; `**/` stands for any
+            folders, none included.
+
+    Raises:
+        ConfigError: the pattern is none, or nothing fits.
+
+    Examples:
+        >>> _compile("{participant}_{condition}.mp4").fullmatch("p01_neutral.mp4").groupdict()
+        {'participant': 'p01', 'condition': 'neutral'}
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is {'a file' if folder.exists() else 'missing'}; expected a folder")
+    expression = _compile(pattern)
+    found = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        match = expression.fullmatch(name)
+        if match and path.is_file() and not any(part.startswith(".") for part in name.split("/")):
+            found.append(
+                NewRecording(path=path, facts=match.groupdict(), stem=str(Path(name).with_suffix("")))
+            )
+    if not found:
+        raise ConfigError(f"no file below {folder} fits {pattern!r}; expected such as p01/neutral/1.mp4")
+    return found
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    parts, place, names = [], 0, set[str]()
+    for match in _FIELD.finditer(pattern):
+        parts.append(_translate(pattern[place : match.start()]))
+        name = check_column(match[1])
+        if name in names:
+            raise ConfigError(f"pattern {pattern!r} names {name!r} twice")
+        names.add(name)
+        parts.append(f"(?P<{name}>[^/]+?)")
+        place = match.end()
+    parts.append(_translate(pattern[place:]))
+    if "{" in _FIELD.sub("", pattern) or "}" in _FIELD.sub("", pattern) or not pattern:
+        raise ConfigError(
+            f"pattern {pattern!r} can't be read; expected such as {{participant}}/{{condition}}.mp4"
+        )
+    return re.compile("".join(parts))
+
+
+def _translate(text: str) -> str:
+    pieces = re.split(r"(\*\*/|\*|\?)", text)
+    wild = {"**/": "(?:[^/]+/)*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(wild.get(piece) or re.escape(piece) for piece in pieces)
+
+
+def check_column(name: str) -> str:
+    """The name of a column that the user fills.
+
+    Raises:
+        ConfigError: it holds anything but letters, digits and '_', or is filled by the program.
+    """
+    if not _NAME.fullmatch(name) or (name in RECORDING_COLUMNS and name not in OWN_FIELDS):
+        taken = ", ".join(name for name in RECORDING_COLUMNS if name not in OWN_FIELDS)
+        raise ConfigError(
+            f"{name[:80]!r} can't be a column of yours; use letters, digits and '_', and none of: {taken}"
+        )
+    return name
+
+
+def read_list(path: Path) -> list[NewRecording]:
+    """The recordings that a CSV lists: its column `path` (relative to the CSV), and columns of facts.
+
+    Raises:
+        ConfigError: it can't be read, or lacks the column.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path, dtype="string", keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as cause:
+        raise ConfigError(f"{path} can't be read as a CSV: {cause}") from cause
+    names = [str(name) for name in frame.columns]
+    if "path" not in names:
+        raise ConfigError(f"{path} has the columns {', '.join(names)}; expected one called path")
+    facts = [check_column(name) for name in names if name != "path"]
+    rows = list_rows(frame)
+    return [
+        NewRecording(
+            path=path.parent / expand_home(row["path"]),
+            facts={name: row[name] for name in facts if row[name]},
+        )
+        for row in rows
+    ]
+
+
+def add_recordings(
+    study: Study,
+    files: Sequence[NewRecording],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Added:
+    """Add files to a study. What is a recording of it already gets the facts that are named now.
+
+    Args:
+        study: to add to.
+        files: each is opened, its first frame decoded, and its SHA-256 computed.
+        on_progress: called with the number of files done, and of all.
+
+    Raises:
+        ConfigError: an id is named twice, or can't be one.
+        StudyError: the table is damaged, or is being changed by another process.
+    """
+    described = dict[str, dict[str, Any]]()
+    problems = dict[str, str]()
+    for number, item in enumerate(files):
+        if on_progress:
+            on_progress(number, len(files))
+        try:
+            path = item.path.resolve()
+            described[str(path)] = {**_describe(path), **item.facts, "_stem": item.stem or path.stem}
+        except (FerError, OSError) as error:
+            problems[str(item.path)] = str(error)
+    with study.edit():
+        return _merge(study, described, problems)
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    from fer_core.inference.video_reader import probe_video
+
+    info = probe_video(path)
+    return {
+        "sha256": sha256_file(path),
+        "size_bytes": path.stat().st_size,
+        "num_frames": info.num_frames,
+        "fps": info.fps,
+        "duration_s": info.duration_s,
+        "width_px": info.width_px,
+        "height_px": info.height_px,
+    }
+
+
+def _merge(study: Study, described: Mapping[str, dict[str, Any]], problems: Mapping[str, str]) -> Added:
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = list_rows(study.load_recordings())
+    by_path = {str(study.locate(row["path"]).resolve()): row for row in rows}
+    taken = {str(row["recording"]) for row in rows}
+    new, known = [], []
+    for path, facts in described.items():
+        stem = facts.pop("_stem")
+        if (row := by_path.get(path)) is not None:
+            known.append(str(row["recording"]))
+            row.update({key: value for key, value in facts.items() if key != "recording"})
+            continue
+        key = _choose_id(facts.pop("recording", None), stem, taken)
+        taken.add(key)
+        new.append(key)
+        inside = Path(path).is_relative_to(study.folder.resolve())
+        stored = Path(path).relative_to(study.folder.resolve()).as_posix() if inside else path
+        rows.append({"recording": key, "path": stored, **facts})
+    frame = pd.DataFrame(rows)
+    for name in RECORDING_COLUMNS:
+        if name not in frame:
+            frame[name] = None
+    if rows:
+        write_table(study.folder / RECORDINGS_FILE, frame, RECORDING_COLUMNS)
+    return Added(tuple(new), tuple(known), problems)
+
+
+def _choose_id(asked: str | None, stem: str, taken: set[str]) -> str:
+    """An id that is free; one that the user asked for must be."""
+    text = re.sub(r"[^A-Za-z0-9_]+", "-", asked or stem).strip("-_")[-_MAX_ID:].strip("-_") or "recording"
+    if asked is not None and (text != asked or text in taken):
+        why = "is taken" if text == asked else "can't be one"
+        raise ConfigError(
+            f"recording {asked[:80]!r} {why}; expected a free name of letters, digits, '_' and '-'"
+        )
+    key, number = text, 1
+    while key in taken:
+        number += 1
+        key = f"{text}-{number}"
+    return key
+
+
+def change_facts(study: Study, facts: "pd.DataFrame") -> None:
+    """Set participant, condition and further columns of recordings.
+
+    Args:
+        study: to change.
+        facts: with the column `recording` and those to set.
+
+    Raises:
+        ConfigError: a column can't be set.
+        StudyError: a recording is unknown, or the table is being changed by another process.
+    """
+    names = [check_column(str(name)) for name in facts.columns if name != "recording"]
+    with study.edit():
+        frame = study.load_recordings().set_index("recording")
+        given = facts.set_index("recording")
+        if unknown := set(given.index) - set(frame.index):
+            raise StudyError(f"there is no recording {min(unknown)!r} in the study")
+        for name in names:
+            column = frame[name].copy() if name in frame else None
+            if column is None:
+                import pandas as pd
+
+                column = pd.Series(pd.NA, index=frame.index, dtype="string")
+            column.loc[given.index] = given[name].astype("string").replace("", None)
+            frame[name] = column
+        write_table(study.folder / RECORDINGS_FILE, frame.reset_index(), RECORDING_COLUMNS)
+
+
+def remove_recordings(study: Study, recordings: Sequence[str]) -> None:
+    """Take recordings out of a study, with their results and events; their files stay where they are.
+
+    Raises:
+        StudyError: one is unknown, or the study is being run or changed by another process.
+    """
+    import shutil
+
+    from fer_core.studies.events import keep_events_of
+    from fer_core.studies.state import failure_file
+
+    with study.claim(), study.edit():
+        frame = study.load_recordings()
+        if unknown := set(recordings) - set(frame["recording"]):
+            raise StudyError(f"there is no recording {min(unknown)!r} in the study")
+        left = frame[~frame["recording"].isin(recordings)]
+        write_table(study.folder / RECORDINGS_FILE, left, RECORDING_COLUMNS)
+        keep_events_of(study, set(left["recording"]))
+        for recording in recordings:
+            shutil.rmtree(study.result_folder(recording), ignore_errors=True)
+            failure_file(study, recording).unlink(missing_ok=True)

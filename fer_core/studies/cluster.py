@@ -1,0 +1,109 @@
+"""The cluster that a study's work runs on: Dask distributed, on this machine or on others.
+
+Dask's scheduler and workers unpickle what reaches them. So the ones on this machine listen on the loopback
+interface only, and talk over TLS with keys that nobody else has and that are gone with the command.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from fer_core.errors import ConfigError, StudyError
+from fer_core.inference.threads import num_usable_cores
+from fer_core.scratch import scratch_folder
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_ONE_THREAD: Final[dict[str, str]] = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+_MB_PER_WORKER: Final[int] = 700
+"""What a worker needs for recordings of 1920 x 1080 px, with the model."""
+_CONNECT_S: Final[int] = 20
+_SETTINGS: Final[dict[str, object]] = {
+    "distributed.worker.memory.target": False,  # nothing is kept in Dask's memory, so nothing can be spilled
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": False,
+    "distributed.comm.timeouts.connect": f"{_CONNECT_S}s",
+    "distributed.scheduler.allowed-failures": 5,
+    "distributed.worker.http.routes": [],
+    "distributed.scheduler.http.routes": [],
+}
+
+
+def count_workers() -> int:
+    """As many processes as pay here: one a core, as far as memory reaches."""
+    import psutil
+
+    by_memory = psutil.virtual_memory().available // (_MB_PER_WORKER * 2**20)
+    return int(max(1, min(num_usable_cores(), by_memory)))
+
+
+@contextmanager
+def open_cluster(workers: int = 0, scheduler: str = "", *, most: int = 0) -> Iterator["Client"]:
+    """Yield a client of a cluster, whose own processes end with the block.
+
+    Args:
+        workers: processes on this machine; 0 for as many as pay.
+        scheduler: address of a cluster that runs already, such as `tcp://10.0.0.1:8786`; then no process is
+            started here.
+        most: tasks there are, so that no worker is started for nothing; 0 if not known.
+
+    Raises:
+        ConfigError: a negative number of workers, or both a number and an address.
+        StudyError: nobody answers at the address, or its programs do not fit.
+    """
+    import dask
+
+    if workers < 0 or (workers and scheduler):
+        raise ConfigError("expected a number of workers, 0 for as many as pay, or the address of a scheduler")
+    with dask.config.set(_SETTINGS):
+        if scheduler:
+            with _connect(scheduler) as client:
+                yield client
+            return
+        count = workers or count_workers()
+        with _start(min(count, most) if most else count) as client:
+            yield client
+
+
+@contextmanager
+def _start(workers: int) -> Iterator["Client"]:
+    from distributed import Client, LocalCluster
+    from distributed.security import Security
+
+    with (
+        scratch_folder() as folder,
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            protocol="tls://",
+            security=Security.temporary(),
+            dashboard_address=None,
+            memory_limit=0,
+            local_directory=str(folder),
+            env=_ONE_THREAD,
+            silence_logs=logging.ERROR,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def _connect(address: str) -> Iterator["Client"]:
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=_CONNECT_S)
+    except (OSError, ValueError, TypeError) as cause:
+        raise StudyError(
+            f"nobody answers at the scheduler {address!r} ({cause}); start one with `dask scheduler`, and "
+            "give its address, such as tcp://10.0.0.1:8786"
+        ) from cause
+    with client:
+        yield client

@@ -1,0 +1,232 @@
+"""Running a study: its recordings as tasks of a cluster, until each is done or says why not.
+
+Whatever is killed, what is done stays done, and running the study again does the rest.
+"""
+
+import queue
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from fer_core.checkpoint import find_checkpoint
+from fer_core.errors import StudyError
+from fer_core.studies.analyzing import Job, analyze, keep_failure
+from fer_core.studies.cluster import open_cluster
+from fer_core.studies.state import read_state
+from fer_core.studies.study import FAILURES_FOLDER, RESULTS_FOLDER, RUNNING_FOLDER, Study
+from fer_core.studies.tables import list_rows
+from fer_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_POLL_S: Final[float] = 0.5
+_LEFTOVER_S: Final[float] = 24 * 3600.0
+"""On a cluster, workers of an earlier command may still write; what is older than this is nobody's."""
+_KILLED: Final[str] = (
+    "the process that read it was ended from outside, every time it was tried (out of memory, or the file "
+    "crashes the decoder); analyze it alone with `fer annotate` to see more"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProgress:
+    """How far a run is."""
+
+    share: float
+    """Fraction of the recordings that are to be done in this run, 0 to 1."""
+    num_done: int
+    """Recordings done with in this run, failed ones too."""
+    num_total: int
+    num_failed: int
+    remaining_s: float | None
+    """Seconds left at this pace; None as long as there is none."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RunOutcome:
+    """What a run did."""
+
+    num_before: int
+    """Recordings that were done already."""
+    num_done: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    """Why which recordings failed."""
+    was_cancelled: bool = False
+    start_s: float = 0.0
+    """Until the cluster stood, in seconds."""
+    seconds: float = 0.0
+    """All in all."""
+
+
+def run_study(
+    study: Study,
+    *,
+    workers: int = 0,
+    scheduler: str = "",
+    on_progress: Callable[[RunProgress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> RunOutcome:
+    """Analyze what is not done yet; recordings that failed before are tried again.
+
+    Args:
+        study: to run.
+        workers: processes on this machine; 0 for as many as pay.
+        scheduler: address of a running Dask scheduler whose workers see the same folders; no process is
+            started here then.
+        on_progress: called about twice a second.
+        cancelled: asked as often whether to stop.
+
+    Raises:
+        StudyError: the study has no recordings or is being run already, its model changed, or the cluster is
+            lost; what is done stays done.
+        ConfigError: as `open_cluster`.
+    """
+    started = time.monotonic()
+    with study.claim():
+        jobs, num_before = _plan(study)
+        outcome = RunOutcome(num_before=num_before)
+        _remove_leftovers(study, 0.0 if not scheduler else _LEFTOVER_S)
+        if jobs:
+            with open_cluster(workers, scheduler, most=len(jobs)) as client:
+                outcome.start_s = time.monotonic() - started
+                _Run(study, client, jobs, outcome, on_progress, cancelled or (lambda: False)).run()
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+def _plan(study: Study) -> tuple[list[Job], int]:
+    """What is to be done, the longest first, and how many recordings are done."""
+    recordings = study.load_recordings()
+    if recordings.empty:
+        raise StudyError(f"study {study.name!r} has no recordings; add some: fer study add {study.name} ...")
+    settings = study.settings
+    now = find_checkpoint(settings.model, Workspace(study.folder.parents[1])).info.weights_sha256
+    if now != settings.model_sha256:
+        raise StudyError(
+            f"model {settings.model!r} has weights {now[:12]}… now; the study was made with "
+            f"{settings.model_sha256[:12]}…. Bring these back, or make a new study"
+        )
+    state = read_state(study, recordings)
+    jobs = [
+        Job(
+            study=str(study.folder),
+            recording=row["recording"],
+            path=row["path"],
+            sha256=row["sha256"],
+            settings=settings,
+            num_frames=row["num_frames"] or 0,
+        )
+        for row in list_rows(recordings)
+        if state.recordings[row["recording"]].state != "done"
+    ]
+    jobs.sort(key=lambda job: -job.num_frames)
+    return jobs, len(recordings) - len(jobs)
+
+
+def _remove_leftovers(study: Study, older_than_s: float) -> None:
+    """What killed processes left half-written."""
+    for name in (RESULTS_FOLDER, FAILURES_FOLDER, RUNNING_FOLDER):
+        for path in (study.folder / name).glob(".*"):
+            try:
+                is_old = time.time() - path.stat().st_mtime >= older_than_s
+            except FileNotFoundError:
+                continue
+            if is_old and path.name.endswith((".tmp", ".old")):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class _Run:
+    """The loop of one run."""
+
+    study: Study
+    client: "Client"
+    jobs: Sequence[Job]
+    outcome: RunOutcome
+    on_progress: Callable[[RunProgress], None] | None
+    cancelled: Callable[[], bool]
+    _done: "queue.SimpleQueue[Future]" = field(default_factory=queue.SimpleQueue)
+    _started: float = field(default_factory=time.monotonic)
+
+    def run(self) -> None:
+        suspects = self._work(self.jobs)
+        for job in suspects:  # alone, so that it can't be taken for what another one did
+            if not self.outcome.was_cancelled and self._work([job]):
+                keep_failure(self.study, job, _KILLED)
+                self.outcome.failures[job.recording] = _KILLED
+        self._tell()
+
+    def _work(self, jobs: Sequence[Job]) -> list[Job]:
+        """Do jobs; return those during which a worker was killed again and again."""
+        suspects = []
+        waiting = self._submit(jobs)
+        while waiting:
+            if self.cancelled():
+                self.outcome.was_cancelled = True
+                self.client.cancel(list(waiting))
+                break
+            for future in self._take_done():
+                job = waiting.pop(future, None)
+                if job is not None and not self._count(future, job):
+                    suspects.append(job)
+            self._tell()
+            if self.client.status != "running":
+                raise StudyError("the cluster's scheduler is gone; what is done stays done: run it again")
+        return suspects
+
+    def _submit(self, jobs: Sequence[Job]) -> "dict[Future, Job]":
+        # Not pure: a call that was made before would give the old result.
+        futures = self.client.map(analyze, jobs, pure=False, batch_size=100, fifo_timeout="0ms")
+        for future in futures:
+            future.add_done_callback(self._done.put)
+        return dict(zip(futures, jobs, strict=True))
+
+    def _take_done(self) -> "list[Future]":
+        found = []
+        try:
+            found.append(self._done.get(timeout=_POLL_S))
+            while True:
+                found.append(self._done.get_nowait())
+        except queue.Empty:
+            return found
+
+    def _count(self, future: "Future", job: Job) -> bool:
+        """Take in how a job ended; False if its worker was killed."""
+        from distributed.scheduler import KilledWorker
+
+        if future.status == "finished":
+            if reason := future.result():
+                self.outcome.failures[job.recording] = reason
+            else:
+                self.outcome.num_done += 1
+            return True
+        error = future.exception() if future.status == "error" else None
+        if isinstance(error, KilledWorker):
+            return False
+        raise StudyError(
+            f"the cluster could not work on {job.recording!r}: "
+            f"{error or 'it lost the task (is its scheduler gone?)'}. Workers need this program, the model "
+            "and the study's folder under the same path; what is done stays done: run it again"
+        ) from error
+
+    def _tell(self) -> None:
+        if self.on_progress is None:
+            return
+        ended, total = self.outcome.num_done + len(self.outcome.failures), len(self.jobs)
+        share = (ended + self._share_of_running(ended)) / total
+        elapsed = time.monotonic() - self._started
+        left = elapsed * (1 - share) / share if share else None
+        failed = len(self.outcome.failures)
+        self.on_progress(
+            RunProgress(share=share, num_done=ended, num_total=total, num_failed=failed, remaining_s=left)
+        )
+
+    def _share_of_running(self, ended: int) -> float:
+        """Fractions of the recordings at work, summed; where there are many, not asked for."""
+        if len(self.jobs) > 50 or ended == len(self.jobs):
+            return 0.0
+        states: Mapping[str, Any] = read_state(self.study).recordings
+        return float(sum(item.share for item in states.values() if item.state == "running"))

@@ -1,0 +1,190 @@
+"""A study on the disk: making one, adding recordings, events, and what its files say of how far it is."""
+
+import os
+import shutil
+import time
+
+import pandas as pd
+import pytest
+
+from fer_core.errors import ConfigError, FerError, StudyError
+from fer_core.io import write_json
+from fer_core.runs.process import ProcessIdentity
+from fer_core.studies import create_study, delete_study, list_studies, load_study, read_state, set_codes
+from fer_core.studies.adding import (
+    NewRecording,
+    add_recordings,
+    change_facts,
+    find_files,
+    read_list,
+    remove_recordings,
+)
+from fer_core.studies.analyzing import Job, analyze
+from fer_core.studies.events import Event, add_events, replace_events
+from fer_core.studies.state import WorkStatus, running_file
+from fer_core.studies.study import STUDY_FILE, TABLE_FILE, list_damaged
+from fer_core.studies.tables import EVENT_COLUMNS, RECORDING_COLUMNS
+from tests.unit.inference.videos import make_video
+
+
+def do(study, recording: str) -> str:
+    row = study.load_recordings().set_index("recording").loc[recording]
+    return analyze(
+        Job(
+            study=str(study.folder),
+            recording=recording,
+            path=row.path,
+            sha256=row.sha256,
+            settings=study.settings,
+        )
+    )
+
+
+def test_a_study_can_be_read_by_others(study, make_recordings):
+    make_recordings(study, 2)
+    text = (study.folder / STUDY_FILE).read_text()
+    assert 'model = "fer-tiny"' in text and 'codes = [\n    "smile",' in text
+    table = pd.read_parquet(study.folder / "recordings.parquet")
+    assert list(table) == list(RECORDING_COLUMNS)
+    assert list(table.recording) == ["r0", "r1"] and list(table.num_frames) == [6, 7]
+    assert list(pd.read_parquet(study.folder / "events.parquet")) == list(EVENT_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"model": "nobody"}, "no checkpoint 'nobody'"),
+        ({"detector": "eyes"}, "unknown detector 'eyes'"),
+        ({"detect_every": 0}, "detect_every is 0"),
+        ({"prior": "some"}, "prior 'some'"),
+        ({"codes": [str(number) for number in range(10)]}, "10 codes; expected at most 9"),
+    ],
+)
+def test_wrong_settings_leave_nothing(workspace, settings, words):
+    with pytest.raises(FerError, match=words):
+        create_study(workspace, "wrong", **{"model": "fer-tiny", **settings})
+    assert list_studies(workspace) == [] and not workspace.study("wrong").exists()
+
+
+def test_studies_are_listed_renamed_codes_and_deleted(workspace, study):
+    with pytest.raises(ConfigError, match="already"):
+        create_study(workspace, "smiles", model="fer-tiny")
+    assert set_codes(study, [" frown ", "frown", ""]).record.codes == ("frown",)
+    (workspace.studies / "torn").mkdir()
+    assert [item.name for item in list_studies(workspace)] == ["smiles"]
+    assert "study.toml is missing" in list_damaged(workspace)["torn"]
+    (study.folder / STUDY_FILE).write_text("schema_version = 1\n")
+    with pytest.raises(StudyError, match="can't be read"):
+        load_study(workspace, "smiles")
+    delete_study(workspace, "smiles")
+    with pytest.raises(StudyError, match="no study 'smiles'"):
+        load_study(workspace, "smiles")
+
+
+def test_a_folder_pattern_names_columns(tmp_path, study):
+    for place in ("p1/calm/a.mp4", "p1/loud/a.mp4", "p2/calm/b c.mp4", "notes.txt", "p2/calm/.hidden.mp4"):
+        path = tmp_path / "all" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make_video(path, 2) if path.suffix == ".mp4" else path.write_text("")
+    added = add_recordings(study, find_files(tmp_path / "all", "{participant}/{condition}/{take}.mp4"))
+    assert added.recordings == ("p1-calm-a", "p1-loud-a", "p2-calm-b-c") and not added.problems
+    table = study.load_recordings().set_index("recording")
+    assert table.loc["p2-calm-b-c", ["participant", "condition", "take"]].tolist() == ["p2", "calm", "b c"]
+    assert len(find_files(tmp_path / "all", "**/*.mp4")) == 3
+    for pattern in ("{path}/x", "{a}/{a}", "{a", "*.avi"):
+        with pytest.raises(ConfigError):
+            find_files(tmp_path / "all", pattern)
+
+
+def test_a_csv_names_files_and_facts(tmp_path, study):
+    make_video(tmp_path / "a.mp4", 2)
+    (tmp_path / "list.csv").write_text("path,participant,age\na.mp4,p1,31\ngone.mp4,p2,40\n")
+    added = add_recordings(study, read_list(tmp_path / "list.csv"))
+    assert added.recordings == ("a",) and "missing" in next(iter(added.problems.values()))
+    again = add_recordings(study, [NewRecording(path=tmp_path / "a.mp4", facts={"condition": "calm"})])
+    assert again.known == ("a",) and not again.recordings
+    row = study.load_recordings().iloc[0]
+    assert (row.participant, row.age, row.condition) == ("p1", "31", "calm")
+    change_facts(study, pd.DataFrame({"recording": ["a"], "participant": [""], "group": ["x"]}))
+    row = study.load_recordings().iloc[0]
+    assert pd.isna(row.participant) and row.group == "x" and row.age == "31"
+    (tmp_path / "list.csv").write_text("file\na.mp4\n")
+    with pytest.raises(ConfigError, match="expected one called path"):
+        read_list(tmp_path / "list.csv")
+
+
+def test_a_recording_is_done_once_and_again_when_anything_changed(study, make_recordings, tmp_path):
+    make_recordings(study, 2)
+    assert do(study, "r0") == ""
+    state = read_state(study).recordings
+    assert [item.state for item in state.values()] == ["done", "waiting"]
+    assert state["r0"].summary.num_frames == 6 and state["r0"].summary.num_rows == 6
+    table = study.result_folder("r0") / TABLE_FILE
+    before = table.stat().st_ino
+    assert do(study, "r0") == "" and table.stat().st_ino == before
+    make_video(tmp_path / "media" / "r0.mp4", 9)
+    (tmp_path / "media" / "r1.mp4").unlink()
+    add_recordings(study, [NewRecording(path=tmp_path / "media" / "r0.mp4")])
+    assert read_state(study).recordings["r0"].reason == "its result is of another file"
+    assert do(study, "r0") == "" and read_state(study).recordings["r0"].summary.num_frames == 9
+    assert "is missing; put it back" in do(study, "r1")
+    assert read_state(study).recordings["r1"].state == "failed"
+    assert not list((study.folder / "results").glob(".*")) and not list((study.folder / "running").glob("*"))
+
+
+def test_a_file_that_was_exchanged_fails_and_keeps_what_was_known(study, make_recordings, tmp_path):
+    make_recordings(study, 1)
+    make_video(tmp_path / "media" / "r0.mp4", 3)
+    assert "another file than when it was added" in do(study, "r0")
+    assert not study.result_folder("r0").exists()
+
+
+def test_who_works_on_a_recording_is_seen_as_long_as_it_lives(study, make_recordings):
+    make_recordings(study, 1)
+    me = ProcessIdentity.current().to_status()
+    status = WorkStatus(heartbeat=time.time(), num_done=1, num_total=4, **me)
+    write_json(running_file(study, "r0"), status)
+    found = read_state(study)
+    assert (found.counts["running"], found.share) == (1, 0.25)
+    write_json(running_file(study, "r0"), WorkStatus(heartbeat=1.0, **{**me, "process_birth": "gone"}))
+    os.utime(running_file(study, "r0"), (0, 0))
+    assert read_state(study).counts["waiting"] == 1
+
+
+def test_events_are_intervals_and_points(study, make_recordings):
+    make_recordings(study, 2)
+    smile = Event(recording="r1", start_s=0.5, end_s=1.0, code="smile", coder="ann")
+    assert add_events(study, [smile, Event(recording="r0", start_s=0.1, code="stimulus")]) == 2
+    assert add_events(study, [smile]) == 0
+    events = study.load_events()
+    assert list(events.recording) == ["r0", "r1"] and pd.isna(events.end_s[0]) and events.end_s[1] == 1.0
+    replace_events(study, "r1", events[events.recording == "r1"].assign(code="frown"))
+    assert list(study.load_events().code) == ["stimulus", "frown"]
+    remove_recordings(study, ["r0"])
+    assert list(study.load_events().recording) == ["r1"] and list(study.load_recordings().recording) == ["r1"]
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"recording": "r9"}, "no such recording"),
+        ({"code": " "}, "expected a code"),
+        ({"start_s": 2.0, "end_s": 1.0}, "from 2 to 1 s"),
+        ({"start_s": -1.0}, "from -1 to"),
+        ({"start_s": float("nan")}, "no times"),
+        ({"end_s": float("inf")}, "to inf s"),
+    ],
+)
+def test_events_that_make_no_sense_are_refused(study, make_recordings, event, words):
+    make_recordings(study, 1)
+    good = Event(recording="r0", start_s=0.0, code="smile")
+    wrong = Event(**{"recording": "r0", "start_s": 0.0, "code": "smile", **event})
+    with pytest.raises(StudyError, match=words):
+        add_events(study, [good, wrong])
+    assert study.load_events().empty
+
+
+def test_a_damaged_table_is_named(study):
+    shutil.copyfile(study.folder / STUDY_FILE, study.folder / "recordings.parquet")
+    with pytest.raises(StudyError, match="is no table"):
+        read_state(study)
