@@ -197,11 +197,16 @@ def read_faces(
     if not boxes:
         return []
     crops = np.concatenate([as_frame(picture).crops(found, info.input) for picture, found in views if found])
-    qualities = measure_quality(crops, boxes)
-    rows = soften(predictor.predict_crops(crops), qualities)
+    return settle(info.classes, predictor.predict_crops(crops), measure_quality(crops, boxes))
+
+
+def settle(
+    classes: tuple[str, ...], probabilities: Float32Array, qualities: Sequence[FaceQuality]
+) -> list[tuple[Prediction, FaceQuality]]:
+    """Soften N x K probabilities that a model gave for N faces, and join each to the face's quality."""
+    rows = soften(probabilities, qualities)
     return [
-        (Prediction.from_array(info.classes, row), quality)
-        for row, quality in zip(rows, qualities, strict=True)
+        (Prediction.from_array(classes, row), quality) for row, quality in zip(rows, qualities, strict=True)
     ]
 
 

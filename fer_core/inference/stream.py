@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from fer_core.inference.classifying import FaceReader, Sighting
 from fer_core.inference.cuts import CutDetector
-from fer_core.inference.face_quality import judge, read_faces
+from fer_core.inference.face_quality import judge
 from fer_core.inference.frames import Frame, as_frame
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.smoothing import ProbabilitySmoother
@@ -86,6 +87,7 @@ class FaceStream:
         self._searched_s = 0.0
         self._size: tuple[int, ...] | None = None
         self._cuts = CutDetector()
+        self._reader = FaceReader()
 
     @property
     def detector(self) -> FaceDetector:
@@ -133,13 +135,14 @@ class FaceStream:
     def step_many(self, pictures: Sequence[tuple[UInt8Array | Frame, float]]) -> list[FrameResult]:
         """Do `step` for several frames of a recording at once, which is faster and better than one by one.
 
-        All their faces are classified as one batch, which takes a small network half the time; and boxes on
-        frames between two detections lie between these, instead of being foreseen from the first.
+        Boxes on frames between two detections lie between these, instead of being foreseen from the first,
+        and so do the probabilities of a face that stays as it is (`classifying`).
         """
         predictor = self._take_parts()
         views = self._follow([(as_frame(picture), time_s) for picture, time_s in pictures])
         start = time.perf_counter()
-        readings = iter(read_faces(predictor, [(view.frame, view.current_boxes) for view in views]))
+        sightings = [item for view in views for item in view.sightings]
+        readings = iter(self._reader.read(predictor, sightings, self._smoother.time_constant_s))
         classify_ms = 1e3 * (time.perf_counter() - start) / max(1, len(views))
         return [self._collect(view, readings, classify_ms) for view in views]
 
@@ -259,9 +262,9 @@ class FaceStream:
         if reset_wanted:
             self._tracker.reset()
             self._cuts.reset()
+        if reset_wanted or parts.predictor is not before.predictor:
             self._smoother.reset()
-        if parts.predictor is not before.predictor:
-            self._smoother.reset()
+            self._reader.reset()
         if reset_wanted or parts.detector is not before.detector:
             self._frames_to_detection = 0
         self._frames_to_detection = min(self._frames_to_detection, parts.temporal.detect_every - 1)
@@ -283,8 +286,13 @@ class _View:
     detect_ms: float = 0.0
 
     @property
-    def current_boxes(self) -> list[FaceBox]:
-        return [face.box for face in self.tracked if face.is_current]
+    def sightings(self) -> list[Sighting]:
+        """The faces that were found here, which are to be read."""
+        return [
+            Sighting(face.track_id, face.box, self.frame, self.time_s)
+            for face in self.tracked
+            if face.is_current
+        ]
 
 
 def _detect(detector: FaceDetector, frame: Frame) -> list[FaceBox]:
