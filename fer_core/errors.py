@@ -13,6 +13,10 @@ class ConfigError(FerError, ValueError):
     """A setting is unknown, out of range, or does not go with the others."""
 
 
+class MissingPackageError(FerError, ImportError):
+    """What was asked for needs a package that is not installed here."""
+
+
 class DataError(FerError):
     """A data set, or the file it is imported from, is missing, malformed or unsafe."""
 

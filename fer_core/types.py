@@ -136,6 +136,21 @@ class FaceResult:
     expected_correctness: float | None = None
     """Share of faces like this one whose label is right, in [0, 1]; None if the quality is not known."""
 
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.prediction.label
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the most probable class, in [0, 1]."""
+        return self.prediction.confidence
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Probability in [0, 1] by class, most probable first."""
+        return dict(self.prediction.ranked())
+
 
 def check_answers(found: Float32Array, model: str = "the model") -> None:
     """Check what a model answers, N x K: NaN would be sorted and drawn as a sure answer.

@@ -9,6 +9,7 @@ import streamlit as st
 
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown
+from fer_core.extras import explain_missing_packages
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ def error_boundary() -> Iterator[None]:
     without running the router. Streamlit's own signals (rerun, stop) pass through.
     """
     try:
-        yield
+        with explain_missing_packages():
+            yield
     except FerError as error:
         show_error(error)
     except Exception:  # the last resort: logged in full, shown without a traceback

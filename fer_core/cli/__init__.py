@@ -16,6 +16,7 @@ from typing import Final
 from fer_core import __version__
 from fer_core.cli.terminal import say
 from fer_core.errors import ConfigError, FerError
+from fer_core.extras import explain_missing_packages
 from fer_core.redact import RedactingFormatter, redact
 from fer_core.workspace import TASK_VARIABLE
 
@@ -113,7 +114,8 @@ def _run(name: str, arguments: list[str]) -> int:
 
 def _run_for_terminal(name: str, arguments: list[str]) -> int:
     try:
-        return _run(name, arguments)
+        with explain_missing_packages():
+            return _run(name, arguments)
     except FerError as error:
         say(redact(f"fer {name}: {error}"), file=sys.stderr)
         return 1

@@ -43,6 +43,14 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     return float(np.exp(found.x))
 
 
+def softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Probabilities of N x K logits, in float64; rows sum to 1."""
+    values = np.asarray(logits, dtype=np.float64)
+    powers = np.exp(values - values.max(axis=1, keepdims=True))
+    probabilities: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
+
+
 def assign_bins(confidence: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
     """Bin of each confidence: equal widths over (0, 1], each with its upper end."""
     bins: npt.NDArray[np.int64] = np.clip(
@@ -80,10 +88,7 @@ def rescale_probabilities(probabilities: npt.ArrayLike, factor: float) -> npt.ND
         probabilities: N x K.
         factor: old temperature / new temperature.
     """
-    from scipy.special import softmax
-
-    rescaled: npt.NDArray[np.float64] = softmax(factor * recover_logits(probabilities), axis=1)
-    return rescaled
+    return softmax(factor * recover_logits(probabilities))
 
 
 def cross_fit_temperature(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -117,10 +122,6 @@ def expect_generally(
     Returns:
         N x K, rows sum to 1.
     """
-    from scipy.special import softmax
-
     shares = np.log(np.maximum(np.asarray(learned, dtype=np.float64), SMALLEST_SHARE))
-    adjusted: npt.NDArray[np.float64] = softmax(
-        (np.asarray(logits, dtype=np.float64) - general.prior_strength * shares) / general.temperature, axis=1
-    )
-    return adjusted
+    taken_back = np.asarray(logits, dtype=np.float64) - general.prior_strength * shares
+    return softmax(taken_back / general.temperature)

@@ -11,6 +11,7 @@ from torch import nn
 
 from fer_core.checkpoint import InputSpec
 from fer_core.data.batches import iterate_batches, load_batch, normalise
+from fer_core.evaluation.calibration import softmax
 from fer_core.models import FerModel
 from fer_core.types import Float32Array, UInt8Array, check_answers
 
@@ -98,7 +99,4 @@ def compute_embeddings(
 
 def compute_probabilities(logits: Float32Array, temperature: float = 1.0) -> npt.NDArray[np.float64]:
     """Softmax of logits / temperature, N x K."""
-    from scipy.special import softmax
-
-    probabilities: npt.NDArray[np.float64] = softmax(logits.astype(np.float64) / temperature, axis=1)
-    return probabilities
+    return softmax(logits.astype(np.float64) / temperature)

@@ -1,6 +1,7 @@
 """One row per face and frame, and one for a frame without a face: a table that grows, and running totals."""
 
 import errno
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,9 +30,6 @@ FIXED_COLUMNS: Final[tuple[str, ...]] = (
 )
 """Columns of every table, before one column of probabilities a class. Every frame has a row: `num_faces` is
 how many faces it shows, and where that is 0 the columns after it are empty."""
-_NUM_OF_FRAME: Final[int] = 3
-"""Columns that tell of the frame, not of a face."""
-
 _ROWS_PER_BATCH: Final[int] = 4096
 
 
@@ -47,10 +45,8 @@ class TableWriter:
 
     def add(self, frame: int, time_s: float, faces: Sequence[FaceResult]) -> None:
         """Append the faces of one frame, or a row that says that it has none."""
-        nothing = (None,) * (len(self._columns) - _NUM_OF_FRAME)
-        for values in [_row_values(face) for face in faces] or [nothing]:
-            row = (frame, time_s, len(faces), *values)
-            for column, value in zip(self._columns, row, strict=True):
+        for row in list_rows(frame, time_s, faces):
+            for column, value in itertools.zip_longest(self._columns, row):
                 column.append(value)
             self.num_rows += 1
         if len(self._columns[0]) >= _ROWS_PER_BATCH:
@@ -85,8 +81,12 @@ def list_values(face: FaceResult) -> tuple[Any, ...]:
     return (*place, *measures, prediction.label, prediction.confidence, face.expected_correctness)
 
 
-def _row_values(face: FaceResult) -> tuple[Any, ...]:
-    return (face.track_id, *list_values(face), *face.prediction.probabilities)
+def list_rows(frame: int, time_s: float, faces: Sequence[FaceResult]) -> list[tuple[Any, ...]]:
+    """The rows of one frame: one a face; for none a short one, whose missing columns are empty."""
+    begin = (frame, time_s, len(faces))
+    return [
+        (*begin, face.track_id, *list_values(face), *face.prediction.probabilities) for face in faces
+    ] or [begin]
 
 
 @contextmanager

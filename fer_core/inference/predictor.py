@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -31,7 +32,7 @@ def load_predictor(
             another name that torch knows.
         runtime: `torch`; `onnx` for the checkpoint's exported fp32 file; `auto` takes that file on a CPU,
             where it computes faster and spares loading torch, if it was checked against exactly these
-            weights, and torch otherwise.
+            weights, or where torch is not installed; and torch otherwise.
 
     Raises:
         CheckpointError: there is none, it is damaged, or it has not been exported.
@@ -76,7 +77,8 @@ def find_export(entry: CheckpointEntry, workspace: Workspace) -> ExportRecord:
 def _choose_runtime(entry: CheckpointEntry, workspace: Workspace, device: str) -> Runtime:
     from fer_core.inference.providers import count_nvidia_gpus
 
-    if device == "tensorrt" or not (entry.folder / entry.info.weights_file).is_file():
+    has_weights = (entry.folder / entry.info.weights_file).is_file()
+    if device == "tensorrt" or not has_weights or find_spec("torch") is None:
         return "onnx"
     if device not in ("auto", "cpu") or (device == "auto" and count_nvidia_gpus()):
         return "torch"

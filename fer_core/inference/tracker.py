@@ -212,13 +212,51 @@ def _match(tracks: Sequence[FaceBox], boxes: Sequence[FaceBox], min_iou: float) 
     """Index of a track -> index of the box that is its face."""
     if not tracks or not boxes:
         return {}
-    from scipy.optimize import linear_sum_assignment
-
     iou = compute_iou(tracks, boxes)
     # A pair that is too far apart must not be chosen for the sake of the sum.
     iou[iou < min_iou] = 0
-    rows, columns = linear_sum_assignment(iou, maximize=True)
-    return {int(row): int(column) for row, column in zip(rows, columns, strict=True) if iou[row, column] > 0}
+    return {row: column for row, column in assign(-iou).items() if iou[row, column] > 0}
+
+
+def assign(costs: npt.NDArray[np.float64]) -> dict[int, int]:
+    """The pairs of rows and columns with the least sum of costs, as many as the shorter side has.
+
+    The Hungarian method with shortest augmenting paths (Jonker, Volgenant 1987).
+
+    Args:
+        costs: n x m, finite.
+    """
+    if costs.shape[0] > costs.shape[1]:
+        return {row: column for column, row in assign(costs.T).items()}
+    num_rows, num_columns = costs.shape
+    row_price, column_price = np.zeros(num_rows), np.zeros(num_columns)
+    owner = np.full(num_columns, -1)
+    for start in range(num_rows):
+        least = np.full(num_columns, np.inf)
+        before = np.full(num_columns, -1)
+        is_done = np.zeros(num_columns, dtype=bool)
+        row, column, reached = start, -1, 0.0
+        while True:
+            reduced = reached + costs[row] - row_price[row] - column_price
+            better = ~is_done & (reduced < least)
+            least[better], before[better] = reduced[better], column
+            column = int(np.where(is_done, np.inf, least).argmin())
+            reached = least[column]
+            is_done[column] = True
+            if owner[column] < 0:
+                break
+            row = owner[column]
+        for other in np.flatnonzero(is_done):
+            slack = reached - least[other]
+            column_price[other] -= slack
+            if owner[other] >= 0:
+                row_price[owner[other]] += slack
+        row_price[start] += reached
+        while column >= 0:  # every row on the path moves to the column that was found for it
+            came_from = before[column]
+            owner[column] = owner[came_from] if came_from >= 0 else start
+            column = int(came_from)
+    return {int(row): column for column, row in enumerate(owner) if row >= 0}
 
 
 def _blend(old: FaceBox, new: FaceBox, share: float) -> FaceBox:

@@ -30,6 +30,8 @@ __all__ = [
     "VideoLimits",
     "VideoSummary",
     "annotate_video",
+    "batch_frames",
+    "open_video",
     "probe_video",
     "read_frame",
 ]
@@ -45,6 +47,18 @@ _MIN_SHARE_READ: Final[float] = 0.9
 _MAX_BATCH: Final[int] = 12
 _MAX_BATCH_PX: Final[int] = 25_000_000
 """Frames that are analysed together, and the most pixels these may have, which bounds memory."""
+
+
+def batch_frames(
+    frames: Iterator[VideoFrame], info: VideoInfo, temporal: TemporalConfig
+) -> Iterator[tuple[VideoFrame, ...]]:
+    """The first frame, then batches that end with a frame which is searched for faces."""
+    every = temporal.detect_every
+    most = max(1, min(_MAX_BATCH, _MAX_BATCH_PX // (info.width_px * info.height_px)))
+    size = most // every * every or most
+    yield from ((frame,) for frame in itertools.islice(frames, 1))
+    while batch := tuple(itertools.islice(frames, size)):
+        yield batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +201,8 @@ class _Job:
         sound: list[Packet[Any]] = []
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fer-video-writer") as pool:
             written: Future[None] | None = None
-            for frames in self._batches(self.reader.frames(sound.append if self.writer else None)):
+            frames_read = self.reader.frames(sound.append if self.writer else None)
+            for frames in batch_frames(frames_read, self.reader.info, self.stream.temporal):
                 # The first frames are written in any case, so that a cancelled video is a video.
                 if self.num_done and cancelled():
                     self.was_cancelled = True
@@ -208,15 +223,6 @@ class _Job:
             if not self.was_cancelled:
                 self._write((), (), sound)
         reporter.tell(self.num_done, is_last=True)
-
-    def _batches(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[VideoFrame, ...]]:
-        """The first frame, then batches that end with a frame which is searched for faces."""
-        info, every = self.reader.info, self.stream.temporal.detect_every
-        most = max(1, min(_MAX_BATCH, _MAX_BATCH_PX // (info.width_px * info.height_px)))
-        size = most // every * every or most
-        yield from ((frame,) for frame in itertools.islice(frames, 1))
-        while batch := tuple(itertools.islice(frames, size)):
-            yield batch
 
     def _write(
         self, frames: Sequence[VideoFrame], results: Sequence[FrameResult], sound: Sequence["Packet[Any]"]

@@ -1,0 +1,50 @@
+"""Which parts of the program need packages that the small install leaves out, and how to get them."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from fer_core.errors import MissingPackageError
+
+PROJECT: Final[str] = "fer-workbench"
+EXTRAS: Final[dict[str, tuple[str, ...]]] = {
+    "tables": ("pandas", "pyarrow"),
+    "serve": ("fastapi", "multipart", "prometheus_client", "uvicorn", "websockets"),
+    "app": (
+        *("huggingface_hub", "jinja2", "optuna", "plotly", "safetensors", "scipy", "sklearn", "sqlalchemy"),
+        *("streamlit", "streamlit_webrtc", "tomli_w"),
+    ),
+    "train": (
+        *("accelerate", "cleanlab", "kornia", "onnxscript", "tensorboard", "timm", "torch", "torchinfo"),
+        "torchvision",
+    ),
+}
+"""Modules by the extra that brings them, the smallest extra first (pyproject.toml)."""
+
+
+def find_extra(module: str) -> str | None:
+    """The smallest extra that brings a module; None if it belongs to the core or to nothing of ours."""
+    top = module.partition(".")[0]
+    return next((name for name, modules in EXTRAS.items() if top in modules), None)
+
+
+@contextmanager
+def explain_missing_packages() -> Iterator[None]:
+    """Turn the absence of a package of an extra into words that say how to get it.
+
+    Raises:
+        MissingPackageError: the block needs a package that is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as cause:
+        module = cause.name or ""
+        extra = find_extra(module)
+        if extra is None:
+            raise
+        package = module.partition(".")[0]
+        command = f"pip install {shlex.quote(f'{PROJECT}[{extra}]')}"
+        raise MissingPackageError(
+            f"this needs the package {package}, which is not installed here; get it with: {command}"
+        ) from cause
