@@ -6,7 +6,9 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from fer_core.analyses import delete_analysis, list_analyses
 from fer_core.checkpoint import list_checkpoints
+from fer_core.jobs.tasks import discard_task, list_tasks
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_faultless_dashboard
 from tests.small_models import save_small_model
@@ -69,3 +71,15 @@ def open_page(dashboard_browser: Browser, dashboard_url: str) -> Iterator[Callab
             return page
 
         yield open_
+
+
+@pytest.fixture(autouse=True)
+def forget_media(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Delete the analyses that a test made: they decide which tab of *Analyze* opens for the next one."""
+    yield
+    if "dashboard_workspace" in request.fixturenames:
+        workspace = request.getfixturevalue("dashboard_workspace")
+        for task in list_tasks(workspace):
+            discard_task(workspace, task.name)
+        for analysis in list_analyses(workspace):
+            delete_analysis(workspace, analysis.key)

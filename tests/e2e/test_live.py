@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect  # noqa: A004
 
 from fer_core.inference.detectors import build_detector
 from fer_core.palette import emotion_color, hex_to_rgb
@@ -73,9 +73,17 @@ def started(browser, url, model="zz-disgusted/best"):
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    box = page.get_by_role("combobox", name=re.compile(label)).first
-    box.click(timeout=PATIENCE_MS)
-    page.get_by_role("option", name=option, exact=True).click(timeout=PATIENCE_MS)
+    """Choose in a list of options; again where a redraw of the running page closed it before the click."""
+    wanted = page.get_by_role("option", name=option, exact=True)
+    for _ in range(10):
+        page.get_by_role("combobox", name=re.compile(label)).first.click(timeout=PATIENCE_MS)
+        try:
+            wanted.click(timeout=PATIENCE_MS / 10)
+        except TimeoutError:
+            page.keyboard.press("Escape")
+        else:
+            return
+    raise AssertionError(f"{label} does not take {option}")
 
 
 def read_counts(page: Page) -> tuple[int, int, int, int]:
