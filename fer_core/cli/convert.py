@@ -1,0 +1,70 @@
+"""`fer convert`: results and events in the formats of other tools."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from fer_core.cli.terminal import say
+from fer_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fer_core.studies.formats import Media
+
+
+def main(
+    source: Annotated[Positional[Path], arg(metavar="INPUT")],
+    target: Annotated[Positional[Path], arg(metavar="OUTPUT")],
+    *,
+    video: Path | None = None,
+    layout: Literal["", "openface", "fex", "events"] = "",
+    recording: str | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Convert a table of `fer annotate`, or a file of events, to the format of another tool, or back.
+
+    OUTPUT ends in .eaf (ELAN), .TextGrid (Praat), .vtt, .srt, .json (Label Studio), .csv or .parquet. From a
+    table of faces come intervals: as long as a face keeps its apparent expression. What a format has no
+    place for is said.
+
+    Args:
+        source: A table (.csv, .tsv, .parquet; also OpenFace's or Py-Feat's), .eaf, .TextGrid, .vtt, or the
+            .json that Label Studio exports.
+        target: The file to write.
+        video: The video: ELAN and Label Studio show it; Label Studio needs it for the frame rate.
+        layout: Columns of a table: as they are, those of OpenFace 2 (openface) or Py-Feat (fex), or one row
+            per interval (events).
+        recording: Which one, if the table holds several.
+        overwrite: Replace a file that exists.
+    """
+    if target.exists() and not overwrite:
+        raise ConfigError(f"{target} exists already; choose another name, or add --overwrite")
+    from fer_core.studies.formats import read_source, write_source
+
+    found = read_source(source, recording)
+    media = None if video is None else describe_media(video)
+    notes = write_source(found, target, media=media, layout=layout)
+    points = int(found.annotations["end_s"].isna().sum())
+    say(f"{target}: {len(found.annotations) - points} intervals, {points} points")
+    for note in notes:
+        say(note)
+    return 0
+
+
+def describe_media(video: Path) -> "Media":
+    """What formats need to know of a video.
+
+    Raises:
+        MediaError: it can't be read.
+    """
+    from fer_core.inference.video_reader import probe_video
+    from fer_core.studies.formats import Media
+
+    info = probe_video(video)
+    return Media(
+        name=str(video),
+        fps=info.fps,
+        duration_s=info.duration_s or 0.0,
+        width_px=info.width_px,
+        height_px=info.height_px,
+    )

@@ -1,0 +1,202 @@
+"""Label Studio: a task with predictions for its video editor, and the corrections that people made there.
+
+Expressions are ranges of a timeline, faces are boxes that move. Label Studio counts frames from 1, at the
+rate that the labelling interface names. Source: https://labelstud.io/guide/task_format,
+/tags/timelinelabels, /tags/videorectangle. Its own converter to other formats keeps no expression of a box,
+so ranges carry them.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fer_core import __version__
+from fer_core.errors import ConfigError, DataError
+from fer_core.escaping import escape_html
+from fer_core.io import write_text
+from fer_core.palette import emotion_color
+from fer_core.plain import parse_json
+from fer_core.studies.formats.annotations import Media, build_annotations, name_tiers, read_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_POINT: Final[str] = "point"
+_KEYFRAMES_PER_S: Final[float] = 5.0
+"""Boxes that are written; Label Studio draws what is between."""
+
+
+def write_label_studio(
+    annotations: "pd.DataFrame",
+    path: Path,
+    media: Media | None = None,
+    *,
+    faces: "pd.DataFrame | None" = None,
+    codes: Sequence[str] = (),
+) -> list[str]:
+    """Write a list of one task with predictions, and beside it the labelling interface (`.xml`) for it.
+
+    Args:
+        annotations: what is predicted: a range each. `meta` holds the tier, and whether it is a point.
+        path: the JSON file, for Import in Label Studio.
+        media: the video; Label Studio needs its frame rate.
+        faces: the table of faces, for their boxes.
+        codes: that people can choose from; those of the annotations, if not given.
+
+    Returns:
+        What is not as in the table, in words.
+
+    Raises:
+        ConfigError: no video is named.
+        StorageError: it can't be written.
+    """
+    if media is None:
+        raise ConfigError(
+            "Label Studio counts frames, so it needs the video's frame rate: name it with --video"
+        )
+    result = [
+        _describe_range(number, item, media) for number, item in enumerate(annotations.to_dict("records"), 1)
+    ]
+    boxes = [] if faces is None else list(_describe_boxes(faces, media))
+    data = {"video": media.name, "fps": media.fps}
+    task = {
+        "data": data,
+        "predictions": [{"model_version": f"fer-workbench {__version__}", "result": result + boxes}],
+    }
+    write_text(path, json.dumps([task], indent=1, ensure_ascii=False) + "\n")
+    known = [*codes, *annotations["code"].tolist()]
+    tiers = [box["value"]["labels"][0] for box in boxes]
+    write_text(path.with_suffix(".xml"), build_interface(known, tiers, media.fps))
+    notes = [
+        f"the labelling interface is in {path.with_suffix('.xml').name}: paste it in Settings, Labeling "
+        "Interface"
+    ]
+    if faces is None:
+        notes.append("boxes are left out: they come from a table of faces")
+    return [*notes, f"times are whole frames at {media.fps:g} a second"]
+
+
+def build_interface(codes: Iterable[str], tiers: Iterable[str], fps: float) -> str:
+    """The labelling interface: a video, a timeline of codes and boxes of faces."""
+
+    def list_labels(names: Iterable[str], colored: bool) -> str:
+        return "".join(
+            f'\n    <Label value="{escape_html(name)}"'
+            + (f' background="{emotion_color(name)}"' if colored else "")
+            + "/>"
+            for name in dict.fromkeys(names)
+        )
+
+    return f"""<View>
+  <Video name="video" value="$video" frameRate="{fps:.6g}"/>
+  <TimelineLabels name="expression" toName="video">{list_labels(codes, True)}
+  </TimelineLabels>
+  <VideoRectangle name="box" toName="video"/>
+  <Labels name="face" toName="video">{list_labels(tiers, False)}
+  </Labels>
+</View>
+"""
+
+
+def _describe_range(number: int, item: Mapping[Any, Any], media: Media) -> dict[str, Any]:
+    is_point = math.isnan(item["end_s"])
+    start = round(item["start_s"] * media.fps) + 1
+    end = start if is_point else max(start, round(item["end_s"] * media.fps))
+    return {
+        "id": f"annotation-{number}",
+        "type": "timelinelabels",
+        "from_name": "expression",
+        "to_name": "video",
+        "origin": "prediction",
+        "meta": {"text": [item["tier"], *([_POINT] if is_point else [])]},
+        "value": {"ranges": [{"start": start, "end": end}], "timelinelabels": [item["code"]]},
+    }
+
+
+def _describe_boxes(faces: "pd.DataFrame", media: Media) -> Iterator[dict[str, Any]]:
+    ordered = name_tiers(faces).sort_values("frame")
+    for number, (tier, rows) in enumerate(ordered.groupby("tier", sort=False), 1):
+        is_last = rows["frame"].diff(-1).fillna(-2) != -1
+        is_first = rows["frame"].diff().fillna(2) != 1
+        step = max(1, round(media.fps / _KEYFRAMES_PER_S))
+        chosen = rows[is_first | is_last | (rows["frame"] % step == 0)]
+        sequence = [
+            {
+                "frame": round(item["time_s"] * media.fps) + 1,
+                "time": round(item["time_s"], 6),
+                "x": 100 * item["x"] / media.width_px,
+                "y": 100 * item["y"] / media.height_px,
+                "width": 100 * item["width"] / media.width_px,
+                "height": 100 * item["height"] / media.height_px,
+                "rotation": 0,
+                "enabled": not ends,
+            }
+            for item, ends in zip(chosen.to_dict("records"), is_last[chosen.index], strict=True)
+        ]
+        yield {
+            "id": f"face-{number}",
+            "type": "videorectangle",
+            "from_name": "box",
+            "to_name": "video",
+            "origin": "prediction",
+            "value": {
+                "framesCount": media.num_frames,
+                "duration": media.duration_s,
+                "sequence": sequence,
+                "labels": [str(tier)],
+            },
+        }
+
+
+def read_label_studio(path: Path) -> "pd.DataFrame":
+    """Annotations that people made or corrected, from Label Studio's export as JSON.
+
+    Only what was submitted counts: no prediction, no cancelled annotation. The coder is who completed it. A
+    correction keeps the tier of the prediction that it began as; what was drawn anew is on `events`.
+
+    Raises:
+        DataError: it is no export of a video task, nothing was submitted, or the frame rate is not known.
+    """
+    try:
+        tasks = parse_json(read_text(path))
+    except ValueError as cause:
+        raise DataError(
+            f"{path} is no JSON: {cause}; export the project from Label Studio as JSON"
+        ) from cause
+    tasks = tasks if isinstance(tasks, list) else [tasks]
+    if len(tasks) != 1 or not isinstance(tasks[0], dict):
+        raise DataError(
+            f"{path} holds {len(tasks)} tasks; expected one, as one file is for one recording: select the "
+            "task in Label Studio and export it alone as JSON"
+        )
+    task = tasks[0]
+    done = [item for item in task.get("annotations") or [] if not item.get("was_cancelled")]
+    if not done:
+        raise DataError(
+            f"{path} has no submitted annotation; submit the task in Label Studio and export it as JSON"
+        )
+    try:
+        fps = float(task["data"]["fps"])
+        rows = [row for item in done for row in _read_ranges(item, fps)]
+    except (KeyError, TypeError, ValueError) as cause:
+        raise DataError(
+            f"{path} does not hold what an export of Label Studio does ({type(cause).__name__}: {cause}); "
+            "expected data with video and fps, and annotations with ranges of a timeline"
+        ) from cause
+    return build_annotations(rows, str(path))
+
+
+def _read_ranges(annotation: Mapping[str, Any], fps: float) -> Iterator[tuple[object, ...]]:
+    who = annotation.get("completed_by", "")
+    coder = str(who.get("email") or who.get("id") or "") if isinstance(who, dict) else str(who)
+    for item in annotation["result"]:
+        if item["type"] != "timelinelabels":
+            continue
+        meta = (item.get("meta") or {}).get("text") or [""]
+        tier, *flags = [meta] if isinstance(meta, str) else meta
+        for part in item["value"]["ranges"]:
+            end = None if _POINT in flags and part["start"] == part["end"] else part["end"] / fps
+            for code in item["value"]["timelinelabels"]:
+                yield tier, (part["start"] - 1) / fps, end, code, coder, ""

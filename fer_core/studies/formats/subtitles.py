@@ -1,0 +1,141 @@
+"""WebVTT and SRT: what players show over a video, in whole milliseconds. No cue ends where it begins.
+
+Sources: https://www.w3.org/TR/webvtt1/ (a voice names the tier); SubRip has no specification, and players
+agree on numbered cues with a comma before the milliseconds.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fer_core.errors import DataError
+from fer_core.io import write_text
+from fer_core.studies.formats.annotations import (
+    Media,
+    build_annotations,
+    describe_losses,
+    end_or_point,
+    join_lines,
+    read_text,
+    to_ticks,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TIMING: Final[re.Pattern[str]] = re.compile(
+    r"\s*(?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3})\s+-->\s+(?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3})(?:\s.*)?"
+)
+_VOICE: Final[re.Pattern[str]] = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]*)>")
+_TAG: Final[re.Pattern[str]] = re.compile(r"</?[a-z][^>]*>|<\d[^>]*>")
+
+
+def write_vtt(annotations: "pd.DataFrame", path: Path, media: Media | None = None) -> list[str]:
+    """Write annotations as WebVTT: a cue each, whose voice is the tier.
+
+    Returns:
+        What the file could not hold, in words.
+
+    Raises:
+        StorageError: it can't be written.
+    """
+    cues = [
+        f"{_format_time(start, '.')} --> {_format_time(end, '.')}\n<v {_escape(tier)}>{_escape(code)}\n"
+        for start, end, tier, code in _list_cues(annotations)
+    ]
+    write_text(path, "\n".join(["WEBVTT\n", *cues]))
+    return describe_losses(annotations, "WebVTT", lost=("points", "coder", "note"))
+
+
+def write_srt(annotations: "pd.DataFrame", path: Path, media: Media | None = None) -> list[str]:
+    """Write annotations as SRT: a cue each, with the tier before the code.
+
+    Returns:
+        What the file could not hold, in words.
+
+    Raises:
+        StorageError: it can't be written.
+    """
+    cues = [
+        f"{number}\n{_format_time(start, ',')} --> {_format_time(end, ',')}\n"
+        f"{_neutralise(f'{tier}: {code}')}\n"
+        for number, (start, end, tier, code) in enumerate(_list_cues(annotations), 1)
+    ]
+    write_text(path, "\n".join(cues))
+    return describe_losses(annotations, "SRT", lost=("points", "coder", "note"))
+
+
+def _list_cues(annotations: "pd.DataFrame") -> Iterator[tuple[int, int, str, str]]:
+    for item in annotations.to_dict("records"):
+        start, end = to_ticks(item["start_s"], item["end_s"], 1000)
+        yield start, end, join_lines(item["tier"]), join_lines(item["code"])
+
+
+def _format_time(milliseconds: int, mark: str) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{mark}{rest:03d}"
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False)
+
+
+def _neutralise(text: str) -> str:
+    """A text that no player takes for a time or for formatting: SRT has no way to escape."""
+    return text.replace("-->", "->").replace("<", "‹").replace(">", "›").replace("{", "(").replace("}", ")")
+
+
+def read_vtt(path: Path) -> "pd.DataFrame":
+    """Annotations of the cues of a WebVTT file: a voice is a tier, other formatting is left out.
+
+    Raises:
+        DataError: it is no WebVTT file, or a cue's time can't be read; the message names the line.
+    """
+    lines = read_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if not re.match(r"WEBVTT(\s|$)", lines[0]):
+        raise DataError(f"{path} is no WebVTT file: its first line is {lines[0][:40]!r}, not WEBVTT")
+    rows: list[tuple[object, ...]] = []
+    for number, block in _list_blocks(lines):
+        place = next((index for index, line in enumerate(block[:2]) if "-->" in line), None)
+        if place is None or re.match(r"(NOTE|STYLE|REGION)(\s|$)", block[0]):
+            continue  # notes, styles and regions
+        timing = _TIMING.fullmatch(block[place])
+        if timing is None:
+            raise DataError(
+                f"{path}, line {number + place}: {block[place][:60]!r} is no time of a cue; expected "
+                "00:01.000 --> 00:02.500, with a point before three digits"
+            )
+        start, end = _read_time(timing.groups()[:4]), _read_time(timing.groups()[4:])
+        for tier, text in _split_voices("\n".join(block[place + 1 :])):
+            rows.append((tier, start, end_or_point(start, end) if end >= start else end, text, "", ""))
+    return build_annotations(rows, str(path))
+
+
+def _list_blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """What is between empty lines after the head, with the number of its first line."""
+    block: list[str] = []
+    for number, line in enumerate([*lines, ""], 1):
+        if line.strip():
+            block.append(line)
+            continue
+        if block and not block[0].startswith("WEBVTT"):
+            yield number - len(block), block
+        block = []
+
+
+def _read_time(parts: tuple[str | None, ...]) -> float:
+    hours, minutes, seconds, milliseconds = (int(part or 0) for part in parts)
+    return ((hours * 60 + minutes) * 60 + seconds) + milliseconds / 1000
+
+
+def _split_voices(text: str) -> Iterator[tuple[str, str]]:
+    """Voice and text of each part of a cue; a part without text says nothing."""
+    first, *rest = _VOICE.split(text)
+    for voice, part in [("", first), *zip(rest[::2], rest[1::2], strict=True)]:
+        plain = join_lines(html.unescape(_TAG.sub("", part)))
+        if plain:
+            yield html.unescape(voice), plain

@@ -1,0 +1,80 @@
+"""Reading and writing tables as CSV, TSV and Parquet, and telling what they hold."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fer_core.data.table_files import load_frame
+from fer_core.errors import DataError
+from fer_core.escaping import FORMULA_SIGNS
+from fer_core.results import RESULTS, encode_table
+from fer_core.studies.formats.annotations import read_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TEXTS: Final[tuple[str, ...]] = (
+    *("recording", "participant", "condition", "person", "source", "picture"),
+    *("label", "tier", "code", "coder", "note"),
+)
+"""Columns that are texts even where all of them look like numbers."""
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """A table from a .csv, .tsv or .parquet file.
+
+    Only empty cells are missing values: a code `NA` or `none` is a code. The apostrophe that our own CSV
+    files have before texts that begin a formula is taken away.
+
+    Raises:
+        DataError: it is missing or damaged, or has another extension.
+    """
+    import pandas as pd
+
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return load_frame(path, DataError)
+    if suffix not in (".csv", ".tsv"):
+        raise DataError(f"{path.name!r} is no table; expected .csv, .tsv or .parquet")
+    text = read_text(path)
+    try:
+        table = pd.read_csv(
+            io.StringIO(text),
+            sep="\t" if suffix == ".tsv" else ",",
+            dtype=dict.fromkeys(_TEXTS, str),
+            keep_default_na=False,
+            na_values=[""],
+            skipinitialspace=True,
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as cause:
+        raise DataError(f"{path} can't be read as a table: {cause}") from cause
+    for name in table.columns.intersection(list(_TEXTS)):
+        table[name] = table[name].map(_restore_cell)
+    return table.rename(columns=_restore_cell)
+
+
+def _restore_cell(value: Any) -> Any:
+    """Undo `fer_core.escaping.neutralise_cell`."""
+    is_neutralised = isinstance(value, str) and value[:1] == "'" and value[1:].startswith(FORMULA_SIGNS)
+    return value[1:] if is_neutralised else value
+
+
+def is_of_faces(table: "pd.DataFrame") -> bool:
+    """Whether a table has a row per face and frame."""
+    return {"frame", "time_s", "num_faces", "track_id"} <= set(table.columns)
+
+
+def write_table(table: "pd.DataFrame", path: Path) -> None:
+    """Write a table as .csv, .parquet, or what an installed package adds.
+
+    Raises:
+        StorageError: it can't be written.
+    """
+    from fer_core.io import write_bytes
+
+    write_bytes(path, encode_table(table, path.suffix.lower().removeprefix(".")))
+
+
+def is_table(path: Path) -> bool:
+    """Whether the extension is one of a table that can be written."""
+    return path.suffix.lower().removeprefix(".") in RESULTS

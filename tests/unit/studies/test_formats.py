@@ -1,0 +1,502 @@
+"""Every format is opened by the library that people use for it, and gives the same intervals within 1 ms."""
+
+import itertools
+import json
+import math
+import warnings
+import xml.etree.ElementTree as ET
+from datetime import datetime
+
+import pandas as pd
+import praatio.textgrid
+import pympi
+import pysubs2
+import pytest
+import webvtt
+
+from fer_core.cli import main
+from fer_core.errors import ConfigError, DataError
+from fer_core.studies.formats import (
+    ANNOTATION_FORMATS,
+    LAYOUTS,
+    build_intervals,
+    check_annotations,
+    describe_columns,
+    from_events,
+    read_source,
+    to_events,
+    to_layout,
+    write_source,
+)
+from fer_core.studies.formats.annotations import build_annotations
+from fer_core.studies.formats.elan import read_elan
+from tests.unit.inference.videos import make_video
+from tests.unit.studies.tables import CLASSES, MEDIA, make_faces
+
+HOSTILE = '<b>&amp; "quoted" --> {\\i1}, -1 ; é😀 ]]>'
+ROWS = [
+    ("Ann", 0.0, 1.0004, "happiness", "model", ""),
+    ("Ann", 1.0004, 1.5, "neutral", "model", ""),
+    ("Ann", 3661.25, 3662.75, HOSTILE, "model", ""),
+    ('B "é" <o>', 0.3333333, 2 / 3, "points [1]: number = 3", "", ""),
+    ("Ann", 0.04, None, "blink", "model", ""),
+]
+
+
+def make_annotations(rows=ROWS):
+    return build_annotations(rows, "test")
+
+
+def write(annotations, path, media=MEDIA):
+    return ANNOTATION_FORMATS[path.suffix.lower()].write(annotations, path, media)
+
+
+def list_expected(annotations, point_s=0.001):
+    """Start and end in seconds, and code; a point has the length that the format gives it."""
+    rows = annotations.to_dict("records")
+    return sorted(
+        (row["start_s"], row["start_s"] + point_s if math.isnan(row["end_s"]) else row["end_s"], row["code"])
+        for row in rows
+    )
+
+
+def assert_same(found, expected, *, texts=True):
+    assert len(found) == len(expected)
+    for one, other in zip(sorted(found), expected, strict=True):
+        assert one[0] == pytest.approx(other[0], abs=0.001)
+        assert one[1] == pytest.approx(other[1], abs=0.001)
+        assert not texts or one[2] == other[2]
+
+
+def test_elan_opens_in_pympi(tmp_path):
+    annotations = make_annotations()
+    notes = write(annotations, tmp_path / "a.eaf")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # pympi warns of versions that it does not know
+        eaf = pympi.Eaf(tmp_path / "a.eaf")
+    found = [
+        (start / 1000, end / 1000, text)
+        for tier in eaf.get_tier_names()
+        for start, end, text, *_ in eaf.get_annotation_data_for_tier(tier)
+    ]
+    assert_same(found, list_expected(annotations))
+    assert eaf.get_linked_files()[0]["RELATIVE_MEDIA_URL"] == "./clip.mp4"
+    assert set(eaf.get_tier_names()) == {"Ann", "Ann (2)", 'B "é" <o>'}
+    assert "annotations of 'Ann' that overlap are on 2 tiers" in notes
+    assert any("1 points" in note for note in notes)
+
+
+EAF_ORDER = (
+    *("LICENSE", "HEADER", "TIME_ORDER", "TIER", "LINGUISTIC_TYPE", "LOCALE", "LANGUAGE", "CONSTRAINT"),
+    *("CONTROLLED_VOCABULARY", "LEXICON_REF", "REF_LINK_SET", "EXTERNAL_REF"),
+)
+EAF_ATTRIBUTES = {
+    "ANNOTATION_DOCUMENT": {"AUTHOR", "DATE", "VERSION", "FORMAT"},
+    "HEADER": {"MEDIA_FILE", "TIME_UNITS"},
+    "MEDIA_DESCRIPTOR": {"MEDIA_URL", "MIME_TYPE", "RELATIVE_MEDIA_URL", "TIME_ORIGIN", "EXTRACTED_FROM"},
+    "PROPERTY": {"NAME"},
+    "TIME_ORDER": set(),
+    "TIME_SLOT": {"TIME_SLOT_ID", "TIME_VALUE"},
+    "TIER": {"TIER_ID", "PARTICIPANT", "ANNOTATOR", "LINGUISTIC_TYPE_REF"},
+    "ANNOTATION": set(),
+    "ALIGNABLE_ANNOTATION": {"ANNOTATION_ID", "TIME_SLOT_REF1", "TIME_SLOT_REF2"},
+    "ANNOTATION_VALUE": set(),
+    "LINGUISTIC_TYPE": {"LINGUISTIC_TYPE_ID", "TIME_ALIGNABLE", "GRAPHIC_REFERENCES"},
+}
+"""What the EAF 3.0 document says of order and attributes, as far as it is written here."""
+
+
+def test_elan_keeps_the_rules_of_eaf_3(tmp_path):
+    write(make_annotations(), tmp_path / "a.eaf")
+    root = ET.parse(tmp_path / "a.eaf").getroot()
+    places = [EAF_ORDER.index(child.tag) for child in root]
+    assert places == sorted(places)
+    for element in root.iter():
+        plain = {name for name in element.attrib if not name.startswith("{")}
+        assert plain <= EAF_ATTRIBUTES[element.tag], element.tag
+    assert datetime.fromisoformat(root.attrib["DATE"]).tzinfo is not None  # xsd:dateTime
+    times = [int(slot.attrib["TIME_VALUE"]) for slot in root.iter("TIME_SLOT")]
+    assert times == sorted(times)
+    ids = [element.attrib[name] for element in root.iter() for name in element.attrib if name in
+           ("TIME_SLOT_ID", "ANNOTATION_ID", "TIER_ID", "LINGUISTIC_TYPE_ID")]  # fmt: skip
+    assert len(ids) == len(set(ids))
+    for element in root.iter("ALIGNABLE_ANNOTATION"):
+        assert {element.attrib["TIME_SLOT_REF1"], element.attrib["TIME_SLOT_REF2"]} <= set(ids)
+    assert {tier.attrib["LINGUISTIC_TYPE_REF"] for tier in root.iter("TIER")} <= set(ids)
+    for tier in root.iter("TIER"):
+        slots = {
+            slot.attrib["TIME_SLOT_ID"]: int(slot.attrib["TIME_VALUE"]) for slot in root.iter("TIME_SLOT")
+        }
+        spans = [(slots[item.attrib["TIME_SLOT_REF1"]], slots[item.attrib["TIME_SLOT_REF2"]])
+                 for item in tier.iter("ALIGNABLE_ANNOTATION")]  # fmt: skip
+        assert all(start < end for start, end in spans)
+        assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
+
+
+def test_textgrid_opens_in_praatio(tmp_path):
+    annotations = make_annotations([row for row in ROWS if not row[3].startswith("points [")])
+    notes = write(annotations, tmp_path / "a.TextGrid")
+    grid = praatio.textgrid.openTextgrid(tmp_path / "a.TextGrid", includeEmptyIntervals=False)
+    intervals = [tuple(entry) for entry in grid.getTier("Ann").entries]
+    expected = list_expected(annotations[annotations["end_s"].notna()])
+    assert_same([(float(start), float(end), text) for start, end, text in intervals], expected)
+    (point,) = grid.getTier("Ann (points)").entries
+    assert (float(point.time), point.label) == (0.04, "blink")
+    assert grid.maxTimestamp == pytest.approx(3662.75)
+    assert notes == ["the coders of 4 annotations are left out: Praat has no place for them"]
+
+
+def test_vtt_opens_in_webvtt_py(tmp_path):
+    annotations = make_annotations()
+    write(annotations, tmp_path / "a.vtt")
+    captions = webvtt.read(tmp_path / "a.vtt", strict=True).captions
+    found = [(one.start_time, one.end_time, one.text) for one in captions]
+    seconds = [(to_seconds(start), to_seconds(end), text) for start, end, text in found]
+    assert_same(seconds, list_expected(annotations), texts=False)
+    assert {one.voice for one in captions if one.text == "happiness"} == {"Ann"}
+
+
+def to_seconds(time):
+    return time.hours * 3600 + time.minutes * 60 + time.seconds + time.milliseconds / 1000
+
+
+def test_srt_opens_in_pysubs2(tmp_path):
+    annotations = make_annotations()
+    write(annotations, tmp_path / "a.srt")
+    found = [(one.start / 1000, one.end / 1000, one.text) for one in pysubs2.load(str(tmp_path / "a.srt"))]
+    assert_same(found, list_expected(annotations), texts=False)
+    assert (0.0, 1.0, "Ann: happiness") in [(start, round(end, 2), text) for start, end, text in found]
+    with pytest.raises(DataError, match=r"use WebVTT \(.vtt\)"):
+        read_source(tmp_path / "a.srt")
+
+
+@pytest.mark.parametrize("suffix", [".eaf", ".TextGrid", ".vtt", ".json", ".csv", ".parquet"])
+def test_what_is_written_is_read_again(tmp_path, suffix):
+    annotations = make_annotations([(*row[:4], "", "") for row in ROWS if row[3] != "blink"] +
+                                   [("Ann", 1.6, None, "blink", "", "")])  # fmt: skip
+    path = tmp_path / f"a{suffix}"
+    from fer_core.studies.formats import Source
+
+    write_source(Source(annotations=annotations), path, media=MEDIA, layout="events")
+    if suffix == ".json":
+        submit(path)
+    found = read_source(path).annotations
+    assert found["end_s"].isna().tolist() == annotations["end_s"].isna().tolist()
+    accuracy = 0.5 / MEDIA.fps + 1e-9 if suffix == ".json" else 0.001
+    for name in ("start_s", "end_s"):
+        assert found[name].fillna(-1).to_numpy() == pytest.approx(annotations[name].fillna(-1), abs=accuracy)
+    for name in ("tier", "code"):
+        assert found[name].tolist() == annotations[name].tolist()
+
+
+def submit(path, change=None):
+    """What Label Studio exports after somebody accepted the prediction, maybe with a change."""
+    (task,) = json.loads(path.read_text())
+    result = task["predictions"][0]["result"]
+    if change:
+        change(result)
+    task["annotations"] = [
+        {
+            "id": 1,
+            "completed_by": {"id": 7, "email": "ann@lab.example"},
+            "result": result,
+            "was_cancelled": False,
+        },
+        {"id": 2, "completed_by": 8, "result": [{"type": "broken"}], "was_cancelled": True},
+    ]
+    path.write_text(json.dumps([task]))
+
+
+def test_label_studio_gives_corrections_back(tmp_path):
+    faces = make_faces(["neutral"] * 5 + ["happiness"] * 5 + [None] * 2 + ["sadness"] * 3)
+    source = tmp_path / "faces.parquet"
+    faces.to_parquet(source)
+    found = read_source(source)
+    notes = write_source(found, tmp_path / "task.json", media=MEDIA)
+    assert "paste it" in notes[0]
+    interface = ET.parse(tmp_path / "task.xml").getroot()
+    assert interface.find("Video").attrib["frameRate"] == "25"
+    (task,) = json.loads((tmp_path / "task.json").read_text())
+    result = task["predictions"][0]["result"]
+    assert [item["value"]["ranges"][0] for item in result if item["type"] == "timelinelabels"] == [
+        {"start": 1, "end": 5},
+        {"start": 6, "end": 10},
+        {"start": 13, "end": 15},
+    ]
+    names = {item.attrib["name"]: item.tag for item in interface if "toName" in item.attrib}
+    assert {item["from_name"] for item in result} <= names.keys()
+    (box,) = [item["value"] for item in result if item["type"] == "videorectangle"]
+    assert box["sequence"][0] == {
+        **{"frame": 1, "time": 0, "enabled": True, "rotation": 0},
+        **{"x": 100 * 10.5 / 640, "y": 100 * 20.25 / 480, "width": 10.0, "height": 20.0},
+    }
+    assert [item["frame"] for item in box["sequence"] if not item["enabled"]] == [10, 15]
+
+    def correct(result):
+        result[1]["value"] |= {"timelinelabels": ["sadness"], "ranges": [{"start": 7, "end": 12}]}
+
+    submit(tmp_path / "task.json", correct)
+    back = read_source(tmp_path / "task.json").annotations
+    assert back.iloc[1][["tier", "code", "coder"]].tolist() == ["face 0", "sadness", "ann@lab.example"]
+    assert back.iloc[1][["start_s", "end_s"]].tolist() == [0.24, 0.48]
+    assert len(back) == 3
+
+
+def test_label_studio_needs_the_frame_rate_and_an_annotation(tmp_path):
+    with pytest.raises(ConfigError, match="--video"):
+        write(make_annotations(), tmp_path / "a.json", None)
+    write(make_annotations(), tmp_path / "a.json")
+    with pytest.raises(DataError, match="no submitted annotation"):
+        read_source(tmp_path / "a.json")
+
+
+def test_intervals_last_as_long_as_a_label(tmp_path):
+    """0.04 s a frame; a missing face ends an interval, and so does another label."""
+    faces = pd.concat(
+        [
+            make_faces(["neutral", "neutral", None, "neutral", "happiness"]),
+            make_faces(["sadness"] * 2, track=3),
+        ]
+    )
+    found = build_intervals(faces.sort_values("frame"))
+    rows = [tuple(row) for row in found[["tier", "start_s", "end_s", "code"]].itertuples(index=False)]
+    assert rows == [
+        ("face 0", 0.0, 0.08, "neutral"),
+        ("face 3", 0.0, 0.08, "sadness"),
+        ("face 0", 0.12, 0.16, "neutral"),
+        ("face 0", 0.16, 0.2, "happiness"),
+    ]
+    named = faces.assign(person=["Ann" if track == 0 else None for track in faces["track_id"]])
+    assert set(build_intervals(named)["tier"]) == {"Ann", "face 3"}
+    assert len(build_intervals(faces.iloc[:0])) == 0
+
+
+def test_events_of_a_study_keep_their_coder():
+    events = pd.DataFrame(
+        {"recording": "a", "start_s": [1.0, 2.0], "end_s": pd.array([None, 3.0], dtype="Float64"),
+         "code": ["smile", "frown"], "coder": pd.array(["", "Ann"], dtype="string"), "note": ["", "x"]}
+    )  # fmt: skip
+    annotations = from_events(events)
+    assert annotations["tier"].tolist() == ["events", "Ann"]
+    back = to_events(annotations, "a")
+    assert back["coder"].tolist() == ["", "Ann"]
+    assert back["end_s"].isna().tolist() == [True, False]
+
+
+PAL = """<ANNOTATION_DOCUMENT AUTHOR="" DATE="2020-01-01T00:00:00Z" VERSION="3.0"><HEADER TIME_UNITS="{unit}">
+<MEDIA_DESCRIPTOR MEDIA_URL="a" MIME_TYPE="video/mp4" {origin}/></HEADER>
+<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="25"/><TIME_SLOT TIME_SLOT_ID="ts2"/>
+<TIME_SLOT TIME_SLOT_ID="ts3" TIME_VALUE="100"/></TIME_ORDER>
+<TIER TIER_ID="notes" PARENT_REF="words" LINGUISTIC_TYPE_REF="t">
+<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="a5" ANNOTATION_REF="a1" PREVIOUS_ANNOTATION="a4">
+<ANNOTATION_VALUE>second</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION>
+<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="a4" ANNOTATION_REF="a1"><ANNOTATION_VALUE>first</ANNOTATION_VALUE>
+</REF_ANNOTATION></ANNOTATION></TIER>
+<TIER TIER_ID="words" ANNOTATOR="Ann" LINGUISTIC_TYPE_REF="t">
+<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a1" TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts2">
+<ANNOTATION_VALUE>smile</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>
+<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a2" TIME_SLOT_REF1="ts2" TIME_SLOT_REF2="ts3">
+<ANNOTATION_VALUE></ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION></TIER></ANNOTATION_DOCUMENT>"""
+EAF = PAL.format(unit="milliseconds", origin="")
+
+
+@pytest.mark.parametrize(
+    ("unit", "origin", "start", "end"),
+    [
+        ("milliseconds", "", 0.025, 0.0625),
+        ("PAL-frames", "", 1.0, 2.5),
+        ("NTSC-frames", "", 25 * 1001 / 30000, 62.5 * 1001 / 30000),
+        ("PAL-frames", 'TIME_ORIGIN="1500"', 2.5, 4.0),
+    ],
+)
+def test_elan_counts_in_its_unit_and_fills_slots_without_a_time(tmp_path, unit, origin, start, end):
+    (tmp_path / "a.eaf").write_text(PAL.format(unit=unit, origin=origin))
+    found = read_elan(tmp_path / "a.eaf")
+    smile = found[found["code"] == "smile"].iloc[0]
+    assert [smile["start_s"], smile["end_s"]] == pytest.approx([start, end], abs=1e-6)
+    assert smile["coder"] == "Ann"
+    middle = (start + end) / 2
+    parts = {row.code: (row.start_s, row.end_s) for row in found[found["tier"] == "notes"].itertuples()}
+    assert parts["first"] == pytest.approx((start, middle), abs=1e-6)
+    assert parts["second"] == pytest.approx((middle, end), abs=1e-6)
+    assert len(found) == 3  # an annotation without a text says nothing
+
+
+SHORT = """File type = "ooTextFile"
+Object class = "TextGrid"
+
+0
+2
+<exists>
+2
+"IntervalTier"
+"a ""b\"""
+0
+2
+2
+0
+1.23456789
+"say ""hi\"""
+1.23456789
+2
+""
+"TextTier"
+"p"
+0
+2
+1
+1e-1
+"x"
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-8-sig"])
+def test_textgrid_in_its_short_form(tmp_path, encoding):
+    (tmp_path / "a.TextGrid").write_bytes(SHORT.encode(encoding))
+    rows = read_source(tmp_path / "a.TextGrid").annotations
+    assert rows[["tier", "start_s", "code"]].to_numpy().tolist() == [
+        ['a "b"', 0.0, 'say "hi"'],
+        ["p", 0.1, "x"],
+    ]
+    assert rows["end_s"].iloc[0] == 1.234568
+    assert math.isnan(rows["end_s"].iloc[1])
+
+
+def test_points_at_one_time_are_one_point_of_a_textgrid(tmp_path):
+    notes = write(
+        make_annotations([("a", 1, None, "x", "", ""), ("a", 1, None, "y", "", "")]), tmp_path / "a.TextGrid"
+    )
+    assert read_source(tmp_path / "a.TextGrid").annotations["code"].tolist() == ["x; y"]
+    assert "are one point" in notes[0]
+
+
+def test_vtt_of_others(tmp_path):
+    (tmp_path / "a.vtt").write_text(
+        "\ufeffWEBVTT - title\r\nKind: captions\r\n\r\nNOTE 00:00.000 --> 00:01.000\r\n\r\n"
+        "STYLE\r\n::cue {}\r\n\r\nid\r\n01:02.500 --> 01:04.000 align:start\r\n"
+        "<v.loud Ann>Hello <i>you</i> &lt;3\r\n<v Bob>Hi\r\n\r\n"
+        "100:00:00.000 --> 100:00:00.000\r\nlate\r\n"
+    )
+    found = read_source(tmp_path / "a.vtt").annotations
+    assert found[["tier", "start_s", "code"]].to_numpy().tolist() == [
+        ["Ann", 62.5, "Hello you <3"],
+        ["Bob", 62.5, "Hi"],
+        ["events", 360000.0, "late"],
+    ]
+    assert found["end_s"].isna().tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.vtt", "WEBVTT\n\n00:01,000 --> 00:02,000\nx\n", "line 3.*no time of a cue"),
+        ("a.vtt", "WEBVTT\n\n00:02.000 --> 00:01.000\nx\n", "ends at 1 s, before it begins at 2 s"),
+        ("a.vtt", "1\n00:00:01,000 --> 00:00:02,000\nx\n", "no WebVTT file"),
+        ("a.eaf", "<html/>", "no ELAN file"),
+        ("a.eaf", "<ANNOTATION_DOCUMENT", "damaged"),
+        ("a.eaf", PAL.format(unit="fortnights", origin=""), "counts time in 'fortnights'"),
+        ("a.eaf", EAF.replace('TIME_SLOT_REF2="ts3"', 'TIME_SLOT_REF2="x"'), "'x'"),
+        ("a.eaf", EAF.replace(' TIME_VALUE="100"', ""), "without a time"),
+        ("a.eaf", EAF.replace('_REF="a1"', '_REF="a9"'), "does not exist"),
+        ("a.TextGrid", SHORT[:-20], "cut off|damaged"),
+        ("a.TextGrid", SHORT.replace("TextGrid", "PitchTier"), "no TextGrid"),
+        ("a.TextGrid", "ooBinaryFile\x08TextGrid", "binary form"),
+        ("a.json", "[]", "0 tasks"),
+        ("a.json", "{", "no JSON"),
+        ("a.json", '[{"data": {}, "annotations": [{"result": []}]}]', "fps"),
+        ("a.csv", "begin,code\n1,x\n", "no column start_s"),
+        ("a.csv", "start_s,code\n1:30,x\n", "row 1: start_s is '1:30'"),
+        ("a.csv", "start_s,end_s,code\n2,1,x\n", "before it begins"),
+        ("a.csv", "start_s,code\n-1,x\n", "from 0"),
+        ("a.csv", "start_s,code\n1,\n", "has no code"),
+        ("a.csv", "frame,code\n1,x\n", "frames without times"),
+        ("a.csv", "", "can't be read as a table"),
+        ("a.docx", "x", "no table"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_source(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".eaf", ".TextGrid", ".vtt", ".json", ".csv", ".parquet"])
+def test_a_missing_file_is_named(tmp_path, suffix):
+    with pytest.raises(DataError, match="can't be read"):
+        read_source(tmp_path / f"gone{suffix}")
+
+
+def test_codes_of_a_csv_stay_texts(tmp_path):
+    (tmp_path / "a.csv").write_text("start_s,code,coder\n1,NA,01\n2,007,none\n3,'=x,\n")
+    found = read_source(tmp_path / "a.csv").annotations
+    assert found[["code", "coder"]].to_numpy().tolist() == [["NA", "01"], ["007", "none"], ["=x", ""]]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts_of_other_programs_are_read_again(tmp_path, layout):
+    faces = make_faces(["neutral", None, "happiness"])
+    table = to_layout(faces, layout)
+    table.to_csv(tmp_path / "a.csv", index=False)
+    found = read_source(tmp_path / "a.csv")
+    same = [name for name in faces.columns if name in found.faces]
+    assert {"frame", "time_s", "num_faces", "track_id", "yaw", "label", *CLASSES[:2]} <= set(same)
+    for name in same:
+        expected = faces[name].tolist()
+        if faces[name].dtype.kind == "f":
+            assert found.faces[name].tolist() == pytest.approx(expected, nan_ok=True)
+        elif name == "label":
+            assert found.faces[name].fillna("").tolist() == ["neutral", "", "happiness"]
+    assert found.annotations[["start_s", "code"]].to_numpy().tolist() == [
+        [0.0, "neutral"],
+        [0.08, "happiness"],
+    ]
+
+
+def test_openface_counts_from_one_and_turns_in_radians():
+    table = to_layout(make_faces(["neutral", None]), "openface")
+    first = table.iloc[0]
+    assert (first["frame"], first["timestamp"], first["success"]) == (1, 0.0, 1)
+    assert first["pose_Ry"] == pytest.approx(math.radians(-18))
+    assert table.iloc[1][["success", "confidence"]].tolist() == [0, 0.0]
+
+
+def test_fex_has_all_columns_that_py_feat_wants():
+    table = to_layout(make_faces(["neutral"]), "fex")
+    feelings = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
+    assert set(feelings) <= set(table.columns)
+    assert table["anger"].isna().all()
+
+
+def test_every_column_has_a_meaning():
+    faces = make_faces(["neutral", None]).assign(recording="a")
+    for table in (faces, to_layout(faces, "openface"), to_layout(faces, "fex"), build_intervals(faces)):
+        found = describe_columns(table)
+        assert found["column"].tolist() == list(table.columns)
+        assert "a column of the user's" not in found["meaning"].tolist()
+    assert (
+        describe_columns(to_layout(faces, "openface")).set_index("column").loc["pose_Rx", "unit"] == "radians"
+    )
+
+
+def test_the_command_converts_and_says_what_is_lost(tmp_path, capsys):
+    make_video(tmp_path / "clip.mp4")
+    faces = pd.concat([make_faces(["neutral", "happiness"]).assign(recording=name) for name in ("a", "b")])
+    faces.to_csv(tmp_path / "faces.csv", index=False)
+    arguments = ["convert", str(tmp_path / "faces.csv"), str(tmp_path / "out.eaf")]
+    assert main(arguments) == 1
+    assert "choose one of a, b with --recording" in capsys.readouterr().err
+    arguments += ["--recording", "b", "--video", str(tmp_path / "clip.mp4")]
+    assert main(arguments) == 0
+    assert "2 intervals, 0 points" in capsys.readouterr().out
+    assert main(arguments) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert main(["convert", str(tmp_path / "out.eaf"), str(tmp_path / "events.csv")]) == 0
+    assert "start_s" in (tmp_path / "events.dictionary.csv").read_text()
+    assert main(["convert", str(tmp_path / "out.eaf"), str(tmp_path / "x.csv"), "--layout", "fex"]) == 1
+    assert main(["convert", str(tmp_path / "out.eaf"), str(tmp_path / "x.doc")]) == 1
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_a_table_is_checked_where_it_comes_from():
+    table = pd.DataFrame({"start_s": [1.0, 0.5], "code": ["b", "a"]})
+    assert check_annotations(table, "x")["code"].tolist() == ["a", "b"]
