@@ -57,6 +57,7 @@ def open_cluster(workers: int = 0, scheduler: str = "", *, most: int = 0) -> Ite
         StudyError: nobody answers at the address, or its programs do not fit.
     """
     import dask
+    import distributed  # noqa: F401 - its defaults, brought in later, would be undone with the settings below
 
     if workers < 0 or (workers and scheduler):
         raise ConfigError("expected a number of workers, 0 for as many as pay, or the address of a scheduler")
@@ -83,7 +84,7 @@ def _start(workers: int) -> Iterator["Client"]:
             host="127.0.0.1",
             protocol="tls://",
             security=Security.temporary(),
-            dashboard_address=None,
+            dashboard_address=":0",
             memory_limit=0,
             local_directory=str(folder),
             env=_ONE_THREAD,

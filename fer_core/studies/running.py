@@ -86,8 +86,8 @@ def run_study(
     """
     started = time.monotonic()
     with study.claim():
-        jobs, num_before = _plan(study)
-        outcome = RunOutcome(num_before=num_before)
+        jobs = list_jobs(study)
+        outcome = RunOutcome(num_before=len(study.load_recordings()) - len(jobs))
         _remove_leftovers(study, 0.0 if not scheduler else _LEFTOVER_S)
         if jobs:
             with open_cluster(workers, scheduler, most=len(jobs)) as client:
@@ -97,8 +97,12 @@ def run_study(
     return outcome
 
 
-def _plan(study: Study) -> tuple[list[Job], int]:
-    """What is to be done, the longest first, and how many recordings are done."""
+def list_jobs(study: Study) -> list[Job]:
+    """What is to be done, the longest first.
+
+    Raises:
+        StudyError: the study has no recordings, or its model changed.
+    """
     recordings = study.load_recordings()
     if recordings.empty:
         raise StudyError(f"study {study.name!r} has no recordings; add some: fer study add {study.name} ...")
@@ -122,8 +126,7 @@ def _plan(study: Study) -> tuple[list[Job], int]:
         for row in list_rows(recordings)
         if state.recordings[row["recording"]].state != "done"
     ]
-    jobs.sort(key=lambda job: -job.num_frames)
-    return jobs, len(recordings) - len(jobs)
+    return sorted(jobs, key=lambda job: -job.num_frames)
 
 
 def _remove_leftovers(study: Study, older_than_s: float) -> None:

@@ -1,0 +1,181 @@
+"""Studies run by real commands on a real cluster, and what is left when any of their processes is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from fer_core.cli import main
+from fer_core.studies import Study, create_study, load_study, read_state
+from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.analyzing import analyze
+from fer_core.studies.running import list_jobs
+from fer_core.workspace import Workspace
+from tests.unit.inference.videos import make_video
+
+NUM_RECORDINGS = 5
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recordings that take a worker some tenths of a second each."""
+    folder = tmp_path_factory.mktemp("media")
+    for number in range(NUM_RECORDINGS):
+        make_video(folder / f"r{number}.mp4", 60 + 10 * number, fps=25, noisy=True)
+    return folder
+
+
+def make_study(workspace: Workspace, name: str, media: Path) -> Study:
+    study = create_study(workspace, name, model="fer-tiny", detector="whole-image")
+    add_recordings(study, [NewRecording(path=path) for path in sorted(media.glob("*.mp4"))])
+    return study
+
+
+def start(workspace: Workspace, *arguments: str) -> subprocess.Popen:
+    environment = {**os.environ, "FER_WORKSPACE": str(workspace.root)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "fer_core", "study", "run", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def read_results(study: Study) -> dict[str, tuple]:
+    return {
+        folder.name: (
+            pq.read_table(folder / "faces.parquet"),
+            json.loads((folder / "summary.json").read_text()),
+        )
+        for folder in sorted((study.folder / "results").iterdir())
+        if folder.name[0] != "."
+    }
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory, media: Path) -> dict[str, tuple]:
+    """One recording after the other, without a cluster."""
+    study = make_study(Workspace(tmp_path_factory.mktemp("unbroken")), "whole", media)
+    assert [analyze(job) for job in list_jobs(study)] == [""] * NUM_RECORDINGS
+    results = read_results(study)
+    assert len(results) == NUM_RECORDINGS
+    return results
+
+
+def test_whatever_is_killed_the_result_is_that_of_an_unbroken_run(workspace, media, unbroken):
+    """A worker is killed, then the command with its scheduler; the second command does the rest."""
+    study = make_study(workspace, "broken", media)
+    command = start(workspace, "broken", "--workers=2")
+    wait_for(lambda: read_state(study).counts["done"] > 0 or command.poll() is not None)
+    workers = find_workers(command.pid)
+    if workers:
+        kill(workers[0])
+    wait_for(lambda: read_state(study).counts["done"] > 2 or command.poll() is not None)
+    group = find_workers(command.pid)
+    kill(command.pid)
+    command.wait()
+    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in group))  # they end with their command
+    second = start(workspace, "broken", "--workers=2")
+    output = second.communicate()[0]
+    assert second.returncode == 0, output
+    assert read_results(study) == unbroken
+    assert sorted(path.name for path in (study.folder / "results").iterdir()) == sorted(unbroken)
+
+
+def test_a_recording_that_fails_says_why_and_holds_nobody_up(workspace, media, capsys):
+    study = make_study(workspace, "mixed", media)
+    broken = media.parent / "gone.mp4"
+    make_video(broken, 5)
+    add_recordings(study, [NewRecording(path=broken)])
+    broken.unlink()
+    assert main(["study", "run", "mixed", "--workers=1"]) == 1
+    said = capsys.readouterr().out
+    assert (
+        "gone.mp4 is missing; put it back" in said and f"{NUM_RECORDINGS} recordings done, 1 failed" in said
+    )
+    make_video(broken, 5)
+    assert main(["study", "run", "mixed", "--workers=1"]) == 0
+    assert f"1 recordings done, 0 failed, {NUM_RECORDINGS} done before" in capsys.readouterr().out
+    assert main(["study", "status", "mixed"]) == 0
+    assert f"{NUM_RECORDINGS + 1} done" in capsys.readouterr().out
+
+
+def test_a_cluster_of_others_does_the_work(workspace, media, unbroken, tmp_path, capsys):
+    """A scheduler and two workers that were started by hand, as on another machine."""
+    study = make_study(workspace, "remote", media)
+    address_file = tmp_path / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard",
+         f"--scheduler-file={address_file}"], **quiet,
+    )  # fmt: skip
+    wait_for(lambda: address_file.is_file() and address_file.stat().st_size > 0)
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", f"--scheduler-file={address_file}"]
+    workers = [
+        subprocess.Popen(
+            [*worker, "--nthreads=1", "--no-dashboard", f"--local-directory={tmp_path}"], **quiet
+        )
+        for _ in range(2)
+    ]
+    try:
+        address = json.loads(address_file.read_text())["address"]
+        assert main(["study", "run", "remote", f"--scheduler={address}"]) == 0, capsys.readouterr()
+    finally:
+        for process in [*workers, scheduler]:
+            process.terminate()
+            process.wait()
+    assert read_results(study) == unbroken
+
+
+def test_a_scheduler_that_nobody_runs(workspace, media, capsys, monkeypatch):
+    monkeypatch.setattr("fer_core.studies.cluster._CONNECT_S", 1)
+    make_study(workspace, "nobody", media)
+    assert main(["study", "run", "nobody", "--scheduler=tcp://127.0.0.1:9"]) == 1
+    assert "nobody answers at the scheduler 'tcp://127.0.0.1:9'" in capsys.readouterr().err
+
+
+def test_a_study_is_made_from_the_command_line(workspace, media, capsys):
+    assert (
+        main(["study", "create", "cli", "--model=fer-tiny", "--detector=whole-image", "--codes", "a", "b"])
+        == 0
+    )
+    assert (
+        main(["study", "add", "cli", f"--folder={media}", "--pattern={take}.mp4", "--set", "condition=calm"])
+        == 0
+    )
+    table = load_study(workspace, "cli").load_recordings()
+    assert list(table["take"]) == list(table["recording"]) and set(table["condition"]) == {"calm"}
+    assert main(["study"]) == 0 and "cli" in capsys.readouterr().out
+    assert main(["study", "add", "cli", str(media / "no.mp4")]) == 1
+    assert main(["study", "run", "nothing"]) == 1
+    assert "there is no study 'nothing'" in capsys.readouterr().err
+    assert main(["study", "delete", "cli", "--yes"]) == 0 and not workspace.study("cli").exists()
+
+
+def find_workers(pid: int) -> list[int]:
+    """The worker processes of a command; Python's own helpers of multiprocessing are none."""
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+        return [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def wait_for(is_so) -> None:
+    while not is_so():
+        time.sleep(0.05)
