@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 from tyro.extras import SubcommandApp
@@ -14,10 +14,12 @@ from fer_core.cli.terminal import (
     run_subcommand,
     say,
     show_progress,
+    write_output,
 )
 from fer_core.errors import ConfigError
 from fer_core.studies import Study, create_study, delete_study, list_studies, load_study, read_state
 from fer_core.studies.study import list_damaged
+from fer_core.studies.tables import list_rows
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -259,4 +261,110 @@ def delete(name: Positional[str], *, yes: bool = False) -> int:
         return 0
     delete_study(workspace, name)
     say(f"deleted {name}")
+    return 0
+
+
+@_APP.command(name="events")
+def events(
+    name: Positional[str],
+    file: Positional[Path | None] = None,
+    *,
+    recording: str = "",
+    json_output: Annotated[bool, arg(name="json")] = False,
+) -> int:
+    """List the events of a study, or add those of a file.
+
+    Args:
+        name: Of the study.
+        file: Events of ELAN (.eaf), Praat (.TextGrid), WebVTT (.vtt), Label Studio (.json), or a table (.csv,
+            .parquet) with the columns start_s, end_s and code.
+        recording: Which one they belong to; a table may say so in a column recording.
+        json_output: Print JSON instead of a table.
+    """
+    from fer_core.studies.events import add_events
+    from fer_core.studies.importing import read_events
+
+    study = load_study(Workspace.default(), name)
+    if file is not None:
+        say(f"{add_events(study, read_events(file, recording))} new events")
+        return 0
+    table = study.load_events()
+    if recording:
+        table = table[table["recording"] == recording]
+    if json_output:
+        say(table.to_json(orient="records", indent=2))
+        return 0
+    for row in list_rows(table):
+        end = "" if row["end_s"] is None else f" to {row['end_s']:.3f}"
+        facts = [f"{row['recording']}: {row['start_s']:.3f}{end} s", row["code"], row["coder"], row["note"]]
+        say("  ".join(fact for fact in facts if fact))
+    return 0
+
+
+@_APP.command(name="export")
+def export(
+    name: Positional[str],
+    out: Positional[Path],
+    *,
+    part: Literal["faces", "recordings", "events"] = "faces",
+    files: str = "",
+    overwrite: bool = False,
+) -> int:
+    """Write the results to one table, or a file per recording for another tool.
+
+    Args:
+        name: Of the study.
+        out: A table (.csv, .parquet), with its data dictionary beside it; or a folder, with --files.
+        part: Which table: the faces of all recordings (one row per face and frame), the recordings with their
+            state and mean shares, or the events.
+        files: Write a file per recording into the folder OUT: .eaf (ELAN), .TextGrid (Praat), .vtt, .srt or
+            .json (Label Studio).
+        overwrite: Replace what exists.
+    """
+    from fer_core.studies.exporting import export_files, export_table
+
+    study = load_study(Workspace.default(), name)
+    if out.exists() and not overwrite:
+        raise ConfigError(f"{out} exists already; choose another name, or add --overwrite")
+    if not files:
+        export_table(study, part, out)
+        say(f"{out}\n{out.with_suffix('.dictionary.csv')}")
+        return 0
+    suffix = files if files.startswith(".") else f".{files}"
+    with show_progress("Writing…") as show:
+        notes = export_files(study, suffix, out, show)
+    say(out)
+    for note in notes:
+        say(note)
+    return 0
+
+
+@_APP.command(name="report")
+def report(
+    name: Positional[str],
+    out: Positional[Path],
+    *,
+    by: str = "condition",
+    step: float = 1.0,
+    around: tuple[str, ...] = (),
+    overwrite: bool = False,
+) -> int:
+    """Write the report: methods, means and curves by condition, in one HTML file.
+
+    Args:
+        name: Of the study.
+        out: The .html file.
+        by: Column of the recordings that makes the groups.
+        step: Width of the bins of the curves in seconds.
+        around: Codes of events around which curves are shown, too.
+        overwrite: Replace a file that exists.
+    """
+    from fer_core.studies.report import write_report
+
+    study = load_study(Workspace.default(), name)
+    if out.suffix.lower() != ".html":
+        raise ConfigError(f"{out.name!r} ends in {out.suffix!r}; expected .html")
+    if out.exists() and not overwrite:
+        raise ConfigError(f"{out} exists already; choose another name, or add --overwrite")
+    write_output(out, write_report(study, by=by, step_s=step, around=around))
     return 0

@@ -82,7 +82,7 @@ def test_whatever_is_killed_the_result_is_that_of_an_unbroken_run(workspace, med
     group = find_workers(command.pid)
     kill(command.pid)
     command.wait()
-    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in group))  # they end with their command
+    wait_for(lambda: not any(map(is_alive, group)))  # they end with their command
     second = start(workspace, "broken", "--workers=2")
     output = second.communicate()[0]
     assert second.returncode == 0, output
@@ -113,10 +113,8 @@ def test_a_cluster_of_others_does_the_work(workspace, media, unbroken, tmp_path,
     study = make_study(workspace, "remote", media)
     address_file = tmp_path / "scheduler.json"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
-    scheduler = subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard",
-         f"--scheduler-file={address_file}"], **quiet,
-    )  # fmt: skip
+    options = ["--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={address_file}"]
+    scheduler = subprocess.Popen([sys.executable, "-m", "distributed.cli.dask_scheduler", *options], **quiet)
     wait_for(lambda: address_file.is_file() and address_file.stat().st_size > 0)
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", f"--scheduler-file={address_file}"]
     workers = [
@@ -167,6 +165,13 @@ def find_workers(pid: int) -> list[int]:
         return [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
     except psutil.NoSuchProcess:
         return []
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill(pid: int) -> None:

@@ -1,0 +1,155 @@
+"""Handing on what a study found: as tables, or a file per recording in the format of another tool."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from fer_core.errors import ConfigError, StudyError
+from fer_core.io import atomic_path
+from fer_core.results import BatchWriter, find_format
+from fer_core.studies.faces import iterate_batches, list_done, load_faces
+from fer_core.studies.formats import (
+    ANNOTATION_FORMATS,
+    Media,
+    Source,
+    build_intervals,
+    describe_columns,
+    from_events,
+    write_source,
+)
+from fer_core.studies.formats.tables import write_table as write_frame
+from fer_core.studies.state import read_state
+from fer_core.studies.study import Study
+from fer_core.studies.tables import list_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Part = Literal["faces", "recordings", "events"]
+PARTS: Final[tuple[Part, ...]] = ("faces", "recordings", "events")
+
+
+def export_table(study: Study, part: Part, path: Path) -> None:
+    """Write one table of a study, of what is done, and beside it what its columns mean.
+
+    Args:
+        study: to export.
+        part: `faces` (a row per face and frame, with participant and condition; memory stays flat),
+            `recordings` (with state and mean shares), or `events`.
+        path: `.csv` or `.parquet`.
+
+    Raises:
+        StudyError: nothing is done yet, or a result can't be read.
+        ConfigError: no table has that extension.
+        StorageError: it can't be written.
+    """
+    find_format(path)
+    dictionary = path.with_suffix(".dictionary.csv")
+    if part == "faces":
+        sample = _write_faces(study, path)
+    else:
+        sample = describe_recordings(study) if part == "recordings" else study.load_events()
+        write_frame(sample, path)
+    write_frame(describe_columns(sample).drop(columns="num_missing"), dictionary)
+
+
+def _write_faces(study: Study, path: Path) -> "pd.DataFrame":
+    """Write the faces of all recordings that are done; returns the first rows."""
+    writer: BatchWriter | None = None
+    first: pd.DataFrame | None = None
+    with atomic_path(path) as temporary:
+        for batch in iterate_batches(study, _require_done(study)):
+            if writer is None:
+                first = batch.slice(0, 1000).to_pandas()
+                writer = find_format(path).open(temporary, batch.schema)
+            writer.write_batch(batch)
+        assert writer is not None and first is not None
+        writer.close()
+    return first
+
+
+def _require_done(study: Study) -> "pd.DataFrame":
+    done = list_done(study)
+    if done.empty:
+        raise StudyError(f"nothing is done yet; run it first: fer study run {study.name}")
+    return done
+
+
+def describe_recordings(study: Study) -> "pd.DataFrame":
+    """The table of recordings with state, reason, what was found, and the mean share of each class."""
+    import pandas as pd
+
+    recordings = study.load_recordings()
+    rows = []
+    for state in read_state(study, recordings).recordings.values():
+        found = state.summary
+        row: dict[str, object] = {"state": state.state, "reason": state.reason}
+        if found is not None:
+            counts = {"num_tracks": found.num_faces, "num_empty_frames": found.num_empty_frames}
+            row |= {**counts, **{f"mean {name}": share for name, share in found.mean_shares.items()}}
+        rows.append(row)
+    return pd.concat([recordings, pd.DataFrame(rows, index=recordings.index)], axis=1)
+
+
+def export_files(
+    study: Study, suffix: str, folder: Path, on_progress: Callable[[int, int], None] | None = None
+) -> list[str]:
+    """Write a file per recording that is done: the intervals of each face, and the coders' events.
+
+    Args:
+        study: to export.
+        suffix: of another tool's format: `.eaf` and the like.
+        folder: for the files, called after their recordings; made if it is missing.
+        on_progress: called with the number of files written, and of all.
+
+    Returns:
+        What the files could not hold, in words.
+
+    Raises:
+        StudyError: nothing is done yet, or a result can't be read.
+        ConfigError: no format has that extension.
+        StorageError: they can't be written.
+    """
+    if suffix.lower() not in ANNOTATION_FORMATS:
+        raise ConfigError(f"unknown format {suffix!r}; expected one of {', '.join(ANNOTATION_FORMATS)}")
+    done, events = _require_done(study), study.load_events()
+    notes = dict[str, None]()
+    for number, row in enumerate(list_rows(done)):
+        recording = row["recording"]
+        for note in export_recording(
+            study, row, events[events["recording"] == recording], folder / f"{recording}{suffix}"
+        ):
+            notes[note] = None
+        if on_progress:
+            on_progress(number + 1, len(done))
+    return list(notes)
+
+
+def export_recording(study: Study, row: "dict[str, object]", events: "pd.DataFrame", path: Path) -> list[str]:
+    """Write one recording in another tool's format.
+
+    Args:
+        study: of which.
+        row: of the table of recordings.
+        events: of this recording.
+        path: its extension says the format.
+
+    Returns:
+        What the file could not hold, in words.
+    """
+    import pandas as pd
+
+    recording = str(row["recording"])
+    faces = load_faces(study, recording)
+    annotations = pd.concat([build_intervals(faces), from_events(events)], ignore_index=True)
+    summary = read_state(study, pd.DataFrame([row])).recordings[recording].summary
+    if summary is None:
+        raise StudyError(f"{recording} is not done any more; run the study again")
+    media = Media(
+        name=str(study.locate(str(row["path"]))),
+        fps=summary.fps,
+        duration_s=float(row["duration_s"] or summary.duration_s),  # type: ignore[arg-type]
+        width_px=summary.width_px,
+        height_px=summary.height_px,
+    )
+    return write_source(Source(annotations=annotations, faces=faces), path, media=media)

@@ -1,0 +1,79 @@
+"""Reading what was found in the recordings of a study."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from fer_core.errors import StudyError
+from fer_core.studies.state import read_state
+from fer_core.studies.study import TABLE_FILE, Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+OF_RECORDING: Final[tuple[str, ...]] = ("recording", "participant", "condition")
+"""Columns that come before those of a recording's own table."""
+
+
+def list_done(study: Study) -> "pd.DataFrame":
+    """The rows of the table of recordings whose result is there and current."""
+    recordings = study.load_recordings()
+    states = read_state(study, recordings).recordings
+    return recordings[[states[key].state == "done" for key in recordings["recording"]]]
+
+
+def load_faces(study: Study, recording: str, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+    """The faces of one recording as `fer annotate` tables them, with the column `recording` first.
+
+    Args:
+        study: of which.
+        recording: which has a result.
+        columns: to read; all if not given.
+
+    Raises:
+        StudyError: there is no result, or it can't be read.
+    """
+    import pandas as pd
+
+    path = study.result_folder(recording) / TABLE_FILE
+    try:
+        table = pd.read_parquet(path, columns=list(columns) if columns else None)
+    except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as cause:
+        raise StudyError(f"{path} can't be read: {cause}; run the study again") from cause
+    table.insert(0, "recording", pd.Series(recording, index=table.index, dtype="string"))
+    return table
+
+
+def iterate_batches(study: Study, recordings: "pd.DataFrame") -> "Iterator[pa.RecordBatch]":
+    """The faces of recordings part by part, each with the columns `OF_RECORDING` first; memory stays flat.
+
+    Raises:
+        StudyError: a result can't be read, or has other classes than those before it.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema: pa.Schema | None = None
+    for row in recordings[list(OF_RECORDING)].astype(object).to_dict("records"):
+        path = study.result_folder(str(row["recording"])) / TABLE_FILE
+        try:
+            file = parquet.ParquetFile(path)
+        except (OSError, pa.ArrowException) as cause:
+            raise StudyError(f"{path} can't be read: {cause}; run the study again") from cause
+        with file:
+            for batch in file.iter_batches():
+                facts = [pa.array([_to_text(row[name])] * len(batch), pa.string()) for name in OF_RECORDING]
+                names = [*OF_RECORDING, *batch.schema.names]
+                found = pa.record_batch([*facts, *batch.columns], names=names)
+                if schema is not None and found.schema != schema:
+                    raise StudyError(
+                        f"{path} has other columns than the results before it; run the study again"
+                    )
+                schema = found.schema
+                yield found
+
+
+def _to_text(value: object) -> str | None:
+    import pandas as pd
+
+    return None if pd.isna(value) else str(value)  # type: ignore[call-overload]

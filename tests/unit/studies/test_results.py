@@ -1,0 +1,155 @@
+"""What a study found, handed on: curves by condition, tables, files of other tools, the report."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fer_core.errors import ConfigError, StudyError
+from fer_core.io import write_json
+from fer_core.studies import read_state
+from fer_core.studies.curves import compute_curves, summarise_groups
+from fer_core.studies.events import Event, add_events
+from fer_core.studies.exporting import export_files, export_table
+from fer_core.studies.faces import load_faces
+from fer_core.studies.formats import read_source
+from fer_core.studies.importing import read_events
+from fer_core.studies.report import describe_methods, write_report
+from fer_core.studies.running import list_jobs
+from fer_core.studies.state import ResultSummary
+from fer_core.studies.study import SUMMARY_FILE, TABLE_FILE
+
+CLASSES = ("happiness", "neutral")
+HAPPINESS = {"r0": 0.2, "r1": 0.8, "r2": 0.4, "r3": 0.6}
+"""Of each recording; r0 and r1 are of p0, r2 and r3 of p1; r0 and r2 are calm, r1 and r3 loud."""
+
+
+def write_result(study, job, happiness: list[float]) -> None:
+    """A result of one frame a tenth of a second, whose third frame shows nobody."""
+    rows = []
+    for frame, value in enumerate(happiness):
+        row = {"frame": frame, "time_s": frame / 10, "num_faces": 0}
+        if frame != 2:
+            label = "happiness" if value > 0.5 else "neutral"
+            box = {"x": 1.0, "y": 2.0, "width": 30.0, "height": 40.0, "score": 0.9}
+            row |= {"num_faces": 1, "track_id": 1, **box, "label": label, "confidence": max(value, 1 - value)}
+            row |= {"happiness": value, "neutral": 1 - value}
+        rows.append(row)
+    folder = study.result_folder(job.recording)
+    folder.mkdir(parents=True)
+    pd.DataFrame(rows).astype({"track_id": "Int64"}).to_parquet(folder / TABLE_FILE, index=False)
+    mean = float(np.mean([value for frame, value in enumerate(happiness) if frame != 2]))
+    summary = ResultSummary(
+        recording=job.recording,
+        sha256=job.sha256,
+        settings=job.settings,
+        classes=CLASSES,
+        width_px=64,
+        height_px=48,
+        fps=10.0,
+        duration_s=(len(happiness) - 1) / 10,
+        num_frames=len(happiness),
+        num_faces=1,
+        num_rows=len(happiness) - 1,
+        num_empty_frames=1,
+        num_label_changes=0,
+        mean_shares={"happiness": mean, "neutral": 1 - mean},
+    )
+    write_json(folder / SUMMARY_FILE, summary)
+
+
+@pytest.fixture
+def results(study, make_recordings):
+    make_recordings(study, 4)
+    for job in list_jobs(study):
+        write_result(study, job, [HAPPINESS[job.recording]] * 6)
+    assert read_state(study).counts["done"] == 4
+    return study
+
+
+def test_curves_are_means_of_participants(results):
+    curves = compute_curves(results, step_s=0.2).set_index(["group", "time_s"])
+    assert [round(time, 6) for time in curves.loc["calm"].index] == [0.1, 0.3, 0.5]
+    assert np.allclose(curves.loc["calm", "happiness"], (0.2 + 0.4) / 2)
+    assert np.allclose(curves.loc["loud", "happiness"], (0.8 + 0.6) / 2)
+    assert curves.loc[("calm", 0.1), "num_participants"] == 2
+    by_person = summarise_groups(results, "participant").set_index("group")
+    assert by_person.loc["p0", "happiness"] == pytest.approx(0.5)
+    assert by_person.loc["p0", "num_recordings"] == 2 and by_person.loc["p0", "num_participants"] == 1
+    with pytest.raises(ConfigError, match="no column 'age'"):
+        compute_curves(results, by="age")
+
+
+def test_curves_around_an_event_count_time_from_its_start(study, make_recordings):
+    make_recordings(study, 1)
+    write_result(study, list_jobs(study)[0], [0.1, 0.1, 0.1, 0.9, 0.9, 0.9])
+    add_events(study, [Event(recording="r0", start_s=0.3, code="stimulus")])
+    curves = compute_curves(study, step_s=0.1, around="stimulus", window_s=(-0.3, 0.3))
+    assert np.allclose(curves["time_s"], [-0.25, -0.15, 0.05, 0.15, 0.25], atol=0.051)
+    assert curves["happiness"].iloc[0] == pytest.approx(0.1) and curves["happiness"].iloc[
+        -1
+    ] == pytest.approx(0.9)
+    assert compute_curves(study, around="nothing").empty
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_all_faces_are_one_table(results, tmp_path, suffix):
+    export_table(results, "faces", tmp_path / f"all{suffix}")
+    read = {".csv": pd.read_csv, ".parquet": pd.read_parquet}[suffix]
+    table = read(tmp_path / f"all{suffix}")
+    assert list(table)[:4] == ["recording", "participant", "condition", "frame"] and len(table) == 24
+    assert table[table.recording == "r1"]["happiness"].dropna().tolist() == [0.8] * 5
+    assert (table.num_faces == 0).sum() == 4
+    words = pd.read_csv(tmp_path / "all.dictionary.csv").set_index("column")
+    assert set(words.index) == set(table) and "seconds" not in words.loc["happiness", "meaning"]
+    export_table(results, "recordings", tmp_path / f"list{suffix}")
+    assert read(tmp_path / f"list{suffix}")["mean happiness"].tolist() == pytest.approx([0.2, 0.8, 0.4, 0.6])
+
+
+def test_a_file_per_recording_holds_intervals_and_events(results, tmp_path):
+    add_events(results, [Event(recording="r1", start_s=0.1, end_s=0.25, code="smile", coder="ann")])
+    export_files(results, ".eaf", tmp_path / "elan")
+    assert sorted(path.name for path in (tmp_path / "elan").iterdir()) == [f"r{n}.eaf" for n in range(4)]
+    found = read_source(tmp_path / "elan" / "r1.eaf").annotations
+    smile = found[found.code == "smile"].iloc[0]
+    assert (smile.start_s, smile.end_s, smile.coder) == (0.1, 0.25, "ann")
+    happy = found[found.code == "happiness"].sort_values("start_s")
+    assert happy.start_s.tolist() == pytest.approx([0.0, 0.3]) and happy.end_s.tolist() == pytest.approx(
+        [0.2, 0.6]
+    )
+    back = read_events(tmp_path / "elan" / "r1.eaf", "r1")
+    assert add_events(results, back[back.code == "smile"]) == 0
+    with pytest.raises(ConfigError, match="unknown format"):
+        export_files(results, ".doc", tmp_path / "x")
+
+
+def test_the_report_is_one_file_with_methods_and_curves(results):
+    text = write_report(results, step_s=0.2)
+    for words in (
+        "4 of 4 recordings",
+        "2 participants",
+        "conditions: calm, loud",
+        "every 5th frame",
+        "fer-tiny",
+    ):
+        assert words in describe_methods(results), words
+    assert "plotly" in text and "apparent happiness" in text and "30.0%" in text and 'src="http' not in text
+
+
+def test_nothing_done_is_said(study, make_recordings, tmp_path):
+    make_recordings(study, 1)
+    with pytest.raises(StudyError, match="fer study run smiles"):
+        export_table(study, "faces", tmp_path / "a.csv")
+    assert not (tmp_path / "a.csv").exists()
+    assert "Nothing is done yet" in write_report(study)
+    with pytest.raises(StudyError, match="can't be read"):
+        load_faces(study, "r0")
+
+
+def test_words_of_others_stay_words(results):
+    results_events = [Event(recording="r0", start_s=0.0, code="<script>alert(1)</script>")]
+    add_events(results, results_events)
+    from fer_core.studies.adding import change_facts
+
+    change_facts(results, pd.DataFrame({"recording": ["r0"], "condition": ["<script>alert(2)</script>"]}))
+    text = write_report(results, around=["<script>alert(1)</script>"])
+    assert "<script>alert" not in text
