@@ -11,6 +11,7 @@ from fer_core.export.saturation import require_no_saturation
 from fer_core.inference.predictor import load_predictor
 from fer_core.labels import EMOTIONS
 from fer_core.models import load_checkpoint
+from fer_core.onnx_file import load_onnx_info
 from fer_core.workspace import PROJECT_ROOT
 
 FOLDERS = sorted(path.parent for path in (PROJECT_ROOT / "checkpoints").glob("*/model.json"))
@@ -53,10 +54,13 @@ def test_evaluation_reproduces_the_card(folder, request):
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_faces_from_anywhere_were_asked_of_several_sources(folder, workspace):
-    """The ONNX file may be older than what was chosen since: the checkpoint's own word counts."""
-    general = load_checkpoint_info(folder).general
+    info = load_checkpoint_info(folder)
+    general = info.general
     assert 0 < general.prior_strength <= 1
     assert len(general.sources) >= 3
+    for record in list_exports(folder):  # each file says it of itself, too
+        described = load_onnx_info(record.path).checkpoint
+        assert (described.general, described.terms) == (general, info.terms)
     predictor = load_predictor(str(folder), workspace, runtime="onnx")
     assert predictor.info.general == general
 
