@@ -1,5 +1,6 @@
 """Cuts of a video: a frame that shows another scene, so that whoever is there is somebody else."""
 
+import statistics
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
@@ -54,7 +55,7 @@ class CutDetector:
         if before is None:
             return False
         jump = float(np.abs(small - before[0]).mean())
-        usual = float(np.median(self._jumps)) if self._jumps else 0.0
+        usual = statistics.median(self._jumps) if self._jumps else 0.0
         self._jumps.append(jump)
         if jump < max(_MIN_JUMP, _MIN_JUMP_RATIO * usual):
             return False
@@ -62,12 +63,11 @@ class CutDetector:
 
 
 def _shrink(luma: UInt8Array) -> Float32Array:
-    """A few thousand grey pixels: reading all of a large frame would cost more than comparing them."""
+    """A few thousand pixels: reading all of a large frame would cost more than comparing them."""
     import cv2
 
-    step = max(1, min(luma.shape) // (3 * _SMALL[1]))
-    small = cv2.resize(luma[::step, ::step], _SMALL, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32)
+    dots = cv2.resize(luma, (3 * _SMALL[0], 3 * _SMALL[1]), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.resize(dots, _SMALL, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _is_another(before: UInt8Array, after: UInt8Array, box: FaceBox) -> bool:

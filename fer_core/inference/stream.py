@@ -173,6 +173,7 @@ class FaceStream:
     def _begin_scene(self) -> None:
         """Whoever is in the picture now is somebody else, and looked for at once."""
         self._tracker.forget()
+        _forget(self._active.detector)
         self._frames_to_detection = 0
 
     def _follow_scene(self, frames: Sequence[tuple[Frame, float]]) -> "list[_View]":
@@ -266,6 +267,7 @@ class FaceStream:
             self._smoother.reset()
             self._reader.reset()
         if reset_wanted or parts.detector is not before.detector:
+            _forget(parts.detector)
             self._frames_to_detection = 0
         self._frames_to_detection = min(self._frames_to_detection, parts.temporal.detect_every - 1)
         self._tracker.config = parts.temporal
@@ -293,6 +295,11 @@ class _View:
             for face in self.tracked
             if face.is_current
         ]
+
+
+def _forget(detector: FaceDetector) -> None:
+    """Tell a detector that searches where faces were that they are elsewhere."""
+    getattr(detector, "forget", lambda: None)()
 
 
 def _detect(detector: FaceDetector, frame: Frame) -> list[FaceBox]:

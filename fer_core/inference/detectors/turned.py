@@ -4,6 +4,7 @@ YuNet boxes most faces that lie on their side or stand on their head as if they 
 included; only its score is lower. benchmarks/turned.py measures all constants.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import ClassVar, Final
@@ -12,6 +13,7 @@ import numpy as np
 
 from fer_core.framing import Square, extract_square
 from fer_core.inference.detectors.base import MIN_SIDE_PX, merge_boxes
+from fer_core.inference.detectors.revisit import Revisits
 from fer_core.types import FaceBox, UInt8Array, normalize_roll
 
 _CLEAR_SCORE: Final[float] = 0.8
@@ -32,6 +34,8 @@ class TurnedFaceDetector(ABC):
     """
 
     name: ClassVar[str]
+    clear_score: ClassVar[float] = math.inf
+    """Score from which a face of a stream is looked for where it was, if the detector gains by it."""
     sure_score: ClassVar[float]
     """Score from which a face is upright for sure; nothing is compared from there on."""
     turns: ClassVar[tuple[int, ...]] = (0, 45, 90, 135, 180, 225, 270, 315)
@@ -42,6 +46,11 @@ class TurnedFaceDetector(ABC):
         self._is_stream = is_stream
         self._other_turns = [1, 2, 3]
         self._was_empty = False
+        self._revisits = Revisits(self.clear_score)
+
+    def forget(self) -> None:
+        """The next picture of the stream shows another scene."""
+        self._revisits.forget()
 
     @abstractmethod
     def _find_upright(self, image_rgb: UInt8Array) -> list[FaceBox]:
@@ -49,6 +58,19 @@ class TurnedFaceDetector(ABC):
 
     def detect(self, image_rgb: UInt8Array) -> list[FaceBox]:
         """Return the faces of an H x W x 3 RGB image, best score first; `roll` says how they are turned."""
+        if not self._is_stream:
+            return self._search(image_rgb)
+        found = self._revisits.find(image_rgb, self._find_again)
+        if found is None:
+            found = self._search(image_rgb)
+            self._revisits.keep(image_rgb, found)
+        return found
+
+    def _find_again(self, patch_rgb: UInt8Array) -> list[FaceBox]:
+        """The upright faces of a part of a picture, searched as large as it is."""
+        return self._find_upright(patch_rgb)
+
+    def _search(self, image_rgb: UInt8Array) -> list[FaceBox]:
         boxes = self._settle_doubtful(image_rgb, self._find_upright(image_rgb))
         for number in self._choose_quarters(boxes):
             found = self._find_upright(np.ascontiguousarray(np.rot90(image_rgb, number)))

@@ -34,7 +34,7 @@ class YuNetDetector(TurnedFaceDetector):
     """YuNet (Wu et al., 2023): small, fast, finds faces from about 20 px on."""
 
     name = "yunet"
-    sure_score = 0.9
+    clear_score = sure_score = 0.9
 
     def __init__(
         self,
@@ -75,6 +75,9 @@ class YuNetDetector(TurnedFaceDetector):
         if fine > COARSE_SIDE_PX:
             boxes = merge_boxes(boxes + self._detect_at(image_rgb, COARSE_SIDE_PX))
         return boxes
+
+    def _find_again(self, patch_rgb: UInt8Array) -> list[FaceBox]:
+        return self._detect_at(patch_rgb, max(patch_rgb.shape[:2]))
 
     def _detect_at(self, image_rgb: UInt8Array, longest_px: int) -> list[FaceBox]:
         scale = longest_px / max(image_rgb.shape[:2])

@@ -43,9 +43,9 @@ class YuNetNetwork:
         import cv2
 
         height, width = (side + -side % _SIDE_MULTIPLE for side in image_rgb.shape[:2])
-        below, beyond = height - image_rgb.shape[0], width - image_rgb.shape[1]
-        padded = cv2.copyMakeBorder(image_rgb, 0, below, 0, beyond, cv2.BORDER_CONSTANT)
-        blob = cv2.dnn.blobFromImage(padded, swapRB=True)
+        blob = np.zeros((1, 3, height, width), np.float32)
+        for target, plane in zip(blob[0], reversed(cv2.split(image_rgb)), strict=True):
+            target[: plane.shape[0], : plane.shape[1]] = plane
         names = [f"{name}_{stride}" for stride in _STRIDES for name in _OUTPUTS]
         answers = [answer[0] for answer in self._session.run(names, {"input": blob})]
         num = len(_OUTPUTS)
@@ -66,13 +66,13 @@ class YuNetNetwork:
 def _decode(answers: Sequence[Float32Array], columns: int, stride: int, threshold: float) -> Float32Array:
     """The faces of one scale: offsets from the cells of a grid become pixels."""
     classes, objects, boxes, points = answers
-    scores = np.sqrt(classes[:, 0].clip(0, 1) * objects[:, 0].clip(0, 1))
-    (found,) = np.nonzero(scores >= threshold)
+    products = classes[:, 0] * objects[:, 0]  # of numbers in [0, 1]; the score is its root
+    (found,) = np.nonzero(products >= threshold**2)
     cells = np.stack([found % columns, found // columns], axis=1)
     centers = (cells + boxes[found, :2]) * stride
     sizes = np.exp(boxes[found, 2:]) * stride
     places = (points[found].reshape(-1, 5, 2) + cells[:, None]) * stride
-    rows = [centers - sizes / 2, sizes, places.reshape(-1, 10), scores[found, None]]
+    rows = [centers - sizes / 2, sizes, places.reshape(-1, 10), np.sqrt(products[found, None])]
     return np.concatenate(rows, axis=1, dtype=np.float32)
 
 
