@@ -23,7 +23,7 @@ from playwright.sync_api import expect, sync_playwright
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
 sys.path.insert(0, str(PROJECT_ROOT))
-from app.analyze_media.components.video_player import build_player_data
+from app.shared.components.video_player import build_player_data
 from tests.e2e import numbered_player
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from app.analyze_media.components.video_player import render_video_player
 from app.analyze_media.kept_charts import build_share_bars, build_time_chart
 from app.analyze_media.kept_compare import render_comparison
 from app.analyze_media.kept_list import ask_to_delete, describe_sources, open_analyses
 from app.analyze_media.table_downloads import render_table_downloads
 from app.shared.charts import STATIC_CONFIG
+from app.shared.components.video_player import render_video_player
 from app.shared.grid import iterate_cells
 from app.shared.messages import error_boundary, show_error
 from app.shared.visitor import get_visitor

@@ -5,9 +5,9 @@ from typing import Final
 
 import streamlit as st
 
-from app.analyze_media.components.video_player import render_video_player
 from app.analyze_media.table_downloads import render_table_downloads
 from app.analyze_media.video_task import VideoTask
+from app.shared.components.video_player import render_video_player
 from app.shared.messages import empty_state
 from fer_core.escaping import escape_markdown
 from fer_core.inference.video import VideoSummary

@@ -7,9 +7,10 @@ from typing import Final
 import streamlit as st
 
 from app.explore_data.import_questions import choose_groups, choose_mapping, choose_parts
-from app.explore_data.import_source import Found, may_name_paths
+from app.explore_data.import_source import Found
 from app.shared.model_picker import choose_detector
 from app.shared.uploads import Upload, ask_for_files
+from app.shared.visitor import may_name_paths
 from fer_core.checkpoint import ColorMode
 from fer_core.data.splits import SplitPlan
 from fer_core.data.store import SPLITS

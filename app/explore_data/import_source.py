@@ -11,7 +11,7 @@ from app.explore_data.state import link_to_import
 from app.shared.background import render_task
 from app.shared.messages import empty_state, show_error
 from app.shared.uploads import MAX_FILE_MB, UPLOAD_KEPT_S, Upload, ask_for_files, forget_uploads
-from app.shared.visitor import get_visitor
+from app.shared.visitor import get_visitor, may_name_paths
 from fer_core.data.download import is_remote
 from fer_core.data.importers.base import IMPORTERS, list_importers
 from fer_core.data.source_facts import SourceFacts
@@ -30,7 +30,6 @@ _TITLES: Final[dict[Origin, str]] = {
     "hub": ":material/cloud_download: Kaggle or Hugging Face",
 }
 _AUTO: Final[str] = "auto"
-_LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +66,6 @@ def choose_source(workspace: Workspace) -> Found | None:
         persist_state="session",
     )
     return {"upload": _from_upload, "path": _from_path, "hub": _from_hub}[origin](workspace)
-
-
-def may_name_paths() -> bool:
-    """Whether the user sits at this machine: only then a path of it may be named.
-
-    The server must listen on this machine alone, and the request must not have come through a proxy.
-    """
-    address = st.get_option("server.address")
-    host = (st.context.url or "http://localhost").split("//", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
-    came_far = any(st.context.headers.get(name) for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP"))
-    return address in _LOCAL and host.strip("[]") in _LOCAL and not came_far
 
 
 def _from_upload(workspace: Workspace) -> Found | None:

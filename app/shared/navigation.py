@@ -92,6 +92,12 @@ ANALYZE_MEDIA: Final[PageSpec] = PageSpec(
     "Find the faces in pictures and videos and read their apparent expressions.",
     label="Analyze",
 )
+STUDIES: Final[PageSpec] = PageSpec(
+    "studies.py",
+    "Studies",
+    ":material/experiment:",
+    "Analyze many recordings alike, and compare people and conditions.",
+)
 LIVE_WEBCAM: Final[PageSpec] = PageSpec(
     "live_webcam.py",
     "Live webcam",

@@ -17,8 +17,8 @@ from fer_core.cli.terminal import (
     write_output,
 )
 from fer_core.errors import ConfigError
-from fer_core.studies import Study, create_study, delete_study, list_studies, load_study, read_state
-from fer_core.studies.study import list_damaged
+from fer_core.studies import Study, StudyState, create_study, delete_study, load_study, read_state
+from fer_core.studies.state import STATES, survey_studies
 from fer_core.studies.tables import list_rows
 from fer_core.workspace import Workspace
 
@@ -44,32 +44,29 @@ def show_list(json_output: Annotated[bool, arg(name="json")] = False) -> int:
     Args:
         json_output: Print JSON instead of a table.
     """
-    workspace = Workspace.default()
-    studies = list_studies(workspace)
+    found, problems = survey_studies(Workspace.default())
     if json_output:
-        say(json.dumps([{"name": study.name, **_count(study)} for study in studies], indent=2))
+        say(json.dumps([{"name": study.name, **_count(state)} for study, state in found.items()], indent=2))
         return 0
-    if not studies:
+    if not found:
         say("no studies yet; make one: fer study create NAME")
     else:
         from rich.table import Table
 
         table = Table("study", "recordings", "done", "failed", "made", box=None, header_style="bold")
-        for study in studies:
-            counts = _count(study)
+        for study, state in found.items():
+            counts = _count(state)
             made = f"{study.record.created.astimezone():%Y-%m-%d %H:%M}"
             table.add_row(study.name, *(str(counts[key]) for key in ("recordings", "done", "failed")), made)
         build_console().print(table)
-    for name, problem in list_damaged(workspace).items():
+    for name, problem in problems.items():
         say(f"{name}: {problem}")
     return 0
 
 
-def _count(study: Study) -> dict[str, int]:
-    state = read_state(study)
+def _count(state: StudyState) -> dict[str, int]:
     counts = state.counts
-    names = ("running", "failed", "waiting", "done")
-    return {"recordings": len(state.recordings), **{name: counts[name] for name in names}}  # type: ignore[index]
+    return {"recordings": len(state.recordings), **{name: counts[name] for name in STATES}}
 
 
 @_APP.command(name="create")
@@ -227,7 +224,7 @@ def status(name: Positional[str], *, json_output: Annotated[bool, arg(name="json
     if json_output:
         say(json.dumps(_describe_state(study), indent=2))
         return 0
-    counts = _count(study)
+    counts = _count(state)
     say(", ".join(f"{count} {what}" for what, count in counts.items()))
     shown = [(key, item) for key, item in state.recordings.items() if item.state in ("running", "failed")]
     for key, item in shown[:_MOST_SHOWN]:
@@ -238,12 +235,14 @@ def status(name: Positional[str], *, json_output: Annotated[bool, arg(name="json
 
 
 def _describe_state(study: Study) -> dict[str, Any]:
-    states = read_state(study).recordings
+    state = read_state(study)
     return {
         "study": study.name,
         "folder": str(study.folder),
-        **_count(study),
-        "states": {key: {"state": item.state, "reason": item.reason} for key, item in states.items()},
+        **_count(state),
+        "states": {
+            key: {"state": item.state, "reason": item.reason} for key, item in state.recordings.items()
+        },
     }
 
 
@@ -314,7 +313,7 @@ def export(
 
     Args:
         name: Of the study.
-        out: A table (.csv, .parquet), with its data dictionary beside it; or a folder, with --files.
+        out: A table (.csv, .parquet), with its data dictionary beside it; or, with --files, a folder or .zip.
         part: Which table: the faces of all recordings (one row per face and frame), the recordings with their
             state and mean shares, or the events.
         files: Write a file per recording into the folder OUT: .eaf (ELAN), .TextGrid (Praat), .vtt, .srt or

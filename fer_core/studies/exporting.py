@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from fer_core.errors import ConfigError, StudyError
 from fer_core.io import atomic_path
 from fer_core.results import BatchWriter, find_format
+from fer_core.scratch import scratch_folder
 from fer_core.studies.faces import iterate_batches, list_done, load_faces
 from fer_core.studies.formats import (
     ANNOTATION_FORMATS,
@@ -21,6 +22,7 @@ from fer_core.studies.formats.tables import write_table as write_frame
 from fer_core.studies.state import read_state
 from fer_core.studies.study import Study
 from fer_core.studies.tables import list_rows
+from fer_core.zip_file import write_zip_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +101,8 @@ def export_files(
     Args:
         study: to export.
         suffix: of another tool's format: `.eaf` and the like.
-        folder: for the files, called after their recordings; made if it is missing.
+        folder: for the files, called after their recordings; made if it is missing. One that ends in `.zip`
+            is a zip of them.
         on_progress: called with the number of files written, and of all.
 
     Returns:
@@ -112,6 +115,11 @@ def export_files(
     """
     if suffix.lower() not in ANNOTATION_FORMATS:
         raise ConfigError(f"unknown format {suffix!r}; expected one of {', '.join(ANNOTATION_FORMATS)}")
+    if folder.suffix.lower() == ".zip":
+        with scratch_folder() as place, atomic_path(folder) as temporary:
+            zipped = export_files(study, suffix, place, on_progress)
+            write_zip_file(temporary, {path.name: path for path in sorted(place.iterdir())})
+        return zipped
     done, events = _require_done(study), study.load_events()
     notes = dict[str, None]()
     for number, row in enumerate(list_rows(done)):

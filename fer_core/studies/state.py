@@ -22,7 +22,9 @@ from fer_core.studies.study import (
     SUMMARY_FILE,
     AnalysisSettings,
     Study,
+    list_studies,
 )
+from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,6 +145,18 @@ def read_state(study: Study, recordings: "pd.DataFrame | None" = None) -> StudyS
             state = _judge_work(running_file(study, recording)) or state
         found[recording] = state
     return StudyState(found)
+
+
+def survey_studies(workspace: Workspace) -> tuple[dict[Study, StudyState], dict[str, str]]:
+    """Every study with where it stands, newest first; and why which can't be read, by name."""
+    problems = dict[str, str]()
+    found = dict[Study, StudyState]()
+    for study in list_studies(workspace, problems):
+        try:
+            found[study] = read_state(study)
+        except StudyError as error:
+            problems[study.name] = str(error)
+    return found, problems
 
 
 def failure_file(study: Study, recording: str) -> Path:

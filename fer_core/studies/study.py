@@ -1,6 +1,5 @@
 """What a study is on the disk: `study.toml` and its place; making, finding, listing and deleting one."""
 
-import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -66,6 +65,8 @@ class StudyRecord:
     created: datetime
     version: str = __version__
     """Of the program that made it."""
+    owner: str = ""
+    """Who made it, where the dashboard has a login; empty for everybody."""
     codes: tuple[str, ...] = ()
     """Of events, in the order of their keys 1 to 9 on the player."""
     analysis: AnalysisSettings
@@ -87,6 +88,10 @@ class Study:
     def settings(self) -> AnalysisSettings:
         """How its recordings are analyzed."""
         return self.record.analysis
+
+    def is_of(self, visitor: str) -> bool:
+        """Whether a page shows it to a visitor; to an empty one, without a login, it shows all."""
+        return not visitor or self.record.owner in ("", visitor)
 
     def load_recordings(self) -> "pd.DataFrame":
         """One row per recording: `RECORDING_COLUMNS` and further ones, in the order in which they were added.
@@ -139,7 +144,7 @@ def hold_folder(folder: Path, lock: str, timeout_s: float, problem: str) -> Iter
         raise StudyError(f"study {folder.name!r} {problem}") from cause
 
 
-def create_study(
+def create_study(  # noqa: PLR0913 - its settings
     workspace: Workspace,
     name: str,
     *,
@@ -149,6 +154,7 @@ def create_study(
     detect_every: int = 5,
     smoothing_s: float = 0.4,
     codes: Sequence[str] = (),
+    owner: str = "",
 ) -> Study:
     """Make an empty study.
 
@@ -161,6 +167,7 @@ def create_study(
         detect_every: look for faces in every so-many-th frame.
         smoothing_s: time constant of the smoothing of probabilities; 0 is off.
         codes: of events, for the keys 1 to 9.
+        owner: who makes it, where the dashboard has a login.
 
     Raises:
         ConfigError: nothing can be called that, there is a study of that name, or a setting is wrong.
@@ -185,7 +192,7 @@ def create_study(
         smoothing_s=smoothing_s,
     )
     _check(settings)
-    record = StudyRecord(created=datetime.now(UTC), codes=clean_codes(codes), analysis=settings)
+    record = StudyRecord(created=datetime.now(UTC), owner=owner, codes=clean_codes(codes), analysis=settings)
     with atomic_directory(folder) as temporary:
         (temporary / STUDY_FILE).write_text(_dump(record), encoding="utf-8")
         for file, columns in ((RECORDINGS_FILE, RECORDING_COLUMNS), (EVENTS_FILE, EVENT_COLUMNS)):
@@ -243,24 +250,21 @@ def load_study(workspace: Workspace, name: str) -> Study:
     return Study(folder, _read_record(folder / STUDY_FILE))
 
 
-def list_studies(workspace: Workspace) -> list[Study]:
-    """The readable studies, newest first."""
+def list_studies(workspace: Workspace, problems: dict[str, str] | None = None) -> list[Study]:
+    """The readable studies, newest first.
+
+    Args:
+        workspace: where they are.
+        problems: takes why which others can't be read, if given.
+    """
     found = []
     for folder in _list_folders(workspace):
-        with contextlib.suppress(StudyError):
-            found.append(Study(folder, _read_record(folder / STUDY_FILE)))
-    return sorted(found, key=lambda study: study.record.created, reverse=True)
-
-
-def list_damaged(workspace: Workspace) -> dict[str, str]:
-    """Why which folders among the studies can't be read."""
-    problems = {}
-    for folder in _list_folders(workspace):
         try:
-            _read_record(folder / STUDY_FILE)
+            found.append(Study(folder, _read_record(folder / STUDY_FILE)))
         except StudyError as error:
-            problems[folder.name] = str(error)
-    return problems
+            if problems is not None:
+                problems[folder.name] = str(error)
+    return sorted(found, key=lambda study: study.record.created, reverse=True)
 
 
 def delete_study(workspace: Workspace, name: str) -> None:

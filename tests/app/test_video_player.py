@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from app.analyze_media.components.video_player import PROBABILITY_STEPS, build_player_data
+from app.shared.components.video_player import PROBABILITY_STEPS, build_player_data
 from fer_core.inference.face_table import create_table
 from fer_core.palette import EMOTION_COLORS
 from fer_core.types import FaceBox, FaceResult, Prediction

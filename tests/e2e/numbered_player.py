@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from playwright.sync_api import Locator, expect
 
-from app.analyze_media.components.video_player import render_video_player
+from app.shared.components.video_player import render_video_player
 from fer_core.inference.face_table import create_table
 from fer_core.inference.video import probe_video
 from fer_core.inference.video_writer import EncoderSettings, create_video

@@ -21,8 +21,8 @@ from fer_core.studies.adding import (
 )
 from fer_core.studies.analyzing import Job, analyze
 from fer_core.studies.events import Event, add_events, replace_events
-from fer_core.studies.state import WorkStatus, running_file
-from fer_core.studies.study import STUDY_FILE, TABLE_FILE, list_damaged
+from fer_core.studies.state import WorkStatus, running_file, survey_studies
+from fer_core.studies.study import STUDY_FILE, TABLE_FILE
 from fer_core.studies.tables import EVENT_COLUMNS, RECORDING_COLUMNS
 from tests.unit.inference.videos import make_video
 
@@ -71,8 +71,12 @@ def test_studies_are_listed_renamed_codes_and_deleted(workspace, study):
         create_study(workspace, "smiles", model="fer-tiny")
     assert set_codes(study, [" frown ", "frown", ""]).record.codes == ("frown",)
     (workspace.studies / "torn").mkdir()
-    assert [item.name for item in list_studies(workspace)] == ["smiles"]
-    assert "study.toml is missing" in list_damaged(workspace)["torn"]
+    (workspace.studies / "worn").mkdir()
+    shutil.copyfile(study.folder / STUDY_FILE, workspace.studies / "worn" / STUDY_FILE)
+    (workspace.studies / "worn" / "recordings.parquet").write_text("x")
+    found, problems = survey_studies(workspace)
+    assert [item.name for item in found] == ["smiles"]
+    assert "study.toml is missing" in problems["torn"] and "is no table" in problems["worn"]
     (study.folder / STUDY_FILE).write_text("schema_version = 1\n")
     with pytest.raises(StudyError, match="can't be read"):
         load_study(workspace, "smiles")

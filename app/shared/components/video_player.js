@@ -7,7 +7,7 @@ const GAP = "#8a8d91";
 
 const players = new WeakMap();
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".player");
   let player = players.get(root);
   if (player?.version === data.version) {
@@ -17,6 +17,8 @@ export default function ({ parentElement, data }) {
     player = new Player(root, new Results(data), data);
     players.set(root, player);
   }
+  player.codes.mark = (event) => setTriggerValue("marked", event);
+  player.codes.draw(data.events);
   const call = (player.lastCall = {});
   return () => {
     // Streamlit also ends calls that a later one has overtaken.
@@ -27,7 +29,7 @@ export default function ({ parentElement, data }) {
 }
 
 class Player {
-  constructor(root, results, { version, source, name, has_sound }) {
+  constructor(root, results, { version, source, name, has_sound, codes }) {
     this.root = root;
     this.results = results;
     this.version = version;
@@ -47,6 +49,7 @@ class Player {
     this.find(".side").hidden = !results.tracks.length;
     this.buildSide();
     this.buildAxis();
+    this.codes = new Codes(this, codes, () => {});
     this.listen();
     // The page's own address holds whatever path a proxy puts before it; the last part is this page's.
     this.video.src = location.pathname.replace(/\/[^/]*\/?$/, "") + source;
@@ -196,10 +199,11 @@ class Player {
         ArrowDown: () => this.choose(Math.min(this.results.tracks.length - 1, this.chosen + 1), true),
       }),
     };
-    if (event.target.tagName === "SELECT" || event.ctrlKey || event.metaKey || event.altKey || !acts[event.key]) return;
+    if (event.target.tagName === "SELECT" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!acts[event.key] && !this.codes.press(event)) return;
     event.preventDefault();
     event.stopPropagation();
-    acts[event.key]();
+    acts[event.key]?.();
   }
 
   /** Choose a face: its timeline and bars are shown; where it is not in the picture, its first frame. */

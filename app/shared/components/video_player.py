@@ -1,5 +1,6 @@
 """A video and the faces found in it: the picture, the timeline below it, the faces beside it."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,14 +35,21 @@ _mount = st.components.v2.component(
     "fer-video-player",
     html=_read("video_player.html"),
     css=_read("video_player.css"),
-    js=_read("video_player_results.js", "video_player.js"),
+    js=_read("video_player_results.js", "video_player_codes.js", "video_player.js"),
 )
 
 
 def render_video_player(
-    video: Path, table: "pd.DataFrame", info: VideoInfo, *, name: str, key: str = "video_player"
-) -> None:
-    """Show an annotated video with the faces of its table.
+    video: Path,
+    table: "pd.DataFrame",
+    info: VideoInfo,
+    *,
+    name: str,
+    key: str = "video_player",
+    codes: Sequence[str] = (),
+    events: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any] | None:
+    """Show a video with the faces of its table.
 
     Args:
         video: MP4 that browsers play.
@@ -49,16 +57,26 @@ def render_video_player(
         info: of the source, to which the boxes belong.
         name: of the video.
         key: one a player.
+        codes: what can be marked by the keys 1 to 9, or by buttons.
+        events: that are shown below the timeline: `code`, `start_s`, `end_s` (None for a point), `coder`.
+
+    Returns:
+        What was marked just now: `code`, `start_s`, `end_s` (None for a point), `id`; None if nothing was.
     """
     source = runtime.get_instance().media_file_mgr.add(str(video), "video/mp4", f"{key}: {video}")
-    version = f"{source} {video.stat().st_mtime_ns}"
+    version = f"{source} {video.stat().st_mtime_ns} {list(codes)}"
     facts = {
         "version": version,
         "name": name,
         "size": (info.width_px, info.height_px),
         "has_sound": info.has_audio,
+        "codes": list(codes),
+        "events": [dict(event) for event in events],
     }
-    _mount(key=key, data={"source": source, **facts, **build_player_data(table)})
+    data = {"source": source, **facts, **build_player_data(table)}
+    found = _mount(key=key, data=data, on_marked_change=lambda: None)
+    marked: dict[str, Any] | None = found.marked
+    return marked
 
 
 def build_player_data(table: "pd.DataFrame") -> dict[str, Any]:
