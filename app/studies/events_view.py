@@ -10,6 +10,7 @@ from app.shared.uploads import ask_for_files, forget_uploads
 from app.shared.visitor import get_visitor
 from app.studies.state import Key
 from fer_core.errors import StudyError
+from fer_core.escaping import escape_markdown
 from fer_core.inference.video_types import VideoInfo
 from fer_core.studies import Study, StudyState, set_codes
 from fer_core.studies.events import Event, add_events, replace_events
@@ -142,7 +143,7 @@ def _render_import(study: Study, recording: str) -> None:
     number = st.session_state.setdefault(Key.EVENTS, 0)
     with st.popover("Import events", icon=":material/upload:"):
         found = ask_for_files(
-            f"ELAN, Praat, WebVTT, or a CSV with start_s, end_s and code; for {recording}",
+            f"ELAN, Praat, WebVTT, or a CSV with start_s, end_s and code; for {escape_markdown(recording)}",
             types=["eaf", "textgrid", "vtt", "json", "csv", "parquet"],
             max_mb=20,
             key=f"study_events_upload_{number}",
@@ -151,7 +152,7 @@ def _render_import(study: Study, recording: str) -> None:
             with error_boundary():
                 count = add_events(study, read_events(found[0].path, recording))
                 forget_uploads(found)
-                st.toast(f"{count} new events", icon=":material/check:")
+                st.toast(f"{count:d} new events", icon=":material/check:")
                 _redraw()
 
 

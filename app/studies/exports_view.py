@@ -10,6 +10,7 @@ from app.shared.background import render_task
 from app.shared.messages import empty_state, error_boundary
 from app.shared.navigation import STUDIES
 from app.shared.tabs import TAB
+from fer_core.escaping import escape_markdown
 from fer_core.jobs.tasks import BackgroundTask, discard_task, find_task, start_task
 from fer_core.studies import Study, StudyState
 from fer_core.studies.report import describe_methods
@@ -74,10 +75,10 @@ def render_exports(study: Study, state: StudyState, workspace: Workspace) -> Non
     with st.container(horizontal=True, vertical_alignment="bottom"):
         titles = [product.title for product in _PRODUCTS]
         title = st.selectbox("What", titles, key="study_product", width=260)
-        product = next(item for item in _PRODUCTS if item.title == title)
-        if st.button("Make it", type="primary", icon=":material/build:", help=product.help):
+        item = next(item for item in _PRODUCTS if item.title == title)
+        if st.button("Make it", type="primary", icon=":material/build:", help=item.help):
             with error_boundary():
-                _start(study, product, workspace)
+                _start(study, item, workspace)
                 st.rerun()
     for item in _PRODUCTS:
         facts = {"study": study.name, "file": item.file}
@@ -106,7 +107,7 @@ def _offer(task: BackgroundTask) -> None:
     path: Path = task.files / product.file
     if path.is_file():
         st.download_button(
-            f"Download {product.file}",
+            f"Download {escape_markdown(product.file)}",
             path.read_bytes,
             file_name=f"{task.facts['study']}-{product.file}",
             mime=product.mime,

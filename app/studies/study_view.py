@@ -55,7 +55,7 @@ def _render_head(study: Study, workspace: Workspace) -> None:
     settings = study.settings
     title.caption(
         f"{escape_markdown(settings.model)} · {escape_markdown(detector_title(settings.detector))} · every "
-        f"{settings.detect_every}. frame searched · smoothing {settings.smoothing_s:g} s"
+        f"{settings.detect_every:d}. frame searched · smoothing {settings.smoothing_s:g} s"
     )
     with buttons.container(horizontal=True, horizontal_alignment="right"):
         st.button("All studies", icon=":material/arrow_back:", on_click=open_study, args=("",))
