@@ -22,7 +22,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@touch $@
 
 run: $(VENV)/.runtime ## open the dashboard
-	$(BIN)/streamlit run app/Home.py
+	$(BIN)/fer app
 
 check: lint ## lint, types, unit tests and doctests: for the everyday loop
 	$(BIN)/python -m pytest -q -n $(WORKERS) tests/unit

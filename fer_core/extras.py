@@ -10,17 +10,37 @@ from fer_core.errors import MissingPackageError
 PROJECT: Final[str] = "fer-workbench"
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "tables": ("pandas", "pyarrow"),
-    "serve": ("fastapi", "multipart", "prometheus_client", "uvicorn", "websockets"),
+    "serve": ("fastapi", "python_multipart", "prometheus_client", "uvicorn", "websockets"),
     "app": (
-        *("huggingface_hub", "jinja2", "optuna", "plotly", "safetensors", "scipy", "sklearn", "sqlalchemy"),
+        *(
+            "huggingface_hub",
+            "jinja2",
+            "optuna",
+            "plotly",
+            "psutil",
+            "safetensors",
+            "scipy",
+            "sklearn",
+            "sqlalchemy",
+        ),
         *("streamlit", "streamlit_webrtc", "tomli_w"),
     ),
     "train": (
-        *("accelerate", "cleanlab", "kornia", "onnxscript", "tensorboard", "timm", "torch", "torchinfo"),
+        *(
+            "accelerate",
+            "cleanlab",
+            "docstring_parser",
+            "kornia",
+            "onnxscript",
+            "tensorboard",
+            "timm",
+            "torch",
+            "torchinfo",
+        ),
         "torchvision",
     ),
 }
-"""Modules by the extra that brings them, the smallest extra first (pyproject.toml)."""
+"""Modules by the smallest extra that brings them, the smallest extra first (pyproject.toml)."""
 
 
 def find_extra(module: str) -> str | None:
@@ -29,9 +49,17 @@ def find_extra(module: str) -> str | None:
     return next((name for name, modules in EXTRAS.items() if top in modules), None)
 
 
+def describe_install(extra: str) -> str:
+    """The command that brings an extra."""
+    return f"pip install {shlex.quote(f'{PROJECT}[{extra}]')}"
+
+
 @contextmanager
-def explain_missing_packages() -> Iterator[None]:
+def explain_missing_packages(part: str = "") -> Iterator[None]:
     """Turn the absence of a package of an extra into words that say how to get it.
+
+    Args:
+        part: the extra that the block needs as a whole, where that is known; else the smallest with the package.
 
     Raises:
         MissingPackageError: the block needs a package that is not installed.
@@ -43,8 +71,9 @@ def explain_missing_packages() -> Iterator[None]:
         extra = find_extra(module)
         if extra is None:
             raise
+        extra = part or extra
         package = module.partition(".")[0]
-        command = f"pip install {shlex.quote(f'{PROJECT}[{extra}]')}"
         raise MissingPackageError(
-            f"this needs the package {package}, which is not installed here; get it with: {command}"
+            f"this needs the package {package}, which is not installed here; get it with: "
+            f"{describe_install(extra)}"
         ) from cause

@@ -8,7 +8,12 @@ from typing import Final
 
 from fer_core.errors import ConfigError
 
-PROJECT_ROOT: Final[Path] = Path(__file__).resolve().parent.parent
+_PACKAGE: Final[Path] = Path(__file__).resolve().parent
+_BUNDLE: Final[Path] = _PACKAGE / "bundle"
+IS_CHECKOUT: Final[bool] = not _BUNDLE.is_dir()
+"""Whether the program runs from its own folder; otherwise it was installed from a wheel."""
+PROJECT_ROOT: Final[Path] = _PACKAGE.parent if IS_CHECKOUT else _BUNDLE
+"""Where `app`, `pages`, `checkpoints` and `.streamlit` are; a wheel has them in `fer_core/bundle`."""
 WORKSPACE_VARIABLE: Final[str] = "FER_WORKSPACE"
 TASK_VARIABLE: Final[str] = "FER_TASK"
 """Environment variable by which a `fer` command learns which task it works on: the task's folder."""
@@ -34,12 +39,21 @@ def expand_home(text: str) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib's raises for unknown people
 
 
+def _default_root() -> Path:
+    if IS_CHECKOUT:
+        return PROJECT_ROOT / "workspace"
+    from platformdirs import user_data_path
+
+    return user_data_path("fer-workbench", appauthor=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """The folder that holds everything made at run time.
 
-    `$FER_WORKSPACE` names it; otherwise it is `workspace/` beside the code. Folders are made when first
-    written to, so looking at an empty workspace leaves no trace.
+    `$FER_WORKSPACE` names it; otherwise it is `workspace/` beside the code of a checkout, and in the user's
+    data folder for an installed copy. Folders are made when first written to, so looking at an empty
+    workspace leaves no trace.
     """
 
     root: Path
@@ -48,7 +62,7 @@ class Workspace:
     def default(cls) -> "Workspace":
         """The workspace of this process's environment."""
         configured = os.environ.get(WORKSPACE_VARIABLE, "").strip()
-        root = expand_home(configured) if configured else PROJECT_ROOT / "workspace"
+        root = expand_home(configured) if configured else _default_root()
         return cls(root.resolve())
 
     @property

@@ -21,6 +21,7 @@ settings.register_profile(
 settings.load_profile("project")
 # Trackers and hubs must not be reached from tests, whatever the machine is set up for.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("FER_OFFLINE", "1")
 # Small matrices on several cores cost more than they gain, and workers share the cores.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")

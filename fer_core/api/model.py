@@ -1,5 +1,6 @@
 """A loaded model: faces in, probabilities out, with the habits of scikit-learn's classifiers."""
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,8 @@ from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     from fer_core.evaluation.scores import Scores
+
+logger = logging.getLogger(__name__)
 
 _BATCH: Final[int] = 32
 """Pictures that are held decoded at a time."""
@@ -199,9 +202,9 @@ class Model:
         Raises:
             FerError: it is unknown or not installed.
         """
-        from fer_core.inference.detectors import build_detector, default_detector
+        from fer_core.inference.detectors import build_detector, prepare_detector
 
-        name = name or default_detector(self.workspace)
+        name = name or prepare_detector(self.workspace, logger.warning).name
         known: dict[str, FaceDetector] = self._detectors.__dict__.setdefault("by_name", {})
         if name not in known:
             known[name] = build_detector(name, self.workspace, framing=self.info.input.framing)

@@ -57,7 +57,6 @@ class VideoReading:
         self, path: Path, model: Model, detector: str | None, *, detect_every: int, smoothing_s: float
     ) -> None:
         """Check the file and the settings; use `read_video`."""
-        from fer_core.inference.detectors import default_detector
         from fer_core.inference.tracker import TemporalConfig
 
         with explain_missing_packages():
@@ -67,7 +66,7 @@ class VideoReading:
         """Size, rate, length and codec."""
         self.path = path
         self.model = model
-        self.detector = detector or default_detector(model.workspace)
+        self.detector = model.get_detector(detector).name
         self._temporal = replace(TemporalConfig(), detect_every=detect_every, smoothing_s=smoothing_s)
 
     def __iter__(self) -> "Iterator[FrameResult]":

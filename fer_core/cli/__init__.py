@@ -21,6 +21,8 @@ from fer_core.redact import RedactingFormatter, redact
 from fer_core.workspace import TASK_VARIABLE
 
 COMMANDS: Final[dict[str, str]] = {
+    "app": "open the dashboard",
+    "doctor": "what is found on this computer, what is missing and how to get it",
     "import": "import a data set, or draw the built-in one",
     "datasets": "list, show, verify, export, derive and check data sets",
     "train": "train a model",
@@ -51,6 +53,22 @@ _RENAMED: Final[dict[str, str]] = {"import": "import_data", "lr-find": "lr_find"
 """Commands whose module can't have their name."""
 
 
+_TRAINING: Final[frozenset[str]] = frozenset(
+    {
+        "train",
+        "sweep",
+        "lr-find",
+        "estimate",
+        "summary",
+        "evaluate",
+        "robustness",
+        "crosscheck",
+        "explain",
+        "export",
+    }
+)
+"""Commands that compute with torch."""
+
 _RENAMED_OPTIONS: Final[dict[str, str]] = {
     "--uncertain-below": "was a least probability; faces are now called uncertain by how often their label "
     "is expected to be right: use --sure-from, such as --sure-from 0.5",
@@ -68,7 +86,7 @@ def _usage() -> str:
             "",
             *lines,
             "",
-            "The dashboard: streamlit run app/Home.py",
+            "fer app opens the dashboard.",
         ]
     )
 
@@ -115,7 +133,7 @@ def _run(name: str, arguments: list[str]) -> int:
 
 def _run_for_terminal(name: str, arguments: list[str]) -> int:
     try:
-        with explain_missing_packages():
+        with explain_missing_packages("train" if name in _TRAINING else ""):
             return _run(name, arguments)
     except FerError as error:
         say(redact(f"fer {name}: {error}"), file=sys.stderr)

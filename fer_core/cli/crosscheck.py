@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, arg
 
 from fer_core.cli.terminal import (
+    pick_detector,
     build_console,
     describe_detectors,
     format_table,
@@ -65,11 +66,10 @@ def main(  # noqa: PLR0913 - each argument is an option of the command
     from fer_core.evaluation.sources import find_training_data
     from fer_core.inference.crosscheck import crosscheck
     from fer_core.inference.detectors import build_detector
-    from fer_core.inference.detectors.choosing import default_detector
     from fer_core.inference.predictor import load_predictor
 
     workspace = Workspace.default()
-    finder = build_detector(detector or default_detector(workspace), workspace) if faces == "cut" else None
+    finder = build_detector(pick_detector(detector, workspace), workspace) if faces == "cut" else None
     scores: list[tuple[str, str, SourceScore]] = []
     failures: dict[str, str] = {}
     for part, (model, name) in enumerate(pairs := [(model, name) for model in models for name in datasets]):

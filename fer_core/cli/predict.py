@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from fer_core.analyses import validate_title
-from fer_core.cli.terminal import describe_detectors, say
+from fer_core.cli.terminal import describe_detectors, pick_detector, say
 from fer_core.errors import FerError, MediaError
 from fer_core.inference.overlay import SURE_FROM
 from fer_core.inference.predictor import Runtime
@@ -194,19 +194,13 @@ def _build_pipeline(
 ) -> "FacePipeline":
     from fer_core.checkpoint import default_checkpoint
     from fer_core.inference.class_prior import with_prior
-    from fer_core.inference.detectors import choose_detector
     from fer_core.inference.pipeline import build_pipeline
     from fer_core.inference.predictor import load_predictor
 
     workspace = Workspace.default()
     reference = model or default_checkpoint(workspace).key
     predictor = with_prior(load_predictor(reference, workspace, device=device, runtime=runtime), prior)
-    if detector is None:
-        choice = choose_detector(workspace)
-        if choice.note:
-            say(f"fer predict: {choice.note}", file=sys.stderr)
-        detector = choice.name
-    return build_pipeline(detector, predictor, workspace)
+    return build_pipeline(pick_detector(detector, workspace), predictor, workspace)
 
 
 def _load(path: Path) -> "UInt8Array":

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
-from fer_core.cli.terminal import say
+from fer_core.cli.terminal import pick_detector, say
 from fer_core.inference.predictor import Runtime
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.threads import limit_threads
@@ -36,7 +36,6 @@ def build_stream(
     from fer_core.checkpoint import default_checkpoint
     from fer_core.inference import pipeline
     from fer_core.inference.class_prior import with_prior
-    from fer_core.inference.detectors import choose_detector
     from fer_core.inference.predictor import load_predictor
 
     workspace = Workspace.default()
@@ -44,10 +43,7 @@ def build_stream(
     if model is None:
         model = default_checkpoint(workspace).key
     predictor = with_prior(load_predictor(model, workspace, device=device, runtime=runtime), prior)
-    choice = choose_detector(workspace)
-    if detector is None and choice.note:
-        say(choice.note, file=sys.stderr)
-    name = detector or choice.name
+    name = pick_detector(detector, workspace)
     say(f"model {predictor.info.name} ({predictor.runtime}), detector {name}", file=sys.stderr)
     return pipeline.build_stream(name, predictor, workspace, temporal)
 

@@ -1,5 +1,6 @@
 """What several commands do at the terminal: ask, tell how far they are, write a table to a file."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from fer_core.errors import ConfigError
 from fer_core.escaping import escape_unseen
 from fer_core.io import write_text
 from fer_core.progress import Progress, Report, get_audience
+from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +43,18 @@ def describe_detectors() -> str:
         f"Face detector: {', '.join(DETECTORS)}. The best that is installed, if not given; whole-image is "
         "for pictures that are cropped to one face already."
     )
+
+
+def pick_detector(name: str | None, workspace: Workspace) -> str:
+    """The detector that was asked for; otherwise the best there is, with a line where it is not the best."""
+    from fer_core.inference.detectors import prepare_detector
+
+    if name is not None:
+        return name
+    choice = prepare_detector(workspace, lambda line: say(line, file=sys.stderr))
+    if choice.note:
+        say(choice.note, file=sys.stderr)
+    return choice.name
 
 
 def run_subcommand(app: "SubcommandApp", prog: str, description: str, arguments: list[str]) -> int:

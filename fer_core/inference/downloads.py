@@ -1,9 +1,16 @@
-"""Files that can be downloaded, on request only, and how they are checked and put in place."""
+"""Files that can be downloaded, and how they are checked and put in place.
 
+Nothing is downloaded unseen: on request, or once, announced in one line (`fetch_once`).
+"""
+
+import contextlib
 import hashlib
 import http.client
 import logging
+import os
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +28,10 @@ Progress = Callable[[int, int], None]
 """Called with (bytes so far, bytes in all) as a download goes on."""
 
 TIMEOUT_S: Final[float] = 30.0
+OFFLINE_VARIABLE: Final[str] = "FER_OFFLINE"
+"""Environment variable; set to 1, nothing is fetched unless a command or button asks for it."""
+_UNASKED_TIMEOUT_S: Final[float] = 5.0
+_TRY_AGAIN_S: Final[float] = 24 * 3600.0
 _CHUNK_BYTES: Final[int] = 64 * 1024
 
 
@@ -128,6 +139,51 @@ def fetch_file(
             f"{file.title} can't be downloaded from {file.url}: {reason}. {_by_hand(file)}"
         ) from cause
     return _install(content, file, workspace, origin=file.url)
+
+
+def is_offline() -> bool:
+    """Whether `$FER_OFFLINE` forbids to fetch anything unasked."""
+    return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def fetch_once(file: RemoteFile, workspace: Workspace, tell: Callable[[str], None]) -> bool:
+    """Get a file without being asked, so that the better choice is there from the start.
+
+    Tried once: when that fails, not again for a day.
+
+    Args:
+        file: what is better had.
+        workspace: where it is, or goes.
+        tell: gets one line, before anybody is contacted.
+
+    Returns:
+        Whether the file is there now.
+    """
+    if is_installed(file, workspace):
+        return True
+    missed = workspace.weights / f".{file.file_name}.missed"
+    if is_offline() or _is_recent(missed):
+        return False
+    host = urllib.parse.urlsplit(file.url).hostname
+    tell(
+        f"Fetching {file.title} once: {file.num_bytes / 1000:.0f} KB from {host}, checked by SHA-256 "
+        f"({OFFLINE_VARIABLE}=1 forbids this)."
+    )
+    try:
+        fetch_file(file, workspace, timeout_s=_UNASKED_TIMEOUT_S)
+    except FerError as cause:
+        logger.info("%s", cause)
+        with contextlib.suppress(OSError):
+            write_bytes(missed, b"")
+        return False
+    return True
+
+
+def _is_recent(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < _TRY_AGAIN_S
+    except OSError:
+        return False
 
 
 def install_file(file: RemoteFile, workspace: Workspace, source: Path) -> Path:

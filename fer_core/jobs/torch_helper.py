@@ -31,7 +31,7 @@ PATIENCE_S: float = 0.3
 """How long a page waits for an answer before it goes on without."""
 _MODULE: Final[str] = "fer_core.training.torch_helper"
 _PACKAGE: Final[str] = "fer_workbench.models"
-_MODELS: Final[Path] = PROJECT_ROOT / "fer_core" / "models"
+_MODELS: Final[Path] = Path(__file__).resolve().parents[1] / "models"
 KNOWN_FILE: Final[Path] = _MODELS / "known_networks.json"
 _UNRELATED: Final[frozenset[str]] = frozenset(
     {"__init__.py", "checkpoint_files.py", "complexity.py", "device.py", "pretrained.py", "timm_backbone.py"}

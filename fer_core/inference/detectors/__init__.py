@@ -8,6 +8,7 @@ from fer_core.inference.detectors.choosing import (
     choose_detector,
     default_detector,
     list_usable_detectors,
+    prepare_detector,
 )
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "choose_detector",
     "default_detector",
     "list_usable_detectors",
+    "prepare_detector",
 ]

@@ -1,11 +1,12 @@
 """Building detectors by name, and which there are on this machine."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fer_core.errors import ConfigError
 from fer_core.inference.detectors.base import DETECTORS, DetectorRequest
-from fer_core.inference.downloads import YUNET, is_installed, weights_path
+from fer_core.inference.downloads import YUNET, fetch_once, is_installed, weights_path
 from fer_core.inference.interfaces import FaceDetector
 from fer_core.workspace import Workspace
 
@@ -55,6 +56,17 @@ def choose_detector(workspace: Workspace) -> DetectorChoice:
         note=f"The face detector YuNet {reason}; `fer fetch yunet` gets it. Haar finds upright frontal faces "
         "only.",
     )
+
+
+def prepare_detector(workspace: Workspace, tell: Callable[[str], None]) -> DetectorChoice:
+    """As `choose_detector`; where YuNet is missing it is fetched first, once, unless `$FER_OFFLINE` is set.
+
+    Args:
+        workspace: where its file is, or goes.
+        tell: gets one line before anything is fetched.
+    """
+    fetch_once(YUNET, workspace, tell)
+    return choose_detector(workspace)
 
 
 def default_detector(workspace: Workspace) -> str:

@@ -1,0 +1,183 @@
+"""What the program finds on this computer, what is missing, and how to get it."""
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal
+
+from fer_core import __version__
+from fer_core.checkpoint import list_checkpoints
+from fer_core.extras import EXTRAS, describe_install
+from fer_core.inference.downloads import OFFLINE_VARIABLE, YUNET, is_installed, is_offline, weights_path
+from fer_core.inference.providers import count_nvidia_gpus, explain_unusable
+from fer_core.workspace import IS_CHECKOUT, PROJECT_ROOT, Workspace
+
+State = Literal["ok", "missing", "broken"]
+_LEAST_FREE_GB: Final[float] = 1.0
+_DECODERS: Final[tuple[str, ...]] = ("h264", "hevc", "vp9", "av1", "mpeg4")
+_ENCODERS: Final[tuple[str, ...]] = ("libx264", "aac")
+_PARTS: Final[dict[str, str]] = {
+    "tables": "tables",
+    "app": "dashboard",
+    "train": "training",
+    "serve": "HTTP service",
+}
+"""What people call the extras."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked for."""
+
+    name: str
+    state: State
+    """`missing` is what one can do without; `broken` what nothing works without."""
+    text: str
+    """What was found."""
+    remedy: str = ""
+    """What to do; empty where nothing is to be done."""
+
+
+def examine(workspace: Workspace) -> Iterator[Finding]:
+    """Look for everything, one after the other. Nothing is contacted, written or changed.
+
+    Args:
+        workspace: the one that the program would use.
+    """
+    for look in _LOOKS:
+        yield from look(workspace)
+
+
+def _look_at_program(workspace: Workspace) -> Iterator[Finding]:
+    kind = "checkout" if IS_CHECKOUT else "installed"
+    yield Finding("program", "ok", f"fer-workbench {__version__}, {kind}, in {PROJECT_ROOT}")
+    yield Finding("Python", "ok", f"{platform.python_version()} in {sys.prefix}")
+    yield _look_at_folder(workspace.root)
+
+
+def _look_at_folder(root: Path) -> Finding:
+    there = next(path for path in (root, *root.parents) if path.exists())
+    try:
+        free_gb = shutil.disk_usage(there).free / 1e9
+    except OSError as cause:
+        return Finding(
+            "workspace", "broken", f"{root}: {cause.strerror}", "set FER_WORKSPACE to another folder"
+        )
+    import os
+
+    if not os.access(there, os.W_OK):
+        return Finding(
+            "workspace", "broken", f"{root} can't be written", "set FER_WORKSPACE to another folder"
+        )
+    is_low = free_gb < _LEAST_FREE_GB
+    text = f"{root}, {free_gb:.1f} GB free" + ("" if root.exists() else ", made at first use")
+    return Finding("workspace", "missing" if is_low else "ok", text, "make room" if is_low else "")
+
+
+def _look_at_models(workspace: Workspace) -> Iterator[Finding]:
+    names = [entry.key for entry in list_checkpoints(workspace)]
+    if not names:
+        yield Finding("models", "broken", f"none in {workspace.checkpoints}", "install the program again")
+        return
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    yield Finding("models", "ok", ", ".join(names[:3]) + more)
+
+
+def _look_at_detector(workspace: Workspace) -> Iterator[Finding]:
+    if is_installed(YUNET, workspace):
+        yield Finding("face detector", "ok", f"YuNet in {weights_path(YUNET, workspace)}")
+        return
+    unasked = f"; {OFFLINE_VARIABLE} is set, so it is not fetched by itself" if is_offline() else ""
+    yield Finding(
+        "face detector", "missing", f"Haar: upright frontal faces only{unasked}", "fer fetch yunet (230 KB)"
+    )
+
+
+def _look_at_runtimes(_workspace: Workspace) -> Iterator[Finding]:
+    packages = [name for name in ("onnxruntime", "onnxruntime-gpu") if _find_version(name)]
+    if not packages:
+        yield Finding("onnxruntime", "broken", "not installed", "pip install onnxruntime")
+        return
+    both = "; both share their files, and the last installed wins" if len(packages) > 1 else ""
+    text = ", ".join(f"{name} {_find_version(name)}" for name in packages) + both
+    remedy = f"pip uninstall {' '.join(packages)}, then install one of them" if both else ""
+    yield Finding("onnxruntime", "missing" if both else "ok", text, remedy)
+    num_gpus = count_nvidia_gpus()
+    if not num_gpus:
+        yield Finding("GPU", "missing", "no NVIDIA GPU answers; the CPU computes")
+        return
+    reason = explain_unusable("cuda")
+    torch = _find_version("torch")
+    if reason and not torch:
+        yield Finding("GPU", "missing", f"{num_gpus} NVIDIA, unused: {reason}", describe_install("gpu"))
+        return
+    yield Finding("GPU", "ok", f"{num_gpus} NVIDIA, by {f'torch {torch}' if torch else 'onnxruntime'}")
+
+
+def _look_at_videos(_workspace: Workspace) -> Iterator[Finding]:
+    import av
+    from av.codec import Codec
+
+    lacking = [name for name, mode in _list_codecs() if not _has_codec(Codec, name, mode)]
+    text = f"FFmpeg in PyAV {av.__version__}"
+    if lacking:
+        yield Finding(
+            "videos", "missing", f"{text}, without {', '.join(lacking)}", "pip install --force-reinstall av"
+        )
+    else:
+        yield Finding("videos", "ok", f"{text}: reads {', '.join(_DECODERS)}; writes H.264 with sound")
+
+
+def _list_codecs() -> list[tuple[str, str]]:
+    return [*((name, "r") for name in _DECODERS), *((name, "w") for name in _ENCODERS)]
+
+
+def _has_codec(codec: Callable[[str, str], object], name: str, mode: str) -> bool:
+    try:
+        codec(name, mode)
+    except ValueError:  # PyAV's UnknownCodecError is one
+        return False
+    return True
+
+
+def _look_at_camera(_workspace: Workspace) -> Iterator[Finding]:
+    if not sys.platform.startswith("linux"):
+        yield Finding("camera", "ok", "asked for when it is used; the dashboard takes the browser's")
+        return
+    found = sorted(path.name for path in Path("/dev").glob("video[0-9]*"))
+    if found:
+        yield Finding("camera", "ok", ", ".join(found))
+    else:
+        yield Finding("camera", "missing", "none here for fer camera; the dashboard takes the browser's")
+
+
+def _look_at_parts(_workspace: Workspace) -> Iterator[Finding]:
+    for extra, modules in EXTRAS.items():
+        lacking = [name for name in modules if find_spec(name) is None]
+        if lacking:
+            yield Finding(_PARTS[extra], "missing", f"lacks {', '.join(lacking)}", describe_install(extra))
+        else:
+            yield Finding(_PARTS[extra], "ok", "installed")
+
+
+def _find_version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+_LOOKS: Final[tuple[Callable[[Workspace], Iterator[Finding]], ...]] = (
+    _look_at_program,
+    _look_at_models,
+    _look_at_detector,
+    _look_at_runtimes,
+    _look_at_videos,
+    _look_at_camera,
+    _look_at_parts,
+)
