@@ -10,7 +10,7 @@ RUNTIME = "onnxruntime>=1.31,<2"
 class WheelHook(BuildHookInterface[Any]):
     """A wheel brings onnxruntime for the CPU.
 
-    A checkout must not: onnxruntime-gpu of requirements.txt has the same files, and whichever is installed last wins.
+    A checkout must not: onnxruntime-gpu of requirements.txt has the same files, and the last installed wins.
     """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """What the program finds on this computer, what is missing, and how to get it."""
 
+import os
 import platform
 import shutil
 import sys
@@ -26,6 +27,7 @@ _PARTS: Final[dict[str, str]] = {
     "app": "dashboard",
     "train": "training",
     "serve": "HTTP service",
+    "studies": "studies",
 }
 """What people call the extras."""
 
@@ -68,8 +70,6 @@ def _look_at_folder(root: Path) -> Finding:
         return Finding(
             "workspace", "broken", f"{root}: {cause.strerror}", "set FER_WORKSPACE to another folder"
         )
-    import os
-
     if not os.access(there, os.W_OK):
         return Finding(
             "workspace", "broken", f"{root} can't be written", "set FER_WORKSPACE to another folder"
@@ -121,9 +121,9 @@ def _look_at_runtimes(_workspace: Workspace) -> Iterator[Finding]:
 
 def _look_at_videos(_workspace: Workspace) -> Iterator[Finding]:
     import av
-    from av.codec import Codec
 
-    lacking = [name for name, mode in _list_codecs() if not _has_codec(Codec, name, mode)]
+    lacking = [name for name in _DECODERS if not _has_codec(name, "r")]
+    lacking += [name for name in _ENCODERS if not _has_codec(name, "w")]
     text = f"FFmpeg in PyAV {av.__version__}"
     if lacking:
         yield Finding(
@@ -133,13 +133,11 @@ def _look_at_videos(_workspace: Workspace) -> Iterator[Finding]:
         yield Finding("videos", "ok", f"{text}: reads {', '.join(_DECODERS)}; writes H.264 with sound")
 
 
-def _list_codecs() -> list[tuple[str, str]]:
-    return [*((name, "r") for name in _DECODERS), *((name, "w") for name in _ENCODERS)]
+def _has_codec(name: str, mode: Literal["r", "w"]) -> bool:
+    from av.codec import Codec
 
-
-def _has_codec(codec: Callable[[str, str], object], name: str, mode: str) -> bool:
     try:
-        codec(name, mode)
+        Codec(name, mode)
     except ValueError:  # PyAV's UnknownCodecError is one
         return False
     return True

@@ -10,7 +10,10 @@ from fer_core.errors import MissingPackageError
 PROJECT: Final[str] = "fer-workbench"
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "tables": ("pandas", "pyarrow"),
-    "serve": ("fastapi", "python_multipart", "prometheus_client", "uvicorn", "websockets"),
+    "serve": (
+        *("fastapi", "httptools", "prometheus_client", "python_multipart", "uvicorn", "uvloop", "websockets"),
+    ),
+    "studies": ("cryptography", "dask", "distributed", "tomli_w"),
     "app": (
         *(
             "huggingface_hub",
@@ -59,7 +62,7 @@ def explain_missing_packages(part: str = "") -> Iterator[None]:
     """Turn the absence of a package of an extra into words that say how to get it.
 
     Args:
-        part: the extra that the block needs as a whole, where that is known; else the smallest with the package.
+        part: the extra that the block needs as a whole; else the smallest that has the package.
 
     Raises:
         MissingPackageError: the block needs a package that is not installed.

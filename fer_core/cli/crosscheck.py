@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, arg
 
 from fer_core.cli.terminal import (
-    pick_detector,
     build_console,
     describe_detectors,
     format_table,
+    pick_detector,
     say,
     show_progress,
     write_output,

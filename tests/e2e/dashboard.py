@@ -62,7 +62,7 @@ def serve_dashboard(
         )
         try:
             url = f"http://localhost:{port}"
-            _wait_until_healthy(url, server, log)
+            wait_until_healthy(url, server, log)
             yield url
         finally:
             _stop(server)
@@ -81,7 +81,7 @@ def serve_faultless_dashboard(
     assert "Session State API" not in text, text
 
 
-def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + _START_S
     while time.monotonic() < end and server.poll() is None:
         try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,7 @@ import tomllib
 import pytest
 
 from app.shared import navigation
+from fer_core.inference.sample import sample_path
 from fer_core.workspace import PROJECT_ROOT
 from tests.security.visits import visit
 
@@ -73,6 +75,30 @@ def test_building_a_backbone_asks_no_hub(outbound):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert not outbound.read()
+
+
+def test_the_better_detector_is_the_only_thing_fetched_unasked(tmp_path, outbound):
+    """Announced before, tried once, and never where it is forbidden; the picture is read all the same."""
+    log = tmp_path / "attempts.log"
+    environment = os.environ | outbound.environment | {"FER_NETWORK_LOG": str(log), "HF_HUB_OFFLINE": ""}
+    environment |= {"FER_WORKSPACE": str(tmp_path / "workspace"), "FER_OFFLINE": "1"}
+    environment["PYTHONPATH"] += os.pathsep + str(PROJECT_ROOT)
+    command = [sys.executable, "-m", "fer_core", "predict", str(sample_path()), "--model", "fer-tiny"]
+
+    def predict() -> str:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert "happiness" in done.stdout
+        return done.stderr
+
+    assert "Fetching" not in predict() and not log.exists()
+    environment["FER_OFFLINE"] = ""
+    assert (
+        predict().splitlines()[0].startswith("Fetching YuNet once: 233 KB from media.githubusercontent.com")
+    )
+    hosts = re.findall(r"^socket\.\S+ '([^']+)'", log.read_text(), re.MULTILINE)
+    assert set(hosts) == {"media.githubusercontent.com"}
+    log.unlink()
+    assert "Fetching" not in predict() and not log.exists()
 
 
 def test_the_live_page_names_no_server_of_its_own(monkeypatch):

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from fer_core.cli import COMMANDS, main
+from fer_core.extras import EXTRAS
 from fer_core.labels import EMOTIONS
 from fer_core.palette import EMOTION_COLORS, hex_to_rgb
 from tests.unit.inference.videos import make_video
@@ -23,12 +24,28 @@ from tests.unit.inference.videos import make_video
 ROOT = Path(__file__).resolve().parents[2]
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS_OF_PACKAGES = {
+    name: {line for line in lines if not line.startswith(PROJECT["name"])}
+    for name, lines in PROJECT["optional-dependencies"].items()
+}
+
+
 def test_requirements_and_pyproject_name_the_same_packages():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    """But for the runtime, which a wheel and a checkout take in different builds (hatch_build.py)."""
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    required = [line for line in lines if line and not line.startswith(("#", "-e"))]
-    assert sorted(project["dependencies"]) == sorted(required)
+    required = {line for line in lines if line and not line.startswith(("#", "-e", "onnxruntime"))}
+    assert required == set(PROJECT["dependencies"]).union(*EXTRAS_OF_PACKAGES.values())
     assert "-e ." in lines
+    hook = (ROOT / "hatch_build.py").read_text()
+    assert re.search(r'"(onnxruntime>=.*)"', hook)[1] in (ROOT / "requirements.txt").read_text()
+
+
+def test_every_package_of_an_extra_is_told_when_it_is_missing():
+    packages = packages_distributions()
+    for extra, modules in EXTRAS.items():
+        owners = {canonicalize_name(packages[module][0]) for module in modules}
+        assert owners == {canonicalize_name(Requirement(line).name) for line in EXTRAS_OF_PACKAGES[extra]}
 
 
 UNDECLARED = {
@@ -40,6 +57,11 @@ UNIMPORTED = {
     "onnxscript": "torch's ONNX export is written in it",
     "torchvision": "timm needs it, and it must fit torch",
     "tensorboard": "torch.utils.tensorboard writes with it",
+    "python-multipart": "FastAPI reads uploads with it",
+    "websockets": "uvicorn speaks WebSocket with it",
+    "httptools": "uvicorn reads HTTP with it",
+    "uvloop": "uvicorn's faster loop",
+    **dict.fromkeys(("fastapi", "prometheus-client", "uvicorn"), "the service, about to come"),
     "cryptography": "the keys of a cluster on this machine (distributed.security)",
 }
 """Needed by what is imported."""

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import http.server
+import os
 import socket
 import threading
 
@@ -10,14 +11,17 @@ import pytest
 
 from fer_core.errors import FerError
 from fer_core.inference.downloads import (
+    OFFLINE_VARIABLE,
     YUNET,
     RemoteFile,
     fetch_file,
+    fetch_once,
     install_file,
     is_installed,
     require_file,
     weights_path,
 )
+from fer_core.workspace import Workspace
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -154,3 +158,44 @@ def test_yunets_facts_are_those_published(shared):
     assert copy.stat().st_size == YUNET.num_bytes
     assert hashlib.sha256(copy.read_bytes()).hexdigest() == YUNET.sha256
     assert YUNET.url.startswith("https://")
+
+
+@pytest.fixture
+def online(monkeypatch):
+    monkeypatch.delenv(OFFLINE_VARIABLE, raising=False)
+
+
+def test_what_is_better_had_is_fetched_once_and_announced(server, workspace, online):
+    file = remote(server, "/good")
+    told = []
+    assert fetch_once(file, workspace, told.append) and is_installed(file, workspace)
+    assert fetch_once(file, workspace, told.append)
+    assert server.num_requests == 1
+    (line,) = told
+    assert "127.0.0.1" in line and "256 KB" in line and f"{OFFLINE_VARIABLE}=1" in line and "\n" not in line
+
+
+def test_after_a_failure_nobody_is_asked_again_for_a_day(server, workspace, online):
+    file = remote(server, "/absent")
+    told = []
+    assert not fetch_once(file, workspace, told.append)
+    assert not fetch_once(file, workspace, told.append)
+    assert (server.num_requests, len(told)) == (1, 1)
+    (missed,) = workspace.weights.glob(".*.missed")
+    os.utime(missed, (0, 0))
+    assert not fetch_once(file, workspace, told.append)
+    assert (server.num_requests, len(told)) == (2, 2)
+
+
+@pytest.mark.parametrize("value", ["1", "true", "yes"])
+def test_fetching_unasked_can_be_forbidden(server, workspace, monkeypatch, value):
+    monkeypatch.setenv(OFFLINE_VARIABLE, value)
+    assert not fetch_once(remote(server, "/good"), workspace, pytest.fail)
+    assert server.num_requests == 0
+
+
+def test_a_workspace_that_can_not_be_written_is_no_reason_to_stop(server, tmp_path, online):
+    (tmp_path / "file").write_text("in the way")
+    told = []
+    assert not fetch_once(remote(server, "/good"), Workspace(tmp_path / "file"), told.append)
+    assert len(told) == 1
