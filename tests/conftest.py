@@ -120,3 +120,37 @@ def draw_faces(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return Path(shutil.copytree(original, workspace.dataset(name)))
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def browser_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of onnxruntime-web, which the npm client brings once for all workers."""
+    from filelock import FileLock
+
+    from fer_core.browser.runtime import fetch_runtime
+    from fer_core.workspace import Workspace
+
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with FileLock(folder / "browser-runtime.lock"):
+        return fetch_runtime(Workspace(folder / "browser-runtime")).script.parent
+
+
+@pytest.fixture(scope="session")
+def browser_workspace(browser_runtime: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A workspace in which pages for browsers can be made: with YuNet and onnxruntime-web."""
+    from fer_core.inference.downloads import YUNET, install_file
+    from fer_core.workspace import Workspace
+
+    workspace = Workspace(tmp_path_factory.mktemp("for-browsers") / "workspace")
+    install_file(YUNET, workspace, shared / "models" / YUNET.file_name)
+    shutil.copytree(browser_runtime, workspace.weights / browser_runtime.name)
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def golden(browser_workspace, tmp_path_factory: pytest.TempPathFactory):
+    """What Python finds on made frames, for a browser to find, too."""
+    from tests.browser_support import make_golden
+
+    return make_golden(tmp_path_factory.mktemp("golden"), browser_workspace)

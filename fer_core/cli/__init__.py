@@ -47,10 +47,11 @@ COMMANDS: Final[dict[str, str]] = {
     "export": "write a model as an ONNX file that describes itself, checked against torch",
     "benchmark": "time models: torch and ONNX, by batch size, threads and precision",
     "publish": "make a run one of the shipped checkpoints",
-    "fetch": "download the better face detector (YuNet, 230 KB)",
+    "fetch": "download the better face detector (YuNet, 230 KB), or what runs models in browsers",
+    "browser-bundle": "write a page that reads faces in the visitor's browser, for any web server",
 }
-_RENAMED: Final[dict[str, str]] = {"import": "import_data", "lr-find": "lr_find"}
-"""Commands whose module can't have their name."""
+_RENAMED: Final[dict[str, str]] = {"import": "import_data"}
+"""Commands whose module can't have their name; in others a hyphen becomes an underscore."""
 
 
 _TRAINING: Final[frozenset[str]] = frozenset(
@@ -125,7 +126,7 @@ def _run(name: str, arguments: list[str]) -> int:
     for option in arguments:
         if hint := _RENAMED_OPTIONS.get(option.partition("=")[0].replace("_", "-")):
             raise ConfigError(f"{option.partition('=')[0]} {hint}")
-    module = importlib.import_module(f"fer_core.cli.{_RENAMED.get(name, name)}")
+    module = importlib.import_module(f"fer_core.cli.{_RENAMED.get(name, name.replace('-', '_'))}")
     if hasattr(module, "parse"):  # a command whose defaults depend on its other arguments
         return int(module.parse(arguments) or 0)
     return int(tyro.cli(module.main, prog=f"fer {name}", args=arguments) or 0)

@@ -78,7 +78,11 @@ def _decode(answers: Sequence[Float32Array], columns: int, stride: int, threshol
 
 @lru_cache(maxsize=2)
 def _open(model: bytes) -> "InferenceSession":
-    """Open the network for pictures of any size: its file declares 640 x 640."""
+    return open_on_cpu(open_sides(model))
+
+
+def open_sides(model: bytes) -> bytes:
+    """The network for pictures of any size, sides multiples of 32: its file declares 640 x 640."""
     import onnx
 
     graph = onnx.load_model_from_string(model)
@@ -87,4 +91,5 @@ def _open(model: bytes) -> "InferenceSession":
     del graph.graph.value_info[:]
     for value in graph.graph.output:
         value.type.tensor_type.shape.dim[1].dim_param = value.name
-    return open_on_cpu(graph.SerializeToString())
+    content: bytes = graph.SerializeToString()
+    return content

@@ -1,0 +1,56 @@
+// The worker: everything that takes time. It gets pictures, and gives back what was found on them.
+import { Engine } from "./engine.js";
+import { loadFile } from "./files.js";
+
+let engine;
+let canvas;
+
+/** The pixels of a picture. */
+function readPixels(bitmap) {
+  const { width, height } = bitmap;
+  canvas ??= new OffscreenCanvas(width, height);
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  return { data: context.getImageData(0, 0, width, height).data, width, height, channels: 4 };
+}
+
+const actions = {
+  async open({ config }) {
+    const ort = await import(config.runtime.script);
+    Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: await loadFile(config.runtime.binary) });
+    ort.env.logLevel = "error";
+    engine = new Engine(ort, loadFile, config);
+  },
+
+  async choose({ models, prior, temporal, isStream }) {
+    await engine.start(models, { isStream });
+    engine.setPrior(prior);
+    engine.stream.setTemporal(temporal);
+  },
+
+  async set({ prior, temporal }) {
+    engine.setPrior(prior);
+    engine.stream.setTemporal(temporal);
+  },
+
+  async look({ bitmap, timeS }) {
+    const start = performance.now();
+    const image = readPixels(bitmap);
+    const found = timeS === null ? await engine.look(image) : await engine.step(image, timeS);
+    const models = engine.chosen.map(({ model }) => model.name);
+    return { ...found, models, bitmap, workMs: performance.now() - start };
+  },
+};
+
+let last = Promise.resolve();
+self.onmessage = ({ data: { id, action, ...values } }) => {
+  last = last.then(async () => {
+    try {
+      const answer = await actions[action](values);
+      self.postMessage({ id, answer }, answer?.bitmap ? [answer.bitmap] : []);
+    } catch (error) {
+      self.postMessage({ id, error: String(error?.message ?? error) });
+    }
+  });
+};

@@ -1,0 +1,88 @@
+"""A folder that any static host can serve, and that reads faces in the visitor's browser without a server."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from fer_core.browser.modules import ASSETS, hash_name
+from fer_core.browser.page import PageSettings, build_page
+from fer_core.checkpoint import CheckpointEntry
+from fer_core.errors import ConfigError
+from fer_core.io import atomic_directory
+from fer_core.provenance import answer_use
+from fer_core.workspace import Workspace
+
+_OFFLINE: Final[str] = "offline.js"
+_LARGE: Final[tuple[str, ...]] = (".onnx", ".gz")
+"""Kept by the page when it has loaded them, so that nobody loads them twice."""
+_README: Final[str] = """$title
+Put this folder on any web server (HTTPS, or localhost), and open index.html there.
+On this computer:  python3 -m http.server --bind localhost 8000   then  http://localhost:8000
+
+Everything is computed in the visitor's browser: no picture and no result is sent anywhere. Once loaded, the
+page works without a network. What it tells are apparent expressions as a model reads them, often wrong; it
+asks for consent before the camera starts, and that text must stay.
+
+onnxruntime-web: MIT licence, Microsoft. YuNet: MIT licence, Shiqi Yu. The models' terms are below.
+
+$terms
+"""
+
+
+def write_bundle(
+    out: Path,
+    entries: Sequence[CheckpointEntry],
+    workspace: Workspace,
+    *,
+    settings: PageSettings | None = None,
+    title: str = "Apparent expressions",
+    tell: Callable[[str], None] = lambda text: None,
+) -> int:
+    """Write a page with everything it needs into a new folder, and return its size in bytes.
+
+    Args:
+        out: the folder; must not exist yet.
+        entries: models that can be chosen there, at least one.
+        workspace: where runtime, detector and exported files are.
+        settings: what the page begins with; the first model and the defaults if not given.
+        title: of the page.
+        tell: called with what is being done.
+
+    Raises:
+        FerError: something is not installed, a model has no ONNX file, or the folder exists already or
+            can't be written.
+    """
+    if not entries:
+        raise ConfigError("no model was named; expected at least one")
+    with atomic_directory(out) as folder:
+        files: list[str] = []
+
+        def publish(name: str, content: bytes) -> str:
+            hashed = hash_name(name, content)
+            if hashed not in files:
+                tell(hashed)
+                (folder / hashed).write_bytes(content)
+                files.append(hashed)
+            return hashed
+
+        begin = settings or PageSettings(models=(entries[0].key,))
+        page = build_page(entries, begin, workspace, publish, mode="alone", title=title, offline=_OFFLINE)
+        (folder / "index.html").write_text(page, "utf-8")
+        small = [name for name in files if not name.endswith(_LARGE)]
+        script = Template((ASSETS / _OFFLINE).read_text("utf-8")).substitute(
+            version=hash_name("", page.encode()).strip("-."), files=json.dumps(["./", *small])
+        )
+        (folder / _OFFLINE).write_text(script, "utf-8")
+        readme = Template(_README).substitute(title=title, terms=_describe_terms(entries))
+        (folder / "README.txt").write_text(readme, "utf-8")
+        return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def _describe_terms(entries: Sequence[CheckpointEntry]) -> str:
+    lines = []
+    for entry in entries:
+        terms = "; ".join(item.describe() for item in entry.info.terms) or "no terms are recorded"
+        lines.append(f"{entry.info.name}: {terms}. {answer_use(entry.info.terms)}")
+    return "\n".join(lines)

@@ -1,0 +1,232 @@
+"""The page without a server, in Chromium: it computes by itself, asks first, and contacts nobody."""
+
+import functools
+import http.server
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect
+
+from fer_core.browser.bundle import write_bundle
+from fer_core.checkpoint import find_checkpoint
+from fer_core.inference.face_table import FIXED_COLUMNS
+from fer_core.inference.sample import sample_path
+from tests.browser_support import BINARY, MODEL, RUNTIME, Golden, check_answer
+from tests.e2e.conftest import TIMEOUT_MS
+from tests.e2e.live_support import write_camera_file
+
+UNPACK = """async (bytes) => new Uint8Array(await new Response(
+    new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer())"""
+WATCH = """window.asked = 0;
+const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = (wanted) => { window.asked += 1; return ask(wanted); };"""
+PLAYING = "() => fer.report().numAnalysed > 3"
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """A plain file server, which adds nothing."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("localhost", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://localhost:{server.server_port}/"
+        finally:
+            server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def bundle(browser_workspace, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("bundle") / "page"
+    entries = [find_checkpoint(name, browser_workspace) for name in (MODEL, "fer-seven")]
+    write_bundle(folder, entries, browser_workspace)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def camera_browser(launch_browser: Callable[..., Browser], tmp_path_factory) -> Browser:
+    film = write_camera_file(tmp_path_factory.mktemp("camera") / "camera.y4m")
+    flags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    return launch_browser([*flags, f"--use-file-for-fake-video-capture={film}"])
+
+
+class Visit:
+    """A visitor on the page, and every address that their browser asked for."""
+
+    def __init__(self, browser: Browser, url: str, downloads: ExitStack) -> None:
+        self.context = browser.new_context(accept_downloads=True)
+        downloads.callback(self.context.close)
+        self.context.set_default_timeout(TIMEOUT_MS)
+        self.url, self.asked, self.errors = url, list[str](), list[str]()
+        self.context.on("request", self._note)
+        self.page: Page = self.context.new_page()
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.add_init_script(WATCH)
+        self.page.goto(url)
+
+    def _note(self, request: Request) -> None:
+        if not request.url.startswith((self.url, f"blob:{self.url}", "data:")):
+            self.asked.append(request.url)
+
+    def start(self) -> None:
+        self.page.locator("#agree").click()
+        self.page.locator("#start").click()
+        self.wait_until(PLAYING)
+
+    def wait_until(self, condition: str) -> None:
+        """Playwright's own waiting evaluates a string, which the page's policy forbids."""
+        for _ in range(TIMEOUT_MS // 100):
+            if self.page.evaluate(condition):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"{condition}: {self.page.inner_text('body')}")
+
+
+@pytest.fixture
+def visit(camera_browser: Browser, bundle: Path) -> Iterator[Visit]:
+    with serve(bundle) as url, ExitStack() as contexts:
+        visitor = Visit(camera_browser, url, contexts)
+        yield visitor
+        assert visitor.errors == []
+
+
+def test_chromium_finds_what_python_finds(camera_browser, golden: Golden):
+    (golden.folder / "index.html").write_text("<!doctype html><title>replay</title>")
+    with serve(golden.folder) as url:
+        page = camera_browser.new_page()
+        page.goto(url)
+        call = (
+            f"import('./replay.mjs').then(({{replayHere}}) => replayHere('{RUNTIME}', '{BINARY}', {UNPACK}))"
+        )
+        check_answer(golden, json.loads(page.evaluate(f"() => {call}.then(JSON.stringify)")))
+        page.close()
+
+
+def test_the_camera_is_asked_only_after_consent(visit: Visit):
+    expect(visit.page.locator("#consent")).to_contain_text("who agreed")
+    expect(visit.page.locator("#start")).to_be_hidden()
+    assert visit.page.evaluate("() => window.asked") == 0
+    visit.start()
+    assert visit.page.evaluate("() => window.asked") == 1
+    visit.page.locator("#again").click()
+    expect(visit.page.locator("#work")).to_be_hidden()
+    assert visit.page.evaluate("() => document.documentElement.dataset.state") == "idle"
+
+
+def test_with_the_camera_running_nobody_else_is_contacted(visit: Visit):
+    visit.start()
+    with serve(Path(__file__).parent) as elsewhere:
+        attempt = f"() => fetch('{elsewhere}', {{mode: 'no-cors'}}).then(() => 'reached', () => 'refused')"
+        assert visit.page.evaluate(attempt) == "refused"
+        # The worker is begun the same way: from a blob, so that it obeys the page's policy.
+        in_a_worker = """(address) => new Promise((resolve) => {
+            const code = `fetch('${address}', {mode: 'no-cors'}).then(() => 'reached', () => 'refused')
+                .then(postMessage)`;
+            new Worker(URL.createObjectURL(new Blob([code]))).onmessage = ({data}) => resolve(data);
+        })"""
+        assert visit.page.evaluate(in_a_worker, elsewhere) == "refused"
+    assert [address for address in visit.asked if "localhost" not in address] == []
+
+
+def test_nothing_of_a_visit_is_kept_after_closing(visit: Visit):
+    visit.start()
+    visit.page.locator("#start").click()
+    visit.page.close()
+    page = visit.context.new_page()
+    page.goto(visit.url)
+    kept = """async () => {
+        const files = [];
+        for (const name of await caches.keys())
+            for (const {url} of await (await caches.open(name)).keys()) files.push(url);
+        return {files, stored: localStorage.length + sessionStorage.length,
+            databases: (await indexedDB.databases()).length, cookies: document.cookie};
+    }"""
+    found = page.evaluate(kept)
+    files = found.pop("files")
+    assert found == {"stored": 0, "databases": 0, "cookies": ""}
+    assert files and all(
+        not Path(url).suffix or Path(url).suffix in {".js", ".css", ".gz", ".onnx"} for url in files
+    )
+    expect(page.locator("#consent")).to_be_visible()
+
+
+def test_results_snapshot_and_recording_go_to_the_visitors_disk(visit: Visit, tmp_path):
+    visit.start()
+    page = visit.page
+    expect(page.locator(".reading strong")).not_to_have_text("–")
+    with page.expect_download() as waiting:
+        page.locator("#snapshot").click()
+    assert Path(waiting.value.path()).read_bytes()[:4] == b"\x89PNG"
+    page.locator("#record").click()
+    before = page.evaluate("() => fer.report().numAnalysed")
+    visit.wait_until(f"() => fer.report().numAnalysed > {before} + 10")
+    with page.expect_download() as waiting:
+        page.locator("#record").click()
+    assert Path(waiting.value.path()).stat().st_size > 1000
+    with page.expect_download() as waiting:
+        page.locator("#save").click()
+    waiting.value.save_as(tmp_path / "results.csv")
+    table = pd.read_csv(tmp_path / "results.csv")
+    assert tuple(table.columns[: len(FIXED_COLUMNS)]) == FIXED_COLUMNS
+    shares = table[table.columns[len(FIXED_COLUMNS) :]]
+    assert len(table) > 3 and shares.shape[1] == 8
+    assert shares.dropna().sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+
+
+def test_two_models_side_by_side_and_settings(visit: Visit):
+    visit.start()
+    width = visit.page.evaluate("() => document.getElementById('picture').width")
+    visit.page.locator("#second").select_option("fer-seven")
+    visit.wait_until("() => document.querySelectorAll('.reading').length === 2")
+    visit.wait_until(f"() => document.getElementById('picture').width > 1.2 * {width}")
+    visit.page.locator("#prior").select_option("uniform")
+    before = visit.page.evaluate("() => fer.report().numAnalysed")
+    visit.wait_until(f"() => fer.report().numAnalysed > {before} + 3")
+    expect(visit.page.locator("#message")).to_be_hidden()
+
+
+def test_a_picture_is_read_without_a_camera_and_without_an_upload(visit: Visit, tmp_path):
+    visit.page.locator("#agree").click()
+    visit.page.locator("#file").set_input_files(sample_path())
+    expect(visit.page.locator(".reading strong")).to_have_text("happiness")
+    assert visit.page.evaluate("() => window.asked") == 0
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG and nothing more")
+    visit.page.locator("#file").set_input_files(broken)
+    expect(visit.page.locator("#message")).to_contain_text("broken.png can't be read")
+
+
+def test_it_works_without_the_network_once_loaded(camera_browser, bundle, tmp_path):
+    folder = shutil.copytree(bundle, tmp_path / "page")
+    with serve(folder) as url, ExitStack() as contexts:
+        visitor = Visit(camera_browser, url, contexts)
+        visitor.start()
+        visitor.page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+        for path in folder.iterdir():  # whatever is asked of the server now is not there
+            path.unlink()
+        visitor.page.close()
+        visitor.page = visitor.context.new_page()
+        visitor.page.goto(url)
+        visitor.start()
+
+
+def test_a_file_that_is_missing_is_told(camera_browser, bundle, tmp_path):
+    folder = shutil.copytree(bundle, tmp_path / "page")
+    next(folder.glob("yunet-*.onnx")).unlink()
+    with serve(folder) as url, ExitStack() as contexts:
+        visitor = Visit(camera_browser, url, contexts)
+        visitor.page.locator("#agree").click()
+        visitor.page.locator("#start").click()
+        expect(visitor.page.locator("#message")).to_contain_text("can't be loaded (404)")
+        expect(visitor.page.locator("#start")).to_have_text("Start the camera")
