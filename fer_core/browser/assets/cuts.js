@@ -1,27 +1,22 @@
 // Cuts: a frame that shows another scene (fer_core.inference.cuts).
 import { makeImage, resizeArea, roundEven } from "./raster.js";
+import { sketch } from "./revisit.js";
 
 const MIN_JUMP = 5;
 const MIN_JUMP_RATIO = 6;
 const MAX_LIKENESS = 0.5;
 const MIN_CONTRAST = 4;
-const [SMALL_WIDTH, SMALL_HEIGHT] = [64, 48];
 const PATCH_PX = 24;
 const NUM_REMEMBERED = 12;
 
-/** The green channel of every so-many-th pixel of a part of an image. */
-function pickGreen(image, left, top, right, bottom, step = 1) {
-  const out = makeImage(Math.ceil((right - left) / step), Math.ceil((bottom - top) / step), 1);
+/** The green channel of a part of an image. */
+function pickGreen(image, left, top, right, bottom) {
+  const out = makeImage(right - left, bottom - top, 1);
   let place = 0;
-  for (let y = top; y < bottom; y += step) {
-    for (let x = left; x < right; x += step) out.data[place++] = image.data[(y * image.width + x) * image.channels + 1];
+  for (let y = top; y < bottom; y++) {
+    for (let x = left; x < right; x++) out.data[place++] = image.data[(y * image.width + x) * image.channels + 1];
   }
   return out;
-}
-
-function shrink(image) {
-  const step = Math.max(1, Math.floor(Math.min(image.width, image.height) / (3 * SMALL_HEIGHT)));
-  return resizeArea(pickGreen(image, 0, 0, image.width, image.height, step), SMALL_WIDTH, SMALL_HEIGHT);
 }
 
 const meanOf = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -67,7 +62,7 @@ export class CutDetector {
       this.reset();
       return false;
     }
-    const [small, before] = [shrink(image), this.before];
+    const [small, before] = [sketch(image), this.before];
     this.before = { small, image };
     if (!before) return false;
     const changes = small.data.reduce((sum, value, at) => sum + Math.abs(value - before.small.data[at]), 0);

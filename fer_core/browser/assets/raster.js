@@ -226,6 +226,29 @@ export function resize(image, scale) {
   return (scale < 1 ? resizeArea : resizeCubic)(image, side(image.width), side(image.height));
 }
 
+/** One channel of the pixels nearest to a coarser grid (cv2.INTER_NEAREST). */
+export function sampleNearest({ data, width, height, channels }, columns, rows, channel) {
+  const out = makeImage(columns, rows, 1);
+  const place = (at, from, to) => Math.min(Math.floor(at * (from / to)), from - 1);
+  for (let row = 0, to = 0; row < rows; row++) {
+    const start = place(row, height, rows) * width;
+    for (let column = 0; column < columns; column++) {
+      out.data[to++] = data[(start + place(column, width, columns)) * channels + Math.min(channel, channels - 1)];
+    }
+  }
+  return out;
+}
+
+/** A part of an image; right and bottom are exclusive. */
+export function cutOut({ data, width, channels }, left, top, right, bottom) {
+  const out = makeImage(right - left, bottom - top, channels);
+  for (let row = top; row < bottom; row++) {
+    const from = (row * width + left) * channels;
+    out.data.set(data.subarray(from, from + out.width * channels), (row - top) * out.width * channels);
+  }
+  return out;
+}
+
 /** Luma by ITU-R BT.601. */
 export function toGrey(image) {
   if (image.channels === 1) return image;

@@ -23,7 +23,7 @@ export class FaceStream {
   reset() {
     this.tracker.reset();
     this.cuts.reset();
-    this.detector.reset();
+    this.detector.forget();
     this.readers.forEach((reader) => reader.reset());
     Object.assign(this, { framesToDetection: 0, searchedS: 0, size: "" });
   }
@@ -35,6 +35,7 @@ export class FaceStream {
 
   beginScene() {
     this.tracker.forget();
+    this.detector.forget();
     this.framesToDetection = 0;
   }
 

@@ -1,6 +1,7 @@
 // Faces whichever way they are turned, by a detector that knows upright ones (detectors.turned).
 import { centerOf, isLying, mergeBoxes, normalizeRoll, placeBox, scaleBox, squareAround } from "./boxes.js";
 import { extractSquare, roundEven, turnQuarters } from "./raster.js";
+import { Revisits } from "./revisit.js";
 import { MIN_SIDE_PX } from "./yunet.js";
 
 const SURE_SCORE = 0.9;
@@ -24,16 +25,27 @@ export class TurnedFaceDetector {
   constructor(upright, { isStream = false } = {}) {
     this.upright = upright;
     this.isStream = isStream;
-    this.reset();
-  }
-
-  reset() {
+    this.revisits = new Revisits(SURE_SCORE);
     this.otherTurns = [1, 2, 3];
     this.wasEmpty = false;
   }
 
+  /** The next picture of the stream shows another scene. */
+  forget() {
+    this.revisits.forget();
+  }
+
   /** All faces of a picture, best score first. */
   async detect(image) {
+    if (!this.isStream) return this.search(image);
+    const again = await this.revisits.find(image, (patch) => this.upright.findAgain(patch));
+    if (again) return again;
+    const found = await this.search(image);
+    this.revisits.keep(image, found);
+    return found;
+  }
+
+  async search(image) {
     const boxes = await this.settleDoubtful(image, await this.upright.find(image));
     for (const number of this.chooseQuarters(boxes)) {
       const found = await this.upright.find(turnQuarters(image, number));

@@ -36,8 +36,8 @@ function decode(answers, columns, stride, found) {
   const [classes, objects, boxes, points] = ["cls", "obj", "bbox", "kps"].map((name) => answers[`${name}_${stride}`]);
   const { fround } = Math;
   for (let cell = 0; cell < classes.length; cell++) {
-    const score = fround(Math.sqrt(fround(limit(classes[cell], 0, 1) * limit(objects[cell], 0, 1))));
-    if (score < fround(SCORE)) continue;
+    const product = fround(classes[cell] * objects[cell]); // the score is its root
+    if (product < fround(SCORE ** 2)) continue;
     const [column, row] = [cell % columns, Math.floor(cell / columns)];
     const [width, height] = [2, 3].map((side) => fround(fround(Math.exp(boxes[4 * cell + side])) * stride));
     found.push({
@@ -48,7 +48,7 @@ function decode(answers, columns, stride, found) {
       points: Array.from({ length: 10 }, (_, at) =>
         fround((points[10 * cell + at] + (at % 2 ? row : column)) * stride),
       ),
-      score,
+      score: fround(Math.sqrt(product)),
     });
   }
 }
@@ -129,6 +129,11 @@ export class YuNet {
     const boxes = await this.findAt(image, fine);
     if (fine <= COARSE_SIDE_PX) return boxes;
     return mergeBoxes([...boxes, ...(await this.findAt(image, COARSE_SIDE_PX))]);
+  }
+
+  /** The faces of a part of a picture, searched as large as it is. */
+  findAgain(patch) {
+    return this.findAt(patch, Math.max(patch.width, patch.height));
   }
 
   async findAt(image, longestPx) {
