@@ -19,7 +19,7 @@ from app.analyze_media.pictures import analyze_pictures
 from app.analyze_media.settings import Settings, choose_settings
 from app.analyze_media.state import Key
 from app.analyze_media.video_task import list_videos
-from app.analyze_media.video_view import render_video_part
+from app.analyze_media.video_view import has_videos, render_video_part
 from app.shared.background import open_asked_part
 from app.shared.messages import RESPONSIBLE_USE, error_boundary
 from app.shared.page_header import page_header
@@ -41,7 +41,7 @@ def main() -> None:
         return
     title, strip = st.columns([3, 2], vertical_alignment="bottom")
     with title:
-        page_header("Analyze media", "" if has_pictures() else LEAD)
+        page_header("Analyze media", "" if has_pictures() or has_videos(workspace) else LEAD)
     with strip:
         settings = choose_settings(workspace)
     if settings is not None:

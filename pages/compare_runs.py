@@ -13,6 +13,7 @@ from app.shared.page_header import page_header
 from app.shared.reports import (
     Conditions,
     list_models,
+    list_names,
     load_comparison,
     load_stored,
     load_summary,
@@ -68,7 +69,10 @@ def _load(
     usable = tuple(key for key in chosen if key not in reasons)
     if not usable:
         return None
-    return load_comparison(usable, tuple(stamps[key] for key in usable), conditions, root)
+    names = list_names(workspace)
+    return load_comparison(
+        {key: names[key] for key in usable}, tuple(stamps[key] for key in usable), conditions, root
+    )
 
 
 if __name__ == "__main__":

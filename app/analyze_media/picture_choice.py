@@ -5,6 +5,7 @@ from typing import Final
 
 import streamlit as st
 
+from app.analyze_media.dialog_style import CHIP_LENGTH, style_dialog
 from app.analyze_media.pictures import (
     MAX_PICTURE_MB,
     MAX_PICTURES,
@@ -23,32 +24,9 @@ from fer_core.io import sha256_file
 PRIVACY: Final[str] = (
     ":material/lock: Analyzed on this machine and sent nowhere; deleted some minutes after you close the tab."
 )
-_CHIP_LENGTH: Final[int] = 26
-_SMALL_DIALOG: Final[str] = """<style>
-.st-key-media_files [data-testid=stWidgetLabel],
-.st-key-media_files [data-testid=stFileUploaderDropzoneInstructions],
-.st-key-media_files [data-testid=stFileChips] > div > div:has([data-testid=stFileChip]:not([aria-invalid]))
-{display: none;}
-.st-key-media_files [data-testid=stElementContainer]:has(> .stFileUploader) {flex: 0 0 8.5rem; min-width: 0;}
-.st-key-media_files [data-testid=stElementContainer]:has([aria-invalid], .stAlert)
-{flex-basis: 100%; order: 1;}
-.st-key-media_files [role=radiogroup] {flex-wrap: nowrap; overflow-x: auto; padding: 2px;}
-.st-key-media_files [role=radio] {flex: none;}
-.st-key-media_chips {min-width: 0;}
-@media (max-width: 640px) {.st-key-media_files > :has(> .st-key-media_chips) {flex-basis: 100%;}}
-.st-key-media_files [data-testid=stFileUploaderDropzone] {align-items: center; min-height: 2.5rem;
-padding: 0 .5rem;}
-.st-key-media_files [data-testid=stFileChips] {margin: 0;}
-.st-key-media_files [aria-label="Add files"] {width: auto;}
-.st-key-media_files [aria-label="Add files"]::after {content: "Add pictures"; padding-left: .3rem;
-white-space: nowrap;}
-</style>"""
-_LARGE_DIALOG: Final[str] = """<style>
-.st-key-media_files [data-testid=stFileUploaderDropzone] {align-items: center; flex-direction: column;
-gap: .5rem; justify-content: center; min-height: 10rem;}
-.st-key-media_files [data-testid=stFileUploaderDropzone] > * {flex: none;}
-</style>"""
-"""Once there are pictures the dialog is a button: the chips beside it say which pictures there are."""
+_TYPES: Final[tuple[str, ...]] = tuple(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES)
+_FOLDER: Final[str] = "media_folder"
+"""Container with the dialog for a folder."""
 
 
 def has_pictures() -> bool:
@@ -63,11 +41,12 @@ def ask_for_pictures() -> list[Picture]:
     """
     ask_for_files(
         f"Choose pictures or drop them here: up to {MAX_PICTURES}, {MAX_PICTURE_MB} MB each",
-        types=[suffix.lstrip(".") for suffix in IMAGE_SUFFIXES],
+        types=_TYPES,
         multiple=True,
         max_mb=MAX_PICTURE_MB,
         key=Key.PICTURES,
         on_change=_keep,
+        args=(Key.PICTURES,),
     )
     if left_out := st.session_state.get(Key.LEFT_OUT, []):
         st.warning(
@@ -76,18 +55,28 @@ def ask_for_pictures() -> list[Picture]:
     pictures = list(_kept())
     if st.session_state.setdefault(Key.SAMPLE, False):
         pictures.append(load_sample())
-    st.html(_SMALL_DIALOG if pictures else _LARGE_DIALOG)
+    style_dialog("media_files", is_small=bool(pictures))
     return pictures
 
 
 def offer_sample() -> None:
     """What a page without pictures says."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key=_FOLDER):
         st.button(
             "Show the sample picture",
             icon=":material/image:",
             on_click=_show_sample,
         )
+        ask_for_files(
+            "A whole folder of pictures",
+            types=_TYPES,
+            multiple="directory",
+            max_mb=MAX_PICTURE_MB,
+            key=Key.FOLDER,
+            on_change=_keep,
+            args=(Key.FOLDER,),
+        )
+        style_dialog(_FOLDER, is_small=True, is_folder=True)
         st.caption(PRIVACY, width="content")
 
 
@@ -99,7 +88,7 @@ def choose_picture(pictures: Sequence[Picture], results: Results) -> Picture:
 
     def describe(index: int) -> str:
         picture = pictures[index]
-        name = escape_markdown(shorten_middle(picture.name, _CHIP_LENGTH))
+        name = escape_markdown(shorten_middle(picture.name, CHIP_LENGTH))
         result = found.get(picture.key)
         return f":material/error: {name}" if result is None else f"{name} · {count_faces(result)}"
 
@@ -134,11 +123,11 @@ def _kept() -> list[Picture]:
     return kept
 
 
-def _keep() -> None:
-    """Take the new files of the dialog to those there are, and show the first of them."""
+def _keep(key: str) -> None:
+    """Take the new files of the dialog called `key` to those there are, and show the first of them."""
     kept = _kept()
     known = {picture.key for picture in kept}
-    new = [upload for upload in get_uploads(Key.PICTURES) if upload.file_id not in known]
+    new = [upload for upload in get_uploads(key) if upload.file_id not in known]
     room = MAX_PICTURES - len(kept)
     forget_uploads(new[room:])
     st.session_state[Key.LEFT_OUT] = new[room:]

@@ -12,6 +12,8 @@ class Key(StrEnum):
     """The tab that was open when the user left the page."""
     PICTURES = "pictures"
     """File dialog for pictures."""
+    FOLDER = "pictures_folder"
+    """File dialog for a folder of pictures."""
     KEPT_PICTURES = "kept_pictures"
     """Pictures that were uploaded; they stay for the session, the dialog forgets them with the page."""
     LEFT_OUT = "pictures_left_out"

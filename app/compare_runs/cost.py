@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.shared.navigation import MODELS
-from app.shared.reports import list_models
+from app.shared.reports import find_key, list_models
 from fer_core.escaping import escape_markdown
 from fer_core.evaluation.charts import build_cost_scatter
 from fer_core.evaluation.comparison import Comparison
@@ -33,11 +33,11 @@ def render_cost(comparison: Comparison, workspace: Workspace) -> None:
         if missing:
             st.info("Time for a face was not measured here yet: open the model and time it.")
             entries = list_models(workspace)
-            for key in missing:
-                if key in entries:
+            for name in missing:
+                if (key := find_key(name, workspace)) in entries:
                     st.page_link(
                         MODELS.build(),
-                        label=f"Time {escape_markdown(key)}",
+                        label=f"Time {escape_markdown(name)}",
                         icon=":material/speed:",
                         query_params={"model": entries[key].key, "tab": "Speed"},
                     )

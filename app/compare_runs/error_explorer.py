@@ -9,6 +9,7 @@ from app.compare_runs.confusion_matrices import ANY, render_matrices
 from app.compare_runs.heat_maps import blend, render_maps
 from app.compare_runs.state import Key
 from app.shared.grid import iterate_cells
+from app.shared.reports import find_key
 from fer_core.data.store import Dataset, load_dataset
 from fer_core.errors import DataError, FerError
 from fer_core.escaping import escape_markdown
@@ -182,7 +183,7 @@ def _load_maps(
 ) -> dict[str, tuple[Any, str]]:
     maps = {}
     for item in shown:
-        found = render_maps(item.key, dataset.name, rows, workspace)
+        found = render_maps(find_key(item.key, workspace), dataset.name, rows, workspace)
         if found is None:  # one after the other: each takes memory and processors
             break
         maps[item.key] = found

@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.compare_runs.tags import render_tags
 from app.shared.charts import STATIC_CONFIG
+from app.shared.reports import find_key
 from fer_core.escaping import escape_markdown
 from fer_core.evaluation.charts import build_differences
 from fer_core.evaluation.comparison import Comparison
@@ -135,4 +136,4 @@ def _render_export(comparison: Comparison, workspace: Workspace) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
-        render_tags([item.key for item in comparison.evaluations], workspace)
+        render_tags([find_key(item.key, workspace) for item in comparison.evaluations], workspace)

@@ -12,8 +12,7 @@ import streamlit as st
 
 from app.compare_runs.published import describe_published, find_published
 from app.compare_runs.state import Key
-from app.shared.reports import TTA_TITLES, Conditions, load_summary
-from app.shared.run_data import name_model
+from app.shared.reports import TTA_TITLES, Conditions, list_names, load_summary
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.data.store import SCHEMATIC_FACES, SPLITS, list_datasets
 from fer_core.errors import FerError
@@ -116,7 +115,8 @@ def choose_models(
 
     Those of the address that a search hides stay chosen.
     """
-    rows = [_describe(key, entry, conditions, workspace) for key, entry in models.items()]
+    names = list_names(workspace)
+    rows = [_describe(key, names[key], entry, conditions, workspace) for key, entry in models.items()]
     words = str(st.session_state[Key.COMPARE_SEARCH] or "").lower().split()
     figures = list(st.session_state[Key.COMPARE_COLUMNS])
     shown = [row for row in rows if all(_matches(row, word) for word in words)]
@@ -152,7 +152,7 @@ def _split_by_classes(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[s
 
 
 def _describe(
-    key: str, entry: CheckpointEntry, conditions: Conditions, workspace: Workspace
+    key: str, name: str, entry: CheckpointEntry, conditions: Conditions, workspace: Workspace
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"model": key, "architecture": entry.info.architecture}
     row |= {"_config": {}, "_classes": (), "_is_published": False}
@@ -173,7 +173,7 @@ def _describe(
     else:
         row["report"] = "unusable" if report else "not evaluated"
     row["_settings"] = [f"{name}={value}".lower() for name, value in row["_config"].items()]
-    row["_called"] = name_model(key, workspace)
+    row["_called"] = name
     row["_text"] = " ".join([key, row["_called"], entry.info.architecture, *row["tags"]]).lower()
     return row
 
@@ -249,9 +249,9 @@ def _take_ticks(key: str, names: Sequence[str], chosen: Sequence[str]) -> None:
 
 
 def _render_seeds(rows: list[dict[str, Any]], figures: Sequence[str]) -> None:
-    values = {row["model"]: {name: row[name] for name in figures if name in row} for row in rows}
+    values = {row["_called"]: {name: row[name] for name in figures if name in row} for row in rows}
     values = {model: item for model, item in values.items() if item}
-    for group in group_seeds({row["model"]: row["_config"] for row in rows}, values):
+    for group in group_seeds({row["_called"]: row["_config"] for row in rows}, values):
         parts = [
             _describe_spread(name, group.mean[name], group.sd[name]) for name in figures if name in group.mean
         ]

@@ -6,7 +6,7 @@ from typing import Any, Final
 import streamlit as st
 
 from app.shared.navigation import EXPLORE_DATA
-from app.shared.reports import Conditions
+from app.shared.reports import Conditions, list_names
 from app.shared.run_format import describe_percent
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
@@ -52,13 +52,13 @@ def render_published(
     Returns:
         Whether the data set is here, so that models can be scored on it.
     """
-    name = escape_markdown(conditions.dataset)
+    name, names = escape_markdown(conditions.dataset), list_names(workspace)
     is_here = conditions.dataset in {SCHEMATIC_FACES, *(info.name for info in list_datasets(workspace))}
     known = {key: figures for key, entry in absent.items() if (figures := find_published(entry, conditions))}
     with st.container(horizontal=True, gap="small"):
         for key, figures in known.items():
             st.metric(
-                escape_markdown(key),
+                escape_markdown(names.get(key, key)),
                 describe_percent(figures.get("accuracy")),
                 delta=escape_markdown(describe_published(absent[key], figures, workspace)),
                 delta_color="off",
@@ -67,9 +67,9 @@ def render_published(
                 width=300,
             )
     if is_here and absent:
-        names = ", ".join(f"**{escape_markdown(key)}**" for key in absent)
+        who = ", ".join(f"**{escape_markdown(names.get(key, key))}**" for key in absent)
         st.info(
-            f"No report on {escape_markdown(conditions.describe())} yet: {names}.",
+            f"No report on {escape_markdown(conditions.describe())} yet: {who}.",
             icon=":material/assignment_late:",
         )
     elif not is_here:

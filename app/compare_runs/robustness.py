@@ -9,7 +9,7 @@ from app.shared.charts import STATIC_CONFIG
 from app.shared.evaluation import ROBUSTNESS, render_scoring, start_scoring
 from app.shared.messages import empty_state
 from app.shared.navigation import COMPARE_RUNS
-from app.shared.reports import Conditions, list_models
+from app.shared.reports import Conditions, find_key, list_models
 from fer_core.errors import RunError
 from fer_core.escaping import escape_markdown
 from fer_core.evaluation.comparison import Comparison
@@ -47,7 +47,7 @@ def _load(
     entries = list_models(workspace)
     reports, missing = {}, []
     for item in comparison.evaluations:
-        entry = entries[item.key]
+        entry = entries[find_key(item.key, workspace)]
         folder = locate_report(entry, workspace, dataset=conditions.dataset, split=conditions.split)
         try:
             report = load_robustness(folder, item.key, weights_sha256=entry.info.weights_sha256)
@@ -104,4 +104,5 @@ def _offer(missing: list[str], conditions: Conditions, workspace: Workspace) -> 
                 f"--num-faces={500 if count is None else count}",
             ]
             page = COMPARE_RUNS.address_here()
-            start_scoring(ROBUSTNESS, missing, conditions, workspace, page, options)
+            keys = [find_key(name, workspace) for name in missing]
+            start_scoring(ROBUSTNESS, keys, conditions, workspace, page, options)

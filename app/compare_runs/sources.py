@@ -1,5 +1,6 @@
 """The compared models on data of other sources: right, and as sure as they should be?"""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import streamlit as st
@@ -9,7 +10,7 @@ from app.shared.background import render_task
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state
 from app.shared.navigation import COMPARE_RUNS
-from app.shared.reports import list_models
+from app.shared.reports import find_key, list_models
 from fer_core.data.store import list_datasets
 from fer_core.escaping import escape_markdown
 from fer_core.evaluation.charts import build_reliability_curves
@@ -25,28 +26,29 @@ _FACES: Final[dict[str, str]] = {"stored": "as they are", "cut": "found and cut 
 
 def render_sources(comparison: Comparison, workspace: Workspace) -> None:
     """The newest result for these models, and a way to measure them on chosen data sets."""
-    models = [item.key for item in comparison.evaluations]
+    names = {find_key(item.key, workspace): item.key for item in comparison.evaluations}
+    models = list(names)
     task = render_task(workspace, _KIND, {"models": models}, shows_failure=False)
     is_active = task is not None and task.is_active
     if task is not None and not is_active:
-        _render_result(task)
-    names = [info.name for info in list_datasets(workspace)]
-    if not names:
+        _render_result(task, names)
+    sources = [info.name for info in list_datasets(workspace)]
+    if not sources:
         empty_state(
             "No data set here",
             "Import data of other sources on **Explore data**: other photographers, other people, other "
             "annotators.",
         )
         return
-    if any(name not in names for name in st.session_state.get(Key.COMPARE_SOURCES, ())):
+    if any(name not in sources for name in st.session_state.get(Key.COMPARE_SOURCES, ())):
         del st.session_state[Key.COMPARE_SOURCES]  # a data set that is gone
-    names_shown = ", ".join(f"**{escape_markdown(name)}**" for name in models)
+    names_shown = ", ".join(f"**{escape_markdown(name)}**" for name in names.values())
     st.caption(f"Measures {names_shown}: of the models chosen above those with a report.")
     # While it measures, the questions stay on the page, or Streamlit would forget the answers.
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         chosen = st.multiselect(
             "Sources",
-            names,
+            sources,
             key=Key.COMPARE_SOURCES,
             placeholder="Choose data sets",
             help="All images of each; of a data set that a model was trained on, only the validation split. "
@@ -93,11 +95,13 @@ def render_sources(comparison: Comparison, workspace: Workspace) -> None:
             st.rerun()
 
 
-def _render_result(task: BackgroundTask) -> None:
+def _render_result(task: BackgroundTask, called: Mapping[str, str]) -> None:
     result = task.result() or {"failures": {task.title: task.error} if task.error else {}}
     for title, reason in result.get("failures", {}).items():
         st.error(f"**{escape_markdown(title)}**: {escape_markdown(reason)}", icon=":material/error:")
-    rows: list[dict[str, Any]] = result.get("rows", [])
+    rows: list[dict[str, Any]] = [
+        row | {"model": called.get(row["model"], row["model"])} for row in result.get("rows", [])
+    ]
     if not rows:
         return
     figures = [name for name in rows[0] if name in METRICS]

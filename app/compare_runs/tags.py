@@ -34,7 +34,7 @@ def render_tags(keys: Sequence[str], workspace: Workspace) -> None:
 
 def _edit(run: Run, words: Sequence[str]) -> list[str]:
     tags: list[str] = st.multiselect(
-        escape_markdown(run.name),
+        escape_markdown(run.title),
         list(dict.fromkeys([*run.tags, *words])),
         default=run.tags,
         accept_new_options=True,

@@ -92,11 +92,11 @@ def _find_damage(entry: CheckpointEntry, stamp: tuple[tuple[str, int, int], ...]
 
 
 def _ask_deletion(facts: ModelFacts, workspace: Workspace) -> None:
-    name = escape_markdown(facts.name)
+    name = escape_markdown(facts.title)
 
     def delete() -> None:
         delete_model(facts.entry, workspace)
-        st.session_state[Key.MODELS_MESSAGE] = f"{facts.name} was deleted."
+        st.session_state[Key.MODELS_MESSAGE] = f"{facts.title} was deleted."
         close_model()
 
     confirm_deletion(

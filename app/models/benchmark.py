@@ -88,7 +88,7 @@ def _start(
     start_task(
         workspace,
         kind="benchmark",
-        title=f"Benchmark of {facts.name}",
+        title=f"Benchmark of {facts.title}",
         command=_build_command(facts, batches=batches, threads=threads, kinds=kinds),
         page=MODELS.address(model=facts.key, tab="Speed"),
         facts={"weights": facts.entry.info.weights_sha256},

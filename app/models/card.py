@@ -47,7 +47,7 @@ def render_card(facts: ModelFacts, _workspace: Workspace) -> None:
         icon=":material/edit:",
         key="models-card-edit",
         on_click=_begin,
-        args=(folder, text, _OUTLINE.format(name=facts.name)),
+        args=(folder, text, _OUTLINE.format(name=facts.title)),
     )
     if not text:
         empty_state(

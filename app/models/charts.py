@@ -29,7 +29,7 @@ def build_size_scatter(models: Sequence[ModelFacts]) -> "go.Figure":
         figure.add_scatter(
             x=[facts.entry.info.num_parameters for facts in part],
             y=[100 * facts.figures["accuracy"] for facts in part],
-            text=[escape_plotly(facts.name) for facts in part],
+            text=[escape_plotly(facts.title) for facts in part],
             mode="markers+text" if len(models) <= _MAX_LABELS else "markers",
             textposition="top center",
             marker={"size": 11, "color": color},

@@ -11,7 +11,7 @@ from app.shared.navigation import TRAIN
 from app.shared.terms import render_use
 from fer_core.errors import ConfigError
 from fer_core.escaping import escape_markdown
-from fer_core.exchange.facts import ModelFacts
+from fer_core.exchange.facts import ModelFacts, ModelKind
 from fer_core.workspace import Workspace
 
 _GRID: Final[str] = "display:grid;grid-template-columns:8.5rem 1fr;gap:.35rem 1rem;margin:0;padding:0"
@@ -69,7 +69,7 @@ def _describe_origin(facts: ModelFacts) -> dict[str, str]:
         + (f", {images:,} images" if isinstance(images, int) else ""),
         "data fingerprint": f"{fingerprint[:16]}…" if fingerprint else "",
         "label mode": str(data.get("label_mode") or ""),
-        "run": facts.run,
+        "run": facts.title if facts.kind is ModelKind.TRAINED else facts.run,
         "epoch": str(origin.get("epoch") or ""),
         "imported": f"{origin['imported']} from {origin.get('imported_from', '')}"
         if origin.get("imported")

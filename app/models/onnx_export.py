@@ -115,7 +115,7 @@ def _render_form(facts: ModelFacts, workspace: Workspace) -> None:
         start_task(
             workspace,
             kind="export",
-            title=f"Export {facts.name} ({chosen})",
+            title=f"Export {facts.title} ({chosen})",
             command=["export", facts.entry.key, *options],
             page=MODELS.address(model=facts.key, tab="ONNX"),
             facts=about,

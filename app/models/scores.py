@@ -42,7 +42,7 @@ def render_figures(facts: ModelFacts, workspace: Workspace) -> None:
         format_func=titles.__getitem__,
         key="models-class-figure",
     )
-    bars = build_class_bars({facts.name: report}, kind or "recall")
+    bars = build_class_bars({facts.title: report}, kind or "recall")
     st.plotly_chart(
         bars,
         config=STATIC_CONFIG,
@@ -58,7 +58,7 @@ def render_figures(facts: ModelFacts, workspace: Workspace) -> None:
         )
     with reliability:
         st.plotly_chart(
-            build_reliability({facts.name: report}), config=STATIC_CONFIG, key="models-reliability"
+            build_reliability({facts.title: report}), config=STATIC_CONFIG, key="models-reliability"
         )
         _render_all(report)
 

@@ -57,7 +57,7 @@ def _render_publish(facts: ModelFacts, workspace: Workspace) -> None:
             start_task(
                 workspace,
                 kind="publish",
-                title=f"Publish {facts.name} as {name}",
+                title=f"Publish {facts.title} as {name}",
                 command=["publish", facts.key, "--name", name, "--out", str(workspace.checkpoints)],
                 page=MODELS.address(model=facts.key, tab="Publish"),
                 facts={**about, "name": name},

@@ -6,7 +6,7 @@ from typing import Any, Final
 import streamlit as st
 
 from app.shared.background import render_task
-from app.shared.reports import Conditions
+from app.shared.reports import Conditions, list_names
 from fer_core.escaping import escape_markdown
 from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.workspace import Workspace
@@ -50,9 +50,12 @@ def render_scoring(kind: str, missing: Sequence[str], conditions: Conditions, wo
     task = render_task(workspace, kind, conditions._asdict(), shows_failure=False)
     if task is None or task.is_active:
         return task is not None
+    names = list_names(workspace)
     for key, reason in _find_failures(task).items():
         if key in missing:
-            text = f"**{escape_markdown(key)}** was not {_DONE[kind]}: {escape_markdown(reason)}"
+            text = (
+                f"**{escape_markdown(names.get(key, key))}** was not {_DONE[kind]}: {escape_markdown(reason)}"
+            )
             st.error(text, icon=":material/error:")
     return False
 

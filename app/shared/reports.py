@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import streamlit as st
 
+from app.shared.run_data import load_metrics, name_model
 from fer_core.checkpoint import CheckpointEntry, list_checkpoints
 from fer_core.errors import FerError, RunError
 from fer_core.evaluation.comparison import Comparison, compare, find_evaluation
@@ -41,6 +42,17 @@ def list_models(workspace: Workspace) -> dict[str, CheckpointEntry]:
         name = entry.key.removesuffix("/best")
         found[entry.key if name in found else name] = entry
     return found
+
+
+def list_names(workspace: Workspace) -> dict[str, str]:
+    """What people read for each key of `list_models`; no title that is another model's key."""
+    names = {key: name_model(key, workspace) for key in list_models(workspace)}
+    return {key: key if name in names and name != key else name for key, name in names.items()}
+
+
+def find_key(name: str, workspace: Workspace) -> str:
+    """The key of the model that `list_names` calls so; `name` itself if there is none."""
+    return next((key for key, item in list_names(workspace).items() if item == name), name)
 
 
 def locate(entry: CheckpointEntry, conditions: Conditions, workspace: Workspace) -> Path:
@@ -101,22 +113,21 @@ def load_stored(key: str, stamp: Stamp, conditions: Conditions, root: str) -> St
 
 @st.cache_resource(max_entries=8, show_spinner="Comparing on 2,000 resamples…")
 def load_comparison(
-    keys: tuple[str, ...], stamps: tuple[Stamp, ...], conditions: Conditions, root: str
+    names: Mapping[str, str], stamps: tuple[Stamp, ...], conditions: Conditions, root: str
 ) -> Comparison:
-    """Compare models that have reports; the first is the baseline."""
-    found = [load_stored(key, stamp, conditions, root) for key, stamp in zip(keys, stamps, strict=True)]
-    return compare([item for item in found if not isinstance(item, str)], Workspace(Path(root)))
+    """Compare models that have reports, by key what they are called; the first is the baseline."""
+    found = [load_stored(key, stamp, conditions, root) for key, stamp in zip(names, stamps, strict=True)]
+    return compare([item for item in found if not isinstance(item, str)], Workspace(Path(root)), names=names)
 
 
-def load_learning_curves(keys: Sequence[str], workspace: Workspace) -> Mapping[str, Sequence[EpochRecord]]:
-    """Records of each run's epochs; shipped checkpoints have none."""
-    from app.shared.run_data import load_metrics
+def load_learning_curves(names: Sequence[str], workspace: Workspace) -> Mapping[str, Sequence[EpochRecord]]:
+    """Records of each run's epochs, by what it is called; shipped checkpoints have none."""
     from fer_core.runs.reader import load_run
 
     records = {}
-    for key in keys:
+    for name in names:
         try:
-            records[key] = load_metrics(load_run(workspace.run(key)))
+            records[name] = load_metrics(load_run(workspace.run(find_key(name, workspace))))
         except FerError:  # a shipped checkpoint, or a run whose records are damaged: the others still count
             continue
-    return {key: item for key, item in records.items() if item}
+    return {name: item for name, item in records.items() if item}

@@ -88,11 +88,9 @@ def load_log_tail(run: Run) -> Sequence[str]:
 def name_model(key: str, workspace: Workspace) -> str:
     """What people read for the key of a checkpoint; that of a run has the run's title. Plain text."""
     run, slash, part = key.partition("/")
-    if not slash:
-        return key
     folder = workspace.runs / run
     title = read_cached(folder / NOTES_FILE, _read_title_beside) or shorten_name(run)
-    return f"{title}/{part}"
+    return f"{title}{slash}{part}"
 
 
 def _read_title_beside(path: Path) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -204,9 +204,10 @@ def ask_for_files(
     types: Sequence[str],
     key: str,
     max_mb: int = MAX_FILE_MB,
-    multiple: bool = False,
+    multiple: bool | Literal["directory"] = False,
     help: str | None = None,  # noqa: A002 - as Streamlit calls it
-    on_change: Callable[[], None] | None = None,
+    on_change: Callable[..., None] | None = None,
+    args: tuple[object, ...] = (),
 ) -> list[Upload]:
     """The one file dialog of the dashboard: what was uploaded, on the disk; what was not kept is told.
 
@@ -215,9 +216,10 @@ def ask_for_files(
         types: endings of names, without the dot; the content decides what a file is.
         key: of the widget.
         max_mb: that one file may have.
-        multiple: whether several may be chosen.
+        multiple: whether several may be chosen; `directory` for a folder with all that lies in it.
         help: shown on request.
-        on_change: called when the choice has changed; see `get_uploads`.
+        on_change: called with `args` when the choice has changed; see `get_uploads`.
+        args: of `on_change`.
     """
     st.file_uploader(
         label,
@@ -227,13 +229,17 @@ def ask_for_files(
         key=key,
         help=help,
         on_change=on_change,
+        args=args,
     )
     if problem := _explain_lack_of_space(max_mb):
         show_error(StorageError(problem))
     store, session_id = _get_store()
+    refused: dict[str, list[str]] = {}
     for upload in store.find(session_id, _list_ids(key)):
         if upload.problem:
-            show_error(MediaError(upload.problem), about=upload.name)
+            refused.setdefault(upload.problem, []).append(upload.name)
+    for problem, (first, *others) in refused.items():  # a folder may hold hundreds
+        show_error(MediaError(problem), about=f"{first} and {len(others):,} more" if others else first)
     return get_uploads(key)
 
 

@@ -21,11 +21,16 @@ _RUN: Final[str] = "run: "
 
 def render_new_sweep(workspace: Workspace) -> None:
     """Show the form; its button makes the search and starts a worker."""
-    sources = [*list_presets(), *(_RUN + run.name for run in list_runs(workspace)[:50])]
+    titles = {_RUN + run.name: _RUN + run.title for run in list_runs(workspace)[:50]}
+    sources = [*list_presets(), *titles]
     first, second, third, fourth = st.columns(4)
     name = first.text_input("Name", "search-1", key=Key.SWEEP_NAME)
     source = second.selectbox(
-        "Begin with", sources, index=sources.index("quick"), help="A preset, or the settings of a run."
+        "Begin with",
+        sources,
+        index=sources.index("quick"),
+        format_func=lambda source: titles.get(source, source),
+        help="A preset, or the settings of a run.",
     )
     num_trials = third.number_input("Trials", 1, 10_000, 20, help="Runs to try.")
     epochs = fourth.number_input("Epochs of each", 1, 1000, 4)

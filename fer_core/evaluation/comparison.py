@@ -3,7 +3,7 @@
 import shlex
 import statistics
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -162,6 +162,7 @@ def compare(
     *,
     baseline: str | None = None,
     num_resamples: int = 2000,
+    names: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Compare models that were evaluated.
 
@@ -170,6 +171,7 @@ def compare(
         workspace: where the runs' configurations are.
         baseline: key of the model that the others are compared with; the first if not given.
         num_resamples: of the paired bootstrap.
+        names: what the comparison calls models in place of their keys, such as the titles of runs; each once.
 
     Raises:
         DataError: nothing to compare, or a key that is not among them.
@@ -181,13 +183,14 @@ def compare(
         if baseline not in keys:
             raise DataError(f"baseline {baseline!r} is none of {', '.join(keys)}")
         evaluations = sorted(evaluations, key=lambda item: item.key != baseline)
-    aligned, refused = align(evaluations)
+    names = {key: (names or {}).get(key, key) for key in keys}
+    aligned, refused = align([replace(item, key=names[item.key]) for item in evaluations])
     predictions = {item.key: item.predictions for item in aligned}
     return Comparison(
         evaluations=tuple(aligned),
         refused=refused,
         results=tuple(compare_with_baseline(predictions, aligned[0].key, num_resamples=num_resamples)),
-        configs={item.key: load_flat_config(item.key, workspace) for item in aligned},
+        configs={names[key]: load_flat_config(key, workspace) for key in keys if names[key] in predictions},
     )
 
 

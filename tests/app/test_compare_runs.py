@@ -15,6 +15,7 @@ from fer_core.data.builtin import write_schematic_faces
 from fer_core.data.store import load_dataset
 from fer_core.evaluation.evaluator import evaluate_checkpoint, save_evaluation
 from fer_core.evaluation.stored_reports import load_report
+from fer_core.runs.notes import rename_run
 from fer_core.workspace import PROJECT_ROOT
 from tests.background import finish_task
 from tests.small_models import save_small_model
@@ -184,6 +185,22 @@ def test_what_is_missing_is_evaluated_from_the_page_and_failures_are_told(two_mo
     assert report.num_resamples == 2000
     assert any("McNemar" in item.value or "same of" in item.value for item in [*page.info, *page.caption])
     assert page.button(key="compare_evaluate").label == "Evaluate now"
+
+
+def test_renamed_runs_are_called_by_their_titles(two_models):
+    rename_run("first", "No mixup", two_models)
+    rename_run("second", "second try", two_models)
+    page = _compare("first", "second", tab="Verdict")
+    assert not page.exception
+    assert [item.label for item in page.metric] == ["No mixup", "second try"]
+    words = " ".join(item.value for item in [*page.success, *page.info, *page.caption])
+    assert "No mixup" in words
+    assert "first" not in words
+    assert page.multiselect(key="compare-tags-first-").label == "No mixup"
+    for name in ("Errors", "Cost", "Robustness", "Training"):  # those that find models by these names
+        page = _compare("first", "second", tab=name)
+        assert not page.exception, name
+        assert not page.error, name
 
 
 def test_tags_are_edited_where_runs_are_compared(two_models):

@@ -122,6 +122,12 @@ def _face(track: int, share: float) -> FaceResult:
     return FaceResult(box=box, prediction=Prediction.from_array(EMOTIONS, chances), track_id=track)
 
 
+def middle_of_face(track: int, frame: int, num_frames: int) -> int:
+    """Grey, 0 to 255, of a frame in the middle of a face's box."""
+    box = _face(track, frame / num_frames).box
+    return int(_draw(frame)[round(box.y + box.height / 2), round(box.x + box.width / 2), 0])
+
+
 def shown_frame(player: Locator) -> int:
     """The frame that the picture shows, by its pixels."""
     return int(player.locator("video").evaluate(_READ))

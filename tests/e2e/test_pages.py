@@ -31,7 +31,7 @@ def _upload(page: Page, path, *, tab: int = 0) -> None:
     """Give a file to a file dialog once the page has come to rest."""
     expect(page.get_by_text(EMPTY[tab]).first).to_be_visible()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    page.locator("input[type=file]").nth(tab).set_input_files(path)
+    page.locator("input[type=file]:not([webkitdirectory])").nth(tab).set_input_files(path)
 
 
 def _num_pixels_like(image: np.ndarray, color: str) -> int:
@@ -114,6 +114,9 @@ def test_a_video_is_annotated_and_its_timeline_answers_clicks(open_page, tmp_pat
     player.get_by_role("button", name="Play").click()
     expect(player).to_have_attribute("data-frame", "23")  # the last one
     timeline = player.locator(".timeline")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(timeline).to_be_in_viewport(ratio=1)
+    expect(player.locator(".screen")).to_be_in_viewport(ratio=0.5)
     box = timeline.bounding_box()
     assert box is not None
     timeline.click(position={"x": 0.52 * box["width"], "y": 0.5 * box["height"]})

@@ -38,7 +38,7 @@ def show(page: Page, path) -> None:
     """Upload a picture and wait for its faces."""
     expect(page.get_by_role("button", name="Show the sample picture")).to_be_visible()
     settle(page)
-    page.locator("input[type=file]").first.set_input_files(path)
+    page.locator("input[type=file]:not([webkitdirectory])").first.set_input_files(path)
     expect(page.locator(".stage .picture")).to_be_visible()
     expect(page.get_by_text("All faces in a table")).to_be_visible()
     settle(page)
@@ -48,6 +48,21 @@ def measure(part: Locator) -> FloatRect:
     box = part.bounding_box()
     assert box is not None
     return box
+
+
+def test_a_folder_is_read_with_what_lies_below_it(open_page, crowd, tmp_path):
+    for number, name in enumerate(("a.png", "below/b.png")):
+        path = tmp_path / "shots" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((64, 64, 3), 99 + number, np.uint8)).save(path)
+    (tmp_path / "shots" / "notes.txt").write_text("left out")
+    page = open_page("analyze_media", viewport=DESKTOP)
+    expect(page.get_by_role("button", name="Show the sample picture")).to_be_visible()
+    settle(page)
+    page.locator("input[webkitdirectory]").first.set_input_files(tmp_path / "shots")
+    for name in ("a.png", "b.png"):
+        expect(page.get_by_role("radio", name=f"{name} · no face")).to_be_visible()
+    expect(page.get_by_text("notes.txt")).to_have_count(0)
 
 
 def test_a_crowd_is_answered_on_one_screen(open_page, crowd):

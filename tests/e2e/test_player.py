@@ -11,10 +11,21 @@ from playwright.sync_api import Locator, expect
 from fer_core.workspace import Workspace
 from tests.e2e import numbered_player
 from tests.e2e.dashboard import serve_faultless_dashboard
-from tests.e2e.numbered_player import make_numbered_video, play, seek, shown_frame, wait_for_picture
+from tests.e2e.numbered_player import (
+    make_numbered_video,
+    middle_of_face,
+    play,
+    seek,
+    shown_frame,
+    wait_for_picture,
+)
 
 pytestmark = pytest.mark.e2e
 NUM_FRAMES = 200
+_MIDDLE = """(canvas) => {
+    const {width, height} = canvas;
+    return canvas.getContext("2d").getImageData(width / 2, height / 2, 1, 1).data[0];
+}"""
 STEPS_MS = (20, 33, 40, 150)
 
 
@@ -110,6 +121,20 @@ def test_a_face_is_picked_in_the_picture_and_in_the_list(player):
     wait_for_picture(player)
     expect(who).to_have_text(re.compile(r"^#2 [a-z]+ \d+ %$"))
     expect_frame(player, int(0.6 * NUM_FRAMES))
+
+
+def test_the_list_shows_each_face_as_the_video_shows_it(player):
+    pictures = player.locator(".thumbnail")
+    expect(pictures).to_have_count(4)
+    for number, share in enumerate((0, 0.75, 0.75, 0.6)):
+        frame = int(share * NUM_FRAMES)
+        expect(pictures.nth(number)).to_have_attribute("data-frame", str(frame))
+    seen = [picture.evaluate(_MIDDLE) for picture in pictures.all()]
+    tracks = [int(row.inner_text()[1:]) for row in player.locator(".row b").all()]
+    for grey, track, picture in zip(seen, tracks, pictures.all(), strict=True):
+        frame = int(picture.get_attribute("data-frame"))
+        expected = middle_of_face(track, frame, NUM_FRAMES)
+        assert min(abs(grey - expected), 256 - abs(grey - expected)) < 12
 
 
 def test_the_timeline_marks_cuts_and_frames_without_a_face(player, times_s):

@@ -2,9 +2,6 @@
 // Words of others (classes, names) are set as text, never as markup. All times come from the table of results:
 // frames need not be equally far apart.
 
-const MAX_MARKS = 9;
-const GAP = "#8a8d91";
-
 const players = new WeakMap();
 
 export default function ({ parentElement, data, setTriggerValue }) {
@@ -48,12 +45,14 @@ class Player {
     this.find(".sound").hidden = !has_sound;
     this.find(".side").hidden = !results.tracks.length;
     this.buildSide();
-    this.buildAxis();
+    buildAxis(this.find(".axis"), results);
     this.codes = new Codes(this, codes, () => {});
     this.listen();
     // The page's own address holds whatever path a proxy puts before it; the last part is this page's.
     this.video.src = location.pathname.replace(/\/[^/]*\/?$/, "") + source;
     this.watch();
+    const faces = this.rows.map(({ face }) => face);
+    this.on(this.video, "loadeddata", () => drawFaces(results, faces, this.video.src, [width, height], this.ended.signal));
     this.size = new ResizeObserver(() => this.drawAll());
     this.size.observe(this.find(".timeline"));
     this.choose(0);
@@ -257,78 +256,23 @@ class Player {
       const row = add(this.find(".list"), "div", "row");
       row.setAttribute("role", "option");
       row.dataset.track = track;
+      const face = add(row, "canvas", "thumbnail");
       add(row, "b").textContent = `#${id}`;
       const label = add(row, "span", "label");
-      const strip = add(row, "canvas");
+      const strip = add(row, "canvas", "strip");
       this.listenToFace(row, () => track, true);
-      return { row, label, strip };
+      return { row, face, label, strip };
     });
     this.hits = [];
   }
 
-  buildAxis() {
-    const { start, end } = this.results;
-    const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
-    const step = steps.find((item) => (end - start) / item < MAX_MARKS) ?? 7200;
-    for (let time = Math.ceil(start / step) * step; time < end; time += step) {
-      const mark = add(this.find(".axis"), "span");
-      mark.style.left = `${(100 * (time - start)) / (end - start)}%`;
-      mark.textContent = clock(time, step < 1 ? 1 : 0);
-    }
-  }
-
   drawAll() {
     this.drawTimeline();
-    this.rows.forEach(({ strip }, track) => {
-      const [context, width, height] = clear(strip);
-      const { count, sums } = this.results.spread(this.results.rowsOf[track], width);
-      for (let x = 0; x < width; x++) {
-        if (!count[x]) continue;
-        const best = sums.reduce((top, sum, number) => (sum[x] > sums[top][x] ? number : top), 0);
-        context.fillStyle = this.results.classes[best].color;
-        context.fillRect(x, 0, 1, height);
-      }
-    });
+    this.rows.forEach(({ strip }, track) => drawStrip(strip, this.results, track));
   }
 
   drawTimeline() {
-    const { results } = this;
-    const [context, width, height] = clear(this.find(".timeline canvas"));
-    const { count, sums } = results.spread(results.rowsOf[this.chosen] ?? [], width);
-    const base = new Float64Array(width);
-    results.classes.forEach(({ color }, number) => {
-      if (this.only !== null && this.only !== number) return;
-      context.fillStyle = color;
-      for (let x = 0; x < width; x++) {
-        if (!count[x]) continue;
-        const share = (sums[number][x] / count[x] / STEPS) * height;
-        context.fillRect(x, height - base[x] - share, 1, share);
-        base[x] += share;
-      }
-    });
-    this.drawMarks(context, width, height, count);
-  }
-
-  drawMarks(context, width, height, count) {
-    const { results } = this;
-    const scale = width / (results.end - results.start);
-    const x = (time) => (time - results.start) * scale;
-    const unit = devicePixelRatio || 1;
-    let [isEmpty, isCut] = [false, false];
-    for (let frame = 0; frame < results.numFrames; frame++) {
-      if (results.firstRow[frame] === results.firstRow[frame + 1]) {
-        isEmpty = true;
-        context.fillStyle = GAP;
-        const from = Math.floor(x(results.times[frame]));
-        context.fillRect(from, height - 5 * unit, Math.ceil(x(results.until(frame)) - from), 5 * unit);
-      }
-      if (results.cuts[frame]) {
-        isCut = true;
-        context.fillStyle = getComputedStyle(this.root).color;
-        for (let y = 0; y < height; y += 8 * unit) context.fillRect(x(results.times[frame]) - unit / 2, y, unit, 5 * unit);
-      }
-    }
-    const words = [count.some((number) => !number) && "▨ not in the picture", isEmpty && "▬ no face", isCut && "┆ cut"];
+    const words = drawCurves(this.find(".timeline canvas"), this.results, this.chosen, this.only);
     const key = this.find(".key");
     key.textContent = words.filter(Boolean).join("   ");
     key.hidden = !key.textContent;

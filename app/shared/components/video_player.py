@@ -35,7 +35,13 @@ _mount = st.components.v2.component(
     "fer-video-player",
     html=_read("video_player.html"),
     css=_read("video_player.css"),
-    js=_read("video_player_results.js", "video_player_codes.js", "video_player.js"),
+    js=_read(
+        "video_player_results.js",
+        "video_player_timeline.js",
+        "video_player_faces.js",
+        "video_player_codes.js",
+        "video_player.js",
+    ),
 )
 
 
