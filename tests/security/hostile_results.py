@@ -228,7 +228,7 @@ class _Crosscheck:
 
 def show_sources(_workspace: Workspace) -> None:
     """Models on data of other sources."""
-    sources._render_result(_Crosscheck())  # type: ignore[arg-type]
+    sources._render_result(_Crosscheck(), {})  # type: ignore[arg-type]
 
 
 PARTS = {
