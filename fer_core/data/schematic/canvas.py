@@ -4,7 +4,10 @@ Face units: the middle of the head is (0, 0), the chin is at y = 1, the top of t
 to the picture's right.
 """
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -18,11 +21,15 @@ Color: TypeAlias = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 
 
+@lru_cache(maxsize=4096)
 def mix(first: Color, second: Color, weight: float) -> Color:
     """`first` at weight 0, `second` at weight 1."""
-    blended = (round(a + weight * (b - a)) for a, b in zip(first, second, strict=True))
-    red, green, blue = (min(255, max(0, value)) for value in blended)
-    return red, green, blue
+    (r, g, b), (red, green, blue) = first, second
+    return (
+        min(255, max(0, round(r + weight * (red - r)))),
+        min(255, max(0, round(g + weight * (green - g)))),
+        min(255, max(0, round(b + weight * (blue - b)))),
+    )
 
 
 def scaled(color: Color, factor: float) -> Color:
@@ -46,8 +53,17 @@ class View:
     """Nod downwards."""
 
 
+_Shape: TypeAlias = tuple[Points, bool, Color | int, int, bool]
+"""A polygon or line that is still to be drawn: its points, whether it is flat, its colour, its thickness in
+pixels (0 fills the polygon), whether it is closed."""
+
+
 class Canvas:
-    """A picture that is drawn on in face units."""
+    """A picture that is drawn on in face units. What was drawn is on it after `flush`.
+
+    The points of many shapes are turned into pixels at once: one by one, numpy's calls would take most of the
+    time.
+    """
 
     def __init__(self, pixels: UInt8Array, view: View) -> None:
         height, width = pixels.shape[:2]
@@ -59,41 +75,78 @@ class Canvas:
         )  # applied from the right to row vectors
         self._shift = np.array([width / 2, height / 2]) - np.asarray(view.center) @ self._turn
         self._parallax = 0.7 * np.sin(np.deg2rad([view.yaw_deg, view.pitch_deg]))
-
-    def _to_pixels(self, points: Points, flat: bool) -> npt.NDArray[np.int32]:
-        if not flat:  # the face bulges towards us: its middle moves most when the head turns
-            depth = 1 - (points[:, 0] / 0.85) ** 2 - (points[:, 1] / 1.2) ** 2
-            points = points + np.sqrt(depth.clip(0))[:, None] * self._parallax
-        return np.asarray(np.round((points @ self._turn + self._shift) * 16 - 8), np.int32)
+        self._waiting: list[_Shape] = []
 
     def fill(self, points: Points, color: Color | int, *, flat: bool = False) -> None:
         """Fill a polygon; `flat` leaves it where it is when the head turns (outlines)."""
-        import cv2
-
-        cv2.fillPoly(self.pixels, [self._to_pixels(points, flat)], color, cv2.LINE_AA, shift=4)
+        self._waiting.append((points, flat, color, 0, True))
 
     def line(self, points: Points, color: Color | int, width: float, *, closed: bool = False) -> None:
         """Draw a line `width` face units wide, at least one pixel."""
+        self._waiting.append((points, False, color, max(1, round(width * self.unit)), closed))
+
+    def flush(self) -> None:
+        """Put onto the picture what was drawn since the last time."""
         import cv2
 
-        thickness = max(1, round(width * self.unit))
-        cv2.polylines(
-            self.pixels, [self._to_pixels(points, False)], closed, color, thickness, cv2.LINE_AA, shift=4
-        )
+        if not self._waiting:
+            return
+        ends = list(itertools.accumulate(len(shape[0]) for shape in self._waiting))
+        places = self._to_pixels(self._waiting, ends)
+        start = 0
+        for end, (_, _, color, thickness, closed) in zip(ends, self._waiting, strict=True):
+            shape = [places[start:end]]
+            if thickness:
+                cv2.polylines(self.pixels, shape, closed, color, thickness, cv2.LINE_AA, 4)
+            else:
+                cv2.fillPoly(self.pixels, shape, color, cv2.LINE_AA, 4)
+            start = end
+        self._waiting.clear()
+
+    def _to_pixels(self, shapes: Sequence[_Shape], ends: Sequence[int]) -> npt.NDArray[np.int32]:
+        points = np.concatenate([shape[0] for shape in shapes])
+        # The face bulges towards us: its middle moves most when the head turns; what is flat doesn't.
+        depth = 1 - (points[:, 0] / 0.85) ** 2 - (points[:, 1] / 1.2) ** 2
+        start = 0
+        for end, (_, flat, *_) in zip(ends, shapes, strict=True):
+            if flat:
+                depth[start:end] = 0
+            start = end
+        points += np.sqrt(np.maximum(depth, 0))[:, None] * self._parallax
+        return np.asarray(np.rint((points @ self._turn + self._shift) * 16 - 8), np.int32)
+
+
+@lru_cache(maxsize=64)
+def _bow(num: int) -> tuple[Points, Points]:
+    """How far along its chord each point of a parabola is, and how high over it: 0 to 1."""
+    t = np.linspace(0.0, 1.0, num)
+    return t, 4 * t * (1 - t)
+
+
+@lru_cache(maxsize=64)
+def circle(num: int) -> tuple[Points, Points]:
+    """Cosine and sine of `num` angles, evenly round the circle; not to be changed."""
+    t = np.linspace(0.0, 2 * np.pi, num, endpoint=False)
+    return np.cos(t), np.sin(t)
+
+
+def join(x: Points, y: Points) -> Points:
+    """N x 2 points of their N x and y."""
+    points = np.empty((len(x), 2))
+    points[:, 0], points[:, 1] = x, y
+    return points
 
 
 def bow(start: tuple[float, float], end: tuple[float, float], height: float, num: int = 13) -> Points:
     """A parabola from `start` to `end` whose middle lies `height` below the chord (above, if negative)."""
-    t = np.linspace(0.0, 1.0, num)
-    x = start[0] + t * (end[0] - start[0])
-    y = start[1] + t * (end[1] - start[1]) + 4 * t * (1 - t) * height
-    return np.stack([x, y], axis=1)
+    t, rise = _bow(num)
+    return join(start[0] + t * (end[0] - start[0]), start[1] + t * (end[1] - start[1]) + rise * height)
 
 
 def oval(x: float, y: float, radius_x: float, radius_y: float, num: int = 24) -> Points:
     """An ellipse of `num` points around (x, y)."""
-    t = np.linspace(0.0, 2 * np.pi, num, endpoint=False)
-    return np.stack([x + radius_x * np.cos(t), y + radius_y * np.sin(t)], axis=1)
+    cos, sin = circle(num)
+    return join(x + radius_x * cos, y + radius_y * sin)
 
 
 def between(upper: Points, lower: Points) -> Points:
@@ -105,5 +158,5 @@ def clip_between(shape: Points, upper: Points, lower: Points) -> Points:
     """`shape` pressed between two curves that run from left to right."""
     top = np.interp(shape[:, 0], upper[:, 0], upper[:, 1])
     bottom = np.interp(shape[:, 0], lower[:, 0], lower[:, 1])
-    x = shape[:, 0].clip(upper[0, 0], upper[-1, 0])
-    return np.stack([x, np.clip(shape[:, 1], top, np.maximum(top, bottom))], axis=1)
+    x = np.minimum(np.maximum(shape[:, 0], upper[0, 0]), upper[-1, 0])
+    return join(x, np.minimum(np.maximum(shape[:, 1], top), np.maximum(top, bottom)))

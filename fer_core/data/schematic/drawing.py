@@ -3,6 +3,7 @@
 The picture is drawn larger and reduced, so that edges stay soft at 48 x 48 pixels.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,7 +17,9 @@ from fer_core.data.schematic.canvas import (
     View,
     between,
     bow,
+    circle,
     clip_between,
+    join,
     mix,
     oval,
     scaled,
@@ -26,6 +29,9 @@ from fer_core.types import UInt8Array
 
 _EYE_X, _EYE_Y = 0.335, -0.06
 _MOUTH_Y = 0.55
+_ACROSS = np.linspace(-1.0, 1.0, 29)
+_ARCH = np.sin(np.linspace(0, np.pi, 13))
+_CUPIDS_BOW = np.interp(np.linspace(0, 1, 13), [0, 0.4, 0.5, 0.6, 1], [0, 0.95, 0.75, 0.95, 0])
 
 
 @dataclass(slots=True)
@@ -40,17 +46,23 @@ class _Drawing:
     line: Color = field(init=False)
     """Colour of folds and lashes."""
 
+    contour: Points = field(init=False)
+    """Of the bare head."""
+
     def __post_init__(self) -> None:
+        self.contour = self._draw_contour()
         self.line = mix(scaled(self.person.skin, 0.5), (110, 42, 28), 0.25)
 
     def _outline(self, grow: float = 1.0) -> Points:
-        t = np.linspace(0.0, 2 * np.pi, 56, endpoint=False)
-        cos, sin = np.cos(t), np.sin(t)
+        return self.contour * grow
+
+    def _draw_contour(self) -> Points:
+        cos, sin = circle(56)
         power = np.where(sin > 0, self.person.jaw_width, 1.0)
         taper = np.where(sin > 0, 1 - 0.13 * sin**2, 1.0)
         x = self.person.head_width * np.sign(cos) * np.abs(cos) ** power * taper
         jaw = 1 + 0.07 * self.actions.jaw_drop * (sin > 0)
-        return np.stack([x * grow, sin * jaw * grow], axis=1)
+        return join(x, sin * jaw)
 
     def back(self) -> None:
         """Hair behind the head, shoulders, neck, ears."""
@@ -58,8 +70,8 @@ class _Drawing:
         if person.style == "long":
             self.canvas.fill(oval(0, 0.2, width * 1.28, 1.3, 64), scaled(person.hair, 0.8), flat=True)
         if person.style == "curls":
-            for angle in np.linspace(-0.15 * np.pi, 1.15 * np.pi, 13):
-                x, y = width * 1.02 * np.cos(angle), -0.22 - 0.85 * np.sin(angle)
+            for angle in np.linspace(-0.15 * np.pi, 1.15 * np.pi, 13).tolist():
+                x, y = width * 1.02 * math.cos(angle), -0.22 - 0.85 * math.sin(angle)
                 self.canvas.fill(oval(x, y, 0.24, 0.24, 14), scaled(person.hair, 0.8), flat=True)
         if person.style == "bun":
             self.canvas.fill(oval(0.1 * person.part, -1.1, 0.34, 0.3, 40), person.hair, flat=True)
@@ -78,14 +90,17 @@ class _Drawing:
         import cv2
 
         self.canvas.fill(self._outline(), self.person.skin, flat=True)
+        self.canvas.flush()
         self._shadows()
+        self.shade.flush()
         # In floats: a staircase of whole grey levels would show as stripes on a large picture.
         grey = cv2.GaussianBlur(
             self.shade.pixels.astype(np.float32) / 128, (0, 0), max(0.5, 0.055 * self.shade.unit)
         )
         self.shade.pixels[:] = 0
         self.shade.fill(self._outline(), 255, flat=True)
-        grey[self.shade.pixels == 0] = 1.0  # the background stays as it is
+        self.shade.flush()
+        np.copyto(grey, 1.0, where=self.shade.pixels == 0)  # the background stays as it is
         height, width = self.canvas.pixels.shape[:2]
         grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR)
         factors = cv2.merge([grey, grey, grey])
@@ -162,8 +177,8 @@ class _Drawing:
                 [inner, 0.5 * (inner + middle) - 0.012, middle, 0.45 * middle + 0.55 * outer, outer]
             )
             half = thick * np.array([0.9, 1.0, 0.9, 0.65, 0.25])
-            top = np.stack([side * xs, ys - half], axis=1)
-            self.canvas.fill(between(top, np.stack([side * xs, ys + half], axis=1)), color)
+            top = join(side * xs, ys - half)
+            self.canvas.fill(between(top, join(side * xs, ys + half)), color)
             if acts.brow_lower > 0.3:
                 fold = np.array([[side * 0.05, -0.33], [side * 0.045, -0.2]])
                 self.canvas.line(fold, self.line, 0.022 * acts.brow_lower)
@@ -216,12 +231,12 @@ class _Drawing:
         top = bow(left, right, seam - 0.1 * acts.upper_lip_raise - level)
         bottom = bow(left, right, max(seam + opening + 0.02 * acts.upper_lip_raise - level, -0.6))
         full = 0.062 * person.lip_fullness * (1 - 0.7 * acts.lip_press) * (1 - 0.25 * smile)
-        cupid = full * np.interp(np.linspace(0, 1, 13), [0, 0.4, 0.5, 0.6, 1], [0, 0.95, 0.75, 0.95, 0])
+        cupid = full * _CUPIDS_BOW
         lip = mix(scaled(person.skin, 0.72), (150, 52, 56), 0.4)
-        self.canvas.fill(between(top - np.stack([0 * cupid, cupid], axis=1), bottom), scaled(lip, 0.85))
-        swell = 1.25 * full * np.sin(np.linspace(0, np.pi, 13)) * (1 - 0.3 * acts.upper_lip_raise)
+        self.canvas.fill(between(top - join(0 * cupid, cupid), bottom), scaled(lip, 0.85))
+        swell = 1.25 * full * _ARCH * (1 - 0.3 * acts.upper_lip_raise)
         swell *= 1 + 0.35 * acts.chin_raise
-        self.canvas.fill(between(top, bottom + np.stack([0 * swell, swell], axis=1)), lip)
+        self.canvas.fill(between(top, bottom + join(0 * swell, swell)), lip)
         if opening > 0.02 or acts.upper_lip_raise > 0.25:
             self._inside(top, bottom, opening)
         self.canvas.line(top, scaled(self.line, 0.7), 0.02 + 0.014 * acts.lip_press)
@@ -235,7 +250,7 @@ class _Drawing:
             self.canvas.fill(clip_between(tongue, top, bottom), (172, 78, 80))
         gap = max(0.0, float(bottom[6, 1] - top[6, 1]))
         lift = np.minimum(bottom[:, 1] - top[:, 1], max(0.055, 0.4 * gap) if opening < 0.2 else 0.06)
-        teeth = top + np.stack([0 * lift, lift.clip(0)], axis=1)
+        teeth = top + join(0 * lift, lift.clip(0))
         self.canvas.fill(between(top[1:-1], teeth[1:-1]), (238, 234, 224))
 
     def _mouth_folds(
@@ -277,9 +292,12 @@ class _Drawing:
         low = {"long": 0.25, "fringe": 0.0}.get(person.style, -0.1)
         hairline = self._cover(person.hair, low, hairlines[person.style])
         crown = np.array([0.35 * part, -1.06])
-        for index in range(2, len(hairline) - 2, 3):  # strands, from the crown to the hairline
-            middle = (crown + hairline[index]) / 2 + [0.28 * (hairline[index, 0] - crown[0]), -0.05]
-            strand = np.stack([crown * [1, 0.97], middle, hairline[index] - [0, 0.02]])
+        tips = hairline[2:-2:3]
+        strands = np.empty((len(tips), 3, 2))  # from the crown to the hairline
+        strands[:, 0] = crown * [1, 0.97]
+        strands[:, 1] = (crown + tips) / 2 + join(0.28 * (tips[:, 0] - crown[0]), np.full(len(tips), -0.05))
+        strands[:, 2] = tips - [0, 0.02]
+        for strand in strands:
             self.canvas.line(strand, scaled(person.hair, 0.84), 0.012)
         glow = bow((-0.34, -0.84), (0.2, -0.9), -0.07)
         self.canvas.line(glow, mix(person.hair, (255, 255, 255), 0.1), 0.05)
@@ -293,11 +311,10 @@ class _Drawing:
         # The sides of the cap turn back in below its widest point; sorting by x alone would cross them.
         around = np.arctan2(cap[:, 0], -cap[:, 1])
         cap = cap[np.argsort(around)]
-        t = np.linspace(-1.0, 1.0, 29)
         edge = np.abs(cap[[0, -1], 0]).min() * 0.93
-        height = np.minimum(hairline_at(t), low)
+        height = np.minimum(hairline_at(_ACROSS), low)
         height[[0, -1]] = low
-        hairline = np.stack([t * edge, height], axis=1)
+        hairline = join(_ACROSS * edge, height)
         self.canvas.fill(between(cap, hairline), color, flat=True)
         return hairline
 
@@ -341,4 +358,5 @@ def render_face(
     drawing.eyes()
     drawing.brows()
     drawing.front()
+    drawing.canvas.flush()
     return np.asarray(cv2.resize(pixels, (width_px, height_px), interpolation=cv2.INTER_AREA), np.uint8)
