@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fer_core.escaping import escape_html, escape_latex, neutralise_cell
+from fer_core.escaping import escape_latex, neutralise_cell
 from fer_core.evaluation.charts import (
     build_agreement_bars,
     build_class_bars,
@@ -13,6 +13,7 @@ from fer_core.evaluation.charts import (
 )
 from fer_core.evaluation.comparison import Comparison, diff_configs
 from fer_core.evaluation.figures import Figure, describe_figure
+from fer_core.evaluation.html_page import render_charts, render_page, render_table, show_text
 from fer_core.evaluation.matrix_chart import build_matrix
 from fer_core.evaluation.metrics import list_titles
 from fer_core.evaluation.paired import format_p
@@ -21,10 +22,6 @@ from fer_core.results import format_csv
 
 def _latex(text: str) -> str:
     return escape_latex(neutralise_cell(text))
-
-
-def _html(text: str) -> str:
-    return escape_html(neutralise_cell(text))
 
 
 def describe_protocol(comparison: Comparison) -> str:
@@ -83,8 +80,6 @@ def _latex_cell(name: str, figure: Figure) -> str:
 
 def write_html(comparison: Comparison) -> str:
     """One HTML file with tables, findings and charts; it needs no network."""
-    import plotly.io
-
     reports = comparison.reports
     first = next(iter(reports.values()))
     figures = [build_differences(comparison.results)] if comparison.results else []
@@ -103,45 +98,28 @@ def write_html(comparison: Comparison) -> str:
     figures += [build_agreement_bars(reports), build_cost_scatter(reports, sizes, "parameters")]
     figures += [build_reliability(reports), build_reliability(reports, "cross-fitted")]
     figures += [build_overlay(reports, kind, name) for kind in ("roc", "pr") for name in first.classes]
-    for figure in figures:
-        figure.update_layout(template="plotly_white")
-    charts = "".join(
-        f"<div>{plotly.io.to_html(figure, full_html=False, include_plotlyjs=index == 0)}</div>"
-        for index, figure in enumerate(figures)
-    )
     findings = [item.describe() for item in comparison.results]
     findings += [f"{key} is left out: {reason}." for key, reason in comparison.refused.items()]
-    items = "".join(f"<li>{_html(text)}</li>" for text in findings)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Comparison of {len(reports)} models</title>
-<style>body{{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem}}
-table{{border-collapse:collapse;margin:1rem 0}}td,th{{padding:.25rem .7rem;border-bottom:1px solid #ddd;
-text-align:left}}.wide{{overflow-x:auto}}.wide td{{white-space:nowrap}}small{{color:#666}}
-.charts{{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(30rem,100%),1fr));gap:1rem}}
-.charts>div{{min-width:0}}.charts>div:first-child{{grid-column:1/-1}}</style></head>
-<body>
-<h1>Comparison of {len(reports)} models</h1>
-<p>{_html(describe_protocol(comparison))}. The models name apparent expressions, not feelings.</p>
+    items = "".join(f"<li>{show_text(text)}</li>" for text in findings)
+    body = f"""<p>{show_text(describe_protocol(comparison))}. The models name apparent expressions, not
+    feelings.</p>
 <ul>{items}</ul>
 {_html_table(comparison)}
-<div class="charts">{charts}</div>
-{_html_configs(comparison)}</body></html>
-"""
+{render_charts(figures)}
+{_html_configs(comparison)}"""
+    return render_page(f"Comparison of {len(reports)} models", body)
 
 
 def _html_table(comparison: Comparison) -> str:
-    head = "".join(f"<th>{_html(item.key)}</th>" for item in comparison.evaluations)
-    rows = []
-    for name, title in list_titles().items():
-        cells = "".join(
-            f"<td>{_html_figure(name, item.report.find(name))}</td>" for item in comparison.evaluations
-        )
-        rows.append(f"<tr><td>{_html(title)}</td>{cells}</tr>")
-    return f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
+    rows = [
+        [show_text(title), *(_html_figure(name, item.report.find(name)) for item in comparison.evaluations)]
+        for name, title in list_titles().items()
+    ]
+    return render_table(["", *(item.key for item in comparison.evaluations)], rows)
 
 
 def _html_figure(name: str, figure: Figure) -> str:
-    value, bracket, interval = _html(describe_figure(name, figure)).partition(" [")
+    value, bracket, interval = show_text(describe_figure(name, figure)).partition(" [")
     return f"{value}<br><small>{bracket.strip()}{interval}</small>" if bracket else value
 
 
@@ -150,16 +128,11 @@ def _html_configs(comparison: Comparison) -> str:
     if not table:
         return ""
     keys = list(next(iter(table.values())))
-    head = "".join(f"<th>{_html(key)}</th>" for key in keys)
-    rows = "".join(
-        f"<tr><td>{_html(name)}</td>"
-        + "".join(f"<td>{_html(describe_setting(comparison, key, name))}</td>" for key in keys)
-        + "</tr>"
+    rows = [
+        [show_text(name), *(show_text(describe_setting(comparison, key, name)) for key in keys)]
         for name in table
-    )
-    return (
-        f'<h2>Settings that differ</h2><div class="wide"><table><tr><th></th>{head}</tr>{rows}</table></div>'
-    )
+    ]
+    return "<h2>Settings that differ</h2>" + render_table(["", *keys], rows)
 
 
 def describe_setting(comparison: Comparison, key: str, name: str) -> str:

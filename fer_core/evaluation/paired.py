@@ -138,15 +138,19 @@ def format_p(p_value: float) -> str:
 def adjust_holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down correction (Holm, 1979): p-values valid for all comparisons together.
 
+    A comparison without a p-value (NaN) was not made: it keeps its NaN and does not count.
+
     Examples:
         >>> adjust_holm([0.04, 0.01, 0.03])
         [0.06, 0.03, 0.06]
+        >>> adjust_holm([0.02, float("nan"), 0.04])
+        [0.04, nan, 0.04]
     """
-    order = np.argsort(p_values, kind="stable")
-    adjusted = [0.0] * len(p_values)
+    order = [index for index in np.argsort(p_values, kind="stable") if not np.isnan(p_values[index])]
+    adjusted = [float("nan")] * len(p_values)
     highest = 0.0
     for rank, index in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        highest = max(highest, min(1.0, (len(order) - rank) * p_values[index]))
         adjusted[int(index)] = highest
     return adjusted
 
