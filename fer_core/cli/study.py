@@ -339,31 +339,40 @@ def export(
 
 
 @_APP.command(name="report")
-def report(
+def report(  # noqa: PLR0913 - the command's options
     name: Positional[str],
     out: Positional[Path],
     *,
     by: str = "condition",
     step: float = 1.0,
     around: tuple[str, ...] = (),
+    baseline: Literal["none", "mean", "interval"] = "none",
+    baseline_code: str = "baseline",
+    test: Literal["t", "wilcoxon"] = "t",
     overwrite: bool = False,
 ) -> int:
-    """Write the report: methods, means and curves by condition, in one HTML file.
+    """Write the report: methods, means with intervals, tests, agreement and curves, in one HTML file.
 
     Args:
         name: Of the study.
         out: The .html file.
         by: Column of the recordings that makes the groups.
         step: Width of the bins of the curves in seconds.
-        around: Codes of events around which curves are shown, too.
+        around: Codes of events around which curves are shown by group, too.
+        baseline: What is taken off each participant, in log-odds: nothing, their own mean, or their mean in
+            the intervals with --baseline-code.
+        baseline_code: Code of the neutral intervals.
+        test: Of differences between conditions within participants: Student's t or Wilcoxon's signed ranks.
         overwrite: Replace a file that exists.
     """
     from fer_core.studies.report import write_report
+    from fer_core.studies.statistics.methods import ReportOptions
 
     study = load_study(Workspace.default(), name)
     if out.suffix.lower() != ".html":
         raise ConfigError(f"{out.name!r} ends in {out.suffix!r}; expected .html")
     if out.exists() and not overwrite:
         raise ConfigError(f"{out} exists already; choose another name, or add --overwrite")
-    write_output(out, write_report(study, by=by, step_s=step, around=around))
+    options = ReportOptions(baseline=baseline, baseline_code=baseline_code, test=test)
+    write_output(out, write_report(study, by=by, step_s=step, around=around, options=options))
     return 0

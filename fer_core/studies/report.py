@@ -1,28 +1,19 @@
 """The report of a study: one HTML file with what was done, with what, and what came of it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
 
 from fer_core import __version__
 from fer_core.checkpoint import find_checkpoint
 from fer_core.errors import CheckpointError
-from fer_core.escaping import escape_html, neutralise_cell
-from fer_core.studies.charts import build_curves, build_group_bars, list_classes
-from fer_core.studies.curves import compute_curves, summarise_groups
-from fer_core.studies.faces import list_done
+from fer_core.evaluation.html_page import render_page, render_table, show_text
+from fer_core.studies.charts import build_curves, list_classes
+from fer_core.studies.curves import compute_curves
+from fer_core.studies.faces import list_done, load_faces
 from fer_core.studies.state import StudyState, read_state
+from fer_core.studies.statistics.methods import ReportOptions
+from fer_core.studies.statistics.report import render_statistics
 from fer_core.studies.study import Study
 from fer_core.workspace import Workspace
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-_STYLE: Final[str] = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;margin:1rem 0}.wide{overflow-x:auto}.charts>div{min-width:0}
-td,th{padding:.25rem .7rem;border-bottom:1px solid #ddd;text-align:left}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(28rem,100%),1fr));gap:1rem}
-"""
 
 
 def describe_methods(study: Study) -> str:
@@ -74,7 +65,12 @@ def _describe_model(study: Study) -> str:
 
 
 def write_report(
-    study: Study, *, by: str = "condition", step_s: float = 1.0, around: Sequence[str] = ()
+    study: Study,
+    *,
+    by: str = "condition",
+    step_s: float = 1.0,
+    around: Sequence[str] = (),
+    options: ReportOptions | None = None,
 ) -> str:
     """The report as HTML that needs no other file and no network.
 
@@ -82,67 +78,46 @@ def write_report(
         study: of which.
         by: column of the table of recordings that makes the groups.
         step_s: width of the bins of the curves in seconds.
-        around: codes of events; the curves around each are shown, too.
+        around: codes of events; the curves around each are shown by group, too.
+        options: how the statistics are computed.
 
     Raises:
+        DataError: nobody has the baseline that is asked for.
         ConfigError: as `compute_curves`.
         StudyError: a table or result is damaged.
     """
-    import plotly.io
-
     state = read_state(study)
-    groups = summarise_groups(study, by)
-    figures = [build_group_bars(groups)] if len(groups) else []
+    body = [
+        "<p>The model names apparent expressions, not feelings. No arousal or action units are measured.</p>",
+        f"<h2>Analysis</h2><p>{show_text(describe_methods(study))}</p>",
+        _render_results(study, by, step_s, around, options or ReportOptions()),
+        _list_failures(state),
+        "<h2>Settings</h2>",
+        _tabulate_settings(study),
+    ]
+    return render_page(f"Study {study.name}", "\n".join(body))
+
+
+def _render_results(
+    study: Study, by: str, step_s: float, around: Sequence[str], options: ReportOptions
+) -> str:
+    charts = []
     for code in ("", *around):
         curves = compute_curves(study, by=by, step_s=step_s, around=code)
-        figures += (
-            [build_curves(curves, label, around=code) for label in list_classes(curves)]
-            if len(curves)
-            else []
-        )
-    for figure in figures:
-        figure.update_layout(template="plotly_white")
-    charts = "".join(
-        f"<div>{plotly.io.to_html(figure, full_html=False, include_plotlyjs=number == 0)}</div>"
-        for number, figure in enumerate(figures)
-    )
-    name = _text(study.name)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Study {name}</title><style>{_STYLE}</style></head><body>
-<h1>Study {name}</h1>
-<p>The model names apparent expressions, not feelings. Valence, arousal and action units are not measured.</p>
-<h2>Methods</h2><p>{_text(describe_methods(study))}</p>
-<h2>By {_text(by)}</h2>{_tabulate(groups, by)}
-<div class="charts">{charts}</div>
-{_list_failures(state)}
-<h2>Settings</h2>{_tabulate_settings(study)}
-</body></html>
-"""
-
-
-def _text(value: object) -> str:
-    return escape_html(str(neutralise_cell(str(value))))
-
-
-def _tabulate(groups: "pd.DataFrame", by: str) -> str:
-    if not len(groups):
+        if len(curves):
+            charts += [build_curves(curves, label, around=code) for label in list_classes(curves)]
+    done = list_done(study)
+    if done.empty:
         return "<p>Nothing is done yet.</p>"
-    classes = list_classes(groups)
-    head = "".join(f"<th>{_text(name)}</th>" for name in (by, "participants", "recordings", *classes))
-    rows = "".join(
-        f"<tr><td>{_text(row['group'])}</td><td>{row['num_participants']}</td><td>{row['num_recordings']}</td>"
-        + "".join(f"<td>{row[name]:.1%}</td>" for name in classes)
-        + "</tr>"
-        for row in groups.to_dict("records")
-    )
-    return f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
+    tables = (load_faces(study, recording) for recording in done["recording"])
+    return render_statistics(done.assign(condition=done[by]), tables, study.load_events(), options, charts)
 
 
 def _list_failures(state: StudyState) -> str:
     failed = {key: item.reason for key, item in state.recordings.items() if item.state == "failed"}
     if not failed:
         return ""
-    items = "".join(f"<li>{_text(key)}: {_text(reason)}</li>" for key, reason in failed.items())
+    items = "".join(f"<li>{show_text(key)}: {show_text(reason)}</li>" for key, reason in failed.items())
     return f"<h2>Not analyzed</h2><ul>{items}</ul>"
 
 
@@ -151,5 +126,6 @@ def _tabulate_settings(study: Study) -> str:
 
     values = {"version": study.record.version, "made": study.record.created.isoformat(timespec="seconds")}
     values |= msgspec.to_builtins(study.settings)
-    rows = "".join(f"<tr><td>{_text(key)}</td><td>{_text(value)}</td></tr>" for key, value in values.items())
-    return f"<table>{rows}</table>"
+    return render_table(
+        ["setting", "value"], [[show_text(key), show_text(str(value))] for key, value in values.items()]
+    )

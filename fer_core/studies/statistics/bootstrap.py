@@ -173,10 +173,9 @@ def _studentize(chosen: FloatArray, means: FloatArray) -> tuple[FloatArray, Floa
     ratios = np.divide(
         shifts, errors, out=np.full_like(shifts, np.nan), where=errors > 1e-12 * np.abs(shifts).max()
     )
+    ratios[:, np.isnan(ratios).all(axis=0)] = 0.0
     tail = (1 - CONFIDENCE) / 2
     center = means.mean(axis=0)
-    if np.isnan(ratios).all():
-        return center, center
     upper, lower = np.nanquantile(ratios, [1 - tail, tail], axis=0)
     return center - upper * error, center - lower * error
 

@@ -132,7 +132,7 @@ def test_the_report_is_one_file_with_methods_and_curves(results):
         "fer-tiny",
     ):
         assert words in describe_methods(results), words
-    assert "plotly" in text and "apparent happiness" in text and "30.0%" in text and 'src="http' not in text
+    assert "plotly" in text and "apparent happiness" in text and "0.300" in text and 'src="http' not in text
 
 
 def test_nothing_done_is_said(study, make_recordings, tmp_path):
