@@ -13,7 +13,7 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "serve": (
         *("fastapi", "httptools", "prometheus_client", "python_multipart", "uvicorn", "uvloop", "websockets"),
     ),
-    "studies": ("cryptography", "dask", "distributed", "tomli_w"),
+    "studies": ("cryptography", "dask", "distributed", "krippendorff", "plotly", "scipy", "tomli_w"),
     "app": (
         *(
             "huggingface_hub",
