@@ -41,6 +41,7 @@ PAGES = {
     "compare_runs": "Compare",
     "models": "Models",
     "analyze_media": "Analyze",
+    "studies": "Studies",
     "live_webcam": "Live",
 }
 _PATIENCE_MS = 120_000

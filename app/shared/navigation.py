@@ -111,6 +111,7 @@ RESPONSIBLE_USE: Final[PageSpec] = PageSpec(
     "Responsible use",
     ":material/handshake:",
     "What the program can't tell, what the law says, consent, licences, bias, and what is kept.",
+    label="Ethics",
 )
 
 

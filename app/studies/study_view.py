@@ -54,8 +54,8 @@ def _render_head(study: Study, workspace: Workspace) -> None:
     title.title(escape_markdown(study.name), anchor=False)
     settings = study.settings
     title.caption(
-        f"{escape_markdown(settings.model)} · {escape_markdown(detector_title(settings.detector))} · every "
-        f"{settings.detect_every:d}. frame searched · smoothing {settings.smoothing_s:g} s"
+        f"{escape_markdown(settings.model)} · {escape_markdown(detector_title(settings.detector))} · "
+        f"smoothing {settings.smoothing_s:g} s"
     )
     with buttons.container(horizontal=True, horizontal_alignment="right"):
         st.button("All studies", icon=":material/arrow_back:", on_click=open_study, args=("",))

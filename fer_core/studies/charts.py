@@ -53,7 +53,7 @@ def build_curves(curves: "pd.DataFrame", label: str, *, around: str = "") -> "go
         margin={"l": 0, "r": 8, "t": 36, "b": 0},
         legend={"orientation": "h", "y": -0.25, "x": 0},
         xaxis={"title": escape_plotly(f"seconds from {around}") if around else "seconds", "fixedrange": True},
-        yaxis={"tickformat": ".0%", "rangemode": "tozero", "fixedrange": True},
+        yaxis={"tickformat": "~%", "rangemode": "tozero", "fixedrange": True},
         showlegend=True,
     )
     return figure

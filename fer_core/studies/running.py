@@ -88,11 +88,13 @@ def run_study(
     with study.claim():
         jobs = list_jobs(study)
         outcome = RunOutcome(num_before=len(study.load_recordings()) - len(jobs))
-        _remove_leftovers(study, 0.0 if not scheduler else _LEFTOVER_S)
+        old_s = 0.0 if not scheduler else _LEFTOVER_S
+        _remove_leftovers(study, old_s)
         if jobs:
             with open_cluster(workers, scheduler, most=len(jobs)) as client:
                 outcome.start_s = time.monotonic() - started
                 _Run(study, client, jobs, outcome, on_progress, cancelled or (lambda: False)).run()
+            _remove_leftovers(study, old_s)
     outcome.seconds = time.monotonic() - started
     return outcome
 

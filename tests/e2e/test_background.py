@@ -118,7 +118,7 @@ def test_work_goes_on_without_its_page(
         work.start(page)
         at_work = page.get_by_role("button", name="at work")
         expect(at_work).to_be_visible()
-        page.get_by_test_id("stTopNavLink").filter(has_text="Responsible use").click()
+        page.get_by_test_id("stTopNavLink").filter(has_text="Ethics").click()
         expect(page.get_by_role("heading", name="Responsible use", level=1)).to_be_visible()
         expect(page.get_by_role("button", name=re.compile("at work|ended"))).to_be_visible()
         if is_killed:

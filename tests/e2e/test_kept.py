@@ -66,7 +66,7 @@ def test_two_videos_at_once_go_on_without_their_page(open_page, dashboard_worksp
     _upload(page, *clips, tab=1)
     page.get_by_role("button", name="Analyze 2 videos").click()
     expect(page.get_by_role("button", name="Cancel").first).to_be_visible()
-    page.get_by_test_id("stTopNavLink").filter(has_text="Responsible use").click()
+    page.get_by_test_id("stTopNavLink").filter(has_text="Ethics").click()
     expect(page.get_by_role("heading", name="Responsible use", level=1)).to_be_visible()
     page.reload()
     page.goto(page.url.replace("responsible_use", "analyze_media"))

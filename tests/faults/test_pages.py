@@ -18,6 +18,7 @@ PAGES = {
     "compare_runs": "pages/compare_runs.py",
     "models": "pages/models.py",
     "analyze_media": "pages/analyze_media.py",
+    "studies": "pages/studies.py",
 }
 BAD_RUNS = ["bad-empty-status-json", "bad-zero-validation-json", "bad-empty-meta-json", "bad-zero-notes-json"]
 BAD_SETS = {"bad-empty-images-npy": "images.npy", "bad-truncate-samples-parquet": "samples.parquet"}

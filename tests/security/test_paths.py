@@ -51,6 +51,7 @@ def outside(app_workspace: Workspace, save_model) -> Path:
         ("train.py", "run", "There is no such run"),
         ("models.py", "model", "can't be shown"),
         ("tune.py", "sweep", "no search yet"),
+        ("studies.py", "study", "can't be the name of a study"),
     ],
 )
 def test_an_address_does_not_leave_the_workspace(outside, page, key, words):
