@@ -1,0 +1,88 @@
+"""Every benchmark runs, on next to nothing, so that none stays behind the library; no speed is looked at."""
+
+import importlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fer_core.data.builtin import write_schematic_faces
+from fer_core.evaluation.corruptions import CORRUPTIONS
+from fer_core.inference.downloads import YUNET, weights_path
+from fer_core.workspace import PROJECT_ROOT, Workspace
+from tests.unit.inference.videos import make_video
+
+RUN: dict[str, dict[str, Any]] = {
+    "annotators": {"repeats": 1},
+    "corrupted_copy": {"dataset": "ferplus", "name": "worse"},
+    "framing": {"model": "fer-tiny", "num_faces": 4},
+    "face_quality": {"models": ("fer-tiny",), "num_faces": 1},
+    "library.drawing": {"num_faces": 4, "rounds": 1},
+    "library.importing": {"num_images": 8, "side_px": 32, "threads": 1, "rounds": 1},
+    "live": {"model": "fer-tiny", "num_frames": 2},
+    "prior": {"model": "fer-tiny"},
+    "study": {"train_missing": False},
+    "train_throughput": {"dataset": "ferplus", "batch_size": 2, "steps": 1, "rounds": 2},
+    "turned": {"model": "fer-tiny", "num_faces": 1, "angles": (0, 90)},
+    "video": {"model": "fer-tiny", "repeats": 1, "memory": False},
+}
+LESS = {"CORRUPTIONS": CORRUPTIONS[:1], "NUM_DISTINCT": 8}
+"""Constants of benchmarks that would take a while."""
+ELSEWHERE = {"job_cycles", "search_kills", "load"}
+"""Run in short by test_jobs.py, test_sweep_workers.py and tests/e2e/test_load.py."""
+IN_A_BROWSER = {"page_actions", "page_speed", "player", "upload_memory"}
+"""Minutes each; here they only say what they take."""
+SHARED = {"script_runs"}
+
+
+@pytest.fixture
+def ready(workspace: Workspace, shared: Path) -> Workspace:
+    """A workspace with faces under the name of the real ones, and YuNet."""
+    write_schematic_faces(workspace, "ferplus", num_images=64)
+    path = weights_path(YUNET, workspace)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(shared / "models" / YUNET.file_name, path)
+    return workspace
+
+
+@pytest.mark.parametrize("name", RUN)
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value encountered")
+def test_a_benchmark_runs(
+    name: str, ready: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: dict[str, dict[str, Any]] = {
+        "framing": {"detector": weights_path(YUNET, ready)},
+        "face_quality": {"cache": tmp_path / "boxes.json"},
+    }
+    if name == "video":
+        places[name] = {"videos": (make_video(tmp_path / "in.mp4"),)}
+    module, _, function = name.partition(".")
+    benchmark = importlib.import_module(f"benchmarks.{module}")
+    for constant, less in LESS.items():
+        if hasattr(benchmark, constant):
+            monkeypatch.setattr(benchmark, constant, less)
+    main = getattr(benchmark, function or "main")
+    assert not main(**RUN[name], **places.get(name, {}))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["library.py", "runs", "--num-runs", "2"], *([f"{name}.py", "--help"] for name in sorted(IN_A_BROWSER))],
+    ids=lambda command: command[0],
+)
+def test_a_benchmark_starts(command: list[str]) -> None:
+    path = PROJECT_ROOT / "benchmarks" / command[0]
+    done = subprocess.run(
+        [sys.executable, path, *command[1:]], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_no_benchmark_is_left_out() -> None:
+    here = {path.stem for path in (PROJECT_ROOT / "benchmarks").glob("*.py")}
+    run = {name.partition(".")[0] for name in RUN}
+    assert here == run | ELSEWHERE | IN_A_BROWSER | SHARED
