@@ -61,7 +61,11 @@ _DAMAGE: Final = (
 
 
 def load_image(
-    source: Path | bytes, *, color: Literal["rgb", "gray"] = "rgb", target_px: int | None = None
+    source: Path | bytes,
+    *,
+    color: Literal["rgb", "gray"] = "rgb",
+    target_px: int | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> UInt8Array:
     """Decode a picture, turned the way its camera was held (EXIF).
 
@@ -74,6 +78,7 @@ def load_image(
         target_px: the picture will be made this small (the longer side of the result). A JPEG is then decoded
             to 1/2, 1/4 or 1/8, which is faster: to no less than twice this, so that what is left to shrink
             averages over pixels as from the full size, or to exactly this.
+        max_pixels: refuse larger pictures; at most `MAX_PIXELS`.
 
     Returns:
         H x W x 3 RGB uint8, or H x W grey; contiguous and writable.
@@ -85,7 +90,7 @@ def load_image(
     name = "the picture" if isinstance(source, bytes) else str(source)
     stream = io.BytesIO(source) if isinstance(source, bytes) else io.BytesIO(_read(source))
     with explain_damage(name, stream.getvalue()[:_HEAD_BYTES]), Image.open(stream, formats=FORMATS) as image:
-        check_picture_size(image, name)
+        check_picture_size(image, name, max_pixels)
         if image.format == "JPEG":
             mode = "L" if color == "gray" and image.mode == "RGB" else image.mode
             image.draft(mode, _choose_size(image.size, target_px))
@@ -178,11 +183,13 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def check_picture_size(image: Image.Image, name: str) -> None:
+def check_picture_size(image: Image.Image, name: str, max_pixels: int = MAX_PIXELS) -> None:
     """Raise MediaError if an open picture is larger or smaller than what is decoded."""
     width, height = image.size
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE_PX:
         raise MediaError(f"{name} is too large: {width:,} x {height:,} px. {_LIMIT}")
+    if width * height > max_pixels:
+        raise MediaError(f"{name} is {width:,} x {height:,} px; expected at most {max_pixels:,} pixels")
     if min(width, height) < MIN_SIDE_PX:
         raise MediaError(f"{name} is {width} x {height} px; expected at least {MIN_SIDE_PX} px a side")
 

@@ -22,6 +22,7 @@ from fer_core.workspace import TASK_VARIABLE
 
 COMMANDS: Final[dict[str, str]] = {
     "app": "open the dashboard",
+    "serve": "serve pictures over HTTP: pictures in, JSON out",
     "doctor": "what is found on this computer, what is missing and how to get it",
     "import": "import a data set, or draw the built-in one",
     "datasets": "list, show, verify, export, derive and check data sets",

@@ -154,33 +154,37 @@ def analysis_to_dict(analysis: ImageAnalysis, *, source: str) -> dict[str, Any]:
         "width_px": analysis.width_px,
         "height_px": analysis.height_px,
         "timings_ms": {stage: round(value, 3) for stage, value in analysis.timings_ms.items()},
-        "faces": [
-            {
-                "box": {
-                    "x": face.box.x,
-                    "y": face.box.y,
-                    "width": face.box.width,
-                    "height": face.box.height,
-                    "score": face.box.score,
-                    "roll": face.box.roll,
-                    "yaw": face.box.yaw,
-                    "pitch": face.box.pitch,
-                },
-                "quality": None
-                if face.quality is None
-                else {
-                    "height_px": face.quality.height_px,
-                    "sharpness": face.quality.sharpness,
-                    "brightness": face.quality.brightness,
-                    "flaws": list(find_flaws(face.quality)),
-                },
-                "label": face.prediction.label,
-                "confidence": face.prediction.confidence,
-                "expected_correctness": face.expected_correctness,
-                "probabilities": dict(face.prediction.ranked()),
-            }
-            for face in analysis.faces
-        ],
+        "faces": [face_to_dict(face) for face in analysis.faces],
+    }
+
+
+def face_to_dict(face: FaceResult) -> dict[str, Any]:
+    """One face as plain values for JSON; its probabilities are sorted, most probable first."""
+    box, quality = face.box, face.quality
+    ranked = face.prediction.ranked()
+    return {
+        "box": {
+            "x": box.x,
+            "y": box.y,
+            "width": box.width,
+            "height": box.height,
+            "score": box.score,
+            "roll": box.roll,
+            "yaw": box.yaw,
+            "pitch": box.pitch,
+        },
+        "quality": None
+        if quality is None
+        else {
+            "height_px": quality.height_px,
+            "sharpness": quality.sharpness,
+            "brightness": quality.brightness,
+            "flaws": list(find_flaws(quality)),
+        },
+        "label": ranked[0][0],
+        "confidence": ranked[0][1],
+        "expected_correctness": face.expected_correctness,
+        "probabilities": dict(ranked),
     }
 
 

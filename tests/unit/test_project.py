@@ -49,6 +49,8 @@ def test_every_package_of_an_extra_is_told_when_it_is_missing():
 
 
 UNDECLARED = {
+    "pydantic": "FastAPI's models: whichever version it brings",
+    "starlette": "what FastAPI is made of: whichever version it brings",
     "google": "protobuf, onnx's own file format: whichever version onnx brings",
     "tensorrt": "only where NVIDIA's runtime is installed; onnxruntime's provider for it",
 }
@@ -61,7 +63,6 @@ UNIMPORTED = {
     "websockets": "uvicorn speaks WebSocket with it",
     "httptools": "uvicorn reads HTTP with it",
     "uvloop": "uvicorn's faster loop",
-    **dict.fromkeys(("fastapi", "prometheus-client", "uvicorn"), "the service, about to come"),
     "cryptography": "the keys of a cluster on this machine (distributed.security)",
 }
 """Needed by what is imported."""

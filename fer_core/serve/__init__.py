@@ -1,0 +1,1 @@
+"""The HTTP service: pictures in, JSON out (`fer serve`, docs/SERVE.md)."""

@@ -1,0 +1,213 @@
+"""Pictures of all requests wait in one bounded queue; who is free takes what waits, as one batch.
+
+Under load a batch holds the pictures of many requests; a single request does not wait for others. What does
+not fit into the queue is refused at once, so that memory and waiting times stay bounded.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fer_core.errors import FerError, MediaError
+from fer_core.images import load_image
+from fer_core.inference.face_quality import judge, read_faces
+from fer_core.inference.interfaces import FaceDetector, Predictor
+from fer_core.types import FaceBox, FaceResult, UInt8Array
+
+logger = logging.getLogger(__name__)
+
+_MAX_BATCH: Final[int] = 16
+"""Pictures that are taken at once: they are held decoded."""
+WHOLE_IMAGE: Final[str] = "whole-image"
+
+
+class QueueFullError(FerError):
+    """Too many pictures wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPicture:
+    """What was found on one picture."""
+
+    width_px: int
+    height_px: int
+    faces: tuple[FaceResult, ...]
+
+
+@dataclass(slots=True)
+class _Job:
+    content: bytes
+    detector: str
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[ReadPicture]"
+
+
+class Batcher:
+    """The queue and the threads that work it off."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        build_detector: Callable[[str], FaceDetector],
+        *,
+        num_threads: int,
+        max_waiting: int,
+        max_pixels: int,
+        on_batch: Callable[[int, int], None] = lambda pictures, faces: None,
+    ) -> None:
+        """Prepare; `start` starts the threads.
+
+        Args:
+            predictor: shared by all threads.
+            build_detector: makes a detector of a name; each thread has its own.
+            num_threads: batches worked on at a time.
+            max_waiting: pictures that wait or are worked on.
+            max_pixels: of a picture.
+            on_batch: told how many pictures and faces each batch had.
+        """
+        self._predictor = predictor
+        self._build_detector = build_detector
+        self._max_waiting = max_waiting
+        self._max_pixels = max_pixels
+        self._on_batch = on_batch
+        self._jobs: deque[_Job] = deque()
+        self._num_admitted = 0
+        self._lock = threading.Condition()
+        self._is_closed = True
+        self._num_threads = num_threads
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._is_closed = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"fer-serve-{number}", daemon=True)
+            for number in range(self._num_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def num_admitted(self) -> int:
+        """Pictures that wait, are being received or are worked on."""
+        return self._num_admitted
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether all threads work."""
+        return not self._is_closed and all(thread.is_alive() for thread in self._threads)
+
+    def admit(self, num_pictures: int) -> None:
+        """Take room for pictures before they are received; `release` gives it back.
+
+        Raises:
+            QueueFullError: there is none.
+        """
+        with self._lock:
+            if self._num_admitted + num_pictures > self._max_waiting:
+                raise QueueFullError(
+                    f"{self._num_admitted} pictures wait, and at most {self._max_waiting} may; try again soon"
+                )
+            self._num_admitted += num_pictures
+
+    def release(self, num_pictures: int) -> None:
+        """Give back room that `admit` took."""
+        with self._lock:
+            self._num_admitted -= num_pictures
+
+    async def read(self, pictures: Sequence[bytes], detector: str) -> list[ReadPicture | MediaError]:
+        """Read admitted pictures; what is wrong with one stands in its place.
+
+        Args:
+            pictures: encoded pictures.
+            detector: name of the detector.
+
+        Raises:
+            FerError: the model or detector fails.
+        """
+        loop = asyncio.get_running_loop()
+        jobs = [_Job(content, detector, loop, loop.create_future()) for content in pictures]
+        with self._lock:
+            self._jobs.extend(jobs)
+            self._lock.notify(len(jobs))
+        results = await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, MediaError):
+                raise result
+        return results  # type: ignore[return-value]  # others were raised
+
+    def close(self) -> None:
+        """Finish what waits and end the threads."""
+        with self._lock:
+            self._is_closed = True
+            self._lock.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _take(self) -> list[_Job]:
+        with self._lock:
+            while not self._jobs and not self._is_closed:
+                self._lock.wait()
+            # A fair share, so that other threads have something to do.
+            share = -(-len(self._jobs) // self._num_threads)
+            return [self._jobs.popleft() for _ in range(min(share, _MAX_BATCH))]
+
+    def _work(self) -> None:
+        detectors: dict[str, FaceDetector] = {}
+        while jobs := self._take():
+            try:
+                self._answer(jobs, detectors)
+            except Exception as error:  # whatever it is, those who wait must hear of it
+                if not isinstance(error, FerError):
+                    logger.exception("a batch failed")
+                for job in jobs:
+                    _hand_over(job, error)
+
+    def _answer(self, jobs: Sequence[_Job], detectors: dict[str, FaceDetector]) -> None:
+        good: list[_Job] = []
+        views: list[tuple[UInt8Array, list[FaceBox]]] = []
+        for job in jobs:
+            if job.future.cancelled():  # the client is gone
+                continue
+            try:
+                image = load_image(job.content, max_pixels=self._max_pixels)
+                if job.detector not in detectors:
+                    detectors[job.detector] = self._build_detector(job.detector)
+                views.append((image, detectors[job.detector].detect(image)))
+                good.append(job)
+            except MediaError as error:
+                _hand_over(job, error)
+        readings = iter(read_faces(self._predictor, views))
+        num_faces = 0
+        for job, (image, boxes) in zip(good, views, strict=True):
+            faces = tuple(judge(box, *next(readings)) for box in boxes)
+            num_faces += len(faces)
+            height, width = image.shape[:2]
+            _hand_over(job, ReadPicture(width, height, faces))
+        self._on_batch(len(jobs), num_faces)
+
+
+def _hand_over(job: _Job, result: ReadPicture | Exception) -> None:
+    def settle() -> None:
+        if job.future.done():
+            return
+        if isinstance(result, Exception):
+            job.future.set_exception(result)
+        else:
+            job.future.set_result(result)
+
+    try:
+        job.loop.call_soon_threadsafe(settle)
+    except RuntimeError:  # the loop ended with its clients
+        logger.info("nobody waits for a picture any more")
+
+
+def count_threads(threads: int) -> int:
+    """How many pictures are read at a time: as asked for, or one a core."""
+    from fer_core.inference.threads import num_usable_cores
+
+    return threads or max(1, min(8, num_usable_cores()))

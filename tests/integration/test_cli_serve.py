@@ -1,0 +1,158 @@
+"""`fer serve` as a process: it answers, refuses what is malformed, and dies without half an answer."""
+
+import http.client
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from fer_core.cli import main
+from fer_core.inference.sample import sample_path
+
+PHOTO = sample_path().read_bytes()
+
+
+@contextmanager
+def serving(folder, port=0):
+    """A service and its port; killed at the end, if it still lives."""
+    command = [sys.executable, "-m", "fer_core", "serve", "--model", "fer-tiny", "--detector", "haar"]
+    with (folder / "log").open("a") as log:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)],
+            stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | {"FER_WORKSPACE": str(folder)},
+        )  # fmt: skip
+    try:
+        line = process.stdout.readline()
+        found = re.match(r"serving at (http://127\.0\.0\.1:\d+): model fer-tiny .*, detector haar", line)
+        assert found, line + (folder / "log").read_text()
+        yield process, urlsplit(found[1]).port
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def ask(port, method="GET", path="/ready", body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    try:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def spoil(request, rng):
+    """A request with something wrong: cut, bytes replaced, repeated or left out."""
+    data = bytearray(request)
+    for _ in range(rng.randint(1, 4)):
+        place = rng.randrange(len(data))
+        match rng.randrange(4):
+            case 0:
+                data[place] = rng.randrange(256)
+            case 1:
+                del data[place : place + rng.randint(1, 9)]
+            case 2:
+                data[place:place] = rng.randbytes(rng.randint(1, 9))
+            case 3:
+                data[place:place] = data[max(0, place - 20) : place]
+    return bytes(data[: rng.randrange(len(data))]) if rng.random() < 0.3 and len(data) > 1 else bytes(data)
+
+
+def send_raw(port, data):
+    """The status of the first answer to some bytes; None if there is none."""
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        try:
+            answer = connection.recv(64)
+        except ConnectionError:
+            return None
+    return int(answer.split()[1]) if answer.startswith(b"HTTP/1.1 ") else None
+
+
+def test_only_this_machine_is_listened_to_and_what_is_malformed_is_refused(tmp_path):
+    rng = random.Random(7)
+    form = b'--x\r\nContent-Disposition: form-data; name="pictures"; filename="a.png"\r\n\r\nxyz\r\n--x--\r\n'
+    head = b"POST /v1/read%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nContent-Type: %s\r\n\r\n"
+    bodies = [(b"", b"not a picture", b"image/png"), (b"-batch", form, b"multipart/form-data; boundary=x")]
+    requests = [head % (path, len(body), kind) + body for path, body, kind in bodies]
+    with serving(tmp_path) as (process, port):
+        ends = {item.laddr.ip for item in psutil.Process(process.pid).net_connections("inet")}
+        assert ends == {"127.0.0.1"}
+        assert ask(port)[0] == 200
+        statuses = {send_raw(port, spoil(rng.choice(requests), rng)) for _ in range(150)}
+        assert statuses - {None, 200} <= set(range(400, 500)) and 400 in statuses
+        assert 200 not in {send_raw(port, requests[0]), send_raw(port, b"\x00" * 100)}
+        status, body = ask(port, "POST", "/v1/read", PHOTO)
+        assert status == 200 and json.loads(body)["faces"][0]["label"] == "happiness"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=120) in (0, -signal.SIGTERM)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_killed_in_mid_load_and_started_again_there_is_no_half_answer(tmp_path):
+    whole = []
+    broken = []
+    is_over = threading.Event()
+
+    def load(port):
+        while not is_over.is_set():
+            try:
+                status, body = ask(port, "POST", "/v1/read?detector=whole-image", PHOTO)
+            except (OSError, http.client.HTTPException):
+                continue  # nobody there, or the connection was cut: the client knows
+            try:
+                whole.append(json.loads(body)["faces"][0]["label"] if status == 200 else str(status))
+            except ValueError:
+                broken.append(body)
+
+    with serving(tmp_path) as (process, port):
+        clients = [threading.Thread(target=load, args=(port,)) for _ in range(4)]
+        for client in clients:
+            client.start()
+        while len(whole) < 8:
+            assert process.poll() is None
+        process.kill()
+        process.wait()
+        before = len(whole)
+    with serving(tmp_path, port) as (process, _):
+        while len(whole) < before + 8:
+            assert process.poll() is None
+        is_over.set()
+        for client in clients:
+            client.join()
+    assert broken == [] and set(whole) == {"happiness"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--host", "0.0.0.0"], "no key protects"),
+        (["--port", "1", "--max-waiting", "1"], "at least max_pictures"),
+        (["--key-file", "/absent"], "can't be read"),
+        (["--model", "absent"], "no checkpoint 'absent'"),
+    ],
+)
+def test_a_mistake_is_told_before_it_listens(words, told, workspace, capsys):
+    assert main(["serve", *words]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_told(workspace, capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert main(["serve", "--model", "fer-tiny", "--port", port]) == 1
+    assert f"127.0.0.1:{port} can't be listened on" in capsys.readouterr().err
