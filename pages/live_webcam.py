@@ -13,11 +13,14 @@ from app.live_webcam.camera import (
     render_camera,
 )
 from app.live_webcam.consent import ask_consent, has_consent, offer_withdrawal
+from app.live_webcam.in_browser import render_in_browser
+from app.live_webcam.place import choose_place, explain_missing
 from app.live_webcam.readout import REMOTE, picture_ratio, render_actions, render_pace, render_reading
 from app.shared.messages import RESPONSIBLE_USE, show_error
 from app.shared.page_header import page_header
 from app.shared.run_data import name_model
 from app.shared.session_end import at_session_end
+from fer_core.browser.consent import IN_BROWSER, ON_SERVER
 from fer_core.errors import FerError
 from fer_core.workspace import Workspace
 
@@ -33,9 +36,13 @@ def main() -> None:
         )
     video, side = st.columns([5, 3], gap="large")
     with side:
+        in_browser = choose_place(workspace)
         reading = st.container()
-        choice = choose_live_setup(workspace)
-    if choice is not None:
+        choice = choose_live_setup(workspace, in_browser=in_browser)
+    if choice is not None and in_browser:
+        with video:
+            _render_in_browser(choice, workspace)
+    elif choice is not None:
         with video:
             playing = _render_stream(choice, workspace)
         if playing:
@@ -47,10 +54,24 @@ def main() -> None:
     st.caption(RESPONSIBLE_USE)
 
 
+def _render_in_browser(choice: LiveChoice, workspace: Workspace) -> None:
+    if explain_missing(workspace):
+        return
+    if not has_consent(IN_BROWSER):
+        ask_consent(IN_BROWSER)
+        return
+    try:
+        render_in_browser(choice, workspace)
+    except FerError as error:
+        show_error(error)
+        return
+    offer_withdrawal(disabled=False)
+
+
 def _render_stream(choice: LiveChoice, workspace: Workspace) -> bool:
     """Show the camera and what goes with it; returns whether it plays."""
-    if not has_consent():
-        ask_consent()
+    if not has_consent(ON_SERVER):
+        ask_consent(ON_SERVER)
         return False
     session = live_session()
     at_session_end(LiveKey.SESSION, session.close)

@@ -59,6 +59,7 @@ class LiveKey(StrEnum):
     DETECT_EVERY = "live_detect_every"
     MIRROR = "live_mirror"
     RECORD = "live_record"
+    PLACE = "live_place"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +80,19 @@ def live_session() -> LiveSession:
     return session
 
 
-def choose_live_setup(workspace: Workspace) -> LiveChoice | None:
-    """Let the user choose models, detector and settings; None if there is no model yet."""
+def choose_live_setup(workspace: Workspace, *, in_browser: bool) -> LiveChoice | None:
+    """Let the user choose models, detector and settings; None if there is no model yet.
+
+    Args:
+        workspace: where to look.
+        in_browser: whether faces are found and read there, which YuNet does.
+    """
     with st.container(border=True):
         first = choose_model(workspace)
         if first is None:
             return None
         models = (first, *_choose_second(first, workspace))
-        detector = choose_detector(workspace)
+        detector = "yunet" if in_browser else choose_detector(workspace)
         prior = choose_prior(models)
     with st.container(border=True):
         settings = _choose_settings()

@@ -1,35 +1,37 @@
 """The question that comes before the camera: asked once per session, and again when asked for."""
 
-from typing import Final
+from collections.abc import Sequence
 
 import streamlit as st
 
 from app.live_webcam.state import Key
 from app.shared.navigation import RESPONSIBLE_USE
-
-QUESTION: Final[str] = (
-    "- **Who is in view?** Film only people who know that a program reads their faces, and who agreed.\n"
-    "- **What is it?** A model's reading of **apparent expressions**, often wrong, and no measure of what "
-    "anyone feels. At work and in schools, inferring emotions is prohibited in the EU, medical and safety "
-    "reasons aside.\n"
-    "- **Where does it go?** To the computer that runs this page and nowhere else. It is analyzed in memory; "
-    "nothing is stored unless you record."
-)
-AGREE: Final[str] = "Everyone in view agreed"
+from fer_core.browser.consent import AGREE
 
 
-def has_consent() -> bool:
-    """Whether the user said in this session that everyone in view agreed."""
-    return bool(st.session_state.get(Key.CAMERA_CONSENT, False))
+def has_consent(points: Sequence[str]) -> bool:
+    """Whether the user said in this session that everyone in view agreed, having read just this."""
+    return bool(st.session_state.get(Key.CAMERA_CONSENT) == tuple(points))
 
 
-def ask_consent() -> None:
-    """Ask, in the place of the camera."""
+def ask_consent(points: Sequence[str]) -> None:
+    """Ask, in the place of the camera.
+
+    Args:
+        points: what is read before, as Markdown.
+    """
     with st.container(border=True):
         st.markdown("##### :material/privacy_tip: Before the camera starts")
-        st.markdown(QUESTION)
+        st.markdown("\n".join(f"- {point}" for point in points))
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(AGREE, type="primary", icon=":material/check:", key="live-consent", on_click=_agree)
+            st.button(
+                AGREE,
+                type="primary",
+                icon=":material/check:",
+                key="live-consent",
+                on_click=_agree,
+                args=(tuple(points),),
+            )
             st.page_link(RESPONSIBLE_USE.build(), label="Read more")
 
 
@@ -51,9 +53,9 @@ def offer_withdrawal(*, disabled: bool) -> None:
         )
 
 
-def _agree() -> None:
-    st.session_state[Key.CAMERA_CONSENT] = True
+def _agree(points: tuple[str, ...]) -> None:
+    st.session_state[Key.CAMERA_CONSENT] = points
 
 
 def _withdraw() -> None:
-    st.session_state[Key.CAMERA_CONSENT] = False
+    del st.session_state[Key.CAMERA_CONSENT]

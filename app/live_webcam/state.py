@@ -7,4 +7,4 @@ class Key(StrEnum):
     """Keys of widgets and values that live as long as a browser session."""
 
     CAMERA_CONSENT = "camera_consent"
-    """Whether the user said that everyone in view agreed."""
+    """What the user had read when they said that everyone in view agreed."""

@@ -3,11 +3,13 @@
 import dataclasses
 import html
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Template
 from typing import Any, Final, Literal
 
+from fer_core.browser.consent import AGREE, IN_BROWSER
 from fer_core.browser.modules import ASSETS, Publish, publish_modules
 from fer_core.browser.runtime import require_runtime
 from fer_core.checkpoint import CheckpointEntry
@@ -28,16 +30,6 @@ from fer_core.workspace import Workspace
 
 DETECTOR_SIDE_PX: Final[int] = 320
 """Longest side that YuNet searches in a browser: a quarter of the time of 640 px, on one thread."""
-CONSENT: Final[tuple[str, ...]] = (
-    "<strong>Who is in view?</strong> Film only people who know that a program reads their faces, and who "
-    "agreed.",
-    "<strong>What is it?</strong> A model's reading of <strong>apparent expressions</strong>, often wrong, "
-    "and no measure of what anyone feels. At work and in schools, inferring emotions is prohibited in the "
-    "EU, medical and safety reasons aside.",
-    "<strong>Where does it go?</strong> Nowhere: everything is computed in this browser. No picture and no "
-    "result leaves this device. Nothing is stored unless you save it.",
-)
-"""What a person reads before the camera starts, as HTML."""
 # The worker is begun from a blob of the page, so it obeys this, too: no address but the own one.
 _POLICY: Final[str] = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; connect-src 'self'; "
@@ -51,8 +43,8 @@ Mode = Literal["alone", "embedded"]
 class PageSettings:
     """What a page begins with."""
 
-    models: tuple[str, ...]
-    """Names, one or two."""
+    models: tuple[str, ...] = ()
+    """Keys, one or two; none where the workbench around the page chooses."""
     prior: str = GENERAL_PRIOR
     temporal: TemporalConfig = dataclasses.field(default_factory=TemporalConfig)
     style: OverlayStyle = dataclasses.field(default_factory=OverlayStyle)
@@ -84,7 +76,7 @@ def build_page(
     """Publish all that a page needs and return its HTML.
 
     Args:
-        entries: models that can be chosen.
+        entries: models that can be chosen there; none where the workbench around the page chooses.
         settings: what it begins with.
         workspace: where runtime, detector and exported files are.
         publish: see `fer_core.browser.modules.Publish`; addresses relative to the page.
@@ -121,7 +113,8 @@ def build_page(
         title=html.escape(title),
         style=publish("app.css", (ASSETS / "app.css").read_bytes()),
         script=scripts["app.js"],
-        consent="".join(f"<li>{item}</li>" for item in CONSENT),
+        consent="".join(f"<li>{_to_html(item)}</li>" for item in IN_BROWSER),
+        agree=AGREE,
         about=_describe_origin(entries),
         config=json.dumps(config).replace("<", "\\u003c"),  # a name must not end the script element
     )
@@ -154,6 +147,10 @@ def describe_model(entry: CheckpointEntry, workspace: Workspace, publish: Publis
         "learned": info.class_prior,
         "general": general and {"prior_strength": general.prior_strength, "temperature": general.temperature},
     }
+
+
+def _to_html(text: str) -> str:
+    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(text))
 
 
 def _describe_origin(entries: Sequence[CheckpointEntry]) -> str:

@@ -11,9 +11,11 @@ from streamlit.testing.v1 import AppTest
 from streamlit_webrtc import component
 
 from app.live_webcam import camera as live
-from app.live_webcam import consent
 from app.live_webcam import readout as live_view
+from app.live_webcam.place import IN_BROWSER as IN_THE_BROWSER
+from app.live_webcam.place import ON_SERVER as ON_THE_SERVER
 from app.shared import session_end
+from fer_core.browser.consent import IN_BROWSER, ON_SERVER
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import ConfigError
 from fer_core.inference.live_stats import HistoryCurve, LiveStats
@@ -72,7 +74,7 @@ def camera(monkeypatch):
 
 def _run(**session_state):
     page = AppTest.from_file(PAGE, default_timeout=60)
-    for key, value in {"camera_consent": True, **session_state}.items():
+    for key, value in {"camera_consent": ON_SERVER, **session_state}.items():
         page.session_state[key] = value
     return page.run()
 
@@ -90,19 +92,19 @@ def test_without_a_model_the_page_says_how_to_get_one(workspace, empty_checkpoin
 
 
 def test_consent_is_asked_for_once_before_the_camera_is_offered(model, camera):
-    page = _run(camera_consent=False)
+    page = _run(camera_consent=None)
     assert not page.exception
-    assert consent.QUESTION in _texts(page)
-    assert "apparent expressions" in consent.QUESTION
+    assert ON_SERVER[-1] in _texts(page)
+    assert "apparent expressions" in "".join(ON_SERVER)
     assert camera.arguments == {}, "the camera is offered before anyone was asked"
     assert "live_session" not in page.session_state
     page.button(key="live-consent").click().run()
     assert not page.exception
-    assert consent.QUESTION not in _texts(page)
+    assert ON_SERVER[-1] not in _texts(page)
     assert camera.arguments["media_stream_constraints"]["audio"] is False
     assert camera.arguments["async_processing"] is True
     page.run()
-    assert consent.QUESTION not in _texts(page)
+    assert ON_SERVER[-1] not in _texts(page)
 
 
 def test_consent_can_be_asked_for_anew_once_the_camera_stopped(model, camera):
@@ -112,7 +114,7 @@ def test_consent_can_be_asked_for_anew_once_the_camera_stopped(model, camera):
     camera.playing, camera.arguments = False, {}
     page.run()
     page.button(key="live-ask-again").click().run()
-    assert consent.QUESTION in _texts(page)
+    assert ON_SERVER[-1] in _texts(page)
     camera.arguments = {}
     page.run()
     assert camera.arguments == {}
@@ -148,7 +150,7 @@ def test_servers_come_from_the_environment(model, camera, monkeypatch):
 
 def test_servers_come_from_the_secrets_file(model, camera):
     page = AppTest.from_file(PAGE, default_timeout=60)
-    page.session_state["camera_consent"] = True
+    page.session_state["camera_consent"] = ON_SERVER
     page.secrets["webrtc"] = {"ice_servers": [{"urls": "stun:stun.example.org:3478"}]}
     page.run()
     assert not page.exception
@@ -332,3 +334,19 @@ def test_a_session_that_is_gone_is_cleaned_up_after_and_one_that_is_back_is_not(
     alive.is_active_session = lambda _session_id: False
     watch.act_if_gone()
     assert done == [1]
+
+
+def test_the_browser_reads_faces_only_once_what_it_needs_is_here(model, camera):
+    page = _run()
+    assert page.button_group(key="live_place").value == ON_THE_SERVER
+    page.button_group(key="live_place").set_value(IN_THE_BROWSER).run()
+    assert not page.exception
+    assert "fer fetch browser" in _texts(page)
+    assert page.button(key="live-get-runtime").label.startswith("Get onnxruntime-web")
+
+
+def test_consent_is_asked_anew_where_faces_are_read_elsewhere(model, camera, monkeypatch):
+    monkeypatch.setattr("app.live_webcam.place.explain_missing", lambda workspace: False)
+    page = _run(live_place=IN_THE_BROWSER)
+    assert not page.exception
+    assert IN_BROWSER[-1] in _texts(page)

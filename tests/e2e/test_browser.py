@@ -19,6 +19,7 @@ from fer_core.inference.face_table import FIXED_COLUMNS
 from fer_core.inference.sample import sample_path
 from tests.browser_support import BINARY, MODEL, RUNTIME, Golden, check_answer
 from tests.e2e.conftest import TIMEOUT_MS
+from tests.e2e.dashboard import serve_faultless_dashboard
 from tests.e2e.live_support import write_camera_file
 
 UNPACK = """async (bytes) => new Uint8Array(await new Response(
@@ -230,3 +231,44 @@ def test_a_file_that_is_missing_is_told(camera_browser, bundle, tmp_path):
         visitor.page.locator("#start").click()
         expect(visitor.page.locator("#message")).to_contain_text("can't be loaded (404)")
         expect(visitor.page.locator("#start")).to_have_text("Start the camera")
+
+
+@pytest.fixture(scope="module")
+def live_url(browser_workspace, tmp_path_factory) -> Iterator[str]:
+    with serve_faultless_dashboard(browser_workspace, tmp_path_factory.mktemp("log") / "server.log") as url:
+        yield url
+
+
+def test_the_live_page_reads_faces_in_the_browser(camera_browser, live_url):
+    """It is the default there; the server gets no picture, and a changed setting does not stop the camera."""
+    context = camera_browser.new_context(viewport={"width": 1280, "height": 1200})
+    context.set_default_timeout(TIMEOUT_MS)
+    context.add_init_script(WATCH)
+    asked, sent, missing = [], [], []
+    context.on("request", lambda request: asked.append(request.url))
+    context.on("request", lambda request: sent.append(request.url) if request.method != "GET" else None)
+    context.on("response", lambda answer: missing.append(answer.url) if answer.status >= 400 else None)
+    page = context.new_page()
+    page.goto(f"{live_url}/live_webcam")
+    expect(page.get_by_text("Nowhere: everything is computed in this browser")).to_be_visible()
+    expect(page.locator("iframe[title^='Camera and']")).to_have_count(0)
+    page.get_by_role("button", name="Everyone in view agreed").click()
+    inner = page.frame_locator("iframe[title^='Camera and']")
+    inner.locator("#start").click()
+    expect(inner.locator(".reading strong")).to_have_text("happiness")
+    page.get_by_text("Mirror the picture").click()
+    page.get_by_text("Compare with a second model").click()
+    page.get_by_role("combobox", name="Second model").click()
+    page.get_by_role("option", name=MODEL).click()
+    expect(inner.locator(".reading")).to_have_count(2)
+    expect(inner.locator("#start")).to_have_text("Stop")
+    expect(inner.locator("#message")).to_be_hidden()
+    frame = next(frame for frame in page.frames if frame != page.main_frame)
+    assert frame.evaluate("() => window.asked") == 1, "the camera ran on"
+    assert sent == []
+    assert [url for url in missing if "/media/" in url] == []
+    assert {url for url in asked if not url.startswith((live_url, f"blob:{live_url}", "data:"))} == set()
+    page.get_by_text("On the server").click()
+    expect(page.get_by_text("To the computer that runs this page")).to_be_visible()
+    expect(page.locator("iframe[title^='Camera and']")).to_have_count(0)
+    context.close()

@@ -12,7 +12,8 @@ const config = JSON.parse(find("config").textContent);
 const absolute = (address) => new URL(address, document.baseURI).href;
 config.worker = absolute(config.worker);
 config.runtime = { script: absolute(config.runtime.script), binary: absolute(config.runtime.binary) };
-for (const item of [config.detector, ...config.models]) item.file = absolute(item.file);
+config.detector.file = absolute(config.detector.file);
+for (const model of config.models) model.file = absolute(model.file);
 
 const PANEL_SCALE = 0.75; // two side by side
 const LEAST_WIDTH_PX = 640; // words on a smaller picture would be too coarse
@@ -54,7 +55,7 @@ async function trying(action) {
 async function prepare(isStream) {
   analyst ??= new Analyst(config);
   await analyst.ready;
-  const wanted = JSON.stringify([settings.models, isStream]);
+  const wanted = JSON.stringify([modelsNow().map(({ file }) => file), isStream]);
   const values = { prior: settings.prior, temporal: temporalNow() };
   if (wanted === chosen) return analyst.ask("set", values);
   await analyst.ask("choose", { models: modelsNow(), isStream, ...values });
@@ -177,8 +178,12 @@ async function toggleRecording() {
   }
 }
 
-/** Take over changed settings; models are loaded while the stream waits. */
-async function apply(changed) {
+/** Take over changed settings; models, which may be new ones, are loaded while the stream waits. */
+async function apply({ known = [], ...changed }) {
+  for (const model of known) {
+    config.models = config.models.filter(({ name }) => name !== model.name);
+    config.models.push({ ...model, file: absolute(model.file) });
+  }
   settings = { ...settings, ...changed };
   if (!analyst) return;
   await trying(() => prepare(true));
@@ -220,7 +225,6 @@ if (obstacle) {
   say(obstacle);
 } else agree(config.mode === "embedded");
 if (config.offline) navigator.serviceWorker?.register(config.offline).catch(() => {});
-find("keep").hidden = config.mode !== "embedded";
 
 /** What the workbench around an embedded page uses, and tests. */
 globalThis.fer = {
@@ -228,6 +232,7 @@ globalThis.fer = {
   report: () => pace.report(),
   describe,
   onKeep(keep) {
+    find("keep").hidden = false;
     find("keep").onclick = () => keep({ rows: table.rows, model: table.model.name });
   },
 };

@@ -33,7 +33,7 @@ export class Engine {
   }
 
   async openReader(model) {
-    if (!this.readers.has(model.name)) {
+    if (!this.readers.has(model.file)) {
       const session = await this.open(model.file);
       const name = session.inputNames[0];
       const run = async (crops) => {
@@ -48,9 +48,9 @@ export class Engine {
         return rows;
       };
       await run([blankCrop(model.input)]); // the first run is slow: not while somebody looks
-      this.readers.set(model.name, new Reader(model, run, this.quality));
+      this.readers.set(model.file, new Reader(model, run, this.quality));
     }
-    return this.readers.get(model.name);
+    return this.readers.get(model.file);
   }
 
   setPrior(prior) {

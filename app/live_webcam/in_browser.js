@@ -1,0 +1,67 @@
+// A frame with the page that reads faces in this browser. It stays while the workbench's page is drawn anew.
+
+const COLORS = {
+  "--text": "--st-text-color",
+  "--back": "--st-background-color",
+  "--panel": "--st-secondary-background-color",
+  "--line": "--st-border-color",
+  "--font": "--st-font",
+};
+const views = new WeakMap();
+
+export default function ({ parentElement, data }) {
+  let view = views.get(parentElement);
+  if (!view) {
+    view = new Embedded(parentElement);
+    views.set(parentElement, view);
+  }
+  view.update(data);
+  return () => {
+    view.close();
+    views.delete(parentElement);
+  };
+}
+
+class Embedded {
+  constructor(parent) {
+    this.parent = parent;
+    this.frame = document.createElement("iframe");
+    this.frame.title = "Camera and apparent expressions, read in this browser";
+    this.frame.allow = "camera";
+    this.frame.onload = () => this.begin();
+    parent.append(this.frame);
+  }
+
+  update({ page, settings, models }) {
+    this.wanted = { ...settings, known: models };
+    if (page !== this.page) {
+      this.page = page;
+      this.isReady = false;
+      this.frame.srcdoc = page;
+    } else if (this.isReady) this.apply();
+  }
+
+  begin() {
+    const { contentWindow: inner, contentDocument: text } = this.frame;
+    if (!inner?.fer) return;
+    this.isReady = true;
+    const fit = () => (this.frame.style.height = `${text.body.scrollHeight + 4}px`);
+    new inner.ResizeObserver(fit).observe(text.body);
+    fit();
+    this.apply();
+  }
+
+  apply() {
+    const { contentWindow: inner, contentDocument: text } = this.frame;
+    const outer = getComputedStyle(this.parent.host ?? this.parent);
+    for (const [name, source] of Object.entries(COLORS)) {
+      const value = outer.getPropertyValue(source).trim();
+      if (value) text.documentElement.style.setProperty(name, value);
+    }
+    inner.fer.apply(this.wanted);
+  }
+
+  close() {
+    this.frame.remove();
+  }
+}

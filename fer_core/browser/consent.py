@@ -1,0 +1,21 @@
+"""What a person reads before a camera starts, wherever the faces are read; as Markdown, one point each."""
+
+from typing import Final
+
+_ASKED: Final[tuple[str, str]] = (
+    "**Who is in view?** Film only people who know that a program reads their faces, and who agreed.",
+    "**What is it?** A model's reading of **apparent expressions**, often wrong, and no measure of what "
+    "anyone feels. At work and in schools, inferring emotions is prohibited in the EU, medical and safety "
+    "reasons aside.",
+)
+IN_BROWSER: Final[tuple[str, ...]] = (
+    *_ASKED,
+    "**Where does it go?** Nowhere: everything is computed in this browser. No picture and no result leaves "
+    "this device. Nothing is stored unless you save it.",
+)
+ON_SERVER: Final[tuple[str, ...]] = (
+    *_ASKED,
+    "**Where does it go?** To the computer that runs this page and nowhere else. It is analyzed in memory; "
+    "nothing is stored unless you record.",
+)
+AGREE: Final[str] = "Everyone in view agreed"
