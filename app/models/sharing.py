@@ -1,4 +1,4 @@
-"""Giving a model to others: into checkpoints/, or to the Hugging Face Hub. Nothing leaves without a click."""
+"""Giving a model to others: a page, checkpoints/, the Hugging Face Hub. Nothing leaves without a click."""
 
 import shlex
 
@@ -8,6 +8,7 @@ from app.models.wording import open_model
 from app.shared.background import render_task
 from app.shared.messages import error_boundary, show_error
 from app.shared.navigation import MODELS
+from fer_core.browser.bundle import find_obstacle, zip_bundle
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind
@@ -19,12 +20,37 @@ from fer_core.workspace import Workspace
 
 
 def render_share(facts: ModelFacts, workspace: Workspace) -> None:
-    """Two ways, side by side."""
+    """Three ways."""
+    with st.container(border=True):
+        _render_page(facts, workspace)
     publish, hub = st.columns(2, gap="large")
     with publish, st.container(border=True, height="stretch"):
         _render_publish(facts, workspace)
     with hub, st.container(border=True, height="stretch"):
         _render_hub(facts)
+
+
+def _render_page(facts: ModelFacts, workspace: Workspace) -> None:
+    st.markdown("##### :material/public: A page for any web space")
+    st.markdown(
+        "Reads faces in the visitor's own browser: no picture is sent anywhere, and no server is needed. "
+        "Unpack the zip on a web space; the page asks for consent and works offline once loaded."
+    )
+    obstacle = find_obstacle(facts.entry, workspace)
+    if obstacle:
+        st.info(escape_markdown(obstacle), icon=":material/download:")
+    st.download_button(
+        "Download the page",
+        lambda: zip_bundle(facts.entry, workspace),
+        file_name=f"{get_short_name(facts.entry)}-page.zip",
+        mime="application/zip",
+        icon=":material/folder_zip:",
+        on_click="ignore",
+        disabled=bool(obstacle),
+        key="models-page",
+    )
+    command = shlex.join(["fer", "browser-bundle", "my-page", "--models", facts.name])
+    st.caption(f"In a terminal: {quote_markdown(command)}")
 
 
 def _render_publish(facts: ModelFacts, workspace: Workspace) -> None:

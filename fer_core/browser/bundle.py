@@ -1,6 +1,8 @@
 """A folder that any static host can serve, and that reads faces in the visitor's browser without a server."""
 
+import io
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import Template
@@ -8,10 +10,14 @@ from typing import Final
 
 from fer_core.browser.modules import ASSETS, hash_name
 from fer_core.browser.page import PageSettings, build_page
+from fer_core.browser.runtime import require_runtime
 from fer_core.checkpoint import CheckpointEntry
-from fer_core.errors import ConfigError
+from fer_core.errors import ConfigError, FerError
+from fer_core.inference.downloads import YUNET, require_file
+from fer_core.inference.predictor import find_export
 from fer_core.io import atomic_directory
 from fer_core.provenance import answer_use
+from fer_core.scratch import scratch_folder
 from fer_core.workspace import Workspace
 
 _OFFLINE: Final[str] = "offline.js"
@@ -86,3 +92,29 @@ def _describe_terms(entries: Sequence[CheckpointEntry]) -> str:
         terms = "; ".join(item.describe() for item in entry.info.terms) or "no terms are recorded"
         lines.append(f"{entry.info.name}: {terms}. {answer_use(entry.info.terms)}")
     return "\n".join(lines)
+
+
+def find_obstacle(entry: CheckpointEntry, workspace: Workspace) -> str:
+    """Why no page can be made of a model here, and what to do; empty if one can."""
+    try:
+        require_runtime(workspace)
+        require_file(YUNET, workspace)
+        find_export(entry, workspace)
+    except FerError as error:
+        return str(error)
+    return ""
+
+
+def zip_bundle(entry: CheckpointEntry, workspace: Workspace) -> bytes:
+    """A page with one model as a zip archive.
+
+    Raises:
+        FerError: as for `write_bundle`.
+    """
+    with scratch_folder() as folder:
+        write_bundle(folder / "page", [entry], workspace, title=f"Apparent expressions: {entry.info.name}")
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:  # the large files are packed already, or don't shrink
+            for path in sorted((folder / "page").iterdir()):
+                archive.write(path, path.name)
+    return buffer.getvalue()

@@ -87,6 +87,7 @@ def test_a_model_shows_its_facts_and_what_can_be_done(models):
     assert "Not exported yet" in _texts(_open_tab(page, "ONNX"))
     texts = _texts(_open_tab(page, "Publish"))
     assert "It ships already" in texts and "`HF_HUB_OFFLINE` is set" in texts
+    assert "fer fetch browser" in texts, "a page for visitors' browsers needs it"
     assert page.button(key="models-hub-push").disabled
     assert not page.exception and not page.error
 

@@ -1,0 +1,55 @@
+"""The page without a server, as files."""
+
+import html
+import io
+import json
+import re
+import zipfile
+
+import pytest
+
+from fer_core.browser.bundle import find_obstacle, write_bundle, zip_bundle
+from fer_core.checkpoint import find_checkpoint
+from fer_core.cli import main
+from fer_core.errors import FerError
+from tests.browser_support import MODEL
+
+
+def test_the_command_writes_a_folder_that_names_only_its_own_files(browser_workspace, monkeypatch, tmp_path):
+    monkeypatch.setenv("FER_WORKSPACE", str(browser_workspace.root))
+    out = tmp_path / "page"
+    title = "Faces & <b>"
+    assert main(["browser-bundle", str(out), "--models", MODEL, "--title", title]) == 0
+    text = (out / "index.html").read_text()
+    assert html.escape(title) in text and "<b>" not in text
+    named = re.findall(r'(?:src|href)="([^"]+\.\w+)"', text)
+    config = json.loads(re.search(r'id="config">(.*?)</script>', text)[1])
+    named += [config["worker"], *config["runtime"].values(), config["detector"]["file"], config["offline"]]
+    named += [model["file"] for model in config["models"]]
+    assert {name for name in named if not (out / name).is_file()} == set()
+    offline = json.loads(re.search(r"FILES = (\[.*\]);", (out / "offline.js").read_text())[1])
+    assert {name for name in offline if not (out / name).exists()} == set()
+    policy = html.unescape(re.search(r'Security-Policy" content="([^"]+)"', text)[1])
+    sources = {word for part in policy.split(";") for word in part.split()[1:]}
+    assert sources == {"'none'", "'self'", "'wasm-unsafe-eval'", "blob:", "data:"}
+    assert MODEL in (out / "README.txt").read_text()
+    assert main(["browser-bundle", str(out), "--models", MODEL]) == 1, (
+        "a folder that is there is not replaced"
+    )
+
+
+def test_the_zip_of_the_models_page_has_the_same_files(browser_workspace):
+    entry = find_checkpoint(MODEL, browser_workspace)
+    assert find_obstacle(entry, browser_workspace) == ""
+    names = zipfile.ZipFile(io.BytesIO(zip_bundle(entry, browser_workspace))).namelist()
+    assert {"index.html", "offline.js", "README.txt"} < set(names)
+
+
+def test_what_is_missing_is_said_and_nothing_is_left(workspace, tmp_path):
+    entry = find_checkpoint(MODEL, workspace)
+    assert "fer fetch browser" in find_obstacle(entry, workspace)
+    with pytest.raises(FerError, match="fer fetch browser"):
+        write_bundle(tmp_path / "page", [entry], workspace)
+    with pytest.raises(FerError, match="at least one"):
+        write_bundle(tmp_path / "page", [], workspace)
+    assert list(tmp_path.glob("*page*")) == []
