@@ -1,10 +1,10 @@
 """Mean probabilities over time, by condition: within recordings, then participants, then over these."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fer_core.errors import ConfigError, StudyError
-from fer_core.studies.faces import list_done, load_faces
+from fer_core.studies.faces import list_done, read_columns
 from fer_core.studies.state import read_state
 from fer_core.studies.study import Study
 from fer_core.studies.tables import list_rows
@@ -76,6 +76,7 @@ def _compute_each(
 ) -> "Iterator[pd.DataFrame]":
     """A curve per recording: `group`, `participant`, `recording`, `bin`, and one column per class."""
     import numpy as np
+    import pandas as pd
 
     states = read_state(study, done).recordings
     events = study.load_events()
@@ -85,27 +86,44 @@ def _compute_each(
         summary = states[recording].summary
         if summary is None:
             raise StudyError(f"{recording} is not done any more; run the study again")
-        classes = list(summary.classes)
-        rows = load_faces(study, recording, ["time_s", "track_id", *classes]).dropna(subset=["track_id"])
-        times = rows["time_s"].to_numpy(float)
-        values = rows[classes].astype(float)
+        times, values = _read_values(study, recording, summary.classes)
         if around:
             starts = events.loc[events["recording"] == recording, "start_s"].to_numpy(float)
             places = [np.flatnonzero(_is_within(times - start, window_s)) for start in starts]
             shifts = [times[place] - start for place, start in zip(places, starts, strict=True)]
-            times = np.concatenate(shifts) if shifts else times[:0]
-            values = values.iloc[np.concatenate(places) if places else []]
+            times = np.concatenate([*shifts, times[:0]])
+            values = values[:, np.concatenate([*places, np.arange(0)])]
+        if not len(times):
+            continue
         bins = np.floor(times / step_s).astype(int)
-        if len(bins) and bins.max() - bins.min() > MAX_BINS:
+        if bins.max() - bins.min() > MAX_BINS:
             raise ConfigError(
                 f"{recording} has more than {MAX_BINS:,} bins of {step_s:g} s; choose longer ones"
             )
-        curve = values.groupby(bins).mean().rename_axis("bin").reset_index()
+        places = bins - bins.min()
+        counts = np.bincount(places)
+        is_there = counts > 0
+        means = {
+            name: np.bincount(places, column)[is_there] / counts[is_there]
+            for name, column in zip(summary.classes, values, strict=True)
+        }
+        curve = pd.DataFrame({"bin": np.flatnonzero(is_there) + bins.min(), **means})
         curve.insert(0, "recording", recording)
         curve.insert(0, "participant", row["participant"] or f"recording {recording}")
         curve.insert(0, "group", row[by] or ALL)
-        if len(curve):
-            yield curve
+        yield curve
+
+
+def _read_values(
+    study: Study, recording: str, classes: Sequence[str]
+) -> "tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]":
+    """When faces are seen, N seconds, and their probabilities, classes x N."""
+    import numpy as np
+
+    table = read_columns(study, recording, ["time_s", "track_id", *classes])
+    table = table.filter(table["track_id"].is_valid())
+    columns = [table[name].to_numpy() for name in classes]
+    return table["time_s"].to_numpy(), np.array(columns).reshape(len(columns), len(table))
 
 
 def _is_within(times: "npt.NDArray[np.float64]", window_s: tuple[float, float]) -> "npt.NDArray[np.bool_]":

@@ -35,13 +35,28 @@ def load_faces(study: Study, recording: str, columns: Sequence[str] | None = Non
     """
     import pandas as pd
 
-    path = study.result_folder(recording) / TABLE_FILE
-    try:
-        table = pd.read_parquet(path, columns=list(columns) if columns else None)
-    except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as cause:
-        raise StudyError(f"{path} can't be read: {cause}; run the study again") from cause
+    table: pd.DataFrame = read_columns(study, recording, columns).to_pandas()
     table.insert(0, "recording", pd.Series(recording, index=table.index, dtype="string"))
     return table
+
+
+def read_columns(study: Study, recording: str, columns: Sequence[str] | None = None) -> "pa.Table":
+    """The same without the column `recording`, as an Arrow table, which is many times as fast.
+
+    Raises:
+        StudyError: there is no result, or it can't be read.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = study.result_folder(recording) / TABLE_FILE
+    try:
+        with parquet.ParquetFile(path) as file:
+            if missing := set(columns or ()) - set(file.schema_arrow.names):
+                raise StudyError(f"{path} lacks the column {min(missing)!r}; run the study again")
+            return file.read(list(columns) if columns else None, use_threads=False)
+    except (OSError, pa.ArrowException) as cause:
+        raise StudyError(f"{path} can't be read: {cause}; run the study again") from cause
 
 
 def iterate_batches(study: Study, recordings: "pd.DataFrame") -> "Iterator[pa.RecordBatch]":
