@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.explore_data.dataset_picker import open_dataset
 from app.explore_data.import_form import Plan, render_form
-from app.explore_data.import_source import Found, choose_source
+from app.explore_data.import_source import Found, choose_source, forget_imported
 from app.explore_data.state import Key, link_to, link_to_import
 from app.shared.background import render_dismiss, render_task
 from app.shared.charts import STATIC_CONFIG
@@ -14,7 +14,7 @@ from app.shared.state import SharedKey
 from app.shared.visitor import get_visitor
 from fer_core.data.store import DatasetInfo, load_dataset_info
 from fer_core.escaping import escape_markdown
-from fer_core.jobs.tasks import BackgroundTask, discard_task, load_task, start_task
+from fer_core.jobs.tasks import BackgroundTask, load_task, start_task
 from fer_core.palette import emotion_color
 from fer_core.workspace import Workspace
 
@@ -62,7 +62,7 @@ def _start(found: Found, plan: Plan, workspace: Workspace) -> None:
         title=f"Importing {plan.name}",
         command=["import", found.facts.path, *options],
         page=link_to_import(),
-        facts={**_facts(), "upload": found.task.name if found.task.facts["origin"] == "upload" else ""},
+        facts={**_facts(), "source": found.task.name},
         inputs=inputs,
     )
     st.session_state[Key.EXPLORE_IMPORT] = task.name
@@ -74,9 +74,7 @@ def _render_end(task: BackgroundTask, workspace: Workspace) -> None:
     name = str(result.get("dataset"))
     if not workspace.dataset(name).is_dir():  # it was deleted since
         return
-    upload = task.facts["upload"]
-    if upload and (workspace.tasks / upload).is_dir():
-        discard_task(workspace, upload)  # it is not needed any more
+    forget_imported(workspace, str(task.facts.get("source", "")))
     if st.session_state.pop(Key.EXPLORE_IMPORT, None) == task.name:
         st.session_state[Key.EXPLORE_REPORT] = task.name
         st.session_state.get(SharedKey.FOLLOWED_TASKS, {}).pop(task.name, None)  # the user sees the result

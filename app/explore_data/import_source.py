@@ -23,6 +23,8 @@ from fer_core.workspace import Workspace, expand_home
 Origin = Literal["upload", "path", "hub"]
 SCAN: Final[str] = "look-into"
 _UPLOADER: Final[str] = "import_upload_number"
+_PATH: Final[str] = "import_path"
+_HUB: Final[str] = "import_hub_id"
 _UPLOAD_TYPES: Final = ["zip", "tar", "gz", "tgz", "csv"]
 _TITLES: Final[dict[Origin, str]] = {
     "upload": ":material/upload: Upload",
@@ -95,7 +97,7 @@ def _from_path(workspace: Workspace) -> Found | None:
     text = st.text_input(
         "Folder, zip, tar or CSV",
         last.facts["source"] if last else "",
-        key="import_path",
+        key=_PATH,
         placeholder="/data/fer2013.zip",
         help="A path on the machine that runs the dashboard. Offered because it is this one: the server "
         "listens on localhost only.",
@@ -118,7 +120,7 @@ def _from_hub(workspace: Workspace) -> Found | None:
         name = st.text_input(
             "Data set id",
             last.facts["source"] if last else "",
-            key="import_hub_id",
+            key=_HUB,
             placeholder="kaggle:msambare/fer2013 or hf:owner/name",
             help="Downloaded with the hub's own client and your own access (`kaggle.json`, `HF_TOKEN`).",
         ).strip()
@@ -188,6 +190,19 @@ def forget_source(workspace: Workspace, origin: str) -> None:
     task = find_task(workspace, SCAN, {"visitor": get_visitor(), "origin": origin})
     if task is not None:
         discard_task(workspace, task.name)
+
+
+def forget_imported(workspace: Workspace, name: str) -> None:
+    """Empty the questions after an import: its source, an upload too, is not needed any more.
+
+    Args:
+        workspace: where it was done.
+        name: of the task that looked into the source.
+    """
+    if name and (workspace.tasks / name).is_dir():
+        discard_task(workspace, name)
+        for key in (_PATH, _HUB):
+            st.session_state.pop(key, None)
 
 
 def _show(workspace: Workspace, origin: Origin) -> Found | None:

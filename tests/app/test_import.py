@@ -75,7 +75,12 @@ def test_class_folders_are_mapped_then_imported(app_workspace, tmp_path):
     info = load_dataset(app_workspace.dataset("my-faces")).info
     assert info.classes == ("happiness", "fear") and info.color == "rgb"
     assert any("1 file was left out" in item.label for item in page.expander)
-    # The name is taken now: the page asks instead of failing.
+    # The form is empty again, and the name is taken now: the page asks instead of failing.
+    assert page.text_input(key="import_path").value == "" and "No path yet" in _texts(page)
+    page.text_input(key="import_path").set_value(str(source)).run()
+    key = f"import_map_{find_task(app_workspace, 'look-into').name}_"
+    page.selectbox(key=f"{key}blorp").set_value("fear")
+    page.selectbox(key=f"{key}misc").set_value("leave out").run()
     assert page.button(key="import_start").disabled
     page.checkbox(key="import_replace").check().run()
     assert not page.button(key="import_start").disabled
@@ -242,8 +247,10 @@ def test_clips_are_kept_together_or_warned_of(app_workspace, tmp_path):
         for clip in range(6)
         for frame in range(3)
     }
-    page = _finish(_name_path(write_tree(tmp_path / "faces", files)))
+    source = write_tree(tmp_path / "faces", files)
+    page = _finish(_name_path(source))
     assert any("--group-by" in item.value for item in page.warning)
+    page = _name_path(source)
     page.text_input(key=_key(app_workspace, "group_by")).set_value(r"[a-z]+/clip\d+").run()
     page.checkbox(key="import_replace").check().run()
     _finish(page)
@@ -255,8 +262,10 @@ def test_boxes_of_the_source_are_cut_unless_switched_off(app_workspace, tmp_path
     rows = [f"{n}.png,{('happy', 'sad')[n % 2]},2,2,20,20" for n in range(4)]
     table = "\n".join(["path,label,x,y,width,height", *rows])
     files = {f"{n}.png": encode(n) for n in range(4)}
-    page = _finish(_name_path(write_tree(tmp_path / "faces", {"labels.csv": table, **files})))
+    source = write_tree(tmp_path / "faces", {"labels.csv": table, **files})
+    page = _finish(_name_path(source))
     assert "4 faces were cut out by the boxes" in _texts(page)
+    page = _name_path(source)
     page.checkbox(key="import_boxes").uncheck()
     page.checkbox(key="import_replace").check().run()
     assert "cut out by the boxes" not in _texts(_finish(page))
