@@ -20,9 +20,12 @@ def render_result(video: VideoTask, summary: VideoSummary) -> None:
     """Show the answer, the player with its timeline, and the downloads."""
     for note in summary.notes:
         st.warning(escape_markdown(note), icon=":material/info:")
-    if summary.num_rows:
-        st.markdown(f"#### {describe_answer(summary)}", help="Mean probability over all frames with a face.")
-    else:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if summary.num_rows:
+            answer = f"#### {describe_answer(summary)}"
+            st.markdown(answer, help="Mean probability over all frames with a face.", width="stretch")
+        _render_downloads(video)
+    if not summary.num_rows:
         empty_state(
             "No face was found in this video",
             "Try a video in which faces are larger and better lit, or another face detector.",
@@ -30,7 +33,6 @@ def render_result(video: VideoTask, summary: VideoSummary) -> None:
         )
     render_video_player(video.annotated, video.load_table(), summary.source, name=video.name)
     st.caption(describe_work(summary))
-    _render_downloads(video)
 
 
 def describe_answer(summary: VideoSummary) -> str:
@@ -42,14 +44,13 @@ def describe_answer(summary: VideoSummary) -> str:
 
 def _render_downloads(video: VideoTask) -> None:
     stem = Path(video.name).stem
-    with st.container(horizontal=True):
-        _download("Annotated video (MP4)", video.annotated, f"{stem}-annotated.mp4", "video/mp4")
-        render_table_downloads(
-            video.load_table,
-            f"{stem}-faces",
-            what="One row per face and frame: time, box, label, and the probability of each class. Frames "
-            "without a face have a row, too: num_faces is 0 there.",
-        )
+    render_table_downloads(
+        video.load_table,
+        f"{stem}-faces",
+        what="One row per face and frame: time, box, label, and the probability of each class. Frames "
+        "without a face have a row, too: num_faces is 0 there.",
+    )
+    _download("Video (MP4)", video.annotated, f"{stem}-annotated.mp4", "video/mp4")
 
 
 def _download(label: str, path: Path, file_name: str, mime: str) -> None:
