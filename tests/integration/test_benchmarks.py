@@ -33,7 +33,7 @@ LESS = {"CORRUPTIONS": CORRUPTIONS[:1], "NUM_DISTINCT": 8}
 """Constants of benchmarks that would take a while."""
 ELSEWHERE = {"job_cycles", "search_kills", "load"}
 """Run in short by test_jobs.py, test_sweep_workers.py and tests/e2e/test_load.py."""
-IN_A_BROWSER = {"page_actions", "page_speed", "player", "upload_memory"}
+IN_A_BROWSER = {"new_user", "page_actions", "page_speed", "player", "upload_memory"}
 """Minutes each; here they only say what they take."""
 SHARED = {"script_runs"}
 
