@@ -266,6 +266,7 @@ def _cross_validate(
         material.rows,
         info.input,
         device=target,
+        rough=True,
         on_progress=lambda done, _: report(done, total),
     )
     classes = [name for name in dataset.info.classes if name in set(material.names)]

@@ -12,7 +12,7 @@ from torch import nn
 from fer_core.checkpoint import InputSpec
 from fer_core.data.batches import iterate_batches, load_batch, normalise
 from fer_core.evaluation.calibration import softmax
-from fer_core.models import FerModel
+from fer_core.models import FerModel, is_bf16_fast
 from fer_core.types import Float32Array, UInt8Array, check_answers
 
 _BATCH_SIZES: Final[dict[str, int]] = {"cpu": 32}
@@ -75,18 +75,24 @@ def compute_embeddings(
     *,
     device: torch.device,
     batch_size: int | None = None,
+    rough: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Float32Array, Float32Array]:
     """Embeddings, M x E, and logits, M x K, of the images at `indices`; puts the model into eval mode.
 
+    With `rough` they are computed in bf16 where that is faster: to three digits, in a third of the time.
+
     Raises:
         CheckpointError: one of them is not finite.
     """
-    model.eval()
+    model.eval().to(memory_format=torch.channels_last)  # a sixth faster on a CPU
+    is_bf16 = rough and is_bf16_fast(device)
     embeddings, logits = [], []
     batch_size = batch_size or _BATCH_SIZES.get(device.type, 256)
     for done, batch_indices in enumerate(iterate_batches(indices, batch_size), 1):
-        outputs = model.forward_outputs(normalise(load_batch(images, batch_indices, spec, device), spec))
+        batch = normalise(load_batch(images, batch_indices, spec, device), spec)
+        with torch.autocast(device.type, torch.bfloat16) if is_bf16 else nullcontext():
+            outputs = model.forward_outputs(batch)
         embeddings.append(outputs.embedding.float().cpu().numpy())
         logits.append(outputs.logits.float().cpu().numpy())
         if on_progress is not None:

@@ -11,7 +11,7 @@ from fer_core.models import (  # noqa: F401 - importing an architecture register
 from fer_core.models.architecture import Architecture
 from fer_core.models.base import FerModel, ModelOutputs, count_parameters
 from fer_core.models.checkpoint_files import load_checkpoint, save_checkpoint
-from fer_core.models.device import resolve_device
+from fer_core.models.device import is_bf16_fast, resolve_device
 from fer_core.models.registry import (
     ARCHITECTURES,
     build_model,
@@ -29,6 +29,7 @@ __all__ = [
     "check_input_size",
     "count_parameters",
     "find_architecture",
+    "is_bf16_fast",
     "list_arguments",
     "load_checkpoint",
     "resolve_device",

@@ -20,3 +20,14 @@ def resolve_device(device: str) -> torch.device:
         reason = str(cause).splitlines()[0]
         raise ConfigError(f"device {device!r} can't be used here: {reason} Use 'auto' or 'cpu'.") from cause
     return found
+
+
+def is_bf16_fast(device: torch.device) -> bool:
+    """Whether the device computes faster in bf16 than in fp32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        # Native bf16 only: emulated, it is slower than fp32.
+        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
+    return False

@@ -22,7 +22,7 @@ from fer_core.data.targets import (
     temper_targets,
 )
 from fer_core.errors import ConfigError
-from fer_core.models import FerModel, build_model, count_parameters, find_architecture
+from fer_core.models import FerModel, build_model, count_parameters, find_architecture, is_bf16_fast
 from fer_core.provenance import Terms
 from fer_core.training.checks import check_settings, check_share, check_targets
 from fer_core.training.lineage import gather_terms
@@ -207,14 +207,4 @@ def resolve_precision(precision: Precision, device: torch.device) -> str:
         return "fp16"
     if precision == "bf16":
         return "bf16"
-    return "bf16" if _is_bf16_fast(device) else "no"
-
-
-def _is_bf16_fast(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        # Native bf16 only: emulated, it is slower than fp32.
-        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-        return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
-    return False
+    return "bf16" if is_bf16_fast(device) else "no"
