@@ -48,7 +48,9 @@ def render_charts(figures: "Sequence[go.Figure | Any]") -> str:
     for figure in figures:
         figure.update_layout(template="plotly_white")
     charts = "".join(
-        f"<div>{plotly.io.to_html(figure, full_html=False, include_plotlyjs=index == 0)}</div>"
+        "<div>"
+        + plotly.io.to_html(figure, full_html=False, include_plotlyjs=index == 0, config={"responsive": True})
+        + "</div>"
         for index, figure in enumerate(figures)
     )
     return f'<div class="charts">{charts}</div>'

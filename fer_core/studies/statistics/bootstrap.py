@@ -43,7 +43,22 @@ class Estimate:
     num_points: int
     """Points in time, summed over persons."""
     note: str = ""
-    """What limits the interval, or why there is none."""
+    """What limits the intervals, or why there are none."""
+
+    def describe(self, place: int, bounds: tuple[float, float]) -> dict[str, Any]:
+        """Value, ends (within the bounds that its meaning sets), counts and note of one of the K values."""
+        value, low, high = (float(ends[place]) for ends in (self.value, self.low, self.high))
+        note = self.note
+        if not note and math.isnan(low):
+            note = "no interval: too few persons differ from the others"
+        return {
+            "value": value,
+            "low": low if math.isnan(low) else max(low, bounds[0]),
+            "high": high if math.isnan(high) else min(high, bounds[1]),
+            "num_persons": self.num_persons,
+            "num_values": self.num_points,
+            "note": note,
+        }
 
 
 def choose_block_length(values: FloatArray) -> int:
@@ -169,15 +184,18 @@ def _studentize(chosen: FloatArray, means: FloatArray) -> tuple[FloatArray, Floa
     error = means.std(axis=0, ddof=1) / math.sqrt(num)
     errors = chosen.std(axis=1, ddof=1) / math.sqrt(num)
     shifts = chosen.mean(axis=1) - chosen.mean(axis=(0, 1))
-    # A resample that is all one person, without noise, has no spread: it says nothing of the ratio.
-    ratios = np.divide(
-        shifts, errors, out=np.full_like(shifts, np.nan), where=errors > 1e-12 * np.abs(shifts).max()
-    )
-    ratios[:, np.isnan(ratios).all(axis=0)] = 0.0
+    tiny = 1e-12 * np.abs(chosen).max(axis=(0, 1))
+    # A resample without spread is infinitely many of its errors away: too many of them, and there is no end.
+    ratios = np.where(np.abs(shifts) > tiny, np.copysign(np.inf, shifts), 0.0)
+    np.divide(shifts, errors, out=ratios, where=errors > tiny)
     tail = (1 - CONFIDENCE) / 2
+    upper, lower = np.quantile(ratios, [1 - tail, tail], axis=0, method="inverted_cdf")
     center = means.mean(axis=0)
-    upper, lower = np.nanquantile(ratios, [1 - tail, tail], axis=0)
-    return center - upper * error, center - lower * error
+    is_flat = error <= 1e-12 * np.abs(means).max(axis=0)
+    shift_low, shift_high = (np.where(is_flat, 0.0, ratio) * error for ratio in (upper, lower))
+    is_bounded = np.isfinite(shift_low) & np.isfinite(shift_high)
+    low, high = (np.where(is_bounded, center - shift, np.nan) for shift in (shift_low, shift_high))
+    return low, high
 
 
 def _student(means: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -93,18 +93,13 @@ def compare_conditions(
             found = compare_pairs(one, other, test)
             spans = {person: [np.array([[b - a]])] for person, a, b in zip(shared, one, other, strict=True)}
             span = estimate_mean(spans, num_values=1, num_resamples=num_resamples)
+            ends = span.describe(0, (-math.inf, math.inf))
             rows.append(
                 {
-                    "first": first,
-                    "second": second,
-                    "column": column,
-                    "difference": found.difference,
-                    "low": float(span.low[0]),
-                    "high": float(span.high[0]),
-                    "num_persons": found.num_pairs,
-                    "p": found.p_value,
-                    "effect": found.effect,
-                    "note": found.reason or span.note,
+                    **{"first": first, "second": second, "column": column, "difference": found.difference},
+                    **{name: ends[name] for name in ("low", "high")},
+                    **{"num_persons": found.num_pairs, "p": found.p_value, "effect": found.effect},
+                    "note": found.reason or ends["note"],
                 }
             )
     names = ["first", "second", "column", "difference", "low", "high", "num_persons", "p", "effect", "note"]

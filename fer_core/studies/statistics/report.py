@@ -137,7 +137,7 @@ def _draw_means(means: "pd.DataFrame", unit: str) -> "go.Figure":
                 "arrayminus": rows["value"] - rows["low"],
             },
         )
-    figure.update_layout(barmode="group", title="Means by condition", yaxis_title=unit, height=420)
+    figure.update_layout(barmode="group", yaxis_title=unit, height=380, margin={"t": 30})
     return figure
 
 

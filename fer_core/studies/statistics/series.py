@@ -4,6 +4,7 @@ The face that counts is that of the participant's name (column `person`), where 
 largest one of each frame.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -50,6 +51,14 @@ class Series:
     """Frames without the participant's face."""
     intervals: "pd.DataFrame"
     """Annotations: as long as the label stays (`build_intervals`)."""
+    is_log_odds: bool = False
+    """Whether the values are differences of log-odds; else probabilities, and valence."""
+
+    def bound(self, column: str) -> tuple[float, float]:
+        """Between which values a mean of a column can be."""
+        if self.is_log_odds:
+            return -math.inf, math.inf
+        return (-1.0, 1.0) if column == VALENCE else (0.0, 1.0)
 
     @property
     def duration_s(self) -> float:
@@ -185,7 +194,7 @@ def take_baseline_off(
     """
     if baseline == "none":
         return list(series), []
-    logs = [_replace(item, to_log_odds(item.values)) for item in series]
+    logs = [replace(item, values=to_log_odds(item.values)) for item in series]
     chosen: dict[str, list[FloatArray]] = {}
     for item in logs:
         is_chosen = np.ones(len(item.times_s), dtype=bool)
@@ -203,7 +212,9 @@ def take_baseline_off(
     missing = sorted(chosen.keys() - means.keys())
     notes = [f"left out, without a baseline: {', '.join(missing)}"] if missing else []
     kept = [
-        _replace(item, item.values - means[item.participant]) for item in logs if item.participant in means
+        replace(item, values=item.values - means[item.participant], is_log_odds=True)
+        for item in logs
+        if item.participant in means
     ]
     return kept, notes
 
@@ -219,10 +230,6 @@ def find_inside(item: Series, events: "pd.DataFrame | None", code: str) -> npt.N
     for start, end in zip(rows["start_s"].astype(float), rows["end_s"].astype(float), strict=True):
         inside |= (item.times_s >= start) & (item.times_s < end)
     return inside
-
-
-def _replace(item: Series, values: FloatArray, columns: Sequence[str] | None = None) -> Series:
-    return replace(item, values=values, columns=tuple(columns) if columns is not None else item.columns)
 
 
 def add_valence(series: Sequence[Series]) -> tuple[list[Series], str]:
@@ -243,14 +250,11 @@ def add_valence(series: Sequence[Series]) -> tuple[list[Series], str]:
         return list(series), ""
     places = [columns.index(name) for name in negative]
     happy = columns.index("happiness")
-    extended = [
-        _replace(
-            item,
-            np.column_stack([item.values, item.values[:, happy] - item.values[:, places].max(axis=1)]),
-            (*columns, VALENCE),
-        )
-        for item in series
-    ]
+    extended = []
+    for item in series:
+        valence = item.values[:, happy] - item.values[:, places].max(axis=1)
+        values = np.column_stack([item.values, valence])
+        extended.append(replace(item, values=values, columns=(*columns, VALENCE)))
     return extended, f"p(happiness) - max({', '.join(f'p({name})' for name in negative)})"
 
 

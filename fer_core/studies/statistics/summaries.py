@@ -89,9 +89,7 @@ def _summarise(groups: Iterable[Group], series: Sequence[Series], num_resamples:
     for facts, persons in groups:
         found = estimate_mean(persons, num_values=len(columns), num_resamples=num_resamples)
         for place, column in enumerate(columns):
-            ends = {name: float(getattr(found, name)[place]) for name in ("value", "low", "high")}
-            counts = {"num_persons": found.num_persons, "num_values": found.num_points, "note": found.note}
-            rows.append({**facts, "column": column, **ends, **counts})
+            rows.append({**facts, "column": column, **found.describe(place, series[0].bound(column))})
     names = [*facts, "column", "value", "low", "high", "num_persons", "num_values", "note"]
     return pd.DataFrame(rows, columns=names)
 
@@ -147,14 +145,6 @@ def summarise_expressions(
     rows = []
     for (condition, label), persons in grouped.items():
         found = estimate_mean(persons, num_values=1, num_resamples=num_resamples)
-        ends = {name: float(getattr(found, name)[0]) for name in ("value", "low", "high")}
-        rows.append(
-            {
-                "condition": condition,
-                "label": label,
-                **ends,
-                "num_persons": found.num_persons,
-                "note": found.note,
-            }
-        )
+        most = 1.0 if measure == "share" else math.inf
+        rows.append({"condition": condition, "label": label, **found.describe(0, (0.0, most))})
     return pd.DataFrame(rows, columns=["condition", "label", "value", "low", "high", "num_persons", "note"])

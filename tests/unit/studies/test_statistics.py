@@ -286,6 +286,17 @@ def test_few_values_say_what_the_interval_is(persons, note):
     assert found.num_persons == len(persons)
 
 
+def test_an_interval_without_ends_is_none():
+    """One of eight persons laughs: a third of the resamples show nobody who does, and say nothing of it."""
+    persons = {str(index): [np.array([[3.0 * (index == 0), index, 1.0]])] for index in range(8)}
+    found = estimate_mean(persons, num_values=3)
+    assert np.isnan(found.low).tolist() == [True, False, False]
+    assert "too few persons differ" in found.describe(0, (0.0, math.inf))["note"]
+    assert found.low[1] < 3.5 < found.high[1]
+    assert (found.low[2], found.high[2]) == (1.0, 1.0)
+    assert found.describe(1, (3.0, 4.0))["low"] == 3.0
+
+
 def test_missing_values_are_left_out():
     values = np.array([[1.0], [np.nan], [3.0]])
     found = estimate_mean({"a": [values], "b": [np.full((2, 1), np.nan)], "c": [values + 1]}, num_values=1)
