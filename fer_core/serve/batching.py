@@ -38,6 +38,9 @@ class ReadPicture:
     faces: tuple[FaceResult, ...]
 
 
+_Result = ReadPicture | Exception
+
+
 @dataclass(slots=True)
 class _Job:
     content: bytes
@@ -160,14 +163,14 @@ class Batcher:
         detectors: dict[str, FaceDetector] = {}
         while jobs := self._take():
             try:
-                self._answer(jobs, detectors)
+                _hand_over(self._answer(jobs, detectors))
             except Exception as error:  # whatever it is, those who wait must hear of it
                 if not isinstance(error, FerError):
                     logger.exception("a batch failed")
-                for job in jobs:
-                    _hand_over(job, error)
+                _hand_over([(job, error) for job in jobs])
 
-    def _answer(self, jobs: Sequence[_Job], detectors: dict[str, FaceDetector]) -> None:
+    def _answer(self, jobs: Sequence[_Job], detectors: dict[str, FaceDetector]) -> list[tuple[_Job, _Result]]:
+        answers: list[tuple[_Job, _Result]] = []
         good: list[_Job] = []
         views: list[tuple[UInt8Array, list[FaceBox]]] = []
         for job in jobs:
@@ -180,28 +183,32 @@ class Batcher:
                 views.append((image, detectors[job.detector].detect(image)))
                 good.append(job)
             except MediaError as error:
-                _hand_over(job, error)
+                answers.append((job, error))
         readings = iter(read_faces(self._predictor, views))
-        num_faces = 0
         for job, (image, boxes) in zip(good, views, strict=True):
-            faces = tuple(judge(box, *next(readings)) for box in boxes)
-            num_faces += len(faces)
             height, width = image.shape[:2]
-            _hand_over(job, ReadPicture(width, height, faces))
-        self._on_batch(len(jobs), num_faces)
+            faces = tuple(judge(box, *next(readings)) for box in boxes)
+            answers.append((job, ReadPicture(width, height, faces)))
+        self._on_batch(len(jobs), sum(len(boxes) for _, boxes in views))
+        return answers
 
 
-def _hand_over(job: _Job, result: ReadPicture | Exception) -> None:
+def _hand_over(answers: Sequence[tuple[_Job, _Result]]) -> None:
+    """Give results to those who wait for them: the loop is woken once a batch."""
+
     def settle() -> None:
-        if job.future.done():
-            return
-        if isinstance(result, Exception):
-            job.future.set_exception(result)
-        else:
-            job.future.set_result(result)
+        for job, result in answers:
+            if job.future.done():
+                continue
+            if isinstance(result, Exception):
+                job.future.set_exception(result)
+            else:
+                job.future.set_result(result)
 
+    if not answers:
+        return
     try:
-        job.loop.call_soon_threadsafe(settle)
+        answers[0][0].loop.call_soon_threadsafe(settle)
     except RuntimeError:  # the loop ended with its clients
         logger.info("nobody waits for a picture any more")
 

@@ -24,6 +24,7 @@ RUN: dict[str, dict[str, Any]] = {
     "library.importing": {"num_images": 8, "side_px": 32, "threads": 1, "rounds": 1},
     "live": {"model": "fer-tiny", "num_frames": 2},
     "prior": {"model": "fer-tiny"},
+    "serve": {"seconds": 0.2, "clients": (2,), "malformed": 3, "model": "fer-tiny"},
     "study": {"train_missing": False},
     "train_throughput": {"dataset": "ferplus", "batch_size": 2, "steps": 1, "rounds": 2},
     "turned": {"model": "fer-tiny", "num_faces": 1, "angles": (0, 90)},

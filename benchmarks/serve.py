@@ -1,0 +1,233 @@
+"""How fast `fer serve` is beside bare onnxruntime on the same crops, its memory, and what it refuses.
+
+    python benchmarks/serve.py [--seconds 60] [--malformed 10000]
+
+Crops are PNG files of 48 x 48 px, one or 32 a request. Bare onnxruntime computes the same crops, decoded
+before, in batches of 16 by as many threads. Service and bare runs take turns, so that other work on the
+machine meets both. Seconds of processor time hold on a busy machine, too. The client is a process of its own,
+which only copies bytes, on the same cores.
+"""
+
+import io
+import itertools
+import json
+import random
+import selectors
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import psutil
+import tyro
+from PIL import Image
+
+from fer_core.inference.onnx_predictor import OnnxPredictor
+from fer_core.inference.sample import load_sample
+from fer_core.inference.threads import limit_threads, num_usable_cores
+from fer_core.workspace import PROJECT_ROOT
+
+sys.path.insert(0, str(PROJECT_ROOT))
+
+from tests.integration.test_cli_serve import MALFORMED, send_raw, serving, spoil
+
+NUM_CROPS = 64
+BATCH = 16
+ROUND_S = 5.0
+
+
+def main(
+    seconds: float = 60.0,
+    clients: tuple[int, ...] = (1, 8, 64),
+    per_request: tuple[int, ...] = (1, 32),
+    malformed: int = 10_000,
+    model: str = "fer-small",
+) -> None:
+    """Measure and print.
+
+    Args:
+        seconds: For each number of clients, in rounds of five; the bare runs take as long.
+        clients: Numbers of connections.
+        per_request: Crops in a request.
+        malformed: Requests with something wrong.
+        model: Shipped model.
+    """
+    crops = make_crops()
+    limit_threads(1)
+    predictor = OnnxPredictor(PROJECT_ROOT / "checkpoints" / model / "model-fp32.onnx", device="cpu")
+    with (
+        TemporaryDirectory() as folder,
+        serving(Path(folder), model=model, words=("--max-waiting", "4096")) as (process, port),
+    ):
+        service = psutil.Process(process.pid)
+        print(f"{num_usable_cores()} cores, load {psutil.getloadavg()[0]:.1f}; {model}")
+        for number, num_clients in itertools.product(per_request, clients):
+            request = build_request(crops, number)
+            compare(service, port, predictor, crops, request, number, num_clients, seconds)
+        statuses = send_malformed(port, malformed)
+        print(f"malformed: {dict(sorted(statuses.items(), key=str))}; memory {memory_mb(service):.0f} MB")
+
+
+def make_crops() -> np.ndarray:
+    """Crops of the sample's face, each a little elsewhere: N x 48 x 48."""
+    grey = Image.fromarray(load_sample()).convert("L")
+    rng = np.random.default_rng(0)
+    corners = rng.integers(-12, 12, (NUM_CROPS, 2)) + np.array([170, 60])
+    boxes = [(int(x), int(y), int(x) + 110, int(y) + 110) for x, y in corners]
+    return np.stack([np.asarray(grey.crop(box).resize((48, 48))) for box in boxes])
+
+
+def build_request(crops: np.ndarray, number: int) -> list[bytes]:
+    """Requests of `number` crops each, as they go over the wire."""
+    files = []
+    for crop in crops:
+        stream = io.BytesIO()
+        Image.fromarray(crop).save(stream, "PNG", compress_level=1)
+        files.append(stream.getvalue())
+    lines = (
+        b"POST /v1/%s?detector=whole-image HTTP/1.1",
+        b"Host: localhost",
+        b"Content-Type: %s",
+        b"Content-Length: %d",
+    )
+    head = b"\r\n".join(lines) + b"\r\n\r\n"
+    if number == 1:
+        return [head % (b"read", b"image/png", len(file)) + file for file in files]
+    part = b'--x\r\nContent-Disposition: form-data; name="pictures"; filename="%d.png"\r\n\r\n%s\r\n'
+    body = b"".join(part % (index, files[index % len(files)]) for index in range(number)) + b"--x--\r\n"
+    return [head % (b"read-batch", b"multipart/form-data; boundary=x", len(body)) + body]
+
+
+def compare(
+    service: psutil.Process,
+    port: int,
+    predictor: OnnxPredictor,
+    crops: np.ndarray,
+    requests: list[bytes],
+    number: int,
+    num_clients: int,
+    seconds: float,
+) -> None:
+    """One row: the service and the bare runtime in turns."""
+    served, bare, latencies = [], [], []
+    before = memory_mb(service)
+    for _ in range(max(1, round(seconds / ROUND_S))):
+        bare.append(run_bare(predictor, crops, min(seconds, ROUND_S)))
+        used = cpu_s(service)
+        rate, times = run_clients(port, requests, num_clients, min(seconds, ROUND_S))
+        served.append((rate * number, (cpu_s(service) - used) / max(1, len(times) * number)))
+        latencies += times
+    rate, cost = (statistics.median(row) for row in zip(*served, strict=True))
+    bare_rate, bare_cost = (statistics.median(row) for row in zip(*bare, strict=True))
+    print(
+        f"{number:>3} a request, {num_clients:>3} clients: {rate:6.0f} crops/s, "
+        f"p50 {percentile(latencies, 50):6.1f} ms, p99 {percentile(latencies, 99):6.1f} ms, "
+        f"{cost * 1e3:.2f} ms CPU a crop | bare {bare_rate:6.0f} crops/s, {bare_cost * 1e3:.2f} ms CPU | "
+        f"ratio {rate / bare_rate:.2f} wall, {bare_cost / cost:.2f} CPU | "
+        f"memory {before:.0f} to {memory_mb(service):.0f} MB",
+        flush=True,
+    )
+
+
+def run_bare(predictor: OnnxPredictor, crops: np.ndarray, seconds: float) -> tuple[float, float]:
+    """Crops a second, and seconds of processor time a crop."""
+    end, counts = time.perf_counter() + seconds, []
+    started, used = time.perf_counter(), time.process_time()
+
+    def work() -> None:
+        count = 0
+        while time.perf_counter() < end:
+            predictor.predict_crops(crops[:BATCH])
+            count += BATCH
+        counts.append(count)
+
+    threads = [threading.Thread(target=work) for _ in range(num_usable_cores())]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    total = sum(counts)
+    return total / (time.perf_counter() - started), (time.process_time() - used) / total
+
+
+def run_clients(
+    port: int, requests: list[bytes], num_clients: int, seconds: float
+) -> tuple[float, list[float]]:
+    """Requests a second, and the times of all in milliseconds, by a process that does nothing else."""
+    command = [sys.executable, __file__, "--client", str(port), str(num_clients), str(seconds)]
+    given = json.dumps([item.decode("latin-1") for item in requests])
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    if found["refused"]:
+        print(f"    {found['refused']} answers were not 200", flush=True)
+    return len(found["times"]) / found["seconds"], found["times"]
+
+
+def be_client(port: int, num_clients: int, seconds: float) -> None:
+    """Keep `num_clients` connections busy, and print what came back as JSON."""
+    requests = itertools.cycle([item.encode("latin-1") for item in json.loads(sys.stdin.read())])
+    selector = selectors.DefaultSelector()
+    times: list[float] = []
+    refused = 0
+
+    def send(connection: socket.socket) -> list[object]:
+        connection.sendall(next(requests))
+        return [time.perf_counter(), bytearray()]
+
+    for _ in range(num_clients):
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        selector.register(connection, selectors.EVENT_READ, send(connection))
+    started = time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        for key, _ in selector.select(timeout=1):
+            sent, answer = key.data
+            answer += key.fileobj.recv(1 << 18)
+            head, gap, body = answer.partition(b"\r\n\r\n")
+            if not gap or len(body) < int(head.lower().partition(b"content-length: ")[2].split()[0]):
+                continue
+            refused += not answer.startswith(b"HTTP/1.1 200")
+            times.append((time.perf_counter() - sent) * 1e3)
+            selector.modify(key.fileobj, selectors.EVENT_READ, send(key.fileobj))
+    print(json.dumps({"times": times, "refused": refused, "seconds": time.perf_counter() - started}))
+
+
+def send_malformed(port: int, number: int) -> dict[int | None, int]:
+    """How often each status came back; None is a connection closed without an answer."""
+    rng = random.Random(0)
+    statuses: dict[int | None, int] = {}
+    for _ in range(number):
+        status = send_raw(port, spoil(rng.choice(MALFORMED), rng))
+        statuses[status] = statuses.get(status, 0) + 1
+    return statuses
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    return float(np.percentile(list(values), share)) if values else float("nan")
+
+
+def cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def memory_mb(process: psutil.Process) -> float:
+    return process.memory_info().rss / 1e6
+
+
+def as_numbers(words: Iterable[str]) -> tuple[int, int, float]:
+    port, num_clients, seconds = words
+    return int(port), int(num_clients), float(seconds)
+
+
+if __name__ == "__main__":
+    if "--client" in sys.argv:
+        be_client(*as_numbers(sys.argv[2:]))
+    else:
+        tyro.cli(main)
