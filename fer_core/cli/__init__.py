@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, str]] = {
     "predict": "apparent expressions of the faces on a picture",
     "annotate": "draw apparent expressions into a video",
     "study": "analyze many recordings alike: create, add, run, status, export, report",
+    "blur": "hide the faces of people who did not agree in a video",
     "convert": "write results and events for ELAN, Praat, Label Studio and others, and read theirs",
     "analyses": "list, show, rename, compare, export and delete analyses that were kept",
     "camera": "read a local camera and print what it shows",

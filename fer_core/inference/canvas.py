@@ -17,6 +17,8 @@ ColorMatrix = tuple[tuple[float, ...], ...]
 
 OPAQUE: Final[int] = 0
 """What a tile keeps of the picture where it covers it wholly; 255 where it leaves it as it is."""
+CELLS: Final[int] = 6
+"""Of a face that is hidden, a side: too few to know anybody by."""
 _RGB: Final[ColorMatrix] = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0))
 
 
@@ -68,6 +70,19 @@ class Canvas:
             width = max(_half(right, step), _half(left, step) + 1)
             height = max(_half(bottom, step), _half(top, step) + 1)
             pixels[y : max(0, height), x : max(0, width)] = _convert_color(color, colors)
+
+    def pixelate(self, left: int, top: int, right: int, bottom: int) -> None:
+        """Turn a rectangle into at most `CELLS` x `CELLS` cells of one colour; it is cut at the edge."""
+        import cv2
+
+        for pixels, step, _ in self.layers:
+            x, y = max(0, left // step), max(0, top // step)
+            area = pixels[y : max(0, -(-bottom // step)), x : max(0, -(-right // step))]
+            height, width = area.shape[:2]
+            if height and width:
+                cells = (min(CELLS, width), min(CELLS, height))
+                small = cv2.resize(area, cells, interpolation=cv2.INTER_AREA)
+                area[:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
 
     def lay(self, tile: Tile, left: int, top: int) -> None:
         """Lay a tile onto the picture, which it must not leave to the left or the top."""

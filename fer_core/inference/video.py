@@ -158,7 +158,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
     totals = Totals(stream.predictor.info.classes)
     with open_video(source, limits) as reader, ExitStack() as outputs:
         rows = outputs.enter_context(create_table(table, totals.classes)) if table else None
-        writer = outputs.enter_context(_create_like(reader, target, encoder)) if target else None
+        writer = outputs.enter_context(create_like(reader, target, encoder)) if target else None
         job = _Job(reader, writer, rows, stream, OverlayPainter(style), totals)
         job.run(_Reporter(on_progress, reader.info.num_frames), on_frame, cancelled or (lambda: False))
         notes = _notes(reader, job)
@@ -272,9 +272,10 @@ def _check_paths(source: Path, target: Path | None, table: Path | None) -> None:
         raise ConfigError(f"output {target} is the input itself; choose another name")
 
 
-def _create_like(
+def create_like(
     reader: FrameReader, target: Path, encoder: EncoderSettings | None
 ) -> AbstractContextManager[VideoWriter]:
+    """A video like the one that is read: size, rate, times, colours and sound."""
     return create_video(
         target,
         size=(reader.info.width_px, reader.info.height_px),

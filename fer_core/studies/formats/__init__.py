@@ -22,7 +22,7 @@ from fer_core.studies.formats.elan import read_elan, write_elan
 from fer_core.studies.formats.face_layouts import LAYOUTS, from_layout, list_classes, to_layout
 from fer_core.studies.formats.label_studio import read_label_studio, write_label_studio
 from fer_core.studies.formats.subtitles import read_vtt, write_srt, write_vtt
-from fer_core.studies.formats.tables import is_of_faces, is_table, read_table, write_table
+from fer_core.studies.formats.tables import choose_recording, is_of_faces, is_table, read_table, write_table
 from fer_core.studies.formats.textgrid import read_textgrid, write_textgrid
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def read_source(path: Path, recording: str | None = None) -> Source:
                 f"{kind.title} can't be read back: it has no tracks; use WebVTT (.vtt) in its place"
             )
         return Source(annotations=kind.read(path))
-    table = _choose_recording(read_table(path), recording, path)
+    table = choose_recording(read_table(path), recording, path)
     if not is_of_faces(table):
         theirs = from_layout(table)
         table = table if theirs is None else theirs
@@ -111,18 +111,6 @@ def read_source(path: Path, recording: str | None = None) -> Source:
     if "time_s" not in table and "start_s" not in table and "frame" in table:
         raise DataError(f"{path} has frames without times (time_s); they can't be placed in the recording")
     return Source(annotations=check_annotations(table, str(path)))
-
-
-def _choose_recording(table: "pd.DataFrame", recording: str | None, path: Path) -> "pd.DataFrame":
-    if "recording" not in table:
-        return table
-    known = list(map(str, table["recording"].dropna().unique()))
-    if recording is None and len(known) > 1:
-        names = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
-        raise DataError(f"{path} holds {len(known)} recordings; choose one of {names} with --recording")
-    if recording is not None and recording not in known:
-        raise DataError(f"{path} holds no recording {recording!r}; it has {', '.join(known[:5]) or 'none'}")
-    return table if recording is None else table[table["recording"].astype(str) == recording]
 
 
 def write_source(source: Source, path: Path, *, media: Media | None = None, layout: str = "") -> list[str]:

@@ -78,3 +78,20 @@ def write_table(table: "pd.DataFrame", path: Path) -> None:
 def is_table(path: Path) -> bool:
     """Whether the extension is one of a table that can be written."""
     return path.suffix.lower().removeprefix(".") in RESULTS
+
+
+def choose_recording(table: "pd.DataFrame", recording: str | None, path: Path) -> "pd.DataFrame":
+    """The rows of one recording of a table that may hold several.
+
+    Raises:
+        DataError: it is not said which, or there is no such recording.
+    """
+    if "recording" not in table:
+        return table
+    known = list(map(str, table["recording"].dropna().unique()))
+    if recording is None and len(known) > 1:
+        names = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
+        raise DataError(f"{path} holds {len(known)} recordings; choose one of {names} with --recording")
+    if recording is not None and recording not in known:
+        raise DataError(f"{path} holds no recording {recording!r}; it has {', '.join(known[:5]) or 'none'}")
+    return table if recording is None else table[table["recording"].astype(str) == recording]
