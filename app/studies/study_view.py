@@ -13,6 +13,7 @@ from app.shared.visitor import get_visitor
 from app.studies.curves_view import render_curves
 from app.studies.events_view import render_events
 from app.studies.exports_view import render_exports
+from app.studies.people_view import render_people
 from app.studies.recordings_view import render_recordings
 from app.studies.study_list import open_study
 from fer_core.errors import StudyError
@@ -21,7 +22,7 @@ from fer_core.studies import Study, StudyState, delete_study, load_study, read_s
 from fer_core.studies.task import KIND, find_run, start_run
 from fer_core.workspace import Workspace
 
-_TABS: Final = ("Recordings", "Curves", "Events", "Report and export")
+_TABS: Final = ("Recordings", "People", "Curves", "Events", "Report and export")
 
 
 def render_study(name: str, workspace: Workspace) -> None:
@@ -42,8 +43,10 @@ def render_study(name: str, workspace: Workspace) -> None:
             if tab == _TABS[0]:
                 render_recordings(study, recordings, state)
             elif tab == _TABS[1]:
-                render_curves(study, recordings, state)
+                render_people(study, recordings, state)
             elif tab == _TABS[2]:
+                render_curves(study, recordings, state)
+            elif tab == _TABS[3]:
                 render_events(study, recordings, state)
             else:
                 render_exports(study, state, workspace)

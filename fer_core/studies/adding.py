@@ -266,6 +266,7 @@ def remove_recordings(study: Study, recordings: Sequence[str]) -> None:
     import shutil
 
     from fer_core.studies.events import keep_events_of
+    from fer_core.studies.persons import keep_names_of
     from fer_core.studies.state import failure_file
 
     with study.claim(), study.edit():
@@ -275,6 +276,7 @@ def remove_recordings(study: Study, recordings: Sequence[str]) -> None:
         left = frame[~frame["recording"].isin(recordings)]
         write_table(study.folder / RECORDINGS_FILE, left, RECORDING_COLUMNS)
         keep_events_of(study, set(left["recording"]))
+        keep_names_of(study, set(left["recording"]))
         for recording in recordings:
             shutil.rmtree(study.result_folder(recording), ignore_errors=True)
             failure_file(study, recording).unlink(missing_ok=True)

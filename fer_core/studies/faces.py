@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fer_core.errors import StudyError
+from fer_core.studies.persons import list_persons, load_decisions
 from fer_core.studies.state import read_state
 from fer_core.studies.study import TABLE_FILE, Study
 
@@ -25,6 +26,8 @@ def list_done(study: Study) -> "pd.DataFrame":
 def load_faces(study: Study, recording: str, columns: Sequence[str] | None = None) -> "pd.DataFrame":
     """The faces of one recording as `fer annotate` tables them, with the column `recording` first.
 
+    If some of its faces have names, these follow as the column `person`.
+
     Args:
         study: of which.
         recording: which has a result.
@@ -37,6 +40,8 @@ def load_faces(study: Study, recording: str, columns: Sequence[str] | None = Non
 
     table: pd.DataFrame = read_columns(study, recording, columns).to_pandas()
     table.insert(0, "recording", pd.Series(recording, index=table.index, dtype="string"))
+    if "track_id" in table and (names := list_persons(study, recording)):
+        table.insert(1, "person", table["track_id"].map(names).astype("string"))
     return table
 
 
@@ -69,6 +74,7 @@ def iterate_batches(study: Study, recordings: "pd.DataFrame") -> "Iterator[pa.Re
     from pyarrow import parquet
 
     schema: pa.Schema | None = None
+    has_names = not load_decisions(study).empty
     for row in recordings[list(OF_RECORDING)].astype(object).to_dict("records"):
         path = study.result_folder(str(row["recording"])) / TABLE_FILE
         try:
@@ -79,6 +85,11 @@ def iterate_batches(study: Study, recordings: "pd.DataFrame") -> "Iterator[pa.Re
             for batch in file.iter_batches():
                 facts = [pa.array([_to_text(row[name])] * len(batch), pa.string()) for name in OF_RECORDING]
                 names = [*OF_RECORDING, *batch.schema.names]
+                if has_names:
+                    persons = list_persons(study, str(row["recording"]))
+                    tracks = batch.column("track_id").to_pylist()
+                    facts.append(pa.array([persons.get(track) for track in tracks], pa.string()))
+                    names.insert(len(OF_RECORDING), "person")
                 found = pa.record_batch([*facts, *batch.columns], names=names)
                 if schema is not None and found.schema != schema:
                     raise StudyError(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 STUDY_FILE: Final[str] = "study.toml"
 RECORDINGS_FILE: Final[str] = "recordings.parquet"
 EVENTS_FILE: Final[str] = "events.parquet"
+PERSONS_FILE: Final[str] = "persons.parquet"
 RESULTS_FOLDER: Final[str] = "results"
 FAILURES_FOLDER: Final[str] = "failures"
 RUNNING_FOLDER: Final[str] = "running"

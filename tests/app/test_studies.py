@@ -10,6 +10,7 @@ from fer_core.studies import create_study, list_studies, load_study
 from fer_core.studies.adding import NewRecording, add_recordings
 from fer_core.studies.analyzing import analyze
 from fer_core.studies.events import Event, add_events
+from fer_core.studies.persons import list_persons
 from fer_core.studies.running import list_jobs
 from fer_core.studies.state import failure_file
 from fer_core.studies.study import STUDY_FILE
@@ -113,6 +114,15 @@ def test_events_are_marked_by_the_player(study, monkeypatch):
     assert load_study(study_workspace(study), "smiles").record.codes == ("smile", "frown")
 
 
+def test_people_are_named_and_that_is_undone(study):
+    page = open_page(study="smiles", tab="People")
+    assert "Nothing is recognised" in read(page)
+    click(page, "The first one is the participant")
+    assert list_persons(study, "r0") == {1: "p0"}
+    click(page, "Undo")
+    assert list_persons(study, "r0") == {}
+
+
 def study_workspace(study):
     from fer_core.workspace import Workspace
 
@@ -129,7 +139,7 @@ def test_report_and_exports_are_made_in_the_background(study, tasks_at_once):
     assert not page.exception and not page.error
 
 
-@pytest.mark.parametrize("tab", ["Recordings", "Curves", "Events", "Report and export"])
+@pytest.mark.parametrize("tab", ["Recordings", "People", "Curves", "Events", "Report and export"])
 def test_before_anything_is_done_each_part_says_what_to_do(workspace, tab):
     create_study(workspace, "empty", model="fer-tiny", detector="whole-image")
     text = read(open_page(study="empty", tab=tab))

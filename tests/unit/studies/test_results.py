@@ -1,8 +1,12 @@
 """What a study found, handed on: curves by condition, tables, files of other tools, the report."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from fer_core.errors import ConfigError, StudyError
 from fer_core.io import write_json
@@ -12,7 +16,9 @@ from fer_core.studies.events import Event, add_events
 from fer_core.studies.exporting import export_files, export_table
 from fer_core.studies.faces import load_faces
 from fer_core.studies.formats import read_source
+from fer_core.studies.gallery import list_faces
 from fer_core.studies.importing import read_events
+from fer_core.studies.persons import list_persons, name_faces, undo_naming
 from fer_core.studies.report import describe_methods, write_report
 from fer_core.studies.running import list_jobs
 from fer_core.studies.state import ResultSummary
@@ -32,6 +38,7 @@ def write_result(study, job, happiness: list[float]) -> None:
             label = "happiness" if value > 0.5 else "neutral"
             box = {"x": 1.0, "y": 2.0, "width": 30.0, "height": 40.0, "score": 0.9}
             row |= {"num_faces": 1, "track_id": 1, **box, "label": label, "confidence": max(value, 1 - value)}
+            row |= {"roll": 0.0, "expected_correctness": 0.8}
             row |= {"happiness": value, "neutral": 1 - value}
         rows.append(row)
     folder = study.result_folder(job.recording)
@@ -153,3 +160,32 @@ def test_words_of_others_stay_words(results):
     change_facts(results, pd.DataFrame({"recording": ["r0"], "condition": ["<script>alert(2)</script>"]}))
     text = write_report(results, around=["<script>alert(1)</script>"])
     assert "<script>alert" not in text
+
+
+def test_faces_have_the_names_that_were_typed_last(results, tmp_path):
+    assert "person" not in load_faces(results, "r0")
+    name_faces(results, "r0", {1: " p0 "})
+    name_faces(results, "r0", {1: "p1"})
+    assert load_faces(results, "r0")["person"].dropna().tolist() == ["p1"] * 5
+    export_table(results, "faces", tmp_path / "named.parquet")
+    table = pd.read_parquet(tmp_path / "named.parquet")
+    assert list(table)[3] == "person" and table["person"].notna().sum() == 5
+    assert undo_naming(results) == "r0" and list_persons(results, "r0") == {1: "p0"}
+    name_faces(results, "r0", {1: ""})
+    assert list_persons(results, "r0") == {} and "person" not in load_faces(results, "r0")
+    with pytest.raises(StudyError, match="has no face 2, only 1 to 1"):
+        name_faces(results, "r0", {2: "p0"})
+    with pytest.raises(StudyError, match="can't be a name"):
+        name_faces(results, "r0", {1: "a\x07b"})
+    assert [undo_naming(results) for _ in range(3)] == ["r0", "r0", ""]
+
+
+def test_each_face_has_a_picture_as_long_as_the_recording_is_there(results):
+    row = results.load_recordings().iloc[0]
+    found = list_faces(results, "r0", row["path"])
+    assert [(face.track_id, face.seconds, face.label, face.person) for face in found] == [
+        (1, 0.5, "neutral", "")
+    ]
+    assert Image.open(io.BytesIO(found[0].thumbnail_jpeg)).size == (96, 96)
+    Path(row["path"]).unlink()
+    assert list_faces(results, "r0", row["path"])[0].thumbnail_jpeg == b""
