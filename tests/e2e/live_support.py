@@ -22,19 +22,22 @@ def camera_frame(phase: float = 0.0) -> UInt8Array:
     return np.ascontiguousarray(load_sample()[:height, left : left + width])
 
 
-def write_camera_file(path: Path, frames: Sequence[UInt8Array] | None = None) -> Path:
+def write_camera_file(
+    path: Path, frames: Sequence[UInt8Array] | None = None, *, fps: int = CAMERA_FPS
+) -> Path:
     """Write the uncompressed file (.y4m) that Chromium plays as its camera, over and over.
 
     Args:
         path: of the file.
         frames: RGB, all of one size; a small moving face if not given.
+        fps: frames a second.
     """
     import av
 
     frames = frames or [camera_frame(index / 40) for index in range(40)]
     height, width = frames[0].shape[:2]
     with path.open("wb") as file:
-        file.write(f"YUV4MPEG2 W{width} H{height} F{CAMERA_FPS}:1 Ip A1:1 C420jpeg\n".encode())
+        file.write(f"YUV4MPEG2 W{width} H{height} F{fps}:1 Ip A1:1 C420jpeg\n".encode())
         for image in frames:
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             file.write(b"FRAME\n" + frame.reformat(format="yuv420p").to_ndarray().tobytes())

@@ -16,6 +16,7 @@ config.detector.file = absolute(config.detector.file);
 for (const model of config.models) model.file = absolute(model.file);
 
 const PANEL_SCALE = 0.75; // two side by side
+const MOST_READ = 2; // faces a frame: a crowd is read in turns, so that the picture keeps its pace
 const LEAST_WIDTH_PX = 640; // words on a smaller picture would be too coarse
 const canvas = find("picture");
 const context = canvas.getContext("2d");
@@ -27,7 +28,7 @@ const readings = new Readings(find("readings"));
 
 const findModels = (names) => names.map((name) => config.models.find((model) => model.name === name)).filter(Boolean);
 const modelsNow = () => findModels(settings.models);
-const temporalNow = () => ({ smoothingS: settings.smoothingS, detectEvery: settings.detectEvery });
+const temporalNow = () => ({ smoothingS: settings.smoothingS, detectEvery: settings.detectEvery, mostRead: MOST_READ });
 const stamp = () => new Date().toISOString().replace(/[-:]/g, "").slice(0, 15);
 
 function say(text) {

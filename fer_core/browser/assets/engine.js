@@ -13,7 +13,14 @@ export class Engine {
   }
 
   async open(file) {
-    const options = { executionProviders: ["wasm"], graphOptimizationLevel: "all", intraOpNumThreads: 1 };
+    const options = {
+      executionProviders: ["wasm"],
+      graphOptimizationLevel: "all",
+      intraOpNumThreads: 1,
+      // Parts of pictures have many sizes: an arena would keep room for each, and a page's memory never shrinks.
+      enableCpuMemArena: false,
+      enableMemPattern: false,
+    };
     return this.ort.InferenceSession.create(await this.load(file), options);
   }
 

@@ -11,6 +11,7 @@ const LIMITS = { small: 20, blurred: 0.2, dark: 24, flat: 6 };
 const [MOST_HALVINGS, MOST_UNITS] = [3, 4];
 const TINY = 1e-6;
 const SMALLEST_SHARE = 1e-4;
+const LEAST_SMOOTHING_S = 0.3; // with less smoothing single frames show, so all faces of all frames are read
 const FLAWS = {
   small: "small",
   blurred: "blurred",
@@ -165,7 +166,7 @@ export class Smoother {
 /** One model on the faces of a stream. `run` takes crops and returns a row of probabilities each. */
 export class Reader {
   constructor(model, run, coefficients) {
-    Object.assign(this, { model, run, coefficients, smoother: new Smoother(), qualities: new Map() });
+    Object.assign(this, { model, run, coefficients, smoother: new Smoother(), qualities: new Map(), raw: new Map() });
     this.setPrior("general");
   }
 
@@ -179,11 +180,15 @@ export class Reader {
   reset() {
     this.smoother.reset();
     this.qualities.clear();
+    this.raw.clear();
   }
 
   /** What the model says of crops, unsmoothed: [{ probabilities, quality }]. */
   async read(crops, boxes) {
-    const rows = crops.length ? await this.run(crops) : [];
+    return this.settle(crops.length ? await this.run(crops) : [], crops, boxes);
+  }
+
+  settle(rows, crops, boxes) {
     return rows.map((row, at) => {
       if (!row.every(Number.isFinite)) throw new Error(`${this.model.name} answers with something else than numbers`);
       const quality = measureQuality(crops[at], boxes[at]);
@@ -196,12 +201,28 @@ export class Reader {
     return { probabilities, expected, quality, flaws: quality ? findFlaws(quality) : [] };
   }
 
+  /** A row of probabilities for each face; at most `most` are classified anew, those that waited longest. */
+  async classify(ids, crops, timeS, most) {
+    const waited = (at) => this.raw.get(ids[at])?.timeS ?? -1;
+    const order = [...ids.keys()].sort((a, b) => waited(a) - waited(b));
+    const chosen = order.filter((at, place) => place < most || waited(at) < 0);
+    const rows = chosen.length ? await this.run(chosen.map((at) => crops[at])) : [];
+    chosen.forEach((at, place) => this.raw.set(ids[at], { row: rows[place], timeS }));
+    return ids.map((id) => this.raw.get(id).row);
+  }
+
   /** The smoothed answers for tracked faces; null for one of which nothing is known yet. */
-  async follow(tracked, crops, knownIds, timeS, smoothingS) {
+  async follow(tracked, crops, knownIds, timeS, { smoothingS, mostRead }) {
     this.smoother.keepOnly(knownIds);
-    for (const id of this.qualities.keys()) if (!knownIds.has(id)) this.qualities.delete(id);
+    for (const known of [this.qualities, this.raw]) {
+      for (const id of known.keys()) if (!knownIds.has(id)) known.delete(id);
+    }
     const current = tracked.filter((face) => face.isCurrent);
-    const readings = await this.read(
+    const ids = current.map(({ id }) => id);
+    const most = smoothingS >= LEAST_SMOOTHING_S ? mostRead : Infinity;
+    const rows = await this.classify(ids, crops, timeS, most);
+    const readings = this.settle(
+      rows,
       crops,
       current.map(({ box }) => box),
     );

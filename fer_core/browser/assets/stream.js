@@ -66,7 +66,7 @@ export class FaceStream {
     const answers = [];
     for (const reader of this.readers) {
       const crops = boxes.map((box) => extractCrop(image, box, reader.model.input));
-      answers.push(await reader.follow(tracked, crops, ids, timeS, this.temporal.smoothingS));
+      answers.push(await reader.follow(tracked, crops, ids, timeS, this.temporal));
     }
     return tracked
       .map(({ id, box }, at) => ({ id, box, readings: answers.map((rows) => rows[at]) }))

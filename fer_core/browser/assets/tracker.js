@@ -6,7 +6,8 @@ const VELOCITY_GAIN = 0.4;
 const MAX_BLENDED_ROLL = 30;
 const MAX_EXTRAPOLATION_S = 0.25;
 
-export const TEMPORAL = { detectEvery: 3, smoothingS: 0.4, maxGapS: 1.0, minIou: 0.2 };
+/** `mostRead`: of many faces so many are classified in a frame, in turns; Python reads all. */
+export const TEMPORAL = { detectEvery: 3, smoothingS: 0.4, maxGapS: 1.0, minIou: 0.2, mostRead: Infinity };
 
 function blend(old, now, share) {
   const mix = (name) => old[name] + share * (now[name] - old[name]);
