@@ -59,9 +59,8 @@ format: $(VENV)/.dev ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.runtime ## measure live and video
-	$(BIN)/python benchmarks/live.py
-	$(BIN)/python benchmarks/video.py
+bench: $(VENV)/.runtime ## measure speed in pairs, into docs/SPEED.md (AGAINST=../older: also against that checkout)
+	$(BIN)/python benchmarks/speed.py --write $(if $(AGAINST),--against $(AGAINST))
 
 screenshots: $(VENV)/.dev browser ## take the README's screenshots
 	$(BIN)/python docs/make_screenshots.py

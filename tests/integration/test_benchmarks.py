@@ -25,6 +25,7 @@ RUN: dict[str, dict[str, Any]] = {
     "live": {"model": "fer-tiny", "num_frames": 2},
     "prior": {"model": "fer-tiny"},
     "serve": {"seconds": 0.2, "clients": (2,), "malformed": 3, "model": "fer-tiny"},
+    "speed": {"jobs": ("copies",), "rounds": 1},
     "study": {"train_missing": False},
     "train_throughput": {"dataset": "ferplus", "batch_size": 2, "steps": 1, "rounds": 2},
     "turned": {"model": "fer-tiny", "num_faces": 1, "angles": (0, 90)},
@@ -32,10 +33,14 @@ RUN: dict[str, dict[str, Any]] = {
 }
 LESS = {"CORRUPTIONS": CORRUPTIONS[:1], "NUM_DISTINCT": 8}
 """Constants of benchmarks that would take a while."""
-ELSEWHERE = {"job_cycles", "search_kills", "load"}
-"""Run in short by test_jobs.py, test_sweep_workers.py and tests/e2e/test_load.py."""
-IN_A_BROWSER = {"new_user", "page_actions", "page_speed", "player", "upload_memory"}
-"""Minutes each; here they only say what they take."""
+ELSEWHERE = {"coverage", "job_cycles", "load", "search_kills"}
+"""Run in short by tests/unit/studies/test_statistics.py, test_jobs.py, tests/e2e/test_load.py and
+test_sweep_workers.py."""
+LONG = {"browser_live", "new_user", "page_actions", "page_speed", "player", "upload_memory"} | {
+    "study_kills",
+    "study_runs",
+}
+"""Minutes each, most in a browser; here they only say what they take."""
 SHARED = {"script_runs"}
 
 
@@ -71,13 +76,17 @@ def test_a_benchmark_runs(
 
 @pytest.mark.parametrize(
     "command",
-    [["library.py", "runs", "--num-runs", "2"], *([f"{name}.py", "--help"] for name in sorted(IN_A_BROWSER))],
+    [["library", "runs", "--num-runs", "2"], *([name, "--help"] for name in sorted(LONG))],
     ids=lambda command: command[0],
 )
 def test_a_benchmark_starts(command: list[str]) -> None:
-    path = PROJECT_ROOT / "benchmarks" / command[0]
+    name, *options = command
     done = subprocess.run(
-        [sys.executable, path, *command[1:]], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", f"benchmarks.{name}", *options],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout
@@ -86,4 +95,4 @@ def test_a_benchmark_starts(command: list[str]) -> None:
 def test_no_benchmark_is_left_out() -> None:
     here = {path.stem for path in (PROJECT_ROOT / "benchmarks").glob("*.py")}
     run = {name.partition(".")[0] for name in RUN}
-    assert here == run | ELSEWHERE | IN_A_BROWSER | SHARED
+    assert here == run | ELSEWHERE | LONG | SHARED

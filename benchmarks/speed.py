@@ -1,0 +1,254 @@
+"""What the workbench costs: each job against a yardstick, in turns, in processor time of all threads.
+
+    python benchmarks/speed.py                        # prints the table; --write: into docs/SPEED.md
+    python benchmarks/speed.py --against ../before    # also against another checkout of this program
+
+Ratios hold for one kind of processor; the table names it. A yardstick is the least that such a job could take
+(decoding and encoding for a video, the training's own arithmetic), or a job of the same size that every
+machine knows. Of each job, and of each checkout, a process of its own is measured, in turns.
+"""
+
+import io
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import numpy as np
+import tyro
+
+ROOT: Final[Path] = Path(__file__).resolve().parents[1]
+VIDEOS: Final[Path] = ROOT.parent / "shared" / "media" / "videos"
+SPEED: Final[Path] = ROOT / "docs" / "SPEED.md"
+_INSTRUCTIONS: Final[tuple[str, ...]] = ("amx_tile", "avx512_vnni", "avx_vnni", "avx512f", "avx2")
+NUM_FACES = 200
+
+Action = Callable[[], object]
+
+
+class Job(NamedTuple):
+    """Something that takes time, and what it is held against."""
+
+    title: str
+    yardstick: str
+    build: Callable[[Path], tuple[Action, Action]]
+    """Makes both, given an empty folder."""
+
+
+def main(
+    jobs: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    *,
+    rounds: int = 5,
+    against: Path | None = None,
+    write: bool = False,
+    measure: bool = False,
+) -> None:
+    """Measure and tell.
+
+    Args:
+        jobs: which; all, if none is named.
+        rounds: pairs of measurements; medians count.
+        against: another checkout, whose job is measured in turns with this one's.
+        write: put the table into docs/SPEED.md.
+        measure: measure one job in this very process, for the others of them.
+    """
+    if measure:
+        print(json.dumps(measure_pairs(JOBS[jobs[0]], rounds)))
+        return
+    lines = [
+        f"{date.today():%Y-%m-%d}, {describe_machine()}, load {os.getloadavg()[0]:.1f}, {rounds} rounds",
+        "",
+        "| job | CPU s | over | ratio | spread | over before |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in jobs or JOBS:
+        job = JOBS[name]
+        ours, before = run_in_turns(name, rounds, against)
+        ratios = [a / b for a, b in ours]
+        changes = [a / b for (a, _), (b, _) in zip(ours, before, strict=False)]
+        lines.append(
+            f"| {job.title} | {statistics.median(a for a, _ in ours):.3f} | {job.yardstick} "
+            f"| {statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} "
+            f"| {f'{statistics.median(changes):.2f}' if changes else ''} |"
+        )
+        print(lines[-1], flush=True)
+    if write:
+        SPEED.write_text("\n".join([_HEAD, *lines, ""]))
+
+
+_HEAD: Final[str] = """# Speed
+Written by `make bench` (`benchmarks/speed.py`): processor time of all threads, each job in turns with its
+yardstick; medians of the pairs' ratios, and their least and most. *Over before*: the same job of an older
+checkout (`--against`). Ratios hold for the processor named, and for no other.
+"""
+
+
+def run_in_turns(
+    name: str, rounds: int, against: Path | None
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """(job, yardstick) seconds of this checkout and of the other, a process each round."""
+    ours: list[tuple[float, float]] = []
+    before: list[tuple[float, float]] = []
+    for _ in range(1 if against is None else rounds):
+        ours += run_elsewhere(name, rounds if against is None else 1, ROOT)
+        if against is not None:
+            before += run_elsewhere(name, 1, against)
+    return ours, before
+
+
+def run_elsewhere(name: str, rounds: int, checkout: Path) -> list[tuple[float, float]]:
+    """Measure with the library of a checkout; nothing, if that is another one which can't do it yet."""
+    command = [sys.executable, __file__, name, "--measure", "--rounds", str(rounds)]
+    paths = os.pathsep.join(map(str, (checkout.resolve(), ROOT)))
+    done = subprocess.run(
+        command,
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=None if checkout is ROOT else subprocess.DEVNULL,
+        text=True,
+        check=checkout is ROOT,
+    )
+    return (
+        [] if done.returncode else [(one, other) for one, other in json.loads(done.stdout.splitlines()[-1])]
+    )
+
+
+def measure_pairs(job: Job, rounds: int) -> list[tuple[float, float]]:
+    """Processor seconds of the job and of its yardstick, in turns, after one of each that loads libraries."""
+    with tempfile.TemporaryDirectory(prefix="fer-speed-") as folder:
+        actions = job.build(Path(folder))
+        for action in actions:
+            action()
+        return [(seconds(actions[0]), seconds(actions[1])) for _ in range(rounds)]
+
+
+def seconds(action: Action) -> float:
+    start = time.process_time()
+    action()
+    return time.process_time() - start
+
+
+def describe_machine() -> str:
+    """Processor and what it can, cores, Python."""
+    facts = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
+    names = [line.split(":", 1)[1].strip() for line in facts.splitlines() if line.startswith("model name")]
+    known = [name for name in _INSTRUCTIONS if f" {name}" in facts]
+    return (
+        f"{names[0] if names else platform.processor()} ({', '.join(known)}), {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def build_video(folder: Path, clip: str, *, is_drawn: bool) -> tuple[Action, Action]:
+    from benchmarks.video import transcode
+    from fer_core.cli.streams import build_stream
+    from fer_core.inference.video import FILE_TEMPORAL, EncoderSettings, annotate_video
+
+    source, settings = VIDEOS / clip, EncoderSettings()
+    stream = build_stream(
+        None,
+        None,
+        detect_every=FILE_TEMPORAL.detect_every,
+        smoothing=FILE_TEMPORAL.smoothing_s,
+        threads=0,
+        runtime="auto",
+        device="cpu",
+        prior="training",
+    )
+    target = folder / "out.mp4" if is_drawn else None
+    return (
+        lambda: annotate_video(source, target, stream, table=folder / "out.csv", encoder=settings),
+        lambda: transcode(source, folder / "plain.mp4", settings),
+    )
+
+
+def build_drawing(_folder: Path) -> tuple[Action, Action]:
+    from PIL import Image
+
+    from fer_core.data.synthetic import generate_schematic_faces
+
+    images = generate_schematic_faces(NUM_FACES, seed=9).images
+    return (
+        lambda: generate_schematic_faces(NUM_FACES),
+        lambda: [Image.fromarray(image).save(io.BytesIO(), "PNG") for image in images],
+    )
+
+
+def build_copies(_folder: Path) -> tuple[Action, Action]:
+    from fer_core.data.quality import find_duplicates
+
+    images = np.random.default_rng(0).integers(0, 256, (8000, 48, 48), np.uint8)
+    images = np.repeat(np.repeat(images[:, ::8, ::8], 8, axis=1), 8, axis=2)
+    return lambda: find_duplicates(images), lambda: np.sort(images, axis=2)
+
+
+def build_embeddings(_folder: Path) -> tuple[Action, Action]:
+    import torch
+
+    from fer_core.checkpoint import default_checkpoint
+    from fer_core.evaluation.label_errors import predict_out_of_fold
+    from fer_core.evaluation.scoring import compute_embeddings
+    from fer_core.models import load_checkpoint
+    from fer_core.workspace import Workspace
+
+    model, info = load_checkpoint(default_checkpoint(Workspace.default()).folder)
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (NUM_FACES, 48, 48), np.uint8), np.arange(NUM_FACES) % 8
+    options = {"rough": True} if "rough" in compute_embeddings.__wrapped__.__code__.co_varnames else {}
+
+    def judge() -> None:
+        found, _ = compute_embeddings(
+            model, images, np.arange(NUM_FACES), info.input, device=torch.device("cpu"), **options
+        )
+        predict_out_of_fold(found, labels, np.arange(NUM_FACES))
+
+    square = torch.rand(1024, 1024)
+    return judge, lambda: [square @ square for _ in range(20)]
+
+
+def build_live(_folder: Path) -> tuple[Action, Action]:
+    import cv2
+
+    from benchmarks.live import build_session, draw_frames, load_model
+    from fer_core.inference.detectors import default_detector
+    from fer_core.inference.threads import limit_threads
+    from fer_core.workspace import Workspace
+
+    limit_threads(0)
+    workspace = Workspace.default()
+    predictor, _ = load_model(None, workspace)
+    session = build_session(predictor, default_detector(workspace), workspace, 3)
+    frames = draw_frames(30)
+    return (
+        lambda: [session.process(frame) for frame in frames],
+        lambda: [cv2.imencode(".jpg", frame) for frame in frames],
+    )
+
+
+JOBS: Final[dict[str, Job]] = {
+    **{
+        f"{kind}-{clip.split('_')[0]}": Job(
+            f"{title} {clip}",
+            "decoding and encoding",
+            lambda folder, clip=clip, kind=kind: build_video(folder, clip, is_drawn=kind == "annotate"),
+        )
+        for clip in ("justinshenk_woman2.mp4", "pyfeat_single_face.mp4")
+        for kind, title in (("annotate", "annotate"), ("table", "table alone of"))
+    },
+    "live": Job("live, 30 frames 640x480", "coding them as JPEG", build_live),
+    "drawing": Job(f"drawing {NUM_FACES} faces", "coding them as PNG", build_drawing),
+    "copies": Job("copies among 8,000 images", "sorting their rows' pixels", build_copies),
+    "label-errors": Job(f"label errors of {NUM_FACES} faces", "20 products of 1024 x 1024", build_embeddings),
+}
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
