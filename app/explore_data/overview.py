@@ -133,13 +133,13 @@ def build_balance_chart(counts: "pd.DataFrame") -> "go.Figure":
         own = kept[kept["split"] == split].set_index("class").reindex(order)
         figure.add_bar(
             x=[escape_plotly(name) for name in order],
-            y=100 * own["share"],
+            y=100 * own["share"].to_numpy(),  # a column of pandas makes plotly import narwhals
             name=escape_plotly(str(split)),
             marker={
                 "color": [emotion_color(name) for name in order],
                 "opacity": 1 - 0.65 * index / max(1, len(splits) - 1) if len(splits) > 1 else 1,
             },
-            customdata=own["count"],
+            customdata=own["count"].to_numpy(),
             text=["" if math.isnan(count) else f"{count:,.0f}" for count in own["count"]],
             textposition="outside",
             cliponaxis=False,
