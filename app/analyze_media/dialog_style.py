@@ -30,7 +30,7 @@ text-align: center; white-space: normal;}
 
 _FOLDER: Final[str] = """
 KEY .stFileUploader button, KEY .stFileUploader button p {font-size: 0;}
-KEY .stFileUploader button::after {content: "A whole folder"; font-size: 1rem; padding-left: .4rem;}
+KEY .stFileUploader button::after {content: "A whole folder"; font-size: .875rem;}
 """
 
 
