@@ -72,6 +72,7 @@ def describe_columns(table: "pd.DataFrame") -> "pd.DataFrame":
         if layout.columns["x"] in table and "x" not in table:
             meanings |= _translate(layout.columns, layout.scales.keys())
             meanings["frame"] = ("", f"{layout.first_frame} and up", "number of the frame")
+            meanings |= dict.fromkeys(layout.empty, ("", "", "not measured; empty"))
             prefix, is_of_faces = layout.class_prefix, True
             break
     else:

@@ -34,6 +34,8 @@ class FaceLayout:
     """Before the name of a class."""
     classes: tuple[str, ...] = ()
     """Columns that its readers want, whether or not the model knows the class."""
+    empty: tuple[str, ...] = ()
+    """Columns that its readers want, of what is not measured here."""
 
 
 LAYOUTS: Final[dict[str, FaceLayout]] = {
@@ -56,6 +58,7 @@ LAYOUTS: Final[dict[str, FaceLayout]] = {
             **{"recording": "input", "frame": "frame", "time_s": "time_s", "track_id": "face"},
         },
         classes=("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"),
+        empty=("X", "Y", "Z"),
     ),
 }
 
@@ -96,6 +99,7 @@ def to_layout(faces: "pd.DataFrame", name: str) -> "pd.DataFrame":
         for column, theirs in layout.columns.items()
         if column in ours
     }
+    table |= dict.fromkeys(layout.empty, math.nan)
     classes = list_classes(faces)
     for label in dict.fromkeys((*layout.classes, *classes)):
         table[f"{layout.class_prefix}{label}"] = faces.get(label, math.nan)

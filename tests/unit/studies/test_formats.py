@@ -463,7 +463,8 @@ def test_openface_counts_from_one_and_turns_in_radians():
 def test_fex_has_all_columns_that_py_feat_wants():
     table = to_layout(make_faces(["neutral"]), "fex")
     feelings = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
-    assert set(feelings) <= set(table.columns)
+    poses = ["Pitch", "Roll", "Yaw", "X", "Y", "Z"]
+    assert {*feelings, *poses} <= set(table.columns)
     assert table["anger"].isna().all()
 
 
