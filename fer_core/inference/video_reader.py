@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,6 +79,7 @@ class VideoReader:
         self.num_damaged = 0
         """Packets that could not be decoded so far."""
         self._start_s = Fraction(max(0, container.start_time or 0), 1_000_000)
+        self._start_pts = round(self._start_s / self.time_base)
         self._last_pts = -1
         self._converter = Converter()
         self._check_claims()
@@ -213,23 +215,20 @@ class VideoReader:
         picture = YuvFrame(video, self._converter)
         self.sizes[picture.size] = None
         pts = self._next_pts(frame)
-        time_s = float(pts * self.time_base)
+        time_s = pts * self.time_base.numerator / self.time_base.denominator
         self._limits.check_duration(self._path, time_s)
         return VideoFrame(picture, pts, time_s)
 
     def _find_square_size(self, frame: "av.VideoFrame") -> tuple[int, int]:
         """Width and height of a stored frame in square pixels: as players do it, the width gives way."""
-        aspect = Fraction(self._video.sample_aspect_ratio or 1)
-        if not Fraction(1, _MAX_PIXEL_ASPECT) <= aspect <= _MAX_PIXEL_ASPECT:
-            aspect = Fraction(1)
-        return max(1, round(frame.width * aspect)), frame.height
+        return _square_width(frame.width, self._video.sample_aspect_ratio), frame.height
 
     def _next_pts(self, frame: "av.VideoFrame") -> int:
         """Time stamps as they are where they make sense, and rising where they do not."""
         if frame.pts is None:
             step = max(1, round(1 / self.rate / self.time_base))
             return self._remember(self._last_pts + step if self._last_pts >= 0 else 0)
-        return self._remember(max(frame.pts - round(self._start_s / self.time_base), self._last_pts + 1))
+        return self._remember(max(frame.pts - self._start_pts, self._last_pts + 1))
 
     def _remember(self, pts: int) -> int:
         self._last_pts = max(0, pts)
@@ -267,6 +266,13 @@ class VideoReader:
             f"{self._path.name} has a video track ({self._video.codec_context.name}) but no frame in it that "
             "can be decoded: it is empty, cut off or damaged. Export it again, for example as MP4 with H.264."
         )
+
+
+@lru_cache(maxsize=16)
+def _square_width(width: int, aspect: Fraction | None) -> int:
+    aspect = Fraction(aspect or 1)
+    is_real = Fraction(1, _MAX_PIXEL_ASPECT) <= aspect <= _MAX_PIXEL_ASPECT
+    return max(1, round(width * aspect)) if is_real else width
 
 
 @contextmanager
