@@ -169,22 +169,18 @@ def build_intervals(faces: "pd.DataFrame", coder: str = MODEL_CODER) -> "pd.Data
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
     ends = np.append(times[1:], times[-1] + step)
     rows = name_tiers(faces)
-    rows = rows.assign(place=rows["frame"].map(dict(zip(frames["frame"], frames.index, strict=True))))
+    rows = rows.assign(place=np.searchsorted(frames["frame"].to_numpy(), rows["frame"].to_numpy()))
     if "confidence" in rows:
         rows = rows.sort_values("confidence", ascending=False, kind="stable")
     rows = rows.drop_duplicates(["tier", "place"]).sort_values(["tier", "place"])
-    is_new = (
-        (rows["tier"] != rows["tier"].shift())
-        | (rows["place"].diff() != 1)
-        | (rows["label"] != rows["label"].shift())
-    )
-    spans = rows.groupby(is_new.cumsum()).agg(
-        tier=("tier", "first"), first=("place", "first"), last=("place", "last"), label=("label", "first")
-    )
+    tiers, labels, places = (rows[name].to_numpy() for name in ("tier", "label", "place"))
+    goes_on = (tiers[1:] == tiers[:-1]) & (labels[1:] == labels[:-1]) & (np.diff(places) == 1)
+    first = np.flatnonzero(np.append(True, ~goes_on))[: len(rows)]
+    last = np.append(first[1:], len(rows))[: len(first)] - 1
     return build_annotations(
         (
-            (item["tier"], times[item["first"]], ends[item["last"]], item["label"], coder, "")
-            for item in spans.to_dict("records")
+            (tiers[start], times[places[start]], ends[places[end]], labels[start], coder, "")
+            for start, end in zip(first, last, strict=True)
         ),
         "the table of faces",
     )

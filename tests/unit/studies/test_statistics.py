@@ -64,6 +64,20 @@ def test_a_series_has_a_value_every_step_and_none_without_a_face():
     assert (found.participant, found.condition) == ("Ann", "calm")
 
 
+def test_a_recording_without_a_face_has_no_values_and_counts():
+    faces = pd.concat(
+        [
+            make_faces([None] * 5, fps=5.0).assign(recording="a1"),
+            make_faces(["happiness"] * 5).assign(recording="b1"),
+        ]
+    )
+    series = build_series(RECORDINGS, faces)
+    assert (series[0].num_frames, series[0].num_empty) == (5, 5)
+    found = summarise_conditions(series).set_index("column").loc["happiness"]
+    assert (found["value"], found["num_persons"]) == (pytest.approx(0.8), 1)
+    assert math.isnan(count_expressions(series[:1])["share"].iloc[0])
+
+
 def test_the_largest_face_counts_unless_the_participant_is_named():
     other = make_faces(["sadness"] * 2, track=1, fps=5.0).assign(width=200.0)
     faces = pd.concat([make_faces(["neutral"] * 2, fps=5.0), other]).assign(recording="a1")
