@@ -170,6 +170,16 @@ def _find_version(package: str) -> str:
         return ""
 
 
+def _look_at_browser(workspace: Workspace) -> Iterator[Finding]:
+    from fer_core.browser.runtime import HOW_TO_GET, VERSION, find_runtime
+
+    if find_runtime(workspace):
+        yield Finding("browser runtime", "ok", f"onnxruntime-web {VERSION}")
+    else:
+        text = "none: pages that compute in the browser need onnxruntime-web"
+        yield Finding("browser runtime", "missing", text, HOW_TO_GET.removeprefix("run "))
+
+
 _LOOKS: Final[tuple[Callable[[Workspace], Iterator[Finding]], ...]] = (
     _look_at_program,
     _look_at_models,
@@ -177,5 +187,6 @@ _LOOKS: Final[tuple[Callable[[Workspace], Iterator[Finding]], ...]] = (
     _look_at_runtimes,
     _look_at_videos,
     _look_at_camera,
+    _look_at_browser,
     _look_at_parts,
 )

@@ -1,6 +1,8 @@
 """A model as ONNX: what was exported and how it was checked, and exporting it in the background."""
 
 import shlex
+from functools import lru_cache
+from pathlib import Path
 
 import streamlit as st
 
@@ -10,9 +12,11 @@ from app.shared.messages import empty_state, error_boundary
 from app.shared.navigation import MODELS
 from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.exchange.facts import ModelFacts
+from fer_core.export.code import Snippet, build_snippets
 from fer_core.export.formats import EXPORTS
 from fer_core.exported import ExportRecord, find_exports
 from fer_core.jobs.tasks import BackgroundTask, start_task
+from fer_core.onnx_file import load_onnx_info
 from fer_core.workspace import Workspace
 
 
@@ -77,6 +81,19 @@ def _render_record(record: ExportRecord) -> None:
             on_click="ignore",
             key=f"models-onnx-{record.path.name}",
         )
+        _render_code(record)
+
+
+def _render_code(record: ExportRecord) -> None:
+    with st.expander("Code: Python, JavaScript, C++", icon=":material/code:"), error_boundary():
+        snippets = _write_code(record.path, record.path.stat().st_mtime_ns)
+        for tab, snippet in zip(st.tabs([item.title for item in snippets]), snippets, strict=True):
+            tab.code(snippet.code, language=snippet.language)
+
+
+@lru_cache(maxsize=16)
+def _write_code(path: Path, _changed_ns: int) -> list[Snippet]:
+    return build_snippets(load_onnx_info(path))
 
 
 def _render_form(facts: ModelFacts, workspace: Workspace) -> None:

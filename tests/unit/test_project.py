@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import fer_core
 from fer_core.cli import COMMANDS, main
 from fer_core.extras import EXTRAS
 from fer_core.labels import EMOTIONS
@@ -39,6 +40,29 @@ def test_requirements_and_pyproject_name_the_same_packages():
     assert "-e ." in lines
     hook = (ROOT / "hatch_build.py").read_text()
     assert re.search(r'"(onnxruntime>=.*)"', hook)[1] in (ROOT / "requirements.txt").read_text()
+
+
+def test_there_is_one_version():
+    cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert PROJECT["version"] == fer_core.__version__ == cited[1]
+
+
+def test_the_code_is_for_every_python_that_is_promised():
+    """Syntax and library of 3.11 at least; nothing that 3.12 or 3.13 took away."""
+    folders = [str(ROOT / name) for name in ("fer_core", "app", "pages")]
+    command = [
+        sys.executable,
+        "-c",
+        "from vermin import main; main()",
+        "--target=3.11-",
+        "--no-tips",
+        "--quiet",
+    ]
+    done = subprocess.run([*command, *folders], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    removed = {"asynchat", "asyncore", "cgi", "crypt", "distutils", "imghdr", "imp", "pipes", "smtpd"}
+    removed |= {"telnetlib", "lib2to3", "uu", "pkg_resources"}
+    assert not list_all_imported("fer_core", "app", "pages") & removed
 
 
 def test_every_package_of_an_extra_is_told_when_it_is_missing():
@@ -70,6 +94,12 @@ UNIMPORTED = {
 
 def list_imported(*folders: str) -> set[str]:
     """Third-party packages that the modules in these folders import anywhere."""
+    own = {path.name for path in ROOT.iterdir()} | {"fer_core"}
+    return list_all_imported(*folders) - set(sys.stdlib_module_names) - own
+
+
+def list_all_imported(*folders: str) -> set[str]:
+    """Top names of all modules that the modules in these folders import."""
     names = set()
     for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -77,8 +107,7 @@ def list_imported(*folders: str) -> set[str]:
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add(str(node.module).partition(".")[0])
-    own = {path.name for path in ROOT.iterdir()} | {"fer_core"}
-    return names - set(sys.stdlib_module_names) - own
+    return names
 
 
 def list_declared(*files: str) -> set[str]:
