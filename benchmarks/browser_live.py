@@ -36,7 +36,6 @@ from tests.e2e.live_support import write_camera_file
 
 FPS, NUM_FRAMES = 30, 60
 PATIENCE_MS = 300_000
-FRAME = "iframe[title^='Camera and']"
 
 
 def draw_frame(num_faces: int, phase: float) -> UInt8Array:
@@ -197,15 +196,9 @@ def open_live(browser: Browser, url: str, *, on_server: bool) -> Page:
         page.get_by_text("On the server").click()
         page.get_by_text("To the computer that runs this page").wait_for()
     page.get_by_role("button", name="Everyone in view agreed").click()
-    if on_server:
-        page.get_by_role("button", name="Start the camera").or_(
-            page.frame_locator("iframe[title*='webrtc']").get_by_text("Start the camera")
-        ).first.click()
-        page.get_by_text("frames a second").first.wait_for()
-    else:
-        inner = page.frame_locator(FRAME)
-        inner.locator("#start").click()
-        inner.get_by_text("frames a second").wait_for()
+    inner = page.frame_locator("iframe")
+    inner.get_by_role("button", name="Start the camera").click()
+    (page if on_server else inner).get_by_text("frames a second").first.wait_for()
     return page
 
 

@@ -9,12 +9,13 @@ const COLORS = {
 };
 const views = new WeakMap();
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data, setTriggerValue }) {
   let view = views.get(parentElement);
   if (!view) {
     view = new Embedded(parentElement);
     views.set(parentElement, view);
   }
+  view.keep = (results) => setTriggerValue("kept", results);
   view.update(data);
   return () => {
     view.close();
@@ -48,6 +49,7 @@ class Embedded {
     const fit = () => (this.frame.style.height = `${text.body.scrollHeight + 4}px`);
     new inner.ResizeObserver(fit).observe(text.body);
     fit();
+    inner.fer.onKeep((results) => this.keep(results));
     this.apply();
   }
 

@@ -13,9 +13,13 @@ import streamlit as st
 from streamlit.runtime import get_instance
 
 from app.live_webcam.camera import LiveChoice
+from app.shared.navigation import ANALYZE_MEDIA
+from app.shared.visitor import get_visitor
+from fer_core.browser.keeping import keep_results
 from fer_core.browser.modules import hash_name
 from fer_core.browser.page import PageSettings, build_page, describe_model
 from fer_core.checkpoint import CheckpointEntry
+from fer_core.errors import AnalysisError
 from fer_core.workspace import Workspace
 
 _SOURCE: Final[Path] = Path(__file__)
@@ -64,7 +68,29 @@ def render_in_browser(choice: LiveChoice, workspace: Workspace) -> None:
         mirror=choice.settings.mirror,
     )
     data = {"page": page, "settings": settings.to_json(), "models": _describe(choice.models, workspace)}
-    _component(key="live-in-browser", data=data)
+    result = _component(key="live-in-browser", data=data, on_kept_change=lambda: None)
+    if result.kept:
+        _keep(result.kept, choice, workspace)
+
+
+def _keep(results: dict[str, Any], choice: LiveChoice, workspace: Workspace) -> None:
+    """Keep what the browser sent, because its user clicked there; say where it is."""
+    used = [entry.info for entry in choice.models if entry.key == results.get("model")]
+    if not used:
+        raise AnalysisError("the results are of a model that is not chosen any more; start the camera again")
+    temporal = choice.settings.temporal
+    settings = {
+        "prior": choice.prior,
+        "detect_every": temporal.detect_every,
+        "smoothing": temporal.smoothing_s,
+    }
+    width, height = results.get("size") or (0, 0)
+    kept = keep_results(workspace, str(results.get("csv")), used[0], (width, height), settings, get_visitor())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(":green[:material/bookmark_added: Kept.]", width="content")
+        st.page_link(
+            ANALYZE_MEDIA.build(), label="Open it", query_params={"analysis": kept}, icon=ANALYZE_MEDIA.icon
+        )
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -239,7 +239,7 @@ def live_url(browser_workspace, tmp_path_factory) -> Iterator[str]:
         yield url
 
 
-def test_the_live_page_reads_faces_in_the_browser(camera_browser, live_url):
+def test_the_live_page_reads_faces_in_the_browser(camera_browser, live_url, browser_workspace):
     """It is the default there; the server gets no picture, and a changed setting does not stop the camera."""
     context = camera_browser.new_context(viewport={"width": 1280, "height": 1200})
     context.set_default_timeout(TIMEOUT_MS)
@@ -266,6 +266,11 @@ def test_the_live_page_reads_faces_in_the_browser(camera_browser, live_url):
     frame = next(frame for frame in page.frames if frame != page.main_frame)
     assert frame.evaluate("() => window.asked") == 1, "the camera ran on"
     assert sent == []
+    assert not list(browser_workspace.analyses.glob("*")), "nothing is kept unasked"
+    inner.locator("#keep").click()
+    expect(page.get_by_role("link", name="Open it")).to_be_visible()
+    (kept,) = browser_workspace.analyses.glob("[!.]*")
+    assert {path.name for path in kept.iterdir()} == {"analysis.json", "faces.parquet"}
     assert [url for url in missing if "/media/" in url] == []
     assert {url for url in asked if not url.startswith((live_url, f"blob:{live_url}", "data:"))} == set()
     page.get_by_text("On the server").click()

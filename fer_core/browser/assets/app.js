@@ -23,6 +23,7 @@ const context = canvas.getContext("2d");
 let settings = config.settings;
 let [analyst, loop, recording, pace] = [null, null, null, new Pace()];
 let chosen = "";
+let lastSize = [0, 0];
 const table = new Table(config.columns);
 const readings = new Readings(find("readings"));
 
@@ -66,6 +67,7 @@ async function prepare(isStream) {
 /** Draw what was found, by the models that found it: others may be chosen meanwhile. */
 function show({ bitmap, faces, ...found }) {
   const models = findModels(found.models);
+  lastSize = [bitmap.width, bitmap.height];
   const scale = Math.max(1, LEAST_WIDTH_PX / bitmap.width) * (models.length > 1 ? PANEL_SCALE : 1);
   const [width, height] = [Math.round(bitmap.width * scale), Math.round(bitmap.height * scale)];
   if (canvas.width !== width * models.length || canvas.height !== height) {
@@ -234,6 +236,6 @@ globalThis.fer = {
   describe,
   onKeep(keep) {
     find("keep").hidden = false;
-    find("keep").onclick = () => keep({ rows: table.rows, model: table.model.name });
+    find("keep").onclick = () => keep({ csv: table.toCsv(), model: table.model.name, size: lastSize });
   },
 };
