@@ -6,7 +6,6 @@ Figures are of one run each, on a machine that does nothing else. Overhead is wh
 beyond the time that `analyze` itself takes for the same recordings in one process, by processor seconds.
 """
 
-import argparse
 import json
 import os
 import resource
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import tyro
 
 from fer_core.inference.downloads import YUNET, is_installed
 from fer_core.studies import Study, create_study
@@ -60,37 +60,39 @@ def measure(function: Any) -> tuple[Any, float, float]:
     return found, time.monotonic() - began, count_cpu_s() - cpu
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recordings", type=int, default=8)
-    parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
+def main(recordings: int = 8, seconds: int = 30, workers: int = 2) -> None:
+    """Run the same recordings in three ways and print how long each took.
+
+    Args:
+        recordings: of a moving face, 640 x 480 px; at least 2.
+        seconds: of each.
+        workers: of the study.
+    """
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         workspace = Workspace.default()
         detector = "yunet" if is_installed(YUNET, workspace) else "haar"
-        clip = write_clip(root / "clip.mp4", moving_face(25 * options.seconds, (640, 480)))
+        clip = write_clip(root / "clip.mp4", moving_face(25 * seconds, (640, 480)))
         studies = []
         for kind in ("engine", "alone", "annotate"):
             (root / kind).mkdir()
             if detector == "yunet":
                 (root / kind / "weights").symlink_to(workspace.weights)
-            studies.append(make_study(root / kind, clip, options.recordings, detector))
+            studies.append(make_study(root / kind, clip, recordings, detector))
         engine, alone, annotate = studies
         jobs = list_jobs(alone)
         analyze(jobs[0])  # the model is loaded before the clock runs
         failures, alone_s, alone_cpu_s = measure(
             lambda: [reason for job in jobs[1:] if (reason := analyze(job))]
         )
-        outcome, engine_s, engine_cpu_s = measure(lambda: run_study(engine, workers=options.workers))
+        outcome, engine_s, engine_cpu_s = measure(lambda: run_study(engine, workers=workers))
         _, annotate_s, annotate_cpu_s = measure(lambda: time_annotate(annotate))
         each = alone_cpu_s / max(1, len(jobs) - 1)
         print(
             json.dumps(
                 {
-                    "recordings": options.recordings,
-                    "seconds_each": options.seconds,
+                    "recordings": recordings,
+                    "seconds_each": seconds,
                     "detector": detector,
                     "load": psutil.getloadavg()[0],
                     "failures": [*failures, *outcome.failures.values()],
@@ -102,7 +104,7 @@ def main() -> None:
                     "alone_cpu_s_each": round(each, 2),
                     "annotate_cpu_s": round(annotate_cpu_s, 1),
                     "alone_s_each": round(alone_s / max(1, len(jobs) - 1), 2),
-                    "engine_overhead": round(engine_cpu_s / (each * options.recordings) - 1, 3),
+                    "engine_overhead": round(engine_cpu_s / (each * recordings) - 1, 3),
                 },
                 indent=2,
             )
@@ -111,4 +113,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.chdir(PROJECT_ROOT)
-    main()
+    tyro.cli(main, description=__doc__)

@@ -76,23 +76,24 @@ def _start(workers: int) -> Iterator["Client"]:
     from distributed import Client, LocalCluster
     from distributed.security import Security
 
-    with (
-        scratch_folder() as folder,
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            protocol="tls://",
-            security=Security.temporary(),
-            dashboard_address=":0",
-            memory_limit=0,
-            local_directory=str(folder),
-            env=_ONE_THREAD,
-            silence_logs=logging.ERROR,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+    with scratch_folder() as folder:
+        try:
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                protocol="tls://",
+                security=Security.temporary(),
+                dashboard_address=":0",
+                memory_limit=0,
+                local_directory=str(folder),
+                env=_ONE_THREAD,
+                silence_logs=logging.ERROR,
+            )
+        except (RuntimeError, OSError) as cause:  # a worker was killed while it started, or no port is free
+            raise StudyError(f"the worker processes could not be started ({cause}); try again") from cause
+        with cluster, Client(cluster) as client:
+            yield client
 
 
 @contextmanager

@@ -31,6 +31,9 @@ _KILLED: Final[str] = (
 )
 
 
+_LOST: Final[str] = "the cluster's scheduler is gone; what is done stays done: run it again"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgress:
     """How far a run is."""
@@ -70,6 +73,8 @@ def run_study(
     cancelled: Callable[[], bool] | None = None,
 ) -> RunOutcome:
     """Analyze what is not done yet; recordings that failed before are tried again.
+
+    Worker processes import the calling script anew, so it calls this under `if __name__ == "__main__"`.
 
     Args:
         study: to run.
@@ -157,6 +162,14 @@ class _Run:
     _started: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
+        from distributed.comm import CommClosedError
+
+        try:
+            self._run()
+        except (CommClosedError, TimeoutError) as cause:
+            raise StudyError(f"{_LOST} ({cause})") from cause
+
+    def _run(self) -> None:
         suspects = self._work(self.jobs)
         for job in suspects:  # alone, so that it can't be taken for what another one did
             if not self.outcome.was_cancelled and self._work([job]):
@@ -179,7 +192,7 @@ class _Run:
                     suspects.append(job)
             self._tell()
             if self.client.status != "running":
-                raise StudyError("the cluster's scheduler is gone; what is done stays done: run it again")
+                raise StudyError(_LOST)
         return suspects
 
     def _submit(self, jobs: Sequence[Job]) -> "dict[Future, Job]":

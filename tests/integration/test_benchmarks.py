@@ -33,13 +33,10 @@ RUN: dict[str, dict[str, Any]] = {
 }
 LESS = {"CORRUPTIONS": CORRUPTIONS[:1], "NUM_DISTINCT": 8}
 """Constants of benchmarks that would take a while."""
-ELSEWHERE = {"coverage", "job_cycles", "load", "search_kills"}
-"""Run in short by tests/unit/studies/test_statistics.py, test_jobs.py, tests/e2e/test_load.py and
-test_sweep_workers.py."""
-LONG = {"browser_live", "new_user", "page_actions", "page_speed", "player", "upload_memory"} | {
-    "study_kills",
-    "study_runs",
-}
+ELSEWHERE = {"coverage", "job_cycles", "load", "search_kills", "study_kills"}
+"""Run in short by tests/unit/studies/test_statistics.py, test_jobs.py, tests/e2e/test_load.py,
+test_sweep_workers.py and test_studies.py."""
+LONG = {"browser_live", "new_user", "page_actions", "page_speed", "player", "study_runs", "upload_memory"}
 """Minutes each, most in a browser; here they only say what they take."""
 SHARED = {"script_runs"}
 

@@ -1,19 +1,17 @@
 """Studies run by real commands on a real cluster, and what is left when any of their processes is killed."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks import study_kills
 from fer_core.cli import main
-from fer_core.studies import Study, create_study, load_study, read_state
+from fer_core.studies import Study, create_study, load_study
 from fer_core.studies.adding import NewRecording, add_recordings
 from fer_core.studies.analyzing import analyze
 from fer_core.studies.running import list_jobs
@@ -38,17 +36,6 @@ def make_study(workspace: Workspace, name: str, media: Path) -> Study:
     return study
 
 
-def start(workspace: Workspace, *arguments: str) -> subprocess.Popen:
-    environment = {**os.environ, "FER_WORKSPACE": str(workspace.root)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "fer_core", "study", "run", *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def read_results(study: Study) -> dict[str, tuple]:
     return {
         folder.name: (
@@ -70,24 +57,10 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, media: Path) -> dict[str,
     return results
 
 
-def test_whatever_is_killed_the_result_is_that_of_an_unbroken_run(workspace, media, unbroken):
-    """A worker is killed, then the command with its scheduler; the second command does the rest."""
-    study = make_study(workspace, "broken", media)
-    command = start(workspace, "broken", "--workers=2")
-    wait_for(lambda: read_state(study).counts["done"] > 0 or command.poll() is not None)
-    workers = find_workers(command.pid)
-    if workers:
-        kill(workers[0])
-    wait_for(lambda: read_state(study).counts["done"] > 2 or command.poll() is not None)
-    group = find_workers(command.pid)
-    kill(command.pid)
-    command.wait()
-    wait_for(lambda: not any(map(is_alive, group)))  # they end with their command
-    second = start(workspace, "broken", "--workers=2")
-    output = second.communicate()[0]
-    assert second.returncode == 0, output
-    assert read_results(study) == unbroken
-    assert sorted(path.name for path in (study.folder / "results").iterdir()) == sorted(unbroken)
+def test_whatever_is_killed_the_result_is_that_of_an_unbroken_run(capsys):
+    """Workers and the command with its scheduler are killed; a command that is started anew does the rest."""
+    assert study_kills.main(recordings=6, kills=2) == 0, capsys.readouterr().out
+    assert sum(json.loads(capsys.readouterr().out)["kills"].values()) == 2
 
 
 def test_a_recording_that_fails_says_why_and_holds_nobody_up(workspace, media, capsys):
@@ -156,29 +129,6 @@ def test_a_study_is_made_from_the_command_line(workspace, media, capsys):
     assert main(["study", "run", "nothing"]) == 1
     assert "there is no study 'nothing'" in capsys.readouterr().err
     assert main(["study", "delete", "cli", "--yes"]) == 0 and not workspace.study("cli").exists()
-
-
-def find_workers(pid: int) -> list[int]:
-    """The worker processes of a command; Python's own helpers of multiprocessing are none."""
-    try:
-        children = psutil.Process(pid).children(recursive=True)
-        return [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def wait_for(is_so) -> None:
