@@ -223,6 +223,7 @@ def measure_server(
                 "% of a core": 100 * (cpu_seconds(server) - cpu) / seconds,
                 "server MB, first and last": [memory, rss_mb(server)],
             }
+            print(title, report[title], flush=True)
     return report
 
 

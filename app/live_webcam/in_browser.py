@@ -79,7 +79,7 @@ def _keep(results: dict[str, Any], choice: LiveChoice, workspace: Workspace) -> 
     if not used:
         raise AnalysisError("the results are of a model that is not chosen any more; start the camera again")
     temporal = choice.settings.temporal
-    settings = {
+    settings: dict[str, str | float] = {
         "prior": choice.prior,
         "detect_every": temporal.detect_every,
         "smoothing": temporal.smoothing_s,
