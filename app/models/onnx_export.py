@@ -87,7 +87,9 @@ def _render_record(record: ExportRecord) -> None:
 def _render_code(record: ExportRecord) -> None:
     with st.expander("Code: Python, JavaScript, C++", icon=":material/code:"), error_boundary():
         snippets = _write_code(record.path, record.path.stat().st_mtime_ns)
-        for tab, snippet in zip(st.tabs([item.title for item in snippets]), snippets, strict=True):
+        for tab, snippet in zip(
+            st.tabs([escape_markdown(item.title) for item in snippets]), snippets, strict=True
+        ):
             tab.code(snippet.code, language=snippet.language)
 
 
