@@ -10,9 +10,11 @@ interface (docs/PYTHON.md).
 """
 
 import os
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # not typing's, whose import takes longer than all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from fer_core.api import Model, VideoReading, load, load_folder, read, read_video
     from fer_core.errors import FerError
 
@@ -26,7 +28,7 @@ for _variable in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
     os.environ[_variable] = "1"
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import what is asked for (PEP 562), so that `import fer_core` costs a millisecond."""
     if name == "FerError":
         from fer_core.errors import FerError

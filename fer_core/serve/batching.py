@@ -7,6 +7,7 @@ not fit into the queue is refused at once, so that memory and waiting times stay
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 _MAX_BATCH: Final[int] = 16
 """Pictures that are taken at once: they are held decoded."""
+_LINGER_S: Final[float] = 0.001
+"""For pictures that are being received right now: computed together they cost less."""
 WHOLE_IMAGE: Final[str] = "whole-image"
 
 
@@ -79,6 +82,7 @@ class Batcher:
         self._on_batch = on_batch
         self._jobs: deque[_Job] = deque()
         self._num_admitted = 0
+        self._num_working = 0
         self._lock = threading.Condition()
         self._is_closed = True
         self._num_threads = num_threads
@@ -152,12 +156,21 @@ class Batcher:
             thread.join()
 
     def _take(self) -> list[_Job]:
-        with self._lock:
-            while not self._jobs and not self._is_closed:
-                self._lock.wait()
-            # A fair share, so that other threads have something to do.
-            share = -(-len(self._jobs) // self._num_threads)
-            return [self._jobs.popleft() for _ in range(min(share, _MAX_BATCH))]
+        """A fair share of what waits; empty at the end."""
+        while True:
+            with self._lock:
+                while not self._jobs and not self._is_closed:
+                    self._lock.wait()
+                num_coming = self._num_admitted - self._num_working - len(self._jobs)
+                is_worth_waiting = num_coming > 0 and len(self._jobs) < _MAX_BATCH
+            if is_worth_waiting:
+                time.sleep(_LINGER_S)
+            with self._lock:
+                share = -(-len(self._jobs) // self._num_threads)
+                jobs = [self._jobs.popleft() for _ in range(min(share, _MAX_BATCH))]
+                self._num_working += len(jobs)
+                if jobs or self._is_closed:
+                    return jobs
 
     def _work(self) -> None:
         detectors: dict[str, FaceDetector] = {}
@@ -168,6 +181,8 @@ class Batcher:
                 if not isinstance(error, FerError):
                     logger.exception("a batch failed")
                 _hand_over([(job, error) for job in jobs])
+            with self._lock:
+                self._num_working -= len(jobs)
 
     def _answer(self, jobs: Sequence[_Job], detectors: dict[str, FaceDetector]) -> list[tuple[_Job, _Result]]:
         answers: list[tuple[_Job, _Result]] = []

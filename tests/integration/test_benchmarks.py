@@ -36,7 +36,16 @@ LESS = {"CORRUPTIONS": CORRUPTIONS[:1], "NUM_DISTINCT": 8}
 ELSEWHERE = {"coverage", "job_cycles", "load", "search_kills", "study_kills"}
 """Run in short by tests/unit/studies/test_statistics.py, test_jobs.py, tests/e2e/test_load.py,
 test_sweep_workers.py and test_studies.py."""
-LONG = {"browser_live", "new_user", "page_actions", "page_speed", "player", "study_runs", "upload_memory"}
+LONG = {
+    "browser_live",
+    "install",
+    "new_user",
+    "page_actions",
+    "page_speed",
+    "player",
+    "study_runs",
+    "upload_memory",
+}
 """Minutes each, most in a browser; here they only say what they take."""
 SHARED = {"script_runs"}
 
