@@ -19,7 +19,7 @@ from fer_core.jobs.tasks import find_task
 from fer_core.workspace import Workspace
 from tests.background import finish_task
 from tests.e2e.dashboard import moving_face, serve_dashboard, write_clip
-from tests.e2e.waiting import settle
+from tests.e2e.waiting import FILE_INPUT, settle
 from tests.small_models import save_small_model
 
 pytestmark = pytest.mark.e2e
@@ -61,7 +61,7 @@ def _start_video(page: Page) -> None:
     with tempfile.TemporaryDirectory() as folder:
         clip = write_clip(Path(folder) / "clip.mp4", moving_face(24), fps=10).read_bytes()
     upload = {"name": "clip.mp4", "mimeType": "video/mp4", "buffer": clip}
-    page.get_by_test_id("stFileUploaderDropzoneInput").last.set_input_files(upload)
+    page.locator(FILE_INPUT).last.set_input_files(upload)
     page.get_by_role("button", name="Analyze the video").click()
 
 

@@ -11,12 +11,13 @@ from fer_core.analyses import list_analyses
 from fer_core.inference.sample import sample_path
 from fer_core.jobs.tasks import list_tasks
 from tests.e2e.dashboard import moving_face, write_clip
+from tests.e2e.waiting import FILE_INPUT
 
 pytestmark = pytest.mark.e2e
 
 
 def _upload(page: Page, *files: Path, tab: int = 0) -> None:
-    page.get_by_test_id("stFileUploaderDropzoneInput").nth(tab).set_input_files(files)
+    page.locator(FILE_INPUT).nth(tab).set_input_files(files)
 
 
 def _keep(page: Page, name: str) -> None:

@@ -12,6 +12,7 @@ from fer_core.inference.sample import load_sample
 from fer_core.labels import EMOTIONS
 from fer_core.palette import EMOTION_COLORS, UNKNOWN_COLOR, hex_to_rgb
 from tests.e2e.dashboard import moving_face, write_clip
+from tests.e2e.waiting import FILE_INPUT
 
 pytestmark = pytest.mark.e2e
 
@@ -31,7 +32,7 @@ def _upload(page: Page, path, *, tab: int = 0) -> None:
     """Give a file to a file dialog once the page has come to rest."""
     expect(page.get_by_text(EMPTY[tab]).first).to_be_visible()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    page.locator("input[type=file]:not([webkitdirectory])").nth(tab).set_input_files(path)
+    page.locator(FILE_INPUT).nth(tab).set_input_files(path)
 
 
 def _num_pixels_like(image: np.ndarray, color: str) -> int:

@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from fer_core.inference.sample import load_sample
-from tests.e2e.waiting import count_screens, settle
+from tests.e2e.waiting import FILE_INPUT, count_screens, settle
 
 pytestmark = pytest.mark.e2e
 
@@ -38,7 +38,7 @@ def show(page: Page, path) -> None:
     """Upload a picture and wait for its faces."""
     expect(page.get_by_role("button", name="Show the sample picture")).to_be_visible()
     settle(page)
-    page.locator("input[type=file]:not([webkitdirectory])").first.set_input_files(path)
+    page.locator(FILE_INPUT).first.set_input_files(path)
     expect(page.locator(".stage .picture")).to_be_visible()
     expect(page.get_by_text("All faces in a table")).to_be_visible()
     settle(page)

@@ -2,6 +2,9 @@
 
 from playwright.sync_api import FloatRect, Locator, Page, TimeoutError, expect  # noqa: A004
 
+FILE_INPUT = "input[type=file]:not([webkitdirectory])"
+"""What takes files in a file dialog; beside it may be one for folders."""
+
 
 def settle(page: Page) -> None:
     """Wait until nothing is computed and drawn any more: a redraw closes an open list of options."""
