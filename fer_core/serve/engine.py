@@ -69,6 +69,7 @@ def run_server(engine: ServeEngine, settings: ServeSettings, announce: Callable[
         build_app(engine, settings),
         log_level="warning",
         access_log=False,  # whom it answers is nobody's business
+        proxy_headers=False,  # anybody could write another address than theirs into them
         server_header=False,
         date_header=False,
         backlog=_BACKLOG,
