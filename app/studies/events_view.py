@@ -15,6 +15,7 @@ from fer_core.inference.video_types import VideoInfo
 from fer_core.studies import Study, StudyState, set_codes
 from fer_core.studies.events import Event, add_events, replace_events
 from fer_core.studies.faces import load_faces
+from fer_core.studies.study import clean_codes
 from fer_core.studies.tables import list_rows
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def _edit_codes(study: Study, place: Any) -> None:
         key=f"study_codes_{study.name}",
         help="At most nine, with a comma between them: the keys 1 to 9 begin and end each of them.",
     )
-    codes = [code for code in (part.strip() for part in text.split(",")) if code]
-    if tuple(codes) != study.record.codes:
-        with error_boundary():
+    with error_boundary():
+        codes = clean_codes(text.split(","))
+        if codes != study.record.codes:
             set_codes(study, codes)
             st.rerun()
 

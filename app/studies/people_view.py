@@ -84,13 +84,10 @@ def _render_table(study: Study, recording: str, participant: str, faces: list[Se
         tracks = shown.loc[changed, "number"]
         name_faces(study, recording, dict(zip(map(int, tracks), names[changed], strict=True)))
         _redraw()
-    if participant and participant not in set(shown["person"]):
-        st.button(
-            "The first one is the participant",
-            icon=":material/person_check:",
-            on_click=name_faces,
-            args=(study, recording, {faces[0].track_id: participant}),
-        )
+    is_asked = participant and participant not in set(shown["person"])
+    if is_asked and st.button("The first one is the participant", icon=":material/person_check:"):
+        name_faces(study, recording, {faces[0].track_id: participant})
+        _redraw()
 
 
 def _to_address(jpeg: bytes) -> str:

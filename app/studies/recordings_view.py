@@ -58,7 +58,7 @@ def _render_table(study: Study, recordings: "pd.DataFrame", state: StudyState) -
             "duration_s": st.column_config.NumberColumn("seconds", format="%.1f", width="small"),
             "state": st.column_config.TextColumn(width="small"),
         },
-        alt="The recordings: state, participant, condition, length, and why one failed",
+        alt="The recordings: state, participant, condition, length, and what to know of it",
     )
     columns = [*_EDITABLE, *further]
     is_changed = (edited[columns].fillna("") != shown[columns].fillna("")).any(axis=1)

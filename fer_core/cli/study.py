@@ -131,9 +131,18 @@ def add(
         facts: A column for all of these, such as condition=control; may be repeated.
     """
     from fer_core.inference.video_reader import VIDEO_SUFFIXES
-    from fer_core.studies.adding import NewRecording, add_recordings, check_column, find_files, read_list
+    from fer_core.studies.adding import (
+        NewRecording,
+        add_recordings,
+        check_column,
+        find_files,
+        read_list,
+        refuse_pattern,
+    )
 
     study = load_study(Workspace.default(), name)
+    for path in files:
+        refuse_pattern(path)
     found = [NewRecording(path=path) for path in files]
     if folder is not None:
         below = find_files(folder, pattern)
@@ -195,6 +204,10 @@ def run(name: Positional[str], *, workers: int = 0, scheduler: str = "", backgro
         f"{found.num_done} recordings done, {len(found.failures)} failed, {found.num_before} done before; "
         f"{found.seconds:.1f} s, of these {found.start_s:.1f} s to start"
     )
+    if noted := sum(
+        item.state == "done" and bool(item.reason) for item in read_state(study).recordings.values()
+    ):
+        say(f"{noted} done that should be looked at: fer study status {name}")
     if found.was_cancelled:
         say(f"stopped; go on with: fer study run {name}")
         return INTERRUPTED
@@ -213,7 +226,7 @@ def _describe(progress: "RunProgress") -> str:
 
 @_APP.command(name="status")
 def status(name: Positional[str], *, json_output: Annotated[bool, arg(name="json")] = False) -> int:
-    """Say how far a study is, and why which recordings failed; reads files only.
+    """Say how far a study is, why which recordings failed, and which were cut off; reads files only.
 
     Args:
         name: Of the study.
@@ -226,7 +239,7 @@ def status(name: Positional[str], *, json_output: Annotated[bool, arg(name="json
         return 0
     counts = _count(state)
     say(", ".join(f"{count} {what}" for what, count in counts.items()))
-    shown = [(key, item) for key, item in state.recordings.items() if item.state in ("running", "failed")]
+    shown = [(key, item) for key, item in state.recordings.items() if item.state == "running" or item.reason]
     for key, item in shown[:_MOST_SHOWN]:
         say(f"{key}: {item.reason or f'{item.share:.0%}'}")
     if len(shown) > _MOST_SHOWN:
@@ -344,7 +357,7 @@ def report(  # noqa: PLR0913 - the command's options
     out: Positional[Path],
     *,
     by: str = "condition",
-    step: float = 1.0,
+    step: float | None = None,
     around: tuple[str, ...] = (),
     baseline: Literal["none", "mean", "interval"] = "none",
     baseline_code: str = "baseline",
@@ -357,7 +370,7 @@ def report(  # noqa: PLR0913 - the command's options
         name: Of the study.
         out: The .html file.
         by: Column of the recordings that makes the groups.
-        step: Width of the bins of the curves in seconds.
+        step: Width of the bins of the curves in seconds; 1 if not given, more for very long recordings.
         around: Codes of events around which curves are shown by group, too.
         baseline: What is taken off each participant, in log-odds: nothing, their own mean, or their mean in
             the intervals with --baseline-code.

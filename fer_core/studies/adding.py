@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 OWN_FIELDS: Final[tuple[str, ...]] = ("recording", "participant", "condition")
 """Columns that the user fills; further ones may be added."""
+_OURS: Final[frozenset[str]] = frozenset(
+    {"state", "reason", "why", "num_tracks", "num_empty_frames", "_stem"}
+)
+"""Columns that exports and the page add, and the one that is used here."""
 _FIELD: Final[re.Pattern[str]] = re.compile(r"\{([^{}]*)\}")
 _NAME: Final[re.Pattern[str]] = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 _MAX_ID: Final[int] = 80
@@ -77,6 +81,20 @@ def find_files(folder: Path, pattern: str) -> list[NewRecording]:
     return found
 
 
+def refuse_pattern(path: Path) -> None:
+    """Say how a pattern is given, where one takes the place of a file.
+
+    Raises:
+        ConfigError: nothing is called so, and it has braces or wildcards.
+    """
+    wild = [place for place, part in enumerate(path.parts) if set(part) & set("{*?")]
+    if wild and not path.exists():
+        folder, pattern = Path(*path.parts[: wild[0]]), Path(*path.parts[wild[0] :]).as_posix()
+        raise ConfigError(
+            f"there is no file {path}; a pattern goes with a folder: --folder {folder} --pattern '{pattern}'"
+        )
+
+
 def _compile(pattern: str) -> re.Pattern[str]:
     parts, place, names = [], 0, set[str]()
     for match in _FIELD.finditer(pattern):
@@ -107,10 +125,11 @@ def check_column(name: str) -> str:
     Raises:
         ConfigError: it holds anything but letters, digits and '_', or is filled by the program.
     """
-    if not _NAME.fullmatch(name) or (name in RECORDING_COLUMNS and name not in OWN_FIELDS):
-        taken = ", ".join(name for name in RECORDING_COLUMNS if name not in OWN_FIELDS)
+    taken = [*(own for own in RECORDING_COLUMNS if own not in OWN_FIELDS), *sorted(_OURS)]
+    if not _NAME.fullmatch(name) or name in taken:
         raise ConfigError(
-            f"{name[:80]!r} can't be a column of yours; use letters, digits and '_', and none of: {taken}"
+            f"{name[:80]!r} can't be a column of yours; use letters, digits and '_', and none of: "
+            f"{', '.join(taken)}"
         )
     return name
 
@@ -125,6 +144,8 @@ def read_list(path: Path) -> list[NewRecording]:
 
     try:
         frame = pd.read_csv(path, dtype="string", keep_default_na=False, encoding="utf-8-sig")
+        if not isinstance(frame.index, pd.RangeIndex):
+            raise ValueError("its rows have more cells than its header")
     except (OSError, ValueError) as cause:
         raise ConfigError(f"{path} can't be read as a CSV: {cause}") from cause
     names = [str(name) for name in frame.columns]
@@ -132,6 +153,8 @@ def read_list(path: Path) -> list[NewRecording]:
         raise ConfigError(f"{path} has the columns {', '.join(names)}; expected one called path")
     facts = [check_column(name) for name in names if name != "path"]
     rows = list_rows(frame)
+    if empty := [number for number, row in enumerate(rows, 1) if not row["path"]]:
+        raise ConfigError(f"{path}, row {empty[0]} has no path; name the file, or remove the row")
     return [
         NewRecording(
             path=path.parent / expand_home(row["path"]),

@@ -64,7 +64,8 @@ def choose_hidden(faces: "pd.DataFrame", show: Sequence[str]) -> tuple["pd.DataF
         raise DataError("the table has no faces of a video; expected the one that `fer annotate` wrote of it")
     rows = name_tiers(faces)
     known = list(dict.fromkeys(rows["tier"]))
-    names = [f"face {name}" if name.isdigit() else name for name in show]
+    # A person may be called by a number, too: it is theirs before it is that of a face.
+    names = [f"face {name}" if name.isdigit() and name not in known else name for name in show]
     if unknown := [name for name in names if name not in known]:
         raise ConfigError(f"no face is called {unknown[0]!r}; the table has {', '.join(known) or 'none'}")
     return rows[~rows["tier"].isin(names)], tuple(names)
@@ -81,7 +82,7 @@ def plan_areas(hidden: "pd.DataFrame", times_s: "npt.NDArray[np.floating[Any]]")
         times_s: when each frame of the video is shown, from frame 0.
     """
     areas: dict[int, list[Area]] = {}
-    for _, rows in hidden.groupby("tier"):
+    for _, rows in hidden.groupby(["tier", "track_id"]):  # two faces of one name may be on one frame
         ordered = rows.drop_duplicates("frame").sort_values("frame")
         seen_s = times_s[ordered["frame"].to_numpy(dtype=int)]
         x, y, width, height = (ordered[name].to_numpy(dtype=float) for name in ("x", "y", "width", "height"))

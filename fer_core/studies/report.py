@@ -1,15 +1,16 @@
 """The report of a study: one HTML file with what was done, with what, and what came of it."""
 
+import math
 from collections.abc import Sequence
 
 from fer_core import __version__
 from fer_core.checkpoint import find_checkpoint
-from fer_core.errors import CheckpointError
+from fer_core.errors import CheckpointError, ConfigError
 from fer_core.evaluation.html_page import render_page, render_table, show_text
 from fer_core.studies.charts import build_curves, list_classes
-from fer_core.studies.curves import compute_curves
+from fer_core.studies.curves import MAX_BINS, compute_curves
 from fer_core.studies.faces import list_done, load_faces
-from fer_core.studies.state import StudyState, read_state
+from fer_core.studies.state import State, StudyState, read_state
 from fer_core.studies.statistics.methods import ReportOptions
 from fer_core.studies.statistics.report import render_statistics
 from fer_core.studies.study import Study
@@ -68,7 +69,7 @@ def write_report(
     study: Study,
     *,
     by: str = "condition",
-    step_s: float = 1.0,
+    step_s: float | None = None,
     around: Sequence[str] = (),
     options: ReportOptions | None = None,
 ) -> str:
@@ -77,21 +78,23 @@ def write_report(
     Args:
         study: of which.
         by: column of the table of recordings that makes the groups.
-        step_s: width of the bins of the curves in seconds.
+        step_s: width of the bins of the curves in seconds; None for 1 s, or more where a recording is so long
+            that it would have too many.
         around: codes of events; the curves around each are shown by group, too.
         options: how the statistics are computed.
 
     Raises:
         DataError: nobody has the baseline that is asked for.
-        ConfigError: as `compute_curves`.
+        ConfigError: as `compute_curves`, or no event has one of the codes.
         StudyError: a table or result is damaged.
     """
     state = read_state(study)
     body = [
         "<p>The model names apparent expressions, not feelings. No arousal or action units are measured.</p>",
         f"<h2>Analysis</h2><p>{show_text(describe_methods(study))}</p>",
-        _render_results(study, by, step_s, around, options or ReportOptions()),
-        _list_failures(state),
+        _render_results(study, state, by, step_s, around, options or ReportOptions()),
+        _list_reasons(state, "failed", "Not analyzed"),
+        _list_reasons(state, "done", "To be looked at"),
         "<h2>Settings</h2>",
         _tabulate_settings(study),
     ]
@@ -99,26 +102,40 @@ def write_report(
 
 
 def _render_results(
-    study: Study, by: str, step_s: float, around: Sequence[str], options: ReportOptions
+    study: Study,
+    state: StudyState,
+    by: str,
+    step_s: float | None,
+    around: Sequence[str],
+    options: ReportOptions,
 ) -> str:
     charts = []
+    done, events = list_done(study), study.load_events()
+    known = sorted(set(events["code"]))
+    if unknown := [code for code in around if code not in known]:
+        raise ConfigError(f"no event has the code {unknown[0]!r}; there are: {', '.join(known) or 'none'}")
+    longest_s = max(
+        (item.summary.duration_s for item in state.recordings.values() if item.summary), default=0.0
+    )
     for code in ("", *around):
-        curves = compute_curves(study, by=by, step_s=step_s, around=code)
+        fitting_s = 1.0 if code else max(1.0, math.ceil(longest_s / MAX_BINS))
+        curves = compute_curves(study, by=by, step_s=fitting_s if step_s is None else step_s, around=code)
         if len(curves):
             charts += [build_curves(curves, label, around=code) for label in list_classes(curves)]
-    done = list_done(study)
     if done.empty:
         return "<p>Nothing is done yet.</p>"
     tables = (load_faces(study, recording) for recording in done["recording"])
-    return render_statistics(done.assign(condition=done[by]), tables, study.load_events(), options, charts)
+    return render_statistics(done.assign(condition=done[by]), tables, events, options, charts)
 
 
-def _list_failures(state: StudyState) -> str:
-    failed = {key: item.reason for key, item in state.recordings.items() if item.state == "failed"}
-    if not failed:
+def _list_reasons(state: StudyState, which: State, title: str) -> str:
+    found = {
+        key: item.reason for key, item in state.recordings.items() if item.state == which and item.reason
+    }
+    if not found:
         return ""
-    items = "".join(f"<li>{show_text(key)}: {show_text(reason)}</li>" for key, reason in failed.items())
-    return f"<h2>Not analyzed</h2><ul>{items}</ul>"
+    items = "".join(f"<li>{show_text(key)}: {show_text(reason)}</li>" for key, reason in found.items())
+    return f"<h2>{title}</h2><ul>{items}</ul>"
 
 
 def _tabulate_settings(study: Study) -> str:

@@ -93,7 +93,7 @@ class RecordingState:
 
     state: State
     reason: str = ""
-    """Why it failed, or why an earlier result no longer counts."""
+    """Why it failed, or why an earlier result no longer counts; what to know of it, if it is done."""
     share: float = 0.0
     """Fraction that is done, 0 to 1."""
     summary: ResultSummary | None = None
@@ -184,8 +184,8 @@ def is_current(summary: ResultSummary | None, sha256: str, settings: AnalysisSet
 
 def _judge_result(study: Study, recording: str, sha256: str) -> RecordingState:
     summary = read_summary(study, recording)
-    if is_current(summary, sha256, study.settings):
-        return RecordingState(state="done", share=1.0, summary=summary)
+    if summary is not None and is_current(summary, sha256, study.settings):
+        return RecordingState(state="done", reason=" ".join(summary.notes), share=1.0, summary=summary)
     if summary is None:
         return RecordingState(state="waiting", reason="its result is damaged")
     what = "settings" if summary.sha256 == sha256 else "file"

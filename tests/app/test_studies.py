@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from fer_core.studies import create_study, list_studies, load_study
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import NewRecording, add_recordings, change_facts
 from fer_core.studies.analyzing import analyze
 from fer_core.studies.events import Event, add_events
 from fer_core.studies.persons import list_persons
@@ -112,6 +113,10 @@ def test_events_are_marked_by_the_player(study, monkeypatch):
     assert list(events.code) == ["smile"] and list(events.recording) == ["r0"]
     page.text_input(key="study_codes_smiles").set_value("smile, frown").run()
     assert load_study(study_workspace(study), "smiles").record.codes == ("smile", "frown")
+    page.text_input(key="study_codes_smiles").set_value("smile, smile, big  frown").run()
+    assert load_study(study_workspace(study), "smiles").record.codes == ("smile", "big frown")
+    page.text_input(key="study_codes_smiles").set_value("1,2,3,4,5,6,7,8,9,0").run()
+    assert "10 codes; expected at most 9" in read(page)
 
 
 def test_people_are_named_and_that_is_undone(study):
@@ -121,6 +126,9 @@ def test_people_are_named_and_that_is_undone(study):
     assert list_persons(study, "r0") == {1: "p0"}
     click(page, "Undo")
     assert list_persons(study, "r0") == {}
+    change_facts(study, pd.DataFrame({"recording": ["r0"], "participant": ["p" * 61]}))
+    click(page, "The first one is the participant")
+    assert "can't be a name" in read(page)
 
 
 def study_workspace(study):

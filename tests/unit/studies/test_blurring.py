@@ -36,12 +36,19 @@ def test_a_face_is_hidden_before_between_and_after():
     assert areas[30][0][2] - areas[30][0][0] > right - left
 
 
+def test_two_faces_of_one_name_are_both_hidden():
+    faces = pd.concat([make_faces(["neutral"]), make_faces(["neutral"], track=3).assign(x=400.0)])
+    hidden, _ = choose_hidden(faces.assign(person="Ann"), [])
+    assert len(plan_areas(hidden, np.zeros(1))[0]) == 2
+
+
 def test_nobody_is_shown_unless_named():
     faces = pd.concat([make_faces(["neutral"]), make_faces(["neutral"], track=3)])
     named = faces.assign(person=["Ann", None])
     assert set(choose_hidden(faces, [])[0]["tier"]) == {"face 0", "face 3"}
     assert set(choose_hidden(faces, ["3"])[0]["tier"]) == {"face 0"}
     assert set(choose_hidden(named, ["Ann"])[0]["tier"]) == {"face 3"}
+    assert set(choose_hidden(faces.assign(person=["7", None]), ["7"])[0]["tier"]) == {"face 3"}
     with pytest.raises(ConfigError, match="no face is called 'Bob'; the table has Ann, face 3"):
         choose_hidden(named, ["Bob"])
     with pytest.raises(DataError, match="no faces of a video"):

@@ -1,6 +1,7 @@
 """What a study found, handed on: curves by condition, tables, files of other tools, the report."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from fer_core.cli import main
 from fer_core.errors import ConfigError, StudyError
 from fer_core.io import write_json
 from fer_core.studies import read_state
 from fer_core.studies.curves import compute_curves, summarise_groups
 from fer_core.studies.events import Event, add_events
-from fer_core.studies.exporting import export_files, export_table
+from fer_core.studies.exporting import describe_recordings, export_files, export_table
 from fer_core.studies.faces import load_faces
 from fer_core.studies.formats import read_source
 from fer_core.studies.gallery import list_faces
@@ -140,6 +142,34 @@ def test_the_report_is_one_file_with_methods_and_curves(results):
     ):
         assert words in describe_methods(results), words
     assert "plotly" in text and "apparent happiness" in text and "0.300" in text and 'src="http' not in text
+
+
+def test_a_long_recording_has_curves_of_longer_steps(results, monkeypatch):
+    monkeypatch.setattr("fer_core.studies.curves.MAX_BINS", 2)
+    monkeypatch.setattr("fer_core.studies.report.MAX_BINS", 2)
+    path = results.result_folder("r0") / TABLE_FILE
+    faces, summary = pd.read_parquet(path), path.with_name(SUMMARY_FILE)
+    faces.assign(time_s=faces["time_s"] * 20).to_parquet(path)
+    summary.write_text(
+        json.dumps(json.loads(summary.read_text()) | {"duration_s": faces["time_s"].max() * 20})
+    )
+    assert "apparent happiness" in write_report(results)
+    with pytest.raises(ConfigError, match="choose longer ones"):
+        write_report(results, step_s=1.0)
+    with pytest.raises(ConfigError, match="no event has the code 'nope'"):
+        write_report(results, around=["nope"])
+
+
+def test_what_is_to_know_of_a_result_is_told(results, capsys):
+    path = results.result_folder("r1") / SUMMARY_FILE
+    note = "The file is damaged or cut off: 5 of about 72 frames could be read."
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"notes": [note]}))
+    assert read_state(results).recordings["r1"].reason == note
+    assert main(["study", "status", results.name]) == 0
+    assert f"r1: {note}" in capsys.readouterr().out
+    assert main(["study", "run", results.name]) == 0
+    assert "1 done that should be looked at: fer study status smiles" in capsys.readouterr().out
+    assert note in write_report(results) and note in describe_recordings(results)["reason"].tolist()
 
 
 def test_nothing_done_is_said(study, make_recordings, tmp_path):

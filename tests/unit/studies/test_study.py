@@ -7,20 +7,25 @@ import time
 import pandas as pd
 import pytest
 
+from fer_core.cli import main
 from fer_core.errors import ConfigError, FerError, StudyError
 from fer_core.io import write_json
 from fer_core.runs.process import ProcessIdentity
 from fer_core.studies import create_study, delete_study, list_studies, load_study, read_state, set_codes
 from fer_core.studies.adding import (
+    OWN_FIELDS,
     NewRecording,
     add_recordings,
     change_facts,
+    check_column,
     find_files,
     read_list,
+    refuse_pattern,
     remove_recordings,
 )
 from fer_core.studies.analyzing import Job, analyze
 from fer_core.studies.events import Event, add_events, replace_events
+from fer_core.studies.exporting import describe_recordings
 from fer_core.studies.state import WorkStatus, running_file, survey_studies
 from fer_core.studies.study import STUDY_FILE, TABLE_FILE
 from fer_core.studies.tables import EVENT_COLUMNS, RECORDING_COLUMNS
@@ -112,9 +117,42 @@ def test_a_csv_names_files_and_facts(tmp_path, study):
     change_facts(study, pd.DataFrame({"recording": ["a"], "participant": [""], "group": ["x"]}))
     row = study.load_recordings().iloc[0]
     assert pd.isna(row.participant) and row.group == "x" and row.age == "31"
-    (tmp_path / "list.csv").write_text("file\na.mp4\n")
-    with pytest.raises(ConfigError, match="expected one called path"):
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file\na.mp4\n", "expected one called path"),
+        ("participant,path\np1,a.mp4\np2\n", "row 2 has no path"),
+        ("path,participant\na.mp4,p1,x\n", "more cells than its header"),
+        ("path,state\na.mp4,tired\n", "'state' can't be a column of yours"),
+    ],
+)
+def test_a_csv_that_makes_no_sense_is_refused(tmp_path, text, words):
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(ConfigError, match=words):
         read_list(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("all/{participant}/*.mp4", "--folder {}/all --pattern '{{participant}}/*.mp4'"),
+        ("*.mp4", "--folder {} --pattern '*.mp4'"),
+    ],
+)
+def test_a_pattern_in_place_of_a_file_is_told_where_it_goes(tmp_path, study, capsys, path, words):
+    assert main(["study", "add", study.name, str(tmp_path / path)]) == 1
+    assert words.format(tmp_path) in " ".join(capsys.readouterr().err.split())
+    (tmp_path / "{1}.mp4").touch()
+    refuse_pattern(tmp_path / "{1}.mp4")
+
+
+def test_no_column_of_the_user_is_one_of_an_export(study, make_recordings):
+    make_recordings(study, 1)
+    for name in set(describe_recordings(study)) - set(OWN_FIELDS):
+        with pytest.raises(ConfigError, match="can't be a column of yours"):
+            check_column(name)
 
 
 def test_a_recording_is_done_once_and_again_when_anything_changed(study, make_recordings, tmp_path):
