@@ -141,8 +141,8 @@ def add(
     )
 
     study = load_study(Workspace.default(), name)
-    for path in files:
-        refuse_pattern(path)
+    for file in files:
+        refuse_pattern(file)
     found = [NewRecording(path=path) for path in files]
     if folder is not None:
         below = find_files(folder, pattern)
