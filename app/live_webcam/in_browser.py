@@ -73,8 +73,10 @@ def render_in_browser(choice: LiveChoice, workspace: Workspace) -> None:
         _keep(result.kept, choice, workspace)
 
 
-def _keep(results: dict[str, Any], choice: LiveChoice, workspace: Workspace) -> None:
+def _keep(results: Any, choice: LiveChoice, workspace: Workspace) -> None:
     """Keep what the browser sent, because its user clicked there; say where it is."""
+    if not isinstance(results, dict):
+        raise AnalysisError("the results are damaged; nothing was kept")
     used = [entry.info for entry in choice.models if entry.key == results.get("model")]
     if not used:
         raise AnalysisError("the results are of a model that is not chosen any more; start the camera again")
@@ -84,8 +86,9 @@ def _keep(results: dict[str, Any], choice: LiveChoice, workspace: Workspace) -> 
         "detect_every": temporal.detect_every,
         "smoothing": temporal.smoothing_s,
     }
-    width, height = results.get("size") or (0, 0)
-    kept = keep_results(workspace, str(results.get("csv")), used[0], (width, height), settings, get_visitor())
+    size = results.get("size")
+    size_px = (size[0], size[1]) if isinstance(size, list) and len(size) == 2 else (0, 0)
+    kept = keep_results(workspace, str(results.get("csv")), used[0], size_px, settings, get_visitor())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(":green[:material/bookmark_added: Kept.]", width="content")
         st.page_link(

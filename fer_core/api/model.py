@@ -69,6 +69,7 @@ class Model:
         self.predictor = predictor
         self.workspace = workspace
         self._detectors = threading.local()  # one instance serves one thread
+        self._told: set[str] = set()
 
     @property
     def info(self) -> CheckpointInfo:
@@ -204,7 +205,12 @@ class Model:
         """
         from fer_core.inference.detectors import build_detector, prepare_detector
 
-        name = name or prepare_detector(self.workspace, logger.warning).name
+        if not name:
+            choice = prepare_detector(self.workspace, logger.warning)
+            name = choice.name
+            if choice.note and choice.note not in self._told:
+                self._told.add(choice.note)
+                logger.warning("%s", choice.note)
         known: dict[str, FaceDetector] = self._detectors.__dict__.setdefault("by_name", {})
         if name not in known:
             known[name] = build_detector(name, self.workspace, framing=self.info.input.framing)

@@ -110,7 +110,10 @@ def decode(picture: Any, *, color: ArrayColor = "rgb", allow_url: bool = False) 
     if isinstance(picture, np.ndarray):
         return _from_array(picture, color)
     if hasattr(picture, "read"):
-        content = picture.read()
+        try:
+            content = picture.read()
+        except (OSError, ValueError) as cause:  # closed, or open for writing
+            raise MediaError(f"the open file can't be read: {cause}") from cause
         if not isinstance(content, bytes):
             raise MediaError("an open file gives text; open it with mode 'rb'")
         return load_image(content)
@@ -138,8 +141,8 @@ def _download(url: str) -> bytes:
     import http.client
     import urllib.request
 
-    request = urllib.request.Request(url, headers={"User-Agent": "fer-workbench"})
     try:
+        request = urllib.request.Request(url, headers={"User-Agent": "fer-workbench"})
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
             content: bytes = response.read(_MAX_DOWNLOAD + 1)
     except (OSError, ValueError, http.client.HTTPException) as cause:
@@ -164,7 +167,13 @@ def _from_pil(picture: "Image.Image") -> UInt8Array:
 
 
 def _to_channels_last(tensor: Any) -> npt.NDArray[Any]:
-    array: npt.NDArray[Any] = tensor.detach().cpu().numpy()
+    tensor = tensor.detach()
+    if str(tensor.dtype) == "torch.bfloat16":  # which NumPy lacks
+        tensor = tensor.float()
+    try:
+        array: npt.NDArray[Any] = tensor.cpu().numpy()
+    except (TypeError, NotImplementedError, RuntimeError) as cause:  # sparse, without data ...
+        raise MediaError(f"the tensor holds no plain pixels: {cause}") from cause
     if array.ndim == 3 and array.shape[0] in _CHANNELS:
         return array.transpose(1, 2, 0)
     return array

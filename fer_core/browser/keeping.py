@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,6 +17,8 @@ from fer_core.workspace import Workspace
 
 _MAX_CHARS: Final[int] = 200_000_000
 _MAX_SIDE_PX: Final[int] = 16_384
+_BEYOND: Final[float] = 1e15
+"""Above what any column holds."""
 _WHOLE: Final[frozenset[str]] = frozenset({"frame", "num_faces", "track_id"})
 _OF_FRAME: Final[tuple[str, ...]] = FIXED_COLUMNS[:3]
 
@@ -39,9 +40,11 @@ def read_results(text: str, info: CheckpointInfo) -> list[dict[str, Any]]:
     if len(text) > _MAX_CHARS:
         raise AnalysisError(f"the results have {len(text):,} characters; expected at most {_MAX_CHARS:,}")
     lines = csv.reader(io.StringIO(text, newline=""))
-    if next(lines, None) != neutralise_names(columns):
-        raise AnalysisError(f"the results have other columns than those of {info.name}; load the page again")
     try:
+        if next(lines, None) != neutralise_names(columns):
+            raise AnalysisError(
+                f"the results have other columns than those of {info.name}; load the page again"
+            )
         rows = [_read_row(dict(zip(columns, line, strict=True)), info) for line in lines]
     except (ValueError, csv.Error) as cause:
         raise AnalysisError(f"the results are damaged ({cause}); nothing was kept") from cause
@@ -69,7 +72,7 @@ def _read_cell(name: str, cell: str) -> Any:
     if name == "usable":
         return {"true": True, "false": False}[cell] if cell in ("true", "false") else _refuse(name, cell)
     value = int(cell) if name in _WHOLE else float(cell)
-    return value if math.isfinite(value) else _refuse(name, cell)
+    return value if abs(value) < _BEYOND else _refuse(name, cell)  # NaN is neither
 
 
 def _refuse(name: str, cell: str) -> None:

@@ -1,5 +1,6 @@
 """`fer browser-bundle`: a page without a server."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -34,5 +35,6 @@ def main(
     with show_progress("writing the page") as show:
         num_bytes = write_bundle(out, entries, workspace, title=title, tell=lambda text: show(0, 0, text))
     keep_result({"num_bytes": num_bytes})
-    say(f"{out}: {num_bytes / 1e6:.1f} MB. Serve it, for example: python3 -m http.server --bind localhost")
+    command = f"python3 -m http.server --bind localhost --directory {shlex.quote(str(out))}"
+    say(f"{out}: {num_bytes / 1e6:.1f} MB. Serve it, for example: {command}")
     return 0

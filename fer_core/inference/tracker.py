@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Final
 
 import numpy as np
@@ -36,11 +37,11 @@ class TemporalConfig:
     """Overlap (intersection over union) from which a detection may be the face of a track, in (0, 1]."""
 
     def __post_init__(self) -> None:
-        if self.detect_every < 1:
+        if not isinstance(self.detect_every, Integral) or self.detect_every < 1:
             raise ConfigError(f"temporal.detect_every is {self.detect_every}; expected 1 or more frames")
         for name in ("smoothing_s", "max_gap_s"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
+            if not (isinstance(value, Real) and math.isfinite(value) and value >= 0):
                 raise ConfigError(f"temporal.{name} is {value}; expected 0 or more seconds")
         if not 0 < self.min_iou <= 1:
             raise ConfigError(f"temporal.min_iou is {self.min_iou}; expected more than 0 and at most 1")

@@ -5,10 +5,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from fer_core.serve.metrics import Metrics
-from fer_core.serve.settings import ServeSettings
+from fer_core.serve.settings import ServeSettings, hash_key, name_of_host
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -92,24 +91,25 @@ class Guard:
 
     def _refuse_place(self, headers: dict[bytes, str]) -> Refusal | None:
         settings = self._settings
-        host = _name_of_host(headers.get(b"host", ""))
+        host = name_of_host(headers.get(b"host", ""))
         if host not in settings.host_names:
             return 400, f"this service is not reached as {host!r}; --allowed-hosts names others", {}
         origin = headers.get(b"origin")
-        if origin is not None and _name_of_host(urlsplit(origin).netloc) not in settings.host_names:
+        if origin is not None and name_of_host(origin.partition("://")[2]) not in settings.host_names:
             return 403, "pages of other sites may not call this service", {}
         return None
 
     def _refuse_client(self, scope: Scope, headers: dict[bytes, str]) -> Refusal | None:
         settings = self._settings
         key = read_key(headers)
-        if settings.keys and scope["type"] == "http" and not settings.knows_key(key):
+        is_known = settings.knows_key(key)
+        if settings.keys and scope["type"] == "http" and not is_known:
             return 401, "a key is needed: Authorization: Bearer KEY", {"WWW-Authenticate": "Bearer"}
-        client = key if settings.keys else str((scope.get("client") or ("",))[0])
+        client = hash_key(key) if is_known else str((scope.get("client") or ("",))[0])
         if wait := self._limit.take(client):
             return 429, f"too many requests; try again in {wait:.1f} s", {"Retry-After": str(int(wait) + 1)}
         length = headers.get(b"content-length", "0")
-        if length.isdigit() and int(length) > settings.max_bytes:
+        if length.isdecimal() and int(length) > settings.max_bytes:
             return 413, f"{int(length):,} bytes; expected at most {settings.max_bytes:,}", {}
         return None
 
@@ -118,14 +118,6 @@ def read_key(headers: dict[bytes, str]) -> str:
     """The key that a request brings; empty if none."""
     kind, _, key = headers.get(b"authorization", "").partition(" ")
     return key.strip() if kind.lower() == "bearer" else ""
-
-
-def _name_of_host(text: str) -> str:
-    """`localhost` of `LOCALHOST:8600`; an IPv6 address keeps its brackets."""
-    text = text.strip().lower()
-    if text.startswith("["):
-        return text.partition("]")[0] + "]"
-    return text.partition(":")[0]
 
 
 async def _answer(send: Send, status: int, detail: str, headers: dict[str, str]) -> None:

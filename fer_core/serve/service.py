@@ -29,6 +29,8 @@ from fer_core.serve.settings import ServeSettings
 
 _BODY_S: Final[float] = 30.0
 """A body must have arrived by then."""
+_KEY_S: Final[float] = 10.0
+"""So must the key of a stream that brought none in its header."""
 _LONGEST_NAME: Final[int] = 60
 _FORM: Final[str] = "multipart/form-data"
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
@@ -131,6 +133,16 @@ class _Service:
         finally:
             self.batcher.release(num_pictures)
 
+    @contextmanager
+    def count_stream(self) -> Iterator[None]:
+        self.num_streams += 1
+        self.metrics.streams.inc()
+        try:
+            yield
+        finally:
+            self.num_streams -= 1
+            self.metrics.streams.dec()
+
     async def receive(self, request: Request) -> bytes:
         """The body, no larger than allowed and no slower."""
         parts: list[bytes] = []
@@ -187,6 +199,10 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(FerError)
     async def tell_fer(_request: Request, error: FerError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 500 if isinstance(error, CheckpointError) else 422)
+
+    @app.exception_handler(Exception)
+    async def tell_failure(_request: Request, _error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": "the service failed; its log says why"}, 500)
 
 
 def _add_state(app: FastAPI, service: _Service) -> None:
@@ -283,6 +299,7 @@ async def _read_form(request: Request, service: _Service) -> list[tuple[str, byt
     most = service.settings.max_pictures
     try:
         parser = MultiPartParser(request.headers, replay(), max_files=most, max_fields=most)
+        parser.spool_max_size = service.settings.max_bytes  # no picture goes to a disk
         form = await parser.parse()
         files = [item for item in form.getlist("pictures") if isinstance(item, UploadFile)]
         if not files or len(files) < len(form.multi_items()):
@@ -315,28 +332,35 @@ def _add_stream(app: FastAPI, service: _Service) -> None:
     @app.websocket("/v1/stream")
     async def stream(socket: WebSocket, detector: str = "") -> None:
         """Frames in, one message each; for each a result, in order, with faces that are followed."""
-        if service.num_streams >= settings.max_streams:
-            await socket.close(1013, f"{service.num_streams} streams are open; try again later")
-            return
-        service.num_streams += 1
-        service.metrics.streams.inc()
         try:
-            await _serve_stream(socket, service, detector)
+            await socket.accept()
+            if not await _is_admitted(socket, settings):  # who has no key takes nobody's place
+                await socket.close(1008, "a key is needed: the Authorization header, or the first message")
+            elif service.num_streams >= settings.max_streams:
+                await socket.close(1013, f"{service.num_streams} streams are open; try again later")
+            else:
+                with service.count_stream():
+                    await _serve_stream(socket, service, detector)
         except WebSocketDisconnect:
             return
-        finally:
-            service.num_streams -= 1
-            service.metrics.streams.dec()
+
+
+async def _is_admitted(socket: WebSocket, settings: ServeSettings) -> bool:
+    """Whether a client brought a key, if one is needed: in its header, or as its first message."""
+    if not settings.keys or settings.knows_key(read_key(dict(_headers_of(socket)))):
+        return True
+    try:
+        async with asyncio.timeout(_KEY_S):
+            first = await socket.receive()
+    except TimeoutError:
+        return False
+    if first["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(first.get("code", 1000))
+    return settings.knows_key(str(first.get("text") or ""))
 
 
 async def _serve_stream(socket: WebSocket, service: _Service, detector: str) -> None:
     settings, engine = service.settings, service.engine
-    await socket.accept()
-    if settings.keys and not settings.knows_key(read_key(dict(_headers_of(socket)))):
-        first = await socket.receive()
-        if not settings.knows_key(str(first.get("text") or "")):
-            await socket.close(1008, "a key is needed: the Authorization header, or the first message")
-            return
     name = detector or engine.detector
     if name not in engine.detectors:
         await socket.close(1008, f"detector: expected one of {', '.join(engine.detectors)}")

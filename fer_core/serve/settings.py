@@ -80,13 +80,22 @@ class ServeSettings:
     @property
     def host_names(self) -> frozenset[str]:
         """Names by which it may be addressed, in lower case, without ports."""
-        named = () if self.host in ("0.0.0.0", "::") else (self.host.lower(),)
-        return frozenset((*_LOCAL_NAMES, *named, *(name.lower() for name in self.allowed_hosts)))
+        own = f"[{self.host}]" if ":" in self.host else self.host
+        named = () if self.host in ("0.0.0.0", "::") else (own,)
+        return frozenset((*_LOCAL_NAMES, *map(name_of_host, (*named, *self.allowed_hosts))))
 
     def knows_key(self, key: str) -> bool:
         """Whether a client's key is one of the keys; as long for every wrong one."""
         digest = hash_key(key)
         return sum(hmac.compare_digest(digest, known) for known in self.keys) > 0
+
+
+def name_of_host(text: str) -> str:
+    """`localhost` of `LOCALHOST:8600`; an IPv6 address keeps its brackets."""
+    text = text.strip().lower()
+    if text.startswith("["):
+        return text.partition("]")[0] + "]"
+    return text.partition(":")[0]
 
 
 def is_local(host: str) -> bool:

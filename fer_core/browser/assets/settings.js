@@ -4,7 +4,7 @@ const RANGES = {
   topK: (value) => `${value}`,
   sureFrom: (value) => `${Math.round(100 * value)} %`,
   smoothingS: (value) => `${value.toFixed(1)} s`,
-  detectEvery: (value) => `${value} frames`,
+  detectEvery: (value) => (value === 1 ? "frame" : `${value} frames`),
 };
 
 /** Show the settings and hand on what the user changes. */

@@ -72,6 +72,11 @@ def test_bgr_only_when_it_is_said(model, expected):
     assert fer.read(swapped, model=model) != expected
 
 
+def test_bfloat16_is_read_though_numpy_lacks_it(model):
+    tensor = (as_tensor(load_sample()).float() / 255).bfloat16()
+    assert fer.read(tensor, model=model) == fer.read(tensor.float(), model=model)
+
+
 def test_batches_are_lists_of_lists(model, expected):
     sample = load_sample()
     assert fer.read([sample_path(), sample], model=model) == [expected] * 2
@@ -84,6 +89,12 @@ def test_batches_are_lists_of_lists(model, expected):
 def touch(folder, name, data=b""):
     (folder / name).write_bytes(data)
     return folder / name
+
+
+def closed_file():
+    file = io.BytesIO(b"x")
+    file.close()
+    return file
 
 
 REFUSED = {
@@ -101,6 +112,10 @@ REFUSED = {
     "too small": (lambda _: np.zeros((8, 8, 3), np.uint8), "at least 16 px"),
     "no pixels": (lambda _: np.zeros((0, 64, 3)), "at least 16 px"),
     "two channels": (lambda _: [np.zeros((64, 64, 2), np.uint8)], "64 x 64 x 2"),
+    "closed file": (lambda _: closed_file(), "open file can't be read"),
+    "file for writing": (lambda folder: (folder / "w").open("wb"), "open file can't be read"),
+    "sparse tensor": (lambda _: as_tensor(load_sample()).to_sparse(), "no plain pixels"),
+    "tensor without data": (lambda _: as_tensor(load_sample()).to("meta"), "no plain pixels"),
     "second of a batch": (lambda _: [load_sample(), b"hello"], "picture 1 of 2"),
 }
 
@@ -133,6 +148,8 @@ def test_an_address_is_fetched_if_asked(model, expected):
         assert fer.read(f"{address}/{sample_path().name}", model=model, allow_url=True) == expected
         with pytest.raises(fer.FerError, match="be fetched"):
             fer.read(f"{address}/no.jpg", model=model, allow_url=True)
+        with pytest.raises(fer.FerError, match="be fetched"):
+            fer.read("http://[/no.jpg", model=model, allow_url=True)
         server.shutdown()
 
 
@@ -192,6 +209,9 @@ def test_a_video_is_read_as_the_command_reads_it(model, tmp_path):
     for bad, words in ((tmp_path / "no.mp4", "no.mp4"), (b"x", "by its path")):
         with pytest.raises(fer.FerError, match=words):
             fer.read_video(bad, model=model)
+    for options in ({"detect_every": 2.5}, {"detect_every": "5"}, {"smoothing_s": None}):
+        with pytest.raises(fer.FerError, match=next(iter(options))):
+            fer.read_video(source, model=model, detector="haar", **options)
 
 
 def test_nothing_heavy_is_imported():
@@ -205,6 +225,14 @@ def test_nothing_heavy_is_imported():
         )
     )
     subprocess.run([sys.executable, "-c", code, sample_path()], check=True, env=os.environ)
+
+
+def test_a_lesser_detector_is_told_once(workspace, monkeypatch, caplog):
+    monkeypatch.setenv("FER_OFFLINE", "1")
+    model = fer.load("fer-tiny", workspace=workspace)
+    for _ in range(2):
+        model.read(sample_path())
+    assert sum("fer fetch yunet" in record.message for record in caplog.records) == 1
 
 
 def test_a_name_that_is_not_there_is_no_attribute():

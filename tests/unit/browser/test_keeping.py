@@ -41,7 +41,8 @@ def test_what_a_page_writes_is_kept(workspace, info):
     "changes",
     [
         *({"happiness": 2}, {"happiness": "nan"}, {"fear": 0.9}, {"x": "inf"}, {"frame": "a"}, {"frame": -1}),
-        *({"time_s": None}, {"usable": "1"}, {"track_id": 1.5}, {"happiness": None}),
+        *({"frame": 10**400}, {"frame": 10**30}, {"x": 1e300}, {"time_s": None}, {"usable": "1"}),
+        *({"track_id": 1.5}, {"happiness": None}),
     ],
 )
 def test_other_results_are_refused(workspace, info, changes):
@@ -49,7 +50,7 @@ def test_other_results_are_refused(workspace, info, changes):
         read_results(write_csv(info, **changes), info)
 
 
-@pytest.mark.parametrize("text", ["", "a,b\r\n1,2\r\n", "\0", "None"])
+@pytest.mark.parametrize("text", ["", "a,b\r\n1,2\r\n", "\0", "None", "x" * 200_000])
 def test_no_table_at_all(workspace, info, text):
     with pytest.raises(AnalysisError):
         keep_results(workspace, text, info, (640, 480), {})
