@@ -61,7 +61,8 @@ def run_server(engine: ServeEngine, settings: ServeSettings, announce: Callable[
     except OSError as cause:
         listener.close()
         raise ConfigError(
-            f"{settings.host}:{settings.port} can't be listened on: {cause.strerror}; choose another --port"
+            f"{settings.host}:{settings.port} can't be listened on: {cause.strerror}; choose "
+            "another --host or --port"
         ) from cause
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     announce(f"http://{shown}:{listener.getsockname()[1]}")

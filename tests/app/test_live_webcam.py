@@ -11,13 +11,15 @@ from streamlit.testing.v1 import AppTest
 from streamlit_webrtc import component
 
 from app.live_webcam import camera as live
+from app.live_webcam import in_browser
 from app.live_webcam import readout as live_view
 from app.live_webcam.place import IN_BROWSER as IN_THE_BROWSER
 from app.live_webcam.place import ON_SERVER as ON_THE_SERVER
 from app.shared import session_end
 from fer_core.browser.consent import IN_BROWSER, ON_SERVER
+from fer_core.checkpoint import find_checkpoint
 from fer_core.data.synthetic import draw_portrait
-from fer_core.errors import ConfigError
+from fer_core.errors import AnalysisError, ConfigError
 from fer_core.inference.live_stats import HistoryCurve, LiveStats
 from fer_core.labels import EMOTIONS
 from fer_core.palette import EMOTION_COLORS
@@ -350,3 +352,14 @@ def test_consent_is_asked_anew_where_faces_are_read_elsewhere(model, camera, mon
     page = _run(live_place=IN_THE_BROWSER)
     assert not page.exception
     assert IN_BROWSER[-1] in _texts(page)
+
+
+@pytest.mark.parametrize(
+    "sent", ["text", [1], {}, {"model": "fer-tiny"}, {"model": "fer-tiny", "size": 5}, {"model": ["x"]}]
+)
+def test_what_a_browser_sends_wrongly_is_refused_in_words(workspace, sent):
+    entry = find_checkpoint("fer-tiny", workspace)
+    choice = live.LiveChoice(models=(entry,), detector="yunet", prior="general", settings=live.LiveSettings())
+    with pytest.raises(AnalysisError):
+        in_browser._keep(sent, choice, workspace)
+    assert not workspace.analyses.exists()
