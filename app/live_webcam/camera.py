@@ -132,12 +132,11 @@ def _choose_settings() -> LiveSettings:
         persist_state="session",
         help="How long a change takes to show: longer is calmer. 0 shows each frame as it is.",
     )
-    detect_every = st.slider(
+    detect_every = st.select_slider(
         "Look for faces every",
-        1,
-        10,
+        range(1, 11),
         TemporalConfig().detect_every,
-        format="%d frames",
+        format_func=lambda number: "frame" if number == 1 else f"{number} frames",
         key=LiveKey.DETECT_EVERY,
         persist_state="session",
         help="In between, faces are followed. Rarely costs less; often keeps up with quick movements.",

@@ -185,7 +185,7 @@ def test_settings_reach_the_running_session(model, camera):
     page = _run()
     page.slider(key="top_k").set_value(1)
     page.slider(key=live.LiveKey.SMOOTHING).set_value(1.5)
-    page.slider(key=live.LiveKey.DETECT_EVERY).set_value(7)
+    page.select_slider(key=live.LiveKey.DETECT_EVERY).set_value(7)
     page.toggle(key=live.LiveKey.MIRROR).set_value(False)
     page.run()
     settings = page.session_state["live_session"].settings
