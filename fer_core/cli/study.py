@@ -302,6 +302,8 @@ def events(
         return 0
     table = study.load_events()
     if recording:
+        if recording not in set(study.load_recordings()["recording"]):
+            raise ConfigError(f"there is no recording {recording!r} in study {name!r}")
         table = table[table["recording"] == recording]
     if json_output:
         say(table.to_json(orient="records", indent=2))

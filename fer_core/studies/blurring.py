@@ -17,7 +17,7 @@ from fer_core.errors import ConfigError, DataError
 from fer_core.inference.video import create_like
 from fer_core.inference.video_reader import open_video
 from fer_core.studies.formats.annotations import name_tiers
-from fer_core.studies.formats.tables import is_of_faces
+from fer_core.studies.formats.tables import PLACE_COLUMNS, is_of_faces, require_numbers
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -62,6 +62,7 @@ def choose_hidden(faces: "pd.DataFrame", show: Sequence[str]) -> tuple["pd.DataF
     """
     if not is_of_faces(faces):
         raise DataError("the table has no faces of a video; expected the one that `fer annotate` wrote of it")
+    require_numbers(faces, PLACE_COLUMNS, "the table of faces")
     rows = name_tiers(faces)
     known = list(dict.fromkeys(rows["tier"]))
     # A person may be called by a number, too: it is theirs before it is that of a face.

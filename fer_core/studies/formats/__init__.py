@@ -22,7 +22,15 @@ from fer_core.studies.formats.elan import read_elan, write_elan
 from fer_core.studies.formats.face_layouts import LAYOUTS, from_layout, list_classes, to_layout
 from fer_core.studies.formats.label_studio import read_label_studio, write_label_studio
 from fer_core.studies.formats.subtitles import read_vtt, write_srt, write_vtt
-from fer_core.studies.formats.tables import choose_recording, is_of_faces, is_table, read_table, write_table
+from fer_core.studies.formats.tables import (
+    PLACE_COLUMNS,
+    choose_recording,
+    is_of_faces,
+    is_table,
+    read_table,
+    require_numbers,
+    write_table,
+)
 from fer_core.studies.formats.textgrid import read_textgrid, write_textgrid
 
 if TYPE_CHECKING:
@@ -107,6 +115,7 @@ def read_source(path: Path, recording: str | None = None) -> Source:
         theirs = from_layout(table)
         table = table if theirs is None else theirs
     if is_of_faces(table):
+        require_numbers(table, PLACE_COLUMNS, str(path))
         return Source(annotations=build_intervals(table), faces=table)
     if "time_s" not in table and "start_s" not in table and "frame" in table:
         raise DataError(f"{path} has frames without times (time_s); they can't be placed in the recording")

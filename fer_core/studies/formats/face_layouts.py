@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fer_core.errors import DataError
 from fer_core.results import FACE_COLUMNS
+from fer_core.studies.formats.tables import require_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,6 +134,8 @@ def _from_layout(table: "pd.DataFrame", name: str) -> "pd.DataFrame":
         if (prefix and column.startswith(prefix))
         or (column in layout.classes and table[column].notna().any())
     }
+    numeric = [theirs for theirs, ours in known.items() if ours != "recording"]
+    require_numbers(table, [*numeric, *classes], layout.title)
     faces = table[[*known, *classes]].rename(columns={**known, **classes})
     for column in layout.scales.keys() & set(faces.columns):
         faces[column] = faces[column] / layout.scales[column]

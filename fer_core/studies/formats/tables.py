@@ -1,6 +1,7 @@
 """Reading and writing tables as CSV, TSV and Parquet, and telling what they hold."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,13 @@ _TEXTS: Final[tuple[str, ...]] = (
     *("label", "tier", "code", "coder", "note"),
 )
 """Columns that are texts even where all of them look like numbers."""
+
+
+PLACE_COLUMNS: Final[tuple[str, ...]] = (
+    *("frame", "time_s", "num_faces", "track_id"),
+    *("x", "y", "width", "height"),
+)
+"""Of a table of faces: when and where one is."""
 
 
 def read_table(path: Path) -> "pd.DataFrame":
@@ -46,6 +54,8 @@ def read_table(path: Path) -> "pd.DataFrame":
             na_values=[""],
             skipinitialspace=True,
         )
+        if not isinstance(table.index, pd.RangeIndex):  # pandas would move every cell by one column
+            raise ValueError("its rows have more cells than its header")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as cause:
         raise DataError(f"{path} can't be read as a table: {cause}") from cause
     for name in table.columns.intersection(list(_TEXTS)):
@@ -57,6 +67,24 @@ def _restore_cell(value: Any) -> Any:
     """Undo `fer_core.escaping.neutralise_cell`."""
     is_neutralised = isinstance(value, str) and value[:1] == "'" and value[1:].startswith(FORMULA_SIGNS)
     return value[1:] if is_neutralised else value
+
+
+def require_numbers(table: "pd.DataFrame", names: Iterable[str], origin: str) -> None:
+    """Check that columns, where the table has them, hold finite numbers or nothing.
+
+    Raises:
+        DataError: one does not; the message names the row.
+    """
+    import numpy as np
+    import pandas as pd
+
+    for name in table.columns.intersection(list(names)):
+        numbers = pd.to_numeric(table[name], errors="coerce").to_numpy("float64", na_value=np.nan)
+        is_wrong = ~np.isfinite(numbers) & table[name].notna().to_numpy()
+        if is_wrong.any():
+            row = int(is_wrong.argmax())
+            value = table[name].iloc[row]
+            raise DataError(f"{origin}, row {row + 1}: {name} is {value!r}; expected a number")
 
 
 def is_of_faces(table: "pd.DataFrame") -> bool:

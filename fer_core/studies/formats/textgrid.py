@@ -128,7 +128,10 @@ class _Tokens:
         return self.take("text").replace('""', '"')
 
     def take_number(self) -> float:
-        return float(self.take("number"))
+        number = float(self.take("number"))
+        if math.isinf(number):
+            raise DataError(f"{self._path} is damaged in {self.place}: a number is too large")
+        return number
 
 
 def read_textgrid(path: Path) -> "pd.DataFrame":

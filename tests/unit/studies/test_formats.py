@@ -411,6 +411,10 @@ def test_vtt_of_others(tmp_path):
         ("a.csv", "start_s,code\n1,\n", "has no code"),
         ("a.csv", "frame,code\n1,x\n", "frames without times"),
         ("a.csv", "", "can't be read as a table"),
+        ("a.csv", "start_s,end_s,code\n0,1,2,smile\n", "more cells than its header"),
+        ("a.csv", "frame,time_s,num_faces,track_id,label\n0,x,1,1,a\n", "row 1: time_s is 'x'"),
+        ("a.csv", "frame,timestamp,face_id,pose_Rx\n1,0,0,0\n2,0.1,0,x\n", "row 2: pose_Rx is 'x'"),
+        ("a.TextGrid", SHORT.replace("<exists>", "<exists> 1e999"), "too large"),
         ("a.docx", "x", "no table"),
     ],
 )  # fmt: skip

@@ -167,6 +167,8 @@ def test_what_is_to_know_of_a_result_is_told(results, capsys):
     assert read_state(results).recordings["r1"].reason == note
     assert main(["study", "status", results.name]) == 0
     assert f"r1: {note}" in capsys.readouterr().out
+    assert main(["study", "events", results.name, "--recording=r9"]) == 1
+    assert "no recording 'r9'" in capsys.readouterr().err
     assert main(["study", "run", results.name]) == 0
     assert "1 done that should be looked at: fer study status smiles" in capsys.readouterr().out
     assert note in write_report(results) and note in describe_recordings(results)["reason"].tolist()
