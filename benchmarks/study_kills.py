@@ -78,7 +78,7 @@ def main(recordings: int = 1000, kills: int = 50, seed: int = 0) -> int:
 
     Args:
         recordings: made videos, a second or less each.
-        kills: spread over the run.
+        kills: spread over the run, the first while it starts.
         seed: of the moments and victims.
     """
     with tempfile.TemporaryDirectory() as name:
@@ -106,7 +106,7 @@ def run_and_kill(study: Study, kills: int, chance: random.Random) -> dict[str, A
     total = len(study.load_recordings())
     command, num_starts = start(study), 1
     while True:
-        next_kill = total * (sum(killed.values()) + 1) / (kills + 1)
+        next_kill = total * sum(killed.values()) / max(kills, 1)
         is_over = command.poll() is not None
         done = read_state(study).counts["done"]
         processes = {} if is_over else find_processes(command)
@@ -116,7 +116,7 @@ def run_and_kill(study: Study, kills: int, chance: random.Random) -> dict[str, A
         if is_over:
             command, num_starts = start(study), num_starts + 1
         elif sum(killed.values()) < kills and done >= next_kill and processes.get("worker"):
-            time.sleep(chance.random())
+            time.sleep(chance.random() * min(1.0, total / 1000))
             kind = chance.choice(["worker", "worker", "command"])
             victim = chance.choice(processes[kind])
             try:

@@ -59,8 +59,8 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, media: Path) -> dict[str,
 
 def test_whatever_is_killed_the_result_is_that_of_an_unbroken_run(capsys):
     """Workers and the command with its scheduler are killed; a command that is started anew does the rest."""
-    assert study_kills.main(recordings=6, kills=2) == 0, capsys.readouterr().out
-    assert sum(json.loads(capsys.readouterr().out)["kills"].values()) == 2
+    assert study_kills.main(recordings=8, kills=2) == 0, capsys.readouterr().out
+    assert sum(json.loads(capsys.readouterr().out)["kills"].values()) >= 1  # the rest may be done by then
 
 
 def test_a_recording_that_fails_says_why_and_holds_nobody_up(workspace, media, capsys):
@@ -70,10 +70,9 @@ def test_a_recording_that_fails_says_why_and_holds_nobody_up(workspace, media, c
     add_recordings(study, [NewRecording(path=broken)])
     broken.unlink()
     assert main(["study", "run", "mixed", "--workers=1"]) == 1
-    said = capsys.readouterr().out
-    assert (
-        "gone.mp4 is missing; put it back" in said and f"{NUM_RECORDINGS} recordings done, 1 failed" in said
-    )
+    said = capsys.readouterr()
+    assert "gone.mp4 is missing; put it back" in said.out, said
+    assert f"{NUM_RECORDINGS} recordings done, 1 failed" in said.out
     make_video(broken, 5)
     assert main(["study", "run", "mixed", "--workers=1"]) == 0
     assert f"1 recordings done, 0 failed, {NUM_RECORDINGS} done before" in capsys.readouterr().out
