@@ -48,6 +48,14 @@ def pytest_sessionfinish() -> None:
         current.save()
 
 
+@pytest.fixture(autouse=True)
+def same_main() -> Iterator[None]:
+    """AppTest leaves the page as `__main__`, which worker processes that are started later would import."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """One worker drives all browsers, one after the other; the others take the rest, a file at a time."""
