@@ -136,7 +136,7 @@ def _choose_settings() -> LiveSettings:
         "Look for faces every",
         range(1, 11),
         TemporalConfig().detect_every,
-        format_func=lambda number: "frame" if number == 1 else f"{number} frames",
+        format_func=lambda number: "frame" if number == 1 else f"{number:d} frames",
         key=LiveKey.DETECT_EVERY,
         persist_state="session",
         help="In between, faces are followed. Rarely costs less; often keeps up with quick movements.",
