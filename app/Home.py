@@ -6,6 +6,7 @@ import streamlit as st
 from app.home import landing
 from app.home.login import require_login
 from app.home.quiet import stay_quiet
+from app.home.warm_up import warm_up
 from app.shared.background import render_at_work
 from app.shared.messages import error_boundary
 from app.shared.navigation import build_pages
@@ -30,3 +31,4 @@ with error_boundary():
     page.run()
 with at_work, error_boundary():  # last, for the page may have shown what came of a task
     render_at_work(Workspace.default(), page.url_path)
+warm_up()

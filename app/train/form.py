@@ -53,10 +53,20 @@ def render_form(workspace: Workspace) -> TrainConfig | None:
     datasets = list_datasets(workspace)
     _render_up_front(draft, datasets)
     facts = st.container()
-    with st.expander("Model arguments", icon=":material/neurology:"):
-        _collect(problems, lambda: render_arguments(draft))
-    with st.expander("Advanced: every other setting", icon=":material/tune:"):
-        _render_sections(draft, problems)
+    # Filled when they are open: hundreds of parts of a page that few look at would slow every visit. What is
+    # set in them stays, for the draft holds it.
+    arguments = st.expander(
+        "Model arguments", icon=":material/neurology:", key=Key.TRAIN_ARGUMENTS, on_change="rerun"
+    )
+    if arguments.open:
+        with arguments:
+            _collect(problems, lambda: render_arguments(draft))
+    advanced = st.expander(
+        "Advanced: every other setting", icon=":material/tune:", key=Key.TRAIN_ADVANCED, on_change="rerun"
+    )
+    if advanced.open:
+        with advanced:
+            _render_sections(draft, problems)
     with facts:
         config = None if problems else _check(draft, datasets, problems)
     for problem in problems:

@@ -122,8 +122,13 @@ def _render_recipe(
         options = {"config-file": str(workspace.runs / draft.name / CONFIG_FILE), **options}
     st.markdown("##### :material/terminal: The same in a terminal")
     st.code(build_train_command(config, draft.base, options=options), language="bash", wrap_lines=True)
+    folded = st.expander(
+        "As a settings file (TOML)", icon=":material/description:", key=Key.TRAIN_FILE, on_change="rerun"
+    )
+    if not folded.open:
+        return
     toml = dump_config(config)
-    with st.expander("As a settings file (TOML)", icon=":material/description:"):
+    with folded:
         st.code(toml, language="toml", height=320)
         st.download_button(
             "Download", toml, file_name="config.toml", mime="application/toml", icon=":material/download:"

@@ -31,7 +31,7 @@ def _run(*, run: str = "", **state) -> AppTest:
     page = AppTest.from_file(PAGE, default_timeout=120)
     if run:
         page.query_params["run"] = run
-    for key, value in state.items():
+    for key, value in {Key.TRAIN_ARGUMENTS: True, Key.TRAIN_ADVANCED: True, **state}.items():  # unfolded
         page.session_state[key] = value
     return page.run()
 
@@ -81,6 +81,21 @@ def test_a_wrong_setting_is_told_at_once_and_can_not_be_started(app_workspace):
     assert not page.error
     assert not _button(page, "Start training").disabled
     assert "--batch-size 256" in _code(page)
+
+
+def test_folded_settings_are_drawn_when_they_are_unfolded_and_keep_what_was_set(app_workspace):
+    page = _run(train_advanced=False, train_arguments=False, train_file=True)
+    steps = widget_key("optimizer.accumulation_steps")
+    assert steps not in {item.key for item in page.number_input}
+    assert "learning_rate = 0.004" in page.code[1].value
+    page.session_state[Key.TRAIN_ADVANCED] = True
+    page.run().number_input(key=steps).set_value(2).run()
+    page.session_state[Key.TRAIN_ADVANCED] = False
+    page.run()
+    assert steps not in {item.key for item in page.number_input}
+    assert "--optimizer.accumulation-steps 2" in _code(page)
+    page.session_state[Key.TRAIN_ADVANCED] = True
+    assert page.run().number_input(key=steps).value == 2
 
 
 def test_a_wrong_model_argument_is_told_at_once(app_workspace):
