@@ -6,6 +6,7 @@ import streamlit as st
 from app.home import landing
 from app.home.login import require_login
 from app.home.quiet import stay_quiet
+from app.home.start import go_to_start
 from app.home.warm_up import warm_up
 from app.shared.background import render_at_work
 from app.shared.messages import error_boundary
@@ -26,6 +27,7 @@ stay_quiet()
 keep_uploads_on_disk()
 require_login()
 page = st.navigation(build_pages(landing.render), position="top")
+go_to_start(page)
 at_work = st.container()
 with error_boundary():
     page.run()

@@ -50,3 +50,7 @@ class AnalysisError(FerError):
 
 class StudyError(FerError):
     """A study is missing or damaged, or can't be used for what was asked."""
+
+
+class CollectionError(FerError):
+    """A collection of faces is missing or damaged, or can't be used for what was asked."""

@@ -17,6 +17,8 @@ PROJECT_ROOT: Final[Path] = _PACKAGE.parent if IS_CHECKOUT else _BUNDLE
 WORKSPACE_VARIABLE: Final[str] = "FER_WORKSPACE"
 TASK_VARIABLE: Final[str] = "FER_TASK"
 """Environment variable by which a `fer` command learns which task it works on: the task's folder."""
+START_VARIABLE: Final[str] = "FER_START_PAGE"
+"""Environment variable that names the page of the dashboard where a visitor begins, as in a link."""
 _NAME: Final[re.Pattern[str]] = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -111,6 +113,11 @@ class Workspace:
         return self.root / "studies"
 
     @property
+    def collections(self) -> Path:
+        """Faces that were collected to be labelled, one folder a collection."""
+        return self.root / "collections"
+
+    @property
     def uploads(self) -> Path:
         """What browsers uploaded, for as long as their sessions last."""
         return self.root / "uploads"
@@ -135,3 +142,7 @@ class Workspace:
     def study(self, name: str) -> Path:
         """Folder of the study called `name`, which need not exist."""
         return self.studies / validate_name(name, "study")
+
+    def collection(self, name: str) -> Path:
+        """Folder of the collection called `name`, which need not exist."""
+        return self.collections / validate_name(name, "collection")

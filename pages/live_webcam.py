@@ -12,6 +12,7 @@ from app.live_webcam.camera import (
     live_session,
     render_camera,
 )
+from app.live_webcam.collect import render_collect
 from app.live_webcam.consent import ask_consent, has_consent, offer_withdrawal
 from app.live_webcam.in_browser import render_in_browser
 from app.live_webcam.place import choose_place, explain_missing
@@ -90,6 +91,7 @@ def _render_stream(choice: LiveChoice, workspace: Workspace) -> bool:
     playing = render_camera(session, ratio, rtc_configuration)
     offer_withdrawal(disabled=playing)
     render_actions(session, playing=playing)
+    render_collect(session, choice, workspace, playing=playing)
     render_pace(session, playing=playing, ratio=ratio)
     return playing
 

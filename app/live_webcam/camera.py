@@ -60,6 +60,11 @@ class LiveKey(StrEnum):
     MIRROR = "live_mirror"
     RECORD = "live_record"
     PLACE = "live_place"
+    COLLECT = "live_collect"
+    COLLECTOR = "live_collector"
+    COLLECTION = "live_collection"
+    PERSON = "live_person"
+    COLLECTED = "live_collected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from typing import Final
 import streamlit as st
 
 from app.live_webcam.camera import LiveKey
+from app.live_webcam.collect import QUERY
 from app.shared.background import render_task
 from app.shared.messages import error_boundary
 from app.shared.model_picker import render_fetch_button
@@ -22,6 +23,7 @@ _FETCH: Final[str] = "fetch-browser"
 def choose_place(workspace: Workspace) -> bool:
     """Let the user choose; says whether it is the browser, the default once what it needs is here."""
     is_ready = find_runtime(workspace) is not None and is_installed(YUNET, workspace)
+    is_ready = is_ready and QUERY not in st.query_params  # the server collects
     chosen = st.segmented_control(
         "Where faces are read",
         [IN_BROWSER, ON_SERVER],

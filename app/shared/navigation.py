@@ -98,6 +98,12 @@ STUDIES: Final[PageSpec] = PageSpec(
     ":material/experiment:",
     "Analyze many recordings alike, and compare people and conditions.",
 )
+LABEL: Final[PageSpec] = PageSpec(
+    "label.py",
+    "Label",
+    ":material/label:",
+    "Collect your own faces, label them by key, and adapt a model to them.",
+)
 LIVE_WEBCAM: Final[PageSpec] = PageSpec(
     "live_webcam.py",
     "Live webcam",

@@ -18,3 +18,5 @@ class SharedKey(StrEnum):
     """How often each class is expected; shared by all pages."""
     FOLLOWED_TASKS = "followed_tasks"
     """Background tasks that this session saw at work, until it sees what came of them."""
+    HAS_BEGUN = "has_begun"
+    """Whether this session has seen a page."""

@@ -16,6 +16,6 @@ IN_BROWSER: Final[tuple[str, ...]] = (
 ON_SERVER: Final[tuple[str, ...]] = (
     *_ASKED,
     "**Where does it go?** To the computer that runs this page and nowhere else. It is analyzed in memory; "
-    "nothing is stored unless you record.",
+    "nothing is stored unless you record or collect faces.",
 )
 AGREE: Final[str] = "Everyone in view agreed"

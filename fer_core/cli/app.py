@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 from fer_core.cli.terminal import say
-from fer_core.workspace import PROJECT_ROOT, WORKSPACE_VARIABLE, Workspace
+from fer_core.workspace import PROJECT_ROOT, START_VARIABLE, WORKSPACE_VARIABLE, Workspace
 
 
 def main(*, port: int | None = None, browser: bool = True) -> int:
@@ -18,6 +18,17 @@ def main(*, port: int | None = None, browser: bool = True) -> int:
     Args:
         port: Where it listens; 8501, or the next that is free, if not given.
         browser: Open a browser.
+    """
+    return open_dashboard(port=port, browser=browser)
+
+
+def open_dashboard(*, port: int | None, browser: bool, page: str = "") -> int:
+    """Serve the dashboard in place of this program.
+
+    Args:
+        port: where it listens; 8501, or the next that is free, if not given.
+        browser: open a browser.
+        page: where a visitor begins, as in a link: `label?collection=smiles`.
     """
     if find_spec("streamlit") is None:
         raise ModuleNotFoundError("the dashboard needs streamlit", name="streamlit")
@@ -30,7 +41,7 @@ def main(*, port: int | None = None, browser: bool = True) -> int:
     command = [sys.executable, "-m", "streamlit", "run", str(PROJECT_ROOT / "app" / "Home.py")]
     command += [] if port is None else ["--server.port", str(port)]
     command += [] if browser else ["--server.headless", "true"]
-    return _become(command, build_environment(workspace))
+    return _become(command, {**build_environment(workspace), START_VARIABLE: page})
 
 
 def build_environment(workspace: Workspace) -> dict[str, str]:

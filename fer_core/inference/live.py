@@ -34,6 +34,7 @@ MAX_MODELS: Final[int] = 2
 _PANEL_SCALE: Final[float] = 0.75
 """Size of each picture when two stand side by side: 2 x 0.75 is what a browser link still carries well."""
 _HISTORY_S: Final[float] = 30.0
+Watcher = Callable[[UInt8Array, Sequence[FaceResult], float], None]
 _WARM_UP_SIZE: Final[tuple[int, int]] = (480, 640)
 
 
@@ -187,6 +188,7 @@ class LiveSession:
         self._readings: tuple[FaceReading, ...] = ()
         self._last_frame: UInt8Array | None = None
         self._recorder = Recorder()
+        self._watcher: Watcher | None = None
 
     # What the page asks for
 
@@ -283,6 +285,13 @@ class LiveSession:
         """The finished recording, an MP4 file that lives as long as the session; None if there is none."""
         return self._recorder.finished_file()
 
+    def watch(self, watcher: Watcher | None) -> None:
+        """Let a function have every frame from now on, with its faces and time; None ends that.
+
+        It is called on the frames' thread, and belongs to the stream's user: see `fer_core.collecting.live`.
+        """
+        self._watcher = watcher
+
     def release(self) -> None:
         """Let go of models and detector, and finish a recording: for the end of the stream.
 
@@ -295,6 +304,7 @@ class LiveSession:
     def close(self) -> None:
         """Release, and forget every picture: the recording's file, the last frame. Twice is fine."""
         self.release()
+        self.watch(None)
         self._recorder.discard()
         with self._lock:
             self._last_frame = None
@@ -363,6 +373,8 @@ class LiveSession:
         finally:
             self._step_lock.release()
         self._recorder.add(drawn, start)
+        if (watcher := self._watcher) is not None:
+            watcher(frame_rgb, faces[0], time_s)
         with self._lock:
             end = self._clock()
             self._stats.add_processed(end, num_received, 1e3 * (end - start), stages)

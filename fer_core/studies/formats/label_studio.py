@@ -159,13 +159,7 @@ def read_label_studio(path: Path) -> "pd.DataFrame":
     Raises:
         DataError: it is no export of a video task, nothing was submitted, or the frame rate is not known.
     """
-    try:
-        tasks = parse_json(read_text(path))
-    except ValueError as cause:
-        raise DataError(
-            f"{path} is no JSON: {cause}; export the project from Label Studio as JSON"
-        ) from cause
-    tasks = tasks if isinstance(tasks, list) else [tasks]
+    tasks = read_tasks(path)
     if len(tasks) != 1 or not isinstance(tasks[0], dict):
         raise DataError(
             f"{path} holds {len(tasks)} tasks; expected one, as one file is for one recording: select the "
@@ -188,9 +182,29 @@ def read_label_studio(path: Path) -> "pd.DataFrame":
     return build_annotations(rows, str(path))
 
 
-def _read_ranges(annotation: Mapping[str, Any], fps: float) -> Iterator[tuple[object, ...]]:
+def read_tasks(path: Path) -> list[Any]:
+    """The tasks of an export as JSON, as they stand there.
+
+    Raises:
+        DataError: it is no JSON.
+    """
+    try:
+        tasks = parse_json(read_text(path))
+    except ValueError as cause:
+        raise DataError(
+            f"{path} is no JSON: {cause}; export the project from Label Studio as JSON"
+        ) from cause
+    return tasks if isinstance(tasks, list) else [tasks]
+
+
+def name_coder(annotation: Mapping[str, Any]) -> str:
+    """Who completed an annotation: the address or number of a user; empty if it does not say."""
     who = annotation.get("completed_by", "")
-    coder = str(who.get("email") or who.get("id") or "") if isinstance(who, dict) else str(who)
+    return str(who.get("email") or who.get("id") or "") if isinstance(who, dict) else str(who)
+
+
+def _read_ranges(annotation: Mapping[str, Any], fps: float) -> Iterator[tuple[object, ...]]:
+    coder = name_coder(annotation)
     for item in annotation["result"]:
         if item["type"] != "timelinelabels":
             continue

@@ -1,0 +1,95 @@
+"""The collections: a list, from which one is opened, and the form of a new one."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import streamlit as st
+
+from app.label.state import Key
+from app.shared.messages import empty_state, error_boundary
+from app.shared.visitor import get_visitor
+from fer_core.collecting import Collection, create_collection, list_collections
+from fer_core.collecting.labels import open_labels
+from fer_core.escaping import escape_markdown
+from fer_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUERY: Final[str] = "collection"
+"""Query parameter that names the collection that is shown."""
+
+
+def render_collections(workspace: Workspace) -> None:
+    """Show the collections of this visitor, newest first, and the form of a new one."""
+    problems: dict[str, str] = {}
+    found = [item for item in list_collections(workspace, problems) if item.is_of(get_visitor())]
+    for name, problem in problems.items():
+        st.warning(f"**{escape_markdown(name)}**: {escape_markdown(problem)}", icon=":material/warning:")
+    if not found:
+        empty_state(
+            "No faces yet",
+            "A collection holds faces of your own: from pictures, videos, a study or the camera. Name one, then "
+            "collect faces and label them by key.",
+            icon=":material/face:",
+        )
+        _render_form(workspace)
+        return
+    _render_list(found)
+    with st.expander("New collection", icon=":material/add:"):
+        _render_form(workspace)
+
+
+def _render_list(collections: Sequence[Collection]) -> None:
+    chosen = st.dataframe(
+        _tabulate(collections),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="collection_list",
+        column_config={
+            "made": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", width="small"),
+            "labelled": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+        },
+        alt="The collections: name, number of faces, how many are labelled, date",
+    )
+    rows = chosen["selection"]["rows"]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Open",
+            icon=":material/open_in_full:",
+            type="primary" if rows else "secondary",
+            disabled=not rows,
+            on_click=open_collection,
+            args=(collections[rows[0]].name if rows else "",),
+        )
+        if not rows:
+            st.caption("Tick one to open it.", width="content")
+
+
+def _tabulate(collections: Sequence[Collection]) -> "pd.DataFrame":
+    import pandas as pd
+
+    rows = []
+    for item in collections:
+        total, votes = len(item.load_faces()), open_labels(item).read()
+        labelled = len({face for face, _ in votes})
+        facts = {"collection": item.name, "faces": total, "labelled": labelled / total if total else 0.0}
+        rows.append({**facts, "made": item.record.created.astimezone()})
+    return pd.DataFrame(rows)
+
+
+def open_collection(name: str) -> None:
+    """Show one collection, or the list; a callback."""
+    st.query_params.clear()
+    if name:
+        st.query_params[QUERY] = name
+
+
+def _render_form(workspace: Workspace) -> None:
+    name = st.text_input("Name", key=Key.NAME, placeholder="our-lab", max_chars=100)
+    if st.button("Make the collection", type="primary", icon=":material/add:", disabled=not name.strip()):
+        with error_boundary():
+            made = create_collection(workspace, name.strip(), owner=get_visitor())
+            open_collection(made.name)
+            st.rerun()

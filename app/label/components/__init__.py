@@ -1,0 +1,1 @@
+"""What Streamlit's widgets can't do for the Label page."""

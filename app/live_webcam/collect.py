@@ -1,0 +1,133 @@
+"""Collecting faces from the camera: on while its switch is, and never otherwise."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import streamlit as st
+
+from app.live_webcam.camera import LiveChoice, LiveKey
+from app.shared.messages import error_boundary
+from app.shared.navigation import LABEL
+from app.shared.session_cache import load_shared_predictor
+from app.shared.session_end import at_session_end
+from app.shared.visitor import get_visitor
+from fer_core.collecting.collection import clean_person, open_or_create
+from fer_core.collecting.live import LiveCollector
+from fer_core.errors import CollectionError
+from fer_core.escaping import escape_markdown
+from fer_core.inference.live import LiveSession
+from fer_core.workspace import Workspace, validate_name
+
+QUERY: Final[str] = "collect"
+"""Query parameter that names the collection to which faces are to go."""
+_NOTICE: Final[str] = (
+    "Some of the faces in view are kept on this computer, in the collection, until you delete them there. Tell "
+    "everyone in view."
+)
+_COUNT: Final[int] = 20
+"""Faces that are kept of one stretch."""
+
+
+@dataclass(slots=True)
+class _Clips:
+    """The clip that is being collected, if one is; what the end of the session must forget."""
+
+    current: LiveCollector | None = None
+
+    def close(self) -> None:
+        if self.current is not None:
+            self.current.close()
+
+
+def render_collect(session: LiveSession, choice: LiveChoice, workspace: Workspace, *, playing: bool) -> None:
+    """A switch that collects faces for as long as it is on, and what came of it."""
+    clips = _get_clips()
+    at_session_end(LiveKey.COLLECTOR, clips.close)
+    if not playing:  # the camera's own button ended it
+        _finish(session, choice, workspace)
+    collector = clips.current
+    st.session_state[LiveKey.COLLECT] = collector is not None
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.text_input(
+            "Collection",
+            st.query_params.get(QUERY, "my-faces"),
+            key=LiveKey.COLLECTION,
+            max_chars=100,
+            disabled=collector is not None,
+            width=180,
+        )
+        st.text_input(
+            "Who is in view", "me", key=LiveKey.PERSON, max_chars=60, disabled=collector is not None, width=140
+        )
+        st.toggle(
+            "Collect faces",
+            key=LiveKey.COLLECT,
+            on_change=_toggle,
+            args=(session, choice, workspace),
+            disabled=not playing,
+            help=_NOTICE,
+        )
+    if collector is not None:
+        st.caption(f":material/info: {_NOTICE}")
+        _count(collector)
+    _tell()
+
+
+@st.fragment(run_every=1.0)
+def _count(collector: LiveCollector) -> None:
+    with error_boundary():
+        st.markdown(f":red-badge[:material/face: Collecting] {collector.num_seen:d} faces seen")
+        if collector.problem:
+            st.warning(escape_markdown(collector.problem), icon=":material/warning:")
+
+
+def _get_clips() -> _Clips:
+    clips: _Clips = st.session_state.setdefault(LiveKey.COLLECTOR, _Clips())
+    return clips
+
+
+def _toggle(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> None:
+    if not st.session_state[LiveKey.COLLECT]:
+        _finish(session, choice, workspace)
+        return
+    with error_boundary():
+        validate_name(st.session_state[LiveKey.COLLECTION].strip(), "collection")
+        collector = LiveCollector(person=clean_person(st.session_state[LiveKey.PERSON]))
+        _get_clips().current = collector
+        session.watch(collector.take)
+
+
+def _finish(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> None:
+    session.watch(None)
+    clips = _get_clips()
+    collector, clips.current = clips.current, None
+    if collector is None:
+        return
+    with error_boundary():
+        name = st.session_state[LiveKey.COLLECTION].strip()
+        try:
+            if not collector.num_seen:
+                raise CollectionError("no face was seen, so nothing was collected; come into view, and try again")
+            collection = open_or_create(workspace, name, owner=get_visitor())
+            if not collection.is_of(get_visitor()):
+                raise CollectionError(f"the collection {name!r} is somebody else's; choose another name")
+            predictor = load_shared_predictor(choice.models[0], choice.prior)
+            picked = collector.finish(collection, predictor, count=_COUNT)
+        finally:
+            collector.close()
+        st.session_state[LiveKey.COLLECTED] = (name, len(picked.faces), picked.num_seen)
+
+
+def _tell() -> None:
+    if LiveKey.COLLECTED not in st.session_state:
+        return
+    name, num_kept, num_seen = st.session_state[LiveKey.COLLECTED]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/check: {num_kept:d} of {num_seen:d} faces are in **{escape_markdown(name)}** now. Collect "
+            "two or three times, in another light or place: one of them then shows how good the model is.",
+            width="stretch",
+        )
+        st.page_link(
+            LABEL.build(), label="Label them", icon=":material/label:", query_params={"collection": name}
+        )

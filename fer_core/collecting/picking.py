@@ -1,0 +1,178 @@
+"""From candidates to the faces of a collection: what models say of each, and which are worth a label."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_core.checkpoint import CheckpointEntry
+from fer_core.collecting.candidates import Candidate, CandidateStore
+from fer_core.collecting.collection import COLUMNS, Collection, add_faces
+from fer_core.data.choosing import ChoiceMethod, choose_faces
+from fer_core.errors import CollectionError, ConfigError
+from fer_core.inference.face_quality import judge, measure_quality, settle
+from fer_core.inference.face_table import list_values
+from fer_core.inference.interfaces import Predictor
+from fer_core.results import FACE_FIELDS, name_columns
+from fer_core.types import FaceResult, Float32Array, UInt8Array
+
+DEFAULT_METHOD: Final[ChoiceMethod] = "mixed"
+DEFAULT_COUNT: Final[int] = 60
+_LEAST: Final[float] = 1e-6
+Embed = Callable[[UInt8Array], Float32Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What became of the candidates."""
+
+    faces: tuple[str, ...]
+    """Ids of those that are in the collection now."""
+    num_seen: int
+
+
+def pick_faces(  # noqa: PLR0913 - each is a choice of its own
+    collection: Collection,
+    store: CandidateStore,
+    predictors: Sequence[Predictor],
+    *,
+    count: int = DEFAULT_COUNT,
+    method: ChoiceMethod = DEFAULT_METHOD,
+    seed: int = 0,
+    embed: Embed | None = None,
+) -> Picked:
+    """Add the faces to a collection that are most worth a label.
+
+    Faces differ by the network's embeddings if `embed` is given, and otherwise by the logarithms of the
+    model's probabilities.
+
+    Args:
+        collection: to which.
+        store: the candidates.
+        predictors: the model whose answers are kept, then others that may disagree with it.
+        count: how many, at most.
+        method: how they are chosen (`fer_core.data.choosing.choose_faces`).
+        seed: of chance.
+        embed: the first model's embeddings, N x E, of N crops as it takes them.
+
+    Raises:
+        CollectionError: there is no candidate.
+        ConfigError: an unknown method, or models without two classes in common.
+        DataError: one model is asked to disagree.
+    """
+    if not store.found:
+        raise CollectionError("no face was found; nothing was added. Is a face in view, and large enough?")
+    info = predictors[0].info
+    crops = store.load_crops(info.input)
+    faces = _read(store.found, predictors[0], crops)
+    answers = np.array([face.prediction.probabilities for face in faces])
+    embeddings = None if embed is None else embed(crops)
+    points, chosen = _place(collection, info.weights_sha256, info.classes, answers, embeddings)
+    places = choose_faces(
+        _join(answers, info.classes, store, predictors[1:]), points, chosen, count, method, seed
+    )
+    # In the order in which they were chosen, for the first ones are worth the most.
+    rows = [
+        {
+            **_describe(store.found[place], faces[place]),
+            "model": info.name,
+            "model_sha256": info.weights_sha256,
+            "method": method,
+            "added": datetime.now(UTC).isoformat(timespec="seconds"),
+            "embedding": None if embeddings is None else embeddings[place].tolist(),
+            **dict(zip(name_columns(info.classes, COLUMNS), answers[place].tolist(), strict=True)),
+        }
+        for place in places.tolist()
+    ]
+    files = [(store.found[place].png, store.found[place].jpeg) for place in places.tolist()]
+    return Picked(tuple(add_faces(collection, rows, files)), len(store.found))
+
+
+def _read(found: Sequence[Candidate], predictor: Predictor, crops: UInt8Array) -> list[FaceResult]:
+    boxes = [item.box for item in found]
+    readings = settle(
+        predictor.info.classes, predictor.predict_crops(crops), measure_quality(crops, boxes)
+    )
+    return [
+        judge(item.box, prediction, quality, item.track_id)
+        for item, (prediction, quality) in zip(found, readings, strict=True)
+    ]
+
+
+def _describe(candidate: Candidate, face: FaceResult) -> dict[str, Any]:
+    from fer_core.collecting.crops import WIDE
+    from fer_core.framing import compute_square
+
+    return {
+        "clip": candidate.clip,
+        "origin": candidate.origin,
+        "person": candidate.person,
+        "track_id": candidate.track_id,
+        "time_s": round(candidate.time_s, 3),
+        "crop_side_px": round(compute_square(candidate.box, WIDE).side, 1),
+        **dict(zip(FACE_FIELDS, list_values(face), strict=True)),
+    }
+
+
+def _join(
+    answers: npt.NDArray[np.float64],
+    classes: Sequence[str],
+    store: CandidateStore,
+    others: Sequence[Predictor],
+) -> npt.NDArray[np.float64]:
+    """What all models say of the classes that they share, M x N x K."""
+    shared = [name for name in classes if all(name in other.info.classes for other in others)]
+    if len(shared) < 2:
+        raise ConfigError(f"the models share {len(shared)} classes; expected at least two, to be compared")
+    parts = [answers[:, [list(classes).index(name) for name in shared]]]
+    for other in others:
+        found = other.predict_crops(store.load_crops(other.info.input)).astype(float)
+        parts.append(found[:, [list(other.info.classes).index(name) for name in shared]])
+    joined = np.maximum(np.stack(parts), _LEAST)
+    return joined / joined.sum(axis=2, keepdims=True)
+
+
+def _place(
+    collection: Collection,
+    model_sha256: str,
+    classes: Sequence[str],
+    answers: npt.NDArray[np.float64],
+    embeddings: Float32Array | None,
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+    """Where candidates and the collection's own faces lie, in the same space."""
+    before = collection.load_faces()
+    before = before[before["model_sha256"] == model_sha256]
+    if embeddings is not None:
+        known = before["embedding"].dropna()
+        return embeddings, np.stack(known.to_list()) if len(known) else None
+    columns = name_columns(classes, COLUMNS)
+    known = before[columns].to_numpy(float) if len(before) else None
+    return _to_logits(answers), None if known is None else _to_logits(known)
+
+
+def _to_logits(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    logs = np.log(np.maximum(probabilities, _LEAST))
+    centred: npt.NDArray[np.float64] = logs - logs.mean(axis=1, keepdims=True)
+    return centred
+
+
+def build_embed(entry: CheckpointEntry) -> Embed | None:
+    """The embeddings of a checkpoint's network, by torch; None where there is no torch or only an ONNX file."""
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None or not (entry.folder / entry.info.weights_file).is_file():
+        return None
+
+    def embed(crops: UInt8Array) -> Float32Array:
+        from fer_core.evaluation.scoring import compute_embeddings
+        from fer_core.models import load_checkpoint, resolve_device
+
+        model, info = load_checkpoint(entry.folder)
+        device = resolve_device("auto")
+        rows = np.arange(len(crops), dtype=np.int64)
+        return compute_embeddings(model.to(device), crops, rows, info.input, device=device)[0]
+
+    return embed
