@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import streamlit as st
+from fer_core.data.choosing import ChoiceMethod
 
 from app.label.state import Key
 from app.shared.background import render_dismiss, render_task
@@ -13,7 +14,6 @@ from app.shared.navigation import LABEL, LIVE_WEBCAM
 from app.shared.uploads import UPLOAD_KEPT_S, Upload, ask_for_files, clean_name, forget_uploads
 from app.shared.visitor import get_visitor, may_name_paths
 from fer_core.collecting import Collection
-from fer_core.data.choosing import ChoiceMethod
 from fer_core.errors import MediaError
 from fer_core.escaping import escape_markdown
 from fer_core.images import IMAGE_SUFFIXES
@@ -45,7 +45,9 @@ def _tell(task: BackgroundTask, workspace: Workspace) -> None:
         icon=":material/check:",
     )
     for clip, problem in list(dict(found.get("problems", {})).items())[:10]:
-        st.warning(f"**{escape_markdown(str(clip))}**: {escape_markdown(str(problem))}", icon=":material/warning:")
+        st.warning(
+            f"**{escape_markdown(str(clip))}**: {escape_markdown(str(problem))}", icon=":material/warning:"
+        )
     render_dismiss(workspace, task, "OK")
 
 
@@ -74,7 +76,11 @@ def render_collecting(collection: Collection, workspace: Workspace) -> None:
 def _choose() -> tuple[str, int, ChoiceMethod]:
     first, second, third = st.columns(3)
     person = first.text_input(
-        "Who is on them", key="label_person", max_chars=60, placeholder="if it is one person", help="Kept with each face."
+        "Who is on them",
+        key="label_person",
+        max_chars=60,
+        placeholder="if it is one person",
+        help="Kept with each face.",
     )
     count = second.number_input("Faces", 1, 5000, 60, key="label_count", help="At most so many are taken.")
     method: ChoiceMethod = third.selectbox(
@@ -87,7 +93,9 @@ def _choose() -> tuple[str, int, ChoiceMethod]:
     return person.strip(), int(count), method
 
 
-def _render_upload(collection: Collection, workspace: Workspace, options: Sequence[str], agreed: bool) -> None:
+def _render_upload(
+    collection: Collection, workspace: Workspace, options: Sequence[str], agreed: bool
+) -> None:
     number = st.session_state.setdefault(Key.UPLOAD, 0)
     suffixes = dict.fromkeys((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))
     found = ask_for_files(
@@ -115,7 +123,9 @@ def _name_inputs(found: Sequence[Upload]) -> list[str]:
     return names
 
 
-def _render_folder(collection: Collection, workspace: Workspace, options: Sequence[str], agreed: bool) -> None:
+def _render_folder(
+    collection: Collection, workspace: Workspace, options: Sequence[str], agreed: bool
+) -> None:
     with st.expander("A folder of this machine", icon=":material/folder_open:"):
         folder = st.text_input("Folder", key="label_folder", placeholder="/data/clips")
         is_ready = agreed and bool(folder.strip())

@@ -29,8 +29,8 @@ def render_collections(workspace: Workspace) -> None:
     if not found:
         empty_state(
             "No faces yet",
-            "A collection holds faces of your own: from pictures, videos, a study or the camera. Name one, then "
-            "collect faces and label them by key.",
+            "A collection holds faces of your own: from pictures, videos, a study or the camera. Name one, "
+            "then collect faces and label them by key.",
             icon=":material/face:",
         )
         _render_form(workspace)

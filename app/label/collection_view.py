@@ -45,7 +45,11 @@ def render_collection(name: str, workspace: Workspace) -> None:
     page_header(escape_markdown(name))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "All collections", icon=":material/arrow_back:", type="tertiary", on_click=open_collection, args=("",)
+            "All collections",
+            icon=":material/arrow_back:",
+            type="tertiary",
+            on_click=open_collection,
+            args=("",),
         )
     render_progress(collection, workspace)
     for tab, place in render_tabs(_TABS, key=f"{Key.TAB}_{name}"):
@@ -76,12 +80,16 @@ def _render_agreement(collection: Collection) -> None:
     last = table.iloc[-1]
     with st.container(horizontal=True):
         st.metric("Krippendorff's alpha", _format(last["alpha"]), border=True)
-        st.metric("Same label", "–" if math.isnan(last["observed"]) else f"{100 * last['observed']:.0f} %", border=True)
+        st.metric(
+            "Same label",
+            "–" if math.isnan(last["observed"]) else f"{100 * last['observed']:.0f} %",
+            border=True,
+        )
         st.metric("Disagreements", f"{num_open:,}", border=True)
     if last["alpha"] < _GOOD_FROM:
         st.info(
-            "Below 0.67 people mean different things by these words. Talk about a few disagreements, then look at "
-            "them again: **Label**, *Show: Disagreements*.",
+            "Below 0.67 people mean different things by these words. Talk about a few disagreements, then "
+            "look at them again: **Label**, *Show: Disagreements*.",
             icon=":material/forum:",
         )
     st.dataframe(
@@ -95,7 +103,9 @@ def _render_agreement(collection: Collection) -> None:
         },
         alt="Agreement of every two annotators",
     )
-    st.caption("1 is full agreement, 0 is what chance would give. A face that somebody was unsure of does not count.")
+    st.caption(
+        "1 is full agreement, 0 is what chance would give. A face that somebody was unsure of does not count."
+    )
 
 
 def _format(value: float) -> str:
@@ -106,7 +116,9 @@ def _render_manage(collection: Collection, workspace: Workspace) -> None:
     faces = collection.load_faces()
     if len(faces):
         st.dataframe(_count_persons(collection, faces), hide_index=True, alt="Who is in the collection")
-    st.caption(f"Everything is in `{escape_markdown(str(collection.folder))}`: pictures, a table, a line a label.")
+    st.caption(
+        f"Everything is in `{escape_markdown(str(collection.folder))}`: pictures, a table, a line a label."
+    )
     with st.container(horizontal=True):
         _render_label_studio(collection)
         _render_deletion(collection, workspace, sorted(set(map(str, faces["person"]))))
@@ -159,10 +171,12 @@ def _build_tasks(collection: Collection) -> tuple[bytes, bytes]:
 def _render_deletion(collection: Collection, workspace: Workspace, persons: list[str]) -> None:
     with st.popover("Delete", icon=":material/delete:"):
         st.caption(
-            "Faces and labels go for good, and so do the data sets made of them. A model that learnt from them "
-            "keeps what it learnt: delete it on the **Models** page."
+            "Faces and labels go for good, and so do the data sets made of them. A model that learnt from "
+            "them keeps what it learnt: delete it on the **Models** page."
         )
-        person = st.selectbox("One person", persons, index=None, placeholder="Who?", key=f"forget_{collection.name}")
+        person = st.selectbox(
+            "One person", persons, index=None, placeholder="Who?", key=f"forget_{collection.name}"
+        )
         if st.button("Delete this person", disabled=person is None, icon=":material/person_remove:"):
             with error_boundary():
                 _tell(remove_person(workspace, collection, str(person)), f"all faces of {person}")

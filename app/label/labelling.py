@@ -65,8 +65,9 @@ def render_labelling(collection: Collection) -> None:
         return
     _render(collection, annotator, order)
     st.caption(
-        "Keys: **1** to **8** label and go on · **U** unsure · **0** no face · **Shift** with a number for several, "
-        "then **Enter** · **Backspace** undo · **→** skip · **+ −** zoom · **F** frame · **G** guess · **V** grid"
+        "Keys: **1** to **8** label and go on · **U** unsure · **0** no face · **Shift** with a number for "
+        "several, then **Enter** · **Backspace** undo · **→** skip · **+ −** zoom · **F** frame · "
+        "**G** guess · **V** grid"
     )
 
 
@@ -81,6 +82,7 @@ def _render(collection: Collection, annotator: str, order: Order) -> None:
         render_labeller(
             {
                 **data,
+                "collection": collection.name,
                 "classes": list(collection.classes),
                 "annotator": annotator,
                 "order": order,
@@ -102,7 +104,7 @@ def _describe_frame(collection: Collection, face: str) -> dict[str, str] | None:
 
 
 def _save(collection: Collection, key: str) -> None:
-    """Take what the browser sent; it runs before anything is drawn, and what it says is saved is on the disk."""
+    """Take what the browser sent, before anything is drawn; what is said to be saved is on the disk."""
     sent = take_sent(key)
     saved: tuple[str, ...] = ()
     problem = ""

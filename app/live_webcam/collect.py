@@ -21,8 +21,8 @@ from fer_core.workspace import Workspace, validate_name
 QUERY: Final[str] = "collect"
 """Query parameter that names the collection to which faces are to go."""
 _NOTICE: Final[str] = (
-    "Some of the faces in view are kept on this computer, in the collection, until you delete them there. Tell "
-    "everyone in view."
+    "Some of the faces in view are kept on this computer, in the collection, until you delete them there. "
+    "Tell everyone in view."
 )
 _COUNT: Final[int] = 20
 """Faces that are kept of one stretch."""
@@ -57,7 +57,12 @@ def render_collect(session: LiveSession, choice: LiveChoice, workspace: Workspac
             width=180,
         )
         st.text_input(
-            "Who is in view", "me", key=LiveKey.PERSON, max_chars=60, disabled=collector is not None, width=140
+            "Who is in view",
+            "me",
+            key=LiveKey.PERSON,
+            max_chars=60,
+            disabled=collector is not None,
+            width=140,
         )
         st.toggle(
             "Collect faces",
@@ -107,7 +112,9 @@ def _finish(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> N
         name = st.session_state[LiveKey.COLLECTION].strip()
         try:
             if not collector.num_seen:
-                raise CollectionError("no face was seen, so nothing was collected; come into view, and try again")
+                raise CollectionError(
+                    "no face was seen, so nothing was collected; come into view, and try again"
+                )
             collection = open_or_create(workspace, name, owner=get_visitor())
             if not collection.is_of(get_visitor()):
                 raise CollectionError(f"the collection {name!r} is somebody else's; choose another name")
@@ -124,8 +131,9 @@ def _tell() -> None:
     name, num_kept, num_seen = st.session_state[LiveKey.COLLECTED]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/check: {num_kept:d} of {num_seen:d} faces are in **{escape_markdown(name)}** now. Collect "
-            "two or three times, in another light or place: one of them then shows how good the model is.",
+            f":material/check: {num_kept:d} of {num_seen:d} faces are in **{escape_markdown(name)}** now. "
+            "Collect two or three times, in another light or place: one of them then shows how good the "
+            "model is.",
             width="stretch",
         )
         st.page_link(

@@ -97,9 +97,7 @@ def main(  # noqa: PLR0913 - the command's options
         show(0, 0, f"choosing among {len(store.found):,} faces")
         embed = build_embed(entry) if method in ("mixed", "most_different") else None
         collection = open_or_create(workspace, name, owner=owner)
-        picked = pick_faces(
-            collection, store, predictors, count=count, method=method, seed=seed, embed=embed
-        )
+        picked = pick_faces(collection, store, predictors, count=count, method=method, seed=seed, embed=embed)
     say(f"{collection.folder}: {len(picked.faces)} of {picked.num_seen:,} faces taken")
     say(f"next: fer label {name}")
     keep_result({"num_faces": len(picked.faces), "num_seen": picked.num_seen, "problems": problems})

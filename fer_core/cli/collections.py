@@ -146,7 +146,9 @@ def dataset(
 
 
 @_APP.command(name="export")
-def export(name: Positional[str], out: Positional[Path], *, guess: bool = False, overwrite: bool = False) -> int:
+def export(
+    name: Positional[str], out: Positional[Path], *, guess: bool = False, overwrite: bool = False
+) -> int:
     """Write the faces as tasks for Label Studio, with the labels given so far to be corrected.
 
     Args:

@@ -1,7 +1,8 @@
 """A collection: faces of one's own, picked to be labelled. Making, finding, reading and deleting one.
 
-A folder `workspace/collections/<name>/`: `collection.json`, `faces.parquet` with a row a face, a PNG of each in
-`faces/`, a small picture of the frame it is from in `frames/`, and `labels.jsonl` (`fer_core.collecting.labels`).
+A folder `workspace/collections/<name>/`: `collection.json`, `faces.parquet` with a row a face, a PNG of each
+in `faces/`, a small picture of the frame it is from in `frames/`, and `labels.jsonl`
+(`fer_core.collecting.labels`).
 """
 
 import os
@@ -138,7 +139,9 @@ def create_collection(
     """
     folder = workspace.collection(name)
     if strangers := [item for item in validate_classes(classes) if item not in EMOTIONS]:
-        raise ConfigError(f"faces can't be labelled as {strangers[0]!r}; expected some of {', '.join(EMOTIONS)}")
+        raise ConfigError(
+            f"faces can't be labelled as {strangers[0]!r}; expected some of {', '.join(EMOTIONS)}"
+        )
     record = CollectionRecord(created=datetime.now(UTC), owner=owner, classes=tuple(classes))
     with atomic_directory(folder) as temporary:
         for part in (FACES_FOLDER, FRAMES_FOLDER):
@@ -177,7 +180,8 @@ def load_collection(workspace: Workspace, name: str) -> Collection:
     folder = workspace.collection(name)
     if not folder.is_dir():
         raise CollectionError(
-            f"there is no collection {name!r}; `fer collections` lists them, `fer collect {name} FILES` makes one"
+            f"there is no collection {name!r}; `fer collections` lists them, `fer collect {name} FILES` "
+            "makes one"
         )
     return _open(folder)
 
@@ -233,7 +237,9 @@ def _read_faces(path: Path) -> "pd.DataFrame":
     except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as cause:
         raise CollectionError(f"{path} is no table: {cause}; restore it, or delete the collection") from cause
     if missing := set(COLUMNS) - set(frame.columns):
-        raise CollectionError(f"{path} lacks the column {min(missing)!r}; restore it, or delete the collection")
+        raise CollectionError(
+            f"{path} lacks the column {min(missing)!r}; restore it, or delete the collection"
+        )
     ids = frame["face"].astype("string")
     if not ids.str.fullmatch(_ID).all() or ids.duplicated().any():  # they name files
         raise CollectionError(
@@ -323,7 +329,9 @@ def remove_person(workspace: Workspace, collection: Collection, person: str) -> 
     """
     if not remove_faces(collection, lambda faces: faces["person"] == person):
         known = sorted(set(map(str, collection.load_faces()["person"])))
-        raise CollectionError(f"nobody in {collection.name!r} is called {person!r}; known: {', '.join(known)}")
+        raise CollectionError(
+            f"nobody in {collection.name!r} is called {person!r}; known: {', '.join(known)}"
+        )
     return _remove_datasets(workspace, collection.name)
 
 

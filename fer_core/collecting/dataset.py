@@ -89,8 +89,8 @@ def build_dataset(
 def tabulate_votes(collection: Collection, *, unsure: Unsure = "drop") -> "pd.DataFrame":
     """The labelled faces that can be learnt from, a row each, in the collection's order.
 
-    Columns `face`, `clip`, `person`, `source`, `image_name`, `label` (the main one, empty where two are level),
-    `num_annotators`, and FER+'s ten of votes, which sum to 10.
+    Columns `face`, `clip`, `person`, `source`, `image_name`, `label` (the main one, empty where two are
+    level), `num_annotators`, and FER+'s ten of votes, which sum to 10.
 
     Raises:
         CollectionError: a file is damaged.

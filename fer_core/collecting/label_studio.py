@@ -1,7 +1,7 @@
 """Label Studio: a task for each face of a collection, and the labels that people gave or corrected there.
 
-Source: https://labelstud.io/guide/task_format, /tags/choices. Pictures travel within the file, so that nothing
-has to be served to Label Studio.
+Source: https://labelstud.io/guide/task_format, /tags/choices. Pictures travel within the file, so that
+nothing has to be served to Label Studio.
 """
 
 import base64
@@ -49,7 +49,9 @@ def write_face_tasks(collection: Collection, path: Path, *, guess: bool = False)
         raise ConfigError(f"{path} does not end in .json, as Label Studio's tasks do")
     faces, votes = collection.load_faces(), group_votes(open_labels(collection).read())
     if faces.empty:
-        raise CollectionError(f"{collection.name!r} has no face yet; collect some: fer collect {collection.name}")
+        raise CollectionError(
+            f"{collection.name!r} has no face yet; collect some: fer collect {collection.name}"
+        )
     tasks = []
     for row in faces[["face", "clip", "person", "label", "model"]].to_dict("records"):
         said = [(vote.annotator, vote.labels) for vote in votes.get(row["face"], ())]
@@ -87,7 +89,9 @@ def _build_interface(classes: Sequence[str]) -> str:
         f'\n    <Choice value="{escape_html(name)}" hotkey="{key}"'
         + (f' background="{emotion_color(name)}"' if name in classes else "")
         + "/>"
-        for key, name in zip((*map(str, range(1, len(classes) + 1)), "u", "0"), (*classes, UNSURE, NO_FACE), strict=True)
+        for key, name in zip(
+            (*map(str, range(1, len(classes) + 1)), "u", "0"), (*classes, UNSURE, NO_FACE), strict=True
+        )
     )
     return f"""<View>
   <Image name="{_IMAGE}" value="$image"/>

@@ -62,9 +62,9 @@ def describe_next(
         skip: faces that are not wanted now.
 
     Returns:
-        `total` (faces) and `left` (to label), `queue` (the next `WINDOW`, with `face`, `clip`, `person`, `time`
-        and `guess`), `last` (the face that was labelled last; empty if none), and the words for `unsure` and
-        `noFace`.
+        `total` (faces) and `left` (to label), `queue` (the next `WINDOW`, with `face`, `clip`, `person`,
+        `time` and `guess`), `last` (the face that was labelled last; empty if none), and the words for
+        `unsure` and `noFace`.
     """
     table = collection.load_faces()
     waiting = list_next(table["face"].to_list(), votes, annotator, order)
@@ -88,7 +88,9 @@ def _describe(table: "pd.DataFrame", faces: Sequence[str]) -> list[dict[str, Any
     columns = [name for name in table.columns if name not in COLUMNS]
     found = {}
     for row in rows[["face", "clip", "person", "time_s", "track_id", *columns]].to_dict("records"):
-        ranked = sorted(((name, row[name]) for name in columns if row[name] == row[name]), key=lambda item: -item[1])
+        ranked = sorted(
+            ((name, row[name]) for name in columns if row[name] == row[name]), key=lambda item: -item[1]
+        )
         is_clip = row["track_id"] == row["track_id"] and row["track_id"] is not None
         found[row["face"]] = {
             "face": row["face"],

@@ -1,9 +1,9 @@
 """What people say faces look like, on the disk at every keystroke.
 
-`labels.jsonl` has one line a decision, in the order in which they were made: the last one of an annotator about
-a face counts, and one without labels takes the one before it back. Lines are only ever appended, in one write
-that is on the disk before it is acknowledged; so a process that is killed loses none, and neither do two that
-write at once. Each line has an id from where it was made: sent twice, it counts once.
+`labels.jsonl` has one line a decision, in the order in which they were made: the last one of an annotator
+about a face counts, and one without labels takes the one before it back. Lines are only ever appended, in one
+write that is on the disk before it is acknowledged; so a process that is killed loses none, and neither do
+two that write at once. Each line has an id from where it was made: sent twice, it counts once.
 """
 
 import os
@@ -40,7 +40,7 @@ class Vote:
     face: str
     annotator: str
     labels: tuple[str, ...] = ()
-    """Classes, one or several that share the vote; or `unsure`; or `no face`. None takes the last one back."""
+    """Classes, one or several that share the vote; `unsure`; `no face`. None takes the last one back."""
     time: datetime
     again: bool = False
     """Whether it was made after a disagreement had come back."""
@@ -74,7 +74,7 @@ class LabelBook:
             return dict(self._votes)
 
     def add(self, votes: Sequence[Vote]) -> None:
-        """Write votes; they are on the disk when this returns. One that is there already is not written again.
+        """Write votes; they are on the disk when this returns. What is there already is not written again.
 
         Raises:
             CollectionError: the file is gone or damaged, or another process holds it for too long.
@@ -166,12 +166,16 @@ def check_vote(collection: Collection, faces: AnyOf[str], vote: Vote) -> Vote:
         ConfigError: an unknown face or label, labels that exclude each other, or a name that can't be seen.
     """
     if not _ID.fullmatch(vote.id):
-        raise ConfigError(f"{vote.id[:80]!r} can't be the id of a label; use 1 to 64 letters, digits, _ and -")
+        raise ConfigError(
+            f"{vote.id[:80]!r} can't be the id of a label; use 1 to 64 letters, digits, _ and -"
+        )
     if vote.face not in faces:
         raise ConfigError(f"there is no face {vote.face[:20]!r} in {collection.name!r}")
     known = (*collection.classes, UNSURE, NO_FACE)
     if strange := [label for label in vote.labels if label not in known]:
-        raise ConfigError(f"{strange[0][:80]!r} is no label of {collection.name!r}; expected {', '.join(known)}")
+        raise ConfigError(
+            f"{strange[0][:80]!r} is no label of {collection.name!r}; expected {', '.join(known)}"
+        )
     labels = tuple(dict.fromkeys(vote.labels))
     if len(labels) > 1 and not set(labels) <= set(collection.classes):
         raise ConfigError(f"{UNSURE!r} and {NO_FACE!r} stand alone; got {', '.join(labels)}")

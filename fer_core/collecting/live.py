@@ -1,4 +1,4 @@
-"""Collecting from a live stream, for as long as its user wants: nothing is kept before, after or otherwise."""
+"""Collecting from a live stream, for as long as its user wants; nothing else is kept."""
 
 import shutil
 from collections.abc import Sequence
@@ -56,9 +56,7 @@ class LiveCollector:
         main = max(faces, key=lambda face: face.box.width * face.box.height)
         found = [(face.box, face.track_id, self._person if face is main else "") for face in faces]
         try:
-            self._store.add(
-                frame_rgb, found, clip=self.clip, origin="camera", time_s=time_s - self._start_s
-            )
+            self._store.add(frame_rgb, found, clip=self.clip, origin="camera", time_s=time_s - self._start_s)
         except StorageError as error:
             self.problem = str(error)
 

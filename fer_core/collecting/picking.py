@@ -34,7 +34,7 @@ class Picked:
     num_seen: int
 
 
-def pick_faces(  # noqa: PLR0913 - each is a choice of its own
+def pick_faces(
     collection: Collection,
     store: CandidateStore,
     predictors: Sequence[Predictor],
@@ -93,9 +93,7 @@ def pick_faces(  # noqa: PLR0913 - each is a choice of its own
 
 def _read(found: Sequence[Candidate], predictor: Predictor, crops: UInt8Array) -> list[FaceResult]:
     boxes = [item.box for item in found]
-    readings = settle(
-        predictor.info.classes, predictor.predict_crops(crops), measure_quality(crops, boxes)
-    )
+    readings = settle(predictor.info.classes, predictor.predict_crops(crops), measure_quality(crops, boxes))
     return [
         judge(item.box, prediction, quality, item.track_id)
         for item, (prediction, quality) in zip(found, readings, strict=True)
@@ -160,7 +158,7 @@ def _to_logits(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64
 
 
 def build_embed(entry: CheckpointEntry) -> Embed | None:
-    """The embeddings of a checkpoint's network, by torch; None where there is no torch or only an ONNX file."""
+    """The embeddings of a checkpoint's network; None where there is no torch, or only an ONNX file."""
     from importlib.util import find_spec
 
     if find_spec("torch") is None or not (entry.folder / entry.info.weights_file).is_file():

@@ -95,10 +95,19 @@ def compare_annotators(votes: Votes) -> "pd.DataFrame":
     codes = {name: [by_annotator[name].get(face) for face in faces] for name in names}
     rows: list[Mapping[str, Any]] = []
     for first, second in combinations(names, 2):
-        kappa, alpha = compute_kappa(codes[first], codes[second]), compute_alpha([codes[first], codes[second]])
+        kappa, alpha = (
+            compute_kappa(codes[first], codes[second]),
+            compute_alpha([codes[first], codes[second]]),
+        )
         facts = {"num_faces": kappa.num_units, "observed": kappa.observed, "kappa": kappa.value}
         rows.append(
-            {"first": first, "second": second, **facts, "alpha": alpha.value, "note": kappa.reason or alpha.reason}
+            {
+                "first": first,
+                "second": second,
+                **facts,
+                "alpha": alpha.value,
+                "note": kappa.reason or alpha.reason,
+            }
         )
     if len(names) > 2:
         alpha = compute_alpha([codes[name] for name in names])

@@ -64,8 +64,8 @@ def read_media(
         paths: pictures and videos.
         detectors: builds what finds the faces.
         predictor: whose framing faces are followed with.
-        person: who is on all of them; if not given, each face of a video counts as one of its own, and so does
-            each picture.
+        person: who is on all of them; if not given, each face of a video counts as one of its own, and so
+            does each picture.
         every_s: time between two looks at a video, so that no two neighbouring frames are taken.
         names: what the files are called, if otherwise than their paths.
         on_progress: told how far it is.
@@ -85,7 +85,9 @@ def read_media(
         tell(place, len(paths), f"{clip}: looking for faces")
         try:
             if path.suffix.lower() in VIDEO_SUFFIXES and path.suffix.lower() not in _ANIMATED:
-                stream = FaceStream(detectors(True), predictor, TemporalConfig(detect_every=1, smoothing_s=0.0))
+                stream = FaceStream(
+                    detectors(True), predictor, TemporalConfig(detect_every=1, smoothing_s=0.0)
+                )
                 _read_video(store, path, clip, stream, person, every_s)
             else:
                 image = load_image(path)
@@ -138,13 +140,17 @@ def read_study(
         raise ConfigError(f"every is {every_s} s; expected more than 0")
     recordings, problems = list_rows(list_done(study)), {}
     if not recordings:
-        raise ConfigError(f"no recording of {study.name!r} is analyzed; run it first: fer study run {study.name}")
+        raise ConfigError(
+            f"no recording of {study.name!r} is analyzed; run it first: fer study run {study.name}"
+        )
     tell = on_progress or (lambda _done, _total, _text: None)
     for place, row in enumerate(recordings):
         tell(place, len(recordings), f"{row['recording']}: taking faces")
         try:
             with open_video(study.locate(row["path"])) as reader:
-                for time_s, faces in _list_sightings(study, row["recording"], row["participant"] or "", every_s):
+                for time_s, faces in _list_sightings(
+                    study, row["recording"], row["participant"] or "", every_s
+                ):
                     image = reader.seek(time_s).image_rgb
                     origin = f"study {study.name}"
                     store.add(image, faces, clip=row["recording"], origin=origin, time_s=time_s)

@@ -39,6 +39,7 @@ test_sweep_workers.py and test_studies.py."""
 LONG = {
     "browser_live",
     "install",
+    "labelling",
     "new_user",
     "page_actions",
     "page_speed",

@@ -136,8 +136,10 @@ class Labeller {
       this.given.clear();
     }
     this.buildLabels(data.classes);
+    this.remember(data.collection);
     const saved = new Set(data.saved);
     this.unsaved = this.unsaved.filter((vote) => !saved.has(vote.id));
+    this.store();
     for (const item of data.queue) this.facts.set(item.face, item);
     for (const [face, picture] of Object.entries(data.pictures)) this.keep(face, picture);
     if (data.frame) this.frames = { face: data.frame.face, picture: data.frame.picture };
@@ -147,6 +149,20 @@ class Labeller {
       this.isAsking = true;
       this.send();
     } else this.isAsking = false;
+  }
+
+  // What is not saved outlives a reload of the tab, and a server that is gone for a while.
+  remember(collection) {
+    const place = `fer-unsaved-${collection}`;
+    if (place === this.shelf) return;
+    this.shelf = place;
+    this.sentAt = 0;
+    this.unsaved = JSON.parse(sessionStorage.getItem(place) || "[]");
+  }
+
+  store() {
+    if (this.unsaved.length) sessionStorage.setItem(this.shelf, JSON.stringify(this.unsaved));
+    else sessionStorage.removeItem(this.shelf);
   }
 
   keep(face, picture) {
@@ -385,6 +401,7 @@ class Labeller {
   vote(face, labels) {
     const { annotator, order } = this.data;
     this.unsaved = [...this.unsaved, { id: makeId(), face, labels, annotator, order }];
+    this.store();
     this.draw();
     this.send();
   }

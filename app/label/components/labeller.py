@@ -30,7 +30,7 @@ def render_labeller(data: Mapping[str, Any], *, key: str, on_sent: Callable[[], 
 
 
 def take_sent(key: str) -> Mapping[str, Any]:
-    """What the browser sent just now: `votes`, `have`, `skip`, `frame`; empty if it sent nothing that fits."""
+    """What the browser sent just now: `votes`, `have`, `skip`, `frame`; empty if nothing that fits."""
     value = st.session_state.get(key)
     sent = value.get("sent") if value is not None else None
     return sent if isinstance(sent, Mapping) else {}
