@@ -3,9 +3,9 @@
     python -m benchmarks.labelling                     # 5,000 faces, 300 keys, 50 kills
     python -m benchmarks.labelling --kills 0
 
-`key`: from a key until its label is on the disk and acknowledged, and the next face is shown. `burst`: as many keys
-as Chromium takes, without waiting. Then the server is killed (SIGKILL) at random moments while keys come, and started
-anew; in the end every label that was acknowledged must be on the disk, and none twice.
+`key`: from a key until its label is on the disk and acknowledged, and the next face is shown. `burst`: as
+many keys as Chromium takes, without waiting. Then the server is killed (SIGKILL) at random moments while keys
+come, and started anew; in the end every label that was acknowledged must be on the disk, and none twice.
 """
 
 import argparse
@@ -45,7 +45,8 @@ async (root, keys) => {
   const times = [];
   for (const key of keys) {
     const face = root.dataset.face, start = performance.now();
-    window.dispatchEvent(new KeyboardEvent("keydown", { key, code: `Digit${key}`, bubbles: true, composed: true }));
+    const event = { key, code: `Digit${key}`, bubbles: true, composed: true };
+    document.body.dispatchEvent(new KeyboardEvent("keydown", event));
     await new Promise((resolve) => {
       const look = () => {
         const next = root.dataset.face;
