@@ -52,6 +52,7 @@ def outside(app_workspace: Workspace, save_model) -> Path:
         ("models.py", "model", "can't be shown"),
         ("tune.py", "sweep", "no search yet"),
         ("studies.py", "study", "can't be the name of a study"),
+        ("label.py", "collection", "can't be the name of a collection"),
     ],
 )
 def test_an_address_does_not_leave_the_workspace(outside, page, key, words):
