@@ -165,10 +165,6 @@ def check_vote(collection: Collection, faces: AnyOf[str], vote: Vote) -> Vote:
     Raises:
         ConfigError: an unknown face or label, labels that exclude each other, or a name that can't be seen.
     """
-    if not _ID.fullmatch(vote.id):
-        raise ConfigError(
-            f"{vote.id[:80]!r} can't be the id of a label; use 1 to 64 letters, digits, _ and -"
-        )
     if vote.face not in faces:
         raise ConfigError(f"there is no face {vote.face[:20]!r} in {collection.name!r}")
     known = (*collection.classes, UNSURE, NO_FACE)
@@ -182,6 +178,10 @@ def check_vote(collection: Collection, faces: AnyOf[str], vote: Vote) -> Vote:
     annotator = clean_person(vote.annotator)
     if not annotator:
         raise ConfigError("a label needs the name of who gave it")
+    if not _ID.fullmatch(vote.id):
+        raise ConfigError(
+            f"{vote.id[:80]!r} can't be the id of a label; use 1 to 64 letters, digits, _ and -"
+        )
     return Vote(
         id=vote.id, face=vote.face, annotator=annotator, labels=labels, time=vote.time, again=vote.again
     )
