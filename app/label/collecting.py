@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Final
 
 import streamlit as st
-from fer_core.data.choosing import ChoiceMethod
 
 from app.label.state import Key
 from app.shared.background import render_dismiss, render_task
@@ -14,6 +13,7 @@ from app.shared.navigation import LABEL, LIVE_WEBCAM
 from app.shared.uploads import UPLOAD_KEPT_S, Upload, ask_for_files, clean_name, forget_uploads
 from app.shared.visitor import get_visitor, may_name_paths
 from fer_core.collecting import Collection
+from fer_core.data.choosing import ChoiceMethod
 from fer_core.errors import MediaError
 from fer_core.escaping import escape_markdown
 from fer_core.images import IMAGE_SUFFIXES

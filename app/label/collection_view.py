@@ -11,6 +11,7 @@ from app.label.collection_list import open_collection
 from app.label.labelling import render_labelling
 from app.label.state import Key
 from app.shared.messages import empty_state, error_boundary
+from app.shared.navigation import TRAIN
 from app.shared.page_header import page_header
 from app.shared.tabs import render_tabs
 from app.shared.uploads import ask_for_files, forget_uploads
@@ -51,6 +52,7 @@ def render_collection(name: str, workspace: Workspace) -> None:
             on_click=open_collection,
             args=("",),
         )
+        _render_adapting(collection, workspace)
     render_progress(collection, workspace)
     for tab, place in render_tabs(_TABS, key=f"{Key.TAB}_{name}"):
         with place, error_boundary():
@@ -62,6 +64,21 @@ def render_collection(name: str, workspace: Workspace) -> None:
                 _render_agreement(collection)
             else:
                 _render_manage(collection, workspace)
+
+
+def _render_adapting(collection: Collection, workspace: Workspace) -> None:
+    """The way on: a data set of what is labelled, and the page that adapts a model to it."""
+    if st.button(
+        "Adapt the model",
+        icon=":material/model_training:",
+        help="Makes a data set of the labelled faces; sixty of three clips or people are enough to begin.",
+    ):
+        from fer_core.checkpoint import default_checkpoint
+        from fer_core.collecting.dataset import build_dataset
+
+        with error_boundary(), st.spinner("Making a data set of the labels…"):
+            info = build_dataset(workspace, collection, default_checkpoint(workspace).info.input)
+            st.switch_page(TRAIN.build(), query_params={"part": "adapt", "dataset": info.name})
 
 
 def _render_agreement(collection: Collection) -> None:

@@ -40,6 +40,7 @@ _STYLE: Final[str] = (
     "button[kind^=primary]:enabled:hover {background-color: #005a8d; border-color: #005a8d;}"
     "[data-testid=stHeaderActionElements], a[aria-label='Link to heading'] {display: none;}"
     ".heatmaplayer:not(:empty) ~ .scatterlayer .trace:first-child text {fill: currentColor !important;}"
+    "[data-testid=stTopNavLink] {padding-left: .45rem; padding-right: .45rem; gap: .35rem;}"
     ".stAppHeader a:focus-visible {outline: 2px solid currentColor; outline-offset: 1px;}</style>"
 )
 """Less empty room above and below than Streamlit leaves, and readable lines on wide screens. What is at work

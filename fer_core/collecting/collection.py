@@ -354,10 +354,13 @@ def delete_collection(workspace: Workspace, name: str) -> list[str]:
 
 
 def find_datasets(workspace: Workspace, name: str) -> list[str]:
-    """The data sets that were made of a collection, by name."""
-    return [
-        info.name for info in list_datasets(workspace) if info.importer == IMPORTER and info.source == name
-    ]
+    """The data sets that were made of a collection, and what was derived from these, by name."""
+    infos = list_datasets(workspace)
+    found = {info.name for info in infos if info.importer == IMPORTER and info.source == name}
+    roots = set(found)
+    for info in infos:  # a history names every step back to the first
+        found |= {info.name} if roots & {str(step.get("parent")) for step in info.history} else set()
+    return sorted(found)
 
 
 def _remove_datasets(workspace: Workspace, name: str) -> list[str]:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from fer_core.checkpoint import InputSpec
-from fer_core.collecting.collection import IMPORTER, Collection, find_datasets
+from fer_core.collecting.collection import IMPORTER, Collection
 from fer_core.collecting.crops import cut_for_model
 from fer_core.collecting.labels import NO_FACE, UNSURE, Vote, open_labels, share_votes
 from fer_core.collecting.queues import find_main_label, group_votes
 from fer_core.data.derive import RELABEL_VOTES
 from fer_core.data.image_writer import write_stream
 from fer_core.data.splits import SplitPlan, assign_splits
-from fer_core.data.store import VOTE_COLUMNS, VOTE_PREFIX, DatasetInfo
+from fer_core.data.store import VOTE_COLUMNS, VOTE_PREFIX, DatasetInfo, load_dataset_info
 from fer_core.errors import CollectionError, ConfigError
 from fer_core.images import load_image
 from fer_core.labels import FERPLUS_NON_EMOTIONS
@@ -75,15 +75,20 @@ def build_dataset(
     labels, empty = rows["label"].to_numpy(object), np.full(len(rows), "", object)
     rows["split"] = assign_splits(labels, empty, plan, groups=rows["group"].to_numpy(object))
     target = workspace.dataset(name or collection.name)
+    is_own = target.is_dir() and _is_of(load_dataset_info(target), collection)
     return write_stream(
         target,
         _iterate(collection, rows, spec),
         shape=(spec.height, spec.width) if spec.color == "gray" else (spec.height, spec.width, 3),
         describe={"importer": IMPORTER, "source": collection.name, "terms": _describe_terms(collection)},
         classes=collection.classes,
-        replace=target.name in find_datasets(workspace, collection.name),
+        replace=is_own,
         expected_images=len(rows),
     )
+
+
+def _is_of(info: DatasetInfo, collection: Collection) -> bool:
+    return info.importer == IMPORTER and info.source == collection.name
 
 
 def tabulate_votes(collection: Collection, *, unsure: Unsure = "drop") -> "pd.DataFrame":

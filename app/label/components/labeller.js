@@ -96,7 +96,7 @@ class Labeller {
       ["guess", "Model's guess", "G", () => this.toggle("guess")],
       ["grid", "Grid", "V", () => this.toggle("grid")],
     ]) {
-      this.buttons[name] = this.addButton(this.tools, words, key, act, `tool ${name}`);
+      this.buttons[name] = this.addButton(this.tools, words, key, act, "tool");
     }
     this.shown = { frame: false, guess: false, grid: false };
   }
