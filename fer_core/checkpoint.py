@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from fer_core.errors import CheckpointError, DataError, FerError
-from fer_core.io import read_json, sha256_file, to_record, write_json
+from fer_core.io import read_json, sha256_file, to_record, write_json, write_text
 from fer_core.labels import validate_classes
 from fer_core.provenance import Terms, read_former
 from fer_core.titles import find_titled_run
@@ -31,6 +31,8 @@ _MAX_SHARE: Final[float] = 1e12
 """Of one class in a recorded prior: counts of images, or fractions."""
 CLASS_PRIOR_KEY: Final[str] = "class_prior"
 """In a checkpoint's `data`: the share of each class in what it learnt, by name."""
+EARLIER_KEY: Final[str] = "earlier"
+"""In a checkpoint's `data`: name and fingerprint of the other data sets that it has seen."""
 
 MEAN_RANGE: Final[tuple[float, float]] = (-1.0, 2.0)
 STD_RANGE: Final[tuple[float, float]] = (1e-3, 10.0)
@@ -183,6 +185,13 @@ class CheckpointInfo:
             return None
         return tuple(number / total for number in numbers)
 
+    @property
+    def earlier(self) -> tuple[Mapping[str, Any], ...]:
+        """Other data sets that it has seen, by `name` and `fingerprint`; empty for most models."""
+        recorded = self.data.get(EARLIER_KEY)
+        items = recorded if isinstance(recorded, list | tuple) else ()
+        return tuple(item for item in items if isinstance(item, Mapping))
+
     def to_dict(self) -> dict[str, Any]:
         """As written to `model.json`."""
         return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
@@ -300,10 +309,32 @@ class CheckpointEntry:
 
 DEFAULT_CHECKPOINT: Final[str] = "fer-small"
 """The shipped model that is used when nobody chose one."""
+_DEFAULT_FILE: Final[str] = "default-model.txt"
+"""In the workspace: the key of the model that the user chose instead; not there as long as nobody did."""
+
+
+def get_default_key(workspace: Workspace) -> str:
+    """Key of the model that is used when nobody names one: the user's choice, else `DEFAULT_CHECKPOINT`."""
+    try:
+        return (workspace.root / _DEFAULT_FILE).read_text(encoding="utf-8")[
+            :300
+        ].strip() or DEFAULT_CHECKPOINT
+    except (OSError, ValueError):
+        return DEFAULT_CHECKPOINT
+
+
+def choose_default(key: str, workspace: Workspace) -> None:
+    """Use this model from now on wherever nobody names one; choosing another is the way back.
+
+    Raises:
+        CheckpointError: there is no such model.
+        StorageError: the workspace can't be written.
+    """
+    write_text(workspace.root / _DEFAULT_FILE, find_listed_checkpoint(key, workspace).key + "\n")
 
 
 def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
-    """Every readable checkpoint: the default, the other shipped ones, imported ones, then those of runs.
+    """Every readable checkpoint: the default, the shipped ones, imported ones, then those of runs.
 
     Named ones are in the order of their names, those of runs newest first.
 
@@ -325,10 +356,12 @@ def list_checkpoint_folders(workspace: Workspace) -> list[tuple[str, Path]]:
         for parent in (workspace.checkpoints, workspace.models)
     ]
     named[0].sort(key=lambda path: path.name != DEFAULT_CHECKPOINT)
+    default = get_default_key(workspace)
     runs = [path.parent for path in workspace.runs.glob(f"*/best/{INFO_FILE}")]
     runs.sort(key=lambda path: (_made_at(path.parent), path.parent.name), reverse=True)
     found = [(path.name, path) for part in named for path in part]
     found += [(f"{path.parent.name}/{path.name}", path) for path in runs]
+    found.sort(key=lambda item: item[0] != default)
     return [item for item in found if not item[0].startswith(".")]  # a dot: being written right now
 
 
@@ -341,7 +374,7 @@ def _made_at(run: Path) -> float:
 
 
 def default_checkpoint(workspace: Workspace) -> CheckpointEntry:
-    """The checkpoint to use when nobody chose one: the shipped default, else the first there is.
+    """The checkpoint to use when nobody names one: the user's or the shipped default, else the first.
 
     Raises:
         CheckpointError: there is none at all.

@@ -4,15 +4,20 @@ import streamlit as st
 
 from app.shared.background import open_asked_part
 from app.shared.page_header import page_header
+from app.train.adapt import render_adapt
 from app.train.form import render_form
 from app.train.launch import render_launch
-from app.train.run_actions import NEW_PART, RUNS_PART, open_run
+from app.train.run_actions import ADAPT_PART, NEW_PART, RUNS_PART, open_run
 from app.train.run_table import render_list
 from app.train.run_view import render_run
 from app.train.state import Key
 from fer_core.workspace import Workspace
 
-TITLES = {NEW_PART: ":material/add: New run", RUNS_PART: ":material/timeline: Runs"}
+TITLES = {
+    NEW_PART: ":material/add: New run",
+    RUNS_PART: ":material/timeline: Runs",
+    ADAPT_PART: ":material/face: Adapt to your faces",
+}
 
 
 def main() -> None:
@@ -22,8 +27,11 @@ def main() -> None:
         render_run(name, workspace)
         return
     page_header("Train", "Train a model to read **apparent expressions**, and watch it learn.")
-    if _choose_part() == RUNS_PART:
+    part = _choose_part()
+    if part == RUNS_PART:
         render_list(workspace)
+    elif part == ADAPT_PART:
+        render_adapt(workspace)
     else:
         _render_new_run(workspace)
 

@@ -6,9 +6,9 @@ from app.models.state import Key
 from app.models.wording import close_model
 from app.shared.confirm import confirm_deletion
 from app.shared.messages import show_error
-from app.shared.navigation import ANALYZE_MEDIA, COMPARE_RUNS, LIVE_WEBCAM, PageSpec
+from app.shared.navigation import ANALYZE_MEDIA, COMPARE_RUNS, LIVE_WEBCAM, TRAIN, PageSpec
 from app.shared.state import SharedKey
-from fer_core.checkpoint import CheckpointEntry
+from fer_core.checkpoint import CheckpointEntry, choose_default
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts
@@ -22,9 +22,20 @@ def render_actions(facts: ModelFacts, workspace: Workspace) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _render_try(facts, ANALYZE_MEDIA, "Try it on pictures", kind="primary")
         _render_try(facts, LIVE_WEBCAM, "Try it live")
+        if facts.has_weights:
+            _render_try(facts, TRAIN, "Adapt to your faces", part="adapt")
         _render_download(facts)
         if st.button("Compare", icon=COMPARE_RUNS.icon, key="models-compare"):
             _leave_to(COMPARE_RUNS, compare_models=facts.name)
+        if not facts.is_default and st.button(
+            "Use by default",
+            icon=":material/star:",
+            help="Wherever nobody chooses a model. Choosing another is the way back.",
+            key="models-default",
+        ):
+            choose_default(facts.key, workspace)
+            st.session_state[SharedKey.MODEL] = facts.key
+            st.rerun()
         reason = explain_protection(facts.entry, workspace)
         if st.button(
             "Delete",
@@ -36,7 +47,9 @@ def render_actions(facts: ModelFacts, workspace: Workspace) -> None:
             _ask_deletion(facts, workspace)
 
 
-def _render_try(facts: ModelFacts, page: PageSpec, label: str, *, kind: str = "secondary") -> None:
+def _render_try(
+    facts: ModelFacts, page: PageSpec, label: str, *, kind: str = "secondary", **query: str
+) -> None:
     if st.button(
         label,
         icon=page.icon,
@@ -44,7 +57,7 @@ def _render_try(facts: ModelFacts, page: PageSpec, label: str, *, kind: str = "s
         type="primary" if kind == "primary" else "secondary",
     ):
         st.session_state[SharedKey.MODEL] = facts.key
-        _leave_to(page)
+        _leave_to(page, **query)
 
 
 def _leave_to(page: PageSpec, **query: str) -> None:

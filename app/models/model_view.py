@@ -24,12 +24,13 @@ from app.models.wording import (
     describe_size,
     show_message,
 )
-from app.shared.messages import empty_state
+from app.shared.adaptation import render_adaptation
+from app.shared.messages import empty_state, error_boundary
 from app.shared.tabs import render_tabs
 from fer_core.checkpoint import find_listed_checkpoint
 from fer_core.errors import CheckpointError
 from fer_core.escaping import escape_markdown
-from fer_core.exchange.facts import ModelFacts, build_facts
+from fer_core.exchange.facts import ModelFacts, ModelKind, build_facts
 from fer_core.workspace import Workspace
 
 TABS: Final[dict[str, Callable[[ModelFacts, Workspace], None]]] = {
@@ -66,6 +67,9 @@ def render_view(key: str, workspace: Workspace) -> None:
     show_message()
     render_actions(facts, workspace)
     _render_figures_row(facts, workspace)
+    if facts.kind is ModelKind.TRAINED:
+        with error_boundary():
+            render_adaptation(facts.entry.folder.parent, workspace)
     for name, place in render_tabs(list(TABS), key=Key.MODELS_TAB):
         with place:
             TABS[name](facts, workspace)

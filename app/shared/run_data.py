@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from fer_core.runs.adaptation import ADAPTATION_FILE
 from fer_core.runs.cache import read_cached
 from fer_core.runs.reader import Run
 from fer_core.runs.records import EpochRecord, GradientRecord, RunMeta, StepRecord, ValidationRecord
@@ -26,6 +27,7 @@ _SHOWN_FILES: Final[tuple[str, ...]] = (
     LOG_FILE,
     NOTES_FILE,
     REPORT_FILE,
+    ADAPTATION_FILE,
 )
 LOG_LINES: Final[int] = 200
 

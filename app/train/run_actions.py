@@ -18,6 +18,7 @@ from fer_core.workspace import Workspace
 
 NEW_PART = "new"
 RUNS_PART = "runs"
+ADAPT_PART = "adapt"
 
 
 def open_run(name: str) -> None:

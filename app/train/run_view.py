@@ -6,6 +6,7 @@ from typing import Final
 
 import streamlit as st
 
+from app.shared.adaptation import render_adaptation
 from app.shared.messages import empty_state, error_boundary
 from app.shared.run_data import compute_stamp, find_best, load_log_tail, load_metrics
 from app.shared.run_format import (
@@ -48,6 +49,8 @@ def render_run(name: str, workspace: Workspace) -> None:
     st.fragment(_watch, run_every=_choose_interval(run))(name, workspace, stamp)
     render_actions(run, workspace)
     _render_trouble(run)
+    with error_boundary():
+        render_adaptation(run.folder, workspace)
     _render_numbers(run)
     _render_results(run, workspace)
 
@@ -108,6 +111,8 @@ def _describe_progress(run: Run) -> str:
         return f"Waiting for its device, {place}"
     if run.is_active and not status.num_steps:
         return "Starting: network and images are loaded"
+    if run.is_active and status.message:
+        return escape_markdown(status.message)
     is_within = run.is_active or status.step > 0
     number = min(status.epoch + is_within, status.num_epochs or math.inf)
     text = f"Epoch {number:d} of {f'{status.num_epochs:d}' if status.num_epochs else '?'}"

@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, str]] = {
     "import": "import a data set, or draw the built-in one",
     "datasets": "list, show, verify, export, derive and check data sets",
     "train": "train a model",
+    "adapt": "teach a model your own faces, and see what that gained and cost",
     "sweep": "search for good settings by many runs",
     "lr-find": "see which learning rate a configuration stands",
     "estimate": "see how long a training takes and how much memory it needs",
@@ -62,6 +63,7 @@ _RENAMED: Final[dict[str, str]] = {"import": "import_data"}
 _TRAINING: Final[frozenset[str]] = frozenset(
     {
         "train",
+        "adapt",
         "sweep",
         "lr-find",
         "estimate",

@@ -69,6 +69,22 @@ def list_all(*, json_output: Annotated[bool, arg(name="json")] = False) -> int:
     return 0
 
 
+@_APP.command
+def default(model: Annotated[Positional[str], arg(metavar="MODEL")] = "") -> int:
+    """Use a model wherever nobody names one; without a name, say which that is.
+
+    Args:
+        model: Its name as `fer models` lists it; `fer-small` is the shipped choice.
+    """
+    from fer_core.checkpoint import choose_default, default_checkpoint
+
+    workspace = Workspace.default()
+    if model:
+        choose_default(model, workspace)
+    say(default_checkpoint(workspace).key)
+    return 0
+
+
 def _format_fraction(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 

@@ -45,7 +45,20 @@ def parse(arguments: list[str]) -> int:
     command = parse_options(TrainCommand, arguments, prog="fer train", description=_describe())
     if "RANK" in os.environ:
         return _train_under_launcher(command)
-    return _submit(command) if command.detach else _train(command)
+    start(command)
+    return 0
+
+
+def start(command: TrainCommand) -> None:
+    """Put a run into the queue, or train it while the command runs, and tell what came of it.
+
+    Raises:
+        FerError: a setting does not work, or the run failed.
+    """
+    if command.detach:
+        _submit(command)
+    else:
+        _train(command)
 
 
 def _describe() -> str:
@@ -83,7 +96,7 @@ def _find_resumed(command: TrainCommand, workspace: Workspace) -> str:
     return find_run(command.resume or "", workspace).name
 
 
-def _submit(command: TrainCommand) -> int:
+def _submit(command: TrainCommand) -> None:
     from fer_core import jobs
 
     if not command.wait:
@@ -102,15 +115,15 @@ def _submit(command: TrainCommand) -> int:
         )
     say(f"{run.state}: {run.folder}")
     say(f"watch it with: fer runs log {shlex.quote(run.name)} --follow")
-    return 0
 
 
-def _train(command: TrainCommand) -> int:
+def _train(command: TrainCommand) -> None:
     """Train while the command runs, with progress bars; Ctrl-C or SIGTERM stops it resumably."""
     from fer_core import jobs
     from fer_core.cli.train_bars import TrainBars
     from fer_core.jobs.stopping import StopSignal
     from fer_core.jobs.worker import execute_run
+    from fer_core.runs.adaptation import load_adaptation
     from fer_core.runs.reader import load_run
 
     workspace = Workspace.default()
@@ -152,7 +165,9 @@ def _train(command: TrainCommand) -> int:
         say(f"best epoch {run.status.best_epoch}, validation {score}")
     if state == "stopped":
         say(f"continue with: fer train --resume {shlex.quote(run.name)}")
-    return 0
+    adaptation = load_adaptation(run.folder)
+    if adaptation is not None:
+        say("\n".join(adaptation.describe()))
 
 
 def _train_under_launcher(command: TrainCommand) -> int:

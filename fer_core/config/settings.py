@@ -54,6 +54,11 @@ class DataConfig:
     sampling: Sampling = "shuffled"
     """`shuffled` shows every image once per epoch; `balanced` draws each class equally often, so images of
     rare classes are repeated and some of frequent classes are left out."""
+    replay: str = ""
+    """Another data set, of what the starting weights were trained on: some of its training images are learned
+    beside, others in each epoch, so that they are not forgotten (rehearsal; Robins, 1995). Empty is off."""
+    replay_share: Annotated[float, Limits(low=0, below=1)] = 0.5
+    """Share of the images of an epoch that are replayed; only used with data.replay."""
 
     def __post_init__(self) -> None:
         check_fields(self, "data.")
@@ -63,6 +68,7 @@ class DataConfig:
             self.valid_split,
             "another split than data.train_split",
         )
+        check(self.replay != self.dataset, "data.replay", self.replay, "another data set than data.dataset")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +111,19 @@ class TransferConfig:
     layer_decay: Annotated[float, _FACTOR] = 1.0
     """Multiply the learning rate by this for every group of layers further from the head (Clark et al., 2020;
     0.65 to 0.8 are usual for transformers); 1 treats all alike."""
+    adapt: bool = False
+    """Adapt the checkpoint or run `weights` to the data set: its classes, its head and its preprocessing
+    stay, the data set may have fewer classes, and at the end it is measured what was gained and forgotten
+    (`fer adapt` chooses all settings for that)."""
 
     def __post_init__(self) -> None:
         check_fields(self, "transfer.")
+        check(
+            not self.adapt or self.weights not in ("", "hub"),
+            "transfer.weights",
+            self.weights,
+            "a checkpoint or run where transfer.adapt is on",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

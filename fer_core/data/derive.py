@@ -40,6 +40,9 @@ class Derivation:
     split: SplitPlan | None = None
     """Divide all anew: classes in equal shares, exact copies (or, where they are known, people) never in two
     splits. The parent keeps its own splits."""
+    split_by: str = "group"
+    """Column that says who or which clip is on an image, for dividing; it becomes the new set's `group`.
+    Empty, or where there is no such column, only exact copies are kept together."""
     seed: int = 0
     """Of balancing."""
     reason: str = ""
@@ -55,6 +58,8 @@ class Derivation:
             value["balance"] = {"seed": self.seed}
         if self.split is not None:
             value["split"] = {"valid": self.split.valid, "test": self.split.test, "seed": self.split.seed}
+            if self.split_by != "group":
+                value["split"]["by"] = self.split_by
         return value
 
 
@@ -147,6 +152,10 @@ def _apply(dataset: Dataset, derivation: Derivation) -> tuple[pd.DataFrame, tupl
         samples = samples[~_shows_any(samples, left_out)]
     if derivation.split is not None:
         strata = shown[samples.index].to_numpy(object)
+        if derivation.split_by in samples:
+            samples = samples.assign(group=samples[derivation.split_by])
+        elif not derivation.split_by:
+            samples = samples.drop(columns="group", errors="ignore")
         samples = samples.assign(split=_divide(dataset, samples, strata, derivation.split))
     if derivation.balance:
         samples = _balance(samples, shown[samples.index], derivation.seed)

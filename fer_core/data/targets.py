@@ -58,6 +58,25 @@ def compute_targets(dataset: Dataset, split: str, mode: LabelMode) -> Targets:
     return Targets(rows, distributions.astype(np.float32), protocol)
 
 
+def match_classes(targets: Targets, classes: Sequence[str], wanted: Sequence[str]) -> Targets:
+    """Targets over other classes, matched by name; images whose own class is none of them are left out.
+
+    Args:
+        targets: over `classes`.
+        classes: names of the columns.
+        wanted: names of the columns that are returned; those that `classes` lacks get no share.
+    """
+    if tuple(wanted) == tuple(classes):
+        return targets
+    shares = np.zeros((len(targets), len(wanted)), np.float32)
+    for place, name in enumerate(wanted):
+        if name in classes:
+            shares[:, place] = targets.distributions[:, list(classes).index(name)]
+    kept = np.isin(targets.labels, [place for place, name in enumerate(classes) if name in wanted])
+    shares = shares[kept]
+    return Targets(targets.indices[kept], shares / shares.sum(axis=1, keepdims=True), targets.protocol)
+
+
 def mix_labels(dataset: Dataset, targets: Targets, weight: float) -> Targets:
     """Targets in which the images' own single labels have a share beside the votes.
 

@@ -14,23 +14,34 @@ from fer_core.evaluation.metrics import METRICS, ScoredImages, Weighting, comput
 from fer_core.evaluation.predictions import Predictions
 
 FloatArray = npt.NDArray[np.floating[Any]]
+Clusters = npt.NDArray[np.int64]
 
 NUM_RESAMPLES: Final[int] = 2000
 _BLOCK: Final[int] = 250
 
 
-def iterate_resamples(num_images: int, num_resamples: int, *, seed: int = 0) -> Iterator[FloatArray]:
+def iterate_resamples(
+    num_images: int, num_resamples: int, *, seed: int = 0, clusters: Clusters | None = None
+) -> Iterator[FloatArray]:
     """Yield blocks of resamples with replacement, N x up to 250 float32 weights; a function of the seed.
 
     Equal arguments give equal resamples: figures of two models over them are paired.
+
+    Args:
+        num_images: N.
+        num_resamples: how many in all.
+        seed: of chance.
+        clusters: what each image belongs to, N numbers 0 to G - 1, such as the person: images that are alike
+            are drawn together (cluster bootstrap; Field and Welsh, 2007). None draws single images.
     """
-    generator = np.random.default_rng([seed, num_images])
+    num_units = num_images if clusters is None else int(clusters.max()) + 1
+    generator = np.random.default_rng([seed, num_units])
     for start in range(0, num_resamples, _BLOCK):
         width = min(_BLOCK, num_resamples - start)
-        drawn = generator.integers(0, num_images, size=(num_images, width))
+        drawn = generator.integers(0, num_units, size=(num_units, width))
         flat = (drawn * width + np.arange(width)).ravel()
-        counts = np.bincount(flat, minlength=num_images * width)
-        yield counts.reshape(num_images, width).astype(np.float32)
+        counts = np.bincount(flat, minlength=num_units * width).reshape(num_units, width)
+        yield (counts if clusters is None else counts[clusters]).astype(np.float32)
 
 
 class PreparedMetrics:
@@ -87,10 +98,15 @@ def compute_samples(
 
 
 def compute_paired_samples(
-    models: Sequence[PreparedMetrics], num_resamples: int = NUM_RESAMPLES, *, seed: int = 0
+    models: Sequence[PreparedMetrics],
+    num_resamples: int = NUM_RESAMPLES,
+    *,
+    seed: int = 0,
+    clusters: Clusters | None = None,
 ) -> list[dict[str, FloatArray]]:
     """The same for several models on the same images, with the same resamples, drawn once."""
-    resamples = iterate_resamples(len(models[0].images.labels), num_resamples, seed=seed)
+    num_images = len(models[0].images.labels)
+    resamples = iterate_resamples(num_images, num_resamples, seed=seed, clusters=clusters)
     blocks = [[item.compute(weights) for item in models] for weights in resamples]
     return [
         {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -74,7 +74,8 @@ def default_splits(info: CheckpointInfo, dataset: Dataset, method: Method) -> tu
 def is_trained_on(info: CheckpointInfo, dataset: Dataset) -> bool:
     """Whether the model was trained on the training split of this data set, or of one it was derived from."""
     lineage = {dataset.info.fingerprint, *(str(step.get("fingerprint")) for step in dataset.info.history)}
-    return info.data.get("fingerprint") in lineage
+    seen = {info.data.get("fingerprint"), *(item.get("fingerprint") for item in info.earlier)}
+    return not lineage.isdisjoint(seen)
 
 
 def describe_exposure(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from fer_core.errors import DataError
 from fer_core.evaluation.bootstrap import (
     NUM_RESAMPLES,
+    Clusters,
     PreparedMetrics,
     compute_paired_samples,
     compute_point,
@@ -62,6 +63,25 @@ def compute_mcnemar(first_right: npt.ArrayLike, second_right: npt.ArrayLike) -> 
         neither=int((~first & ~second).sum()),
         p_value=float(p_value),
     )
+
+
+def compute_needed_pairs(discordant: float, difference: float, *, power: float = 0.8) -> int:
+    """Images that McNemar's test needs to see a difference, by the normal approximation (Connor, 1987).
+
+    Args:
+        discordant: share of the images that exactly one of the two models gets right, at most 1.
+        difference: of the accuracies, as a fraction; not 0. As much at least is discordant.
+        power: chance of seeing it, two-sided at 5 %.
+
+    Examples:
+        >>> compute_needed_pairs(0.2, 0.1)
+        155
+    """
+    from scipy.stats import norm
+
+    gap, share = abs(difference), max(discordant, abs(difference))
+    spread = norm.isf(ALPHA / 2) * np.sqrt(share) + norm.isf(1 - power) * np.sqrt(share - gap**2)
+    return int(np.ceil((spread / gap) ** 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +181,7 @@ def compare_with_baseline(
     *,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
+    clusters: Clusters | None = None,
 ) -> list[PairedResult]:
     """Compare every model with one of them; all must hold the same images and classes in the same order.
 
@@ -171,6 +192,7 @@ def compare_with_baseline(
         baseline: a key of them.
         num_resamples: of the bootstrap.
         seed: of the bootstrap.
+        clusters: images that are drawn together, as for `iterate_resamples`.
 
     Raises:
         DataError: not the same images.
@@ -183,7 +205,7 @@ def compare_with_baseline(
     names = [name for name in METRICS if METRICS[name].is_paired]
     prepared = {key: PreparedMetrics(item, names) for key, item in predictions.items()}
     points = {key: compute_point(item) for key, item in prepared.items()}
-    drawn = compute_paired_samples(list(prepared.values()), num_resamples, seed=seed)
+    drawn = compute_paired_samples(list(prepared.values()), num_resamples, seed=seed, clusters=clusters)
     samples = dict(zip(prepared, drawn, strict=True))
     results = []
     for key in others:

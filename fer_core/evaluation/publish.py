@@ -182,8 +182,17 @@ def _show(value: object) -> str:
     return value if isinstance(value, _Shown) else escape_markdown(" ".join(re.split(r"[\r\n]+", str(value))))
 
 
-def build_model_card(info: CheckpointInfo, data: DatasetInfo, evaluation: Evaluation) -> str:
-    """The model card (Mitchell et al., 2019) as Markdown, every figure from `evaluation`."""
+def build_model_card(
+    info: CheckpointInfo, data: DatasetInfo, evaluation: Evaluation, adapted: Sequence[str] = ()
+) -> str:
+    """The model card (Mitchell et al., 2019) as Markdown, every figure from `evaluation`.
+
+    Args:
+        info: the model.
+        data: what it was trained on.
+        evaluation: of it.
+        adapted: what adapting it gained and cost, in sentences.
+    """
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -208,6 +217,7 @@ def build_model_card(info: CheckpointInfo, data: DatasetInfo, evaluation: Evalua
         info=info,
         data=data,
         evaluation=evaluation,
+        adapted=adapted,
         scores=evaluation.scores,
         figures=figures,
         metrics=info.metrics[0] if info.metrics else {},

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from fer_core.checkpoint import (
     CARD_FILE,
-    DEFAULT_CHECKPOINT,
     INFO_FILE,
     CheckpointEntry,
     CheckpointInfo,
+    get_default_key,
     list_checkpoint_folders,
     load_checkpoint_info,
 )
@@ -61,6 +61,8 @@ class ModelFacts:
     terms: tuple[Terms, ...] = ()
     """Origin and terms of the training data, as far as they are known here."""
     has_card: bool = False
+    is_default: bool = False
+    """Whether it is the model that is used when nobody names one."""
 
     @property
     def key(self) -> str:
@@ -93,11 +95,6 @@ class ModelFacts:
     def has_weights(self) -> bool:
         """Whether torch can run it; an ONNX file alone can't be trained further."""
         return (self.entry.folder / self.entry.info.weights_file).is_file()
-
-    @property
-    def is_default(self) -> bool:
-        """Whether it is the model that is used when nobody chose one."""
-        return self.kind is ModelKind.SHIPPED and self.entry.key == DEFAULT_CHECKPOINT
 
 
 def get_kind(folder: Path, workspace: Workspace) -> ModelKind:
@@ -150,6 +147,7 @@ def build_facts(
         "latency": find_latency(info.weights_sha256, workspace),
         "terms": info.terms or known.get(str(info.data.get("fingerprint") or ""), ()),
         "has_card": (entry.folder / CARD_FILE).is_file(),
+        "is_default": entry.key == get_default_key(workspace),
     }
     if report is not None:
         return ModelFacts(

@@ -5,10 +5,11 @@ Whether the network can be built is for `fer_core.training.task.check_network`, 
 
 import importlib.util
 import logging
+from typing import Final
 
 import numpy as np
 
-from fer_core.checkpoint import HUB, WEIGHT_SUFFIXES, find_checkpoint
+from fer_core.checkpoint import HUB, WEIGHT_SUFFIXES, CheckpointEntry, CheckpointInfo, find_checkpoint
 from fer_core.config import TrainConfig
 from fer_core.data.builtin import describe_dataset
 from fer_core.data.store import DatasetInfo
@@ -16,6 +17,8 @@ from fer_core.data.targets import Targets
 from fer_core.errors import ConfigError, DataError
 from fer_core.workspace import Workspace, expand_home
 
+HELD_OUT: Final[str] = "test"
+"""Split that judges an adapted model: nothing is learned from it or chosen by it."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -39,11 +42,11 @@ def check_settings(
         CheckpointError: weights to start from, or a teacher, are not there.
     """
     info = describe_dataset(config.data.dataset, workspace)
-    for split in (config.data.train_split, config.data.valid_split):
-        if not info.split_counts.get(split):
-            raise DataError(
-                f"data set {info.name!r} has no split {split!r}; it has {', '.join(info.split_counts)}"
-            )
+    _check_splits(info, config.data.train_split, config.data.valid_split)
+    if config.data.replay:
+        _check_splits(describe_dataset(config.data.replay, workspace), config.data.train_split)
+    if find_parent(config, workspace) is not None:
+        _check_splits(info, HELD_OUT)
     _check_number(config, info, info.split_counts[config.data.train_split])
     check_share(config, num_processes)
     tracker = config.log.tracker
@@ -56,6 +59,55 @@ def check_settings(
     if is_name and not is_resumed and not weights.is_file():
         find_checkpoint(config.transfer.weights, workspace)
     return info
+
+
+def _check_splits(info: DatasetInfo, *splits: str) -> None:
+    for split in splits:
+        if not info.split_counts.get(split):
+            raise DataError(
+                f"data set {info.name!r} has no split {split!r}; it has {', '.join(info.split_counts)}"
+            )
+
+
+def find_parent(config: TrainConfig, workspace: Workspace) -> CheckpointEntry | None:
+    """The model that a configuration adapts; None where it adapts none.
+
+    Raises:
+        CheckpointError: there is no such model.
+        ConfigError: the settings describe another network than the model's.
+    """
+    if not config.transfer.adapt:
+        return None
+    entry = find_checkpoint(config.transfer.weights, workspace)
+    info = entry.info
+    if (config.model.name, dict(config.model.arguments)) != (info.architecture, dict(info.arguments)):
+        raise ConfigError(
+            f"transfer.adapt goes on with the network of {config.transfer.weights}, {info.architecture} with "
+            f"{dict(info.arguments)}, but model.* describe {config.model.name} with "
+            f"{config.model.arguments}; `fer adapt` sets them"
+        )
+    return entry
+
+
+def check_classes(config: TrainConfig, info: DatasetInfo, parent: CheckpointInfo, train: Targets) -> None:
+    """Check that the model that is adapted knows what the data set shows.
+
+    Raises:
+        ConfigError: it lacks a class.
+    """
+    counts = np.bincount(train.labels, minlength=len(info.classes))
+    lacking = [
+        f"{name} ({count:,})"
+        for name, count in zip(info.classes, counts, strict=True)
+        if count and name not in parent.classes
+    ]
+    if lacking:
+        kept = " ".join(name for name in info.classes if name in parent.classes)
+        raise ConfigError(
+            f"{config.transfer.weights} predicts {', '.join(parent.classes)}, but {info.name!r} shows "
+            f"{', '.join(lacking)} as well. Adapting keeps the classes: leave those images out with `fer "
+            f"datasets derive {info.name} NAME --classes {kept}`, or train a new model on this data set"
+        )
 
 
 def check_targets(config: TrainConfig, info: DatasetInfo, train: Targets) -> None:

@@ -1,5 +1,7 @@
 """Whose terms a model inherits: those of its data, of the weights it starts from, and of its teachers."""
 
+from collections.abc import Iterable
+
 from fer_core.checkpoint import HUB, find_checkpoint
 from fer_core.config import TrainConfig
 from fer_core.data.store import DatasetInfo
@@ -8,15 +10,17 @@ from fer_core.provenance import Terms, join_terms
 from fer_core.workspace import Workspace
 
 
-def gather_terms(config: TrainConfig, info: DatasetInfo, workspace: Workspace) -> tuple[Terms, ...]:
+def gather_terms(
+    config: TrainConfig, datasets: Iterable[DatasetInfo], workspace: Workspace
+) -> tuple[Terms, ...]:
     """Terms of everything that a run learns from, each once: the data set's first.
 
     Args:
         config: the settings.
-        info: of the data set.
+        datasets: that it learns from.
         workspace: where the models are.
     """
-    parts = list(info.terms or (Terms(source=info.name),))
+    parts = [item for info in datasets for item in info.terms or (Terms(source=info.name),)]
     for name in (config.transfer.weights, *config.distill.teacher_names):
         if name:
             parts += _find_terms(name, config.model.name, workspace)

@@ -152,7 +152,7 @@ class RunRecorder:
             name=self.writer.name,
             architecture=self.config.model.name,
             arguments=self.config.model.arguments,
-            classes=self.task.dataset.info.classes,
+            classes=self.task.classes,
             input=self.task.spec,
             weights_sha256="0" * 64,  # filled in when the weights are written
             num_parameters=0,
@@ -177,7 +177,7 @@ class RunRecorder:
     def _write_validation(self, epoch: int, scores: Scores, probabilities: npt.NDArray[np.float64]) -> None:
         """Confusion matrix and a few images with predictions, the same images every time."""
         dataset, valid = self.task.dataset, self.task.valid
-        classes = dataset.info.classes
+        classes = self.task.classes
         chosen = np.unique(np.linspace(0, len(valid) - 1, NUM_SAMPLES).astype(np.int64))
         samples = [
             SampleRecord(

@@ -57,7 +57,7 @@ class TrainingSetup:
             self.layer_groups, config.optimizer, layer_decay=config.transfer.layer_decay
         )
         self.optimizer: optim.Optimizer = self.accelerator.prepare(optimizer)
-        self.num_steps = len(task.train) // config.batch_size
+        self.num_steps = (len(task.train) + task.num_replayed) // config.batch_size
         """Steps of an epoch."""
         self.ema = build_average(self.model, config, config.epochs * self.num_steps)
         self.train_step = TrainStep(task, self.accelerator, self.optimizer)
@@ -126,9 +126,16 @@ class TrainingSetup:
 
     def _draw_order(self, epoch: int) -> npt.NDArray[np.int64]:
         """Numbers of training images in the order of an epoch, the same in every process."""
+        task, seed = self.task, self.config.seed
         if self.config.data.sampling == "balanced":
-            return draw_balanced_order(self.task.train.labels, seed=self.config.seed, epoch=epoch)
-        return shuffle_for_epoch(len(self.task.train), seed=self.config.seed, epoch=epoch)
+            own = draw_balanced_order(task.train.labels, seed=seed, epoch=epoch)
+        else:
+            own = shuffle_for_epoch(len(task.train), seed=seed, epoch=epoch)
+        if task.replay is None:
+            return own
+        again = shuffle_for_epoch(len(task.replay[1]), seed=seed, epoch=epoch)[: task.num_replayed]
+        mixed = np.concatenate([own, len(task.train) + again])
+        return mixed[shuffle_for_epoch(len(mixed), seed=seed, epoch=epoch)]
 
 
 def count_thawed_groups(epoch: int, num_groups: int, config: TransferConfig) -> int:

@@ -2,15 +2,19 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from accelerate import PartialState
+from torch import Tensor
 
-from fer_core.checkpoint import CLASS_PRIOR_KEY, HUB, ColorMode, InputSpec
+from fer_core.checkpoint import CLASS_PRIOR_KEY, EARLIER_KEY, HUB, CheckpointEntry, ColorMode, InputSpec
 from fer_core.config import Precision, TrainConfig
+from fer_core.data.batches import load_batch
 from fer_core.data.builtin import open_dataset
 from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import (
@@ -18,15 +22,18 @@ from fer_core.data.targets import (
     compute_class_prior,
     compute_pixel_statistics,
     compute_targets,
+    match_classes,
     mix_labels,
     temper_targets,
 )
 from fer_core.errors import ConfigError
 from fer_core.models import FerModel, build_model, count_parameters, find_architecture, is_bf16_fast
+from fer_core.models.checkpoint_files import build_described
 from fer_core.provenance import Terms
-from fer_core.training.checks import check_settings, check_share, check_targets
+from fer_core.training.checks import check_classes, check_settings, check_share, check_targets, find_parent
 from fer_core.training.lineage import gather_terms
 from fer_core.training.losses import Teachers, load_teachers
+from fer_core.types import Float32Array
 from fer_core.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
@@ -48,6 +55,44 @@ class Task:
     """Models to learn from beside the labels."""
     terms: tuple[Terms, ...] = ()
     """Of the data, and of every model it starts from or learns from."""
+    parent: CheckpointEntry | None = None
+    """The model that is adapted, where it is that."""
+    replay: tuple[Dataset, Targets] | None = None
+    """What is learned again beside the data set."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Those of the network: the adapted model's, or the data set's."""
+        return self.dataset.info.classes if self.parent is None else self.parent.info.classes
+
+    @property
+    def distributions(self) -> Float32Array:
+        """Targets of all that can be learned from: the data set's training images, then the replayed ones."""
+        own = self.train.distributions
+        return own if self.replay is None else np.concatenate([own, self.replay[1].distributions])
+
+    @property
+    def num_replayed(self) -> int:
+        """Replayed images an epoch."""
+        if self.replay is None:
+            return 0
+        share = self.config.data.replay_share
+        return min(len(self.replay[1]), round(len(self.train) * share / (1 - share)))
+
+    def load_images(self, picked: npt.NDArray[np.int64], device: torch.device) -> Tensor:
+        """Images of some rows of `distributions` as the network takes them, not yet normalised."""
+        rest = picked - len(self.train)
+        if self.replay is None or (rest < 0).all():
+            return load_batch(self.dataset.images, self.train.indices[picked], self.spec, device)
+        again, targets = self.replay
+        old = load_batch(again.images, targets.indices[rest[rest >= 0]], self.spec, device)
+        batch = old.new_empty((len(picked), *old.shape[1:]))
+        is_old = torch.from_numpy(rest >= 0).to(device)
+        batch[is_old] = old
+        batch[~is_old] = load_batch(
+            self.dataset.images, self.train.indices[picked[rest < 0]], self.spec, device
+        )
+        return batch
 
     def describe_data(self) -> dict[str, Any]:
         """What a checkpoint says about the data that it learnt from."""
@@ -57,12 +102,28 @@ class Task:
             "label_mode": self.config.data.label_mode,
             **({"label_weight": weight} if (weight := self.config.data.label_weight) else {}),
             "num_train_images": len(self.train),
-            CLASS_PRIOR_KEY: compute_class_prior(
-                self.train,
-                self.dataset.info.classes,
-                is_balanced=self.config.data.sampling == "balanced",
-            ),
+            CLASS_PRIOR_KEY: self._describe_prior(),
+            **({EARLIER_KEY: earlier} if (earlier := self._list_earlier()) else {}),
         }
+
+    def _describe_prior(self) -> dict[str, float]:
+        own = compute_class_prior(
+            self.train, self.classes, is_balanced=self.config.data.sampling == "balanced"
+        )
+        if self.replay is None:
+            return own
+        old = compute_class_prior(self.replay[1], self.classes)
+        share = self.num_replayed / (self.num_replayed + len(self.train))
+        return {name: round((1 - share) * own[name] + share * old[name], 6) for name in own}
+
+    def _list_earlier(self) -> list[dict[str, str]]:
+        """Data sets that the adapted model and what is replayed have seen, each once."""
+        seen = [] if self.parent is None else [self.parent.info.data, *self.parent.info.earlier]
+        if self.replay is not None:
+            info = self.replay[0].info
+            seen.append({"name": info.name, "fingerprint": info.fingerprint})
+        named = {str(item.get("fingerprint") or ""): str(item.get("name") or "") for item in seen}
+        return [{"name": name, "fingerprint": mark} for mark, name in named.items() if mark]
 
     def describe_run(self) -> dict[str, Any]:
         """What meta.json of a run says about it."""
@@ -77,8 +138,11 @@ class Task:
     def describe_start(self) -> dict[str, Any]:
         """What a checkpoint says about other models it came from; empty if there were none."""
         config = self.config
+        parent = self.parent
         return {
             **({"started_from": config.transfer.weights} if config.transfer.weights else {}),
+            **({"adapted_from_sha256": parent.info.weights_sha256} if parent is not None else {}),
+            **({"replayed": self.replay[0].name} if self.replay is not None else {}),
             **({"teachers": config.distill.teachers} if config.distill.teachers else {}),
         }
 
@@ -135,24 +199,43 @@ def prepare_task(
         CheckpointError: the pretrained weights or a teacher can't be had or do not fit.
     """
     precision = resolve_precision(config.precision, PartialState().device)
-    votes = compute_targets(dataset, config.data.train_split, config.data.label_mode)
-    tempered = temper_targets(votes, config.data.label_temperature)
-    train = mix_labels(dataset, tempered, config.data.label_weight)
+    workspace = workspace or Workspace.default()
+    parent = find_parent(config, workspace)
+    train = _compute_train_targets(config, dataset)
     valid = compute_targets(dataset, config.data.valid_split, "majority")
     check_targets(config, dataset.info, train)
     check_share(config, _count_processes())
-    spec = _describe_input(config, dataset, train)
+    classes = dataset.info.classes if parent is None else parent.info.classes
+    if parent is not None:
+        check_classes(config, dataset.info, parent.info, train)
+    train, valid = (match_classes(item, dataset.info.classes, classes) for item in (train, valid))
+    replay = _load_replay(config, classes, workspace)
+    spec = _describe_input(config, dataset, train) if parent is None else parent.info.input
     torch.manual_seed(config.seed)
-    model = _build_network(config, dataset.info)
-    workspace = workspace or Workspace.default()
+    model = _build_network(config, dataset.info) if parent is None else build_described(parent.info)
     if config.transfer.weights and not is_resumed:
         from fer_core.models.pretrained import load_pretrained
 
         report = load_pretrained(model, config.transfer.weights, workspace)
         _LOG.info("pretrained weights %s: %s", config.transfer.weights, report)
-    teachers = load_teachers(config.distill, dataset.info.classes, workspace)
-    terms = gather_terms(config, dataset.info, workspace)
-    return Task(config, dataset, train, valid, spec, precision, model, teachers, terms)
+    teachers = load_teachers(config.distill, classes, workspace)
+    terms = gather_terms(config, [dataset.info, *([replay[0].info] if replay else [])], workspace)
+    return Task(config, dataset, train, valid, spec, precision, model, teachers, terms, parent, replay)
+
+
+def _compute_train_targets(config: TrainConfig, dataset: Dataset) -> Targets:
+    votes = compute_targets(dataset, config.data.train_split, config.data.label_mode)
+    tempered = temper_targets(votes, config.data.label_temperature)
+    return mix_labels(dataset, tempered, config.data.label_weight)
+
+
+def _load_replay(
+    config: TrainConfig, classes: Sequence[str], workspace: Workspace
+) -> tuple[Dataset, Targets] | None:
+    if not config.data.replay:
+        return None
+    dataset = open_dataset(config.data.replay, workspace)
+    return dataset, match_classes(_compute_train_targets(config, dataset), dataset.info.classes, classes)
 
 
 def _count_processes() -> int:

@@ -14,7 +14,7 @@ from torch import Tensor, nn, optim
 
 from fer_core.config import TrainConfig
 from fer_core.data.augment import BatchAugmenter, Mix, mix_batch
-from fer_core.data.batches import load_batch, normalise
+from fer_core.data.batches import normalise
 from fer_core.errors import ConfigError
 from fer_core.training.losses import DistributionLoss, add_distillation, compute_class_weights, draw_targets
 from fer_core.training.optim import locate_in_cycle, sam_perturbation, set_learning_rate
@@ -43,7 +43,7 @@ class TrainStep:
         self.accelerator, self.optimizer = accelerator, optimizer
         self.device: torch.device = accelerator.device
         self.augmenter = BatchAugmenter(config.augment).to(self.device)
-        self.distributions = torch.from_numpy(task.train.distributions)
+        self.distributions = torch.from_numpy(task.distributions)
         weights = compute_class_weights(self.distributions, config.loss.class_weights)
         self.loss = DistributionLoss(config.loss, config.data.label_mode, weights).to(self.device)
         self.teachers = task.teachers.to(self.device) if task.teachers is not None else None
@@ -87,8 +87,7 @@ class TrainStep:
 
     def _compute_gradients(self, model: nn.Module, epoch: int, picked: npt.NDArray[np.int64]) -> StepResult:
         own = picked[self.accelerator.process_index :: self.accelerator.num_processes]
-        task = self.task
-        images = load_batch(task.dataset.images, task.train.indices[own], task.spec, self.device)
+        images = self.task.load_images(own, self.device)
         targets = draw_targets(self.distributions[own].to(self.device), self.config.data.label_mode)
         images = self.augmenter(images)
         mix = mix_batch(images, self.config.augment) if is_epoch_mixed(epoch, self.config) else Mix(images)

@@ -111,7 +111,9 @@ class Trainer:
             self._write_status("running")
             self._train_epochs()
             state = "stopped" if self.stop_requested else "finished"
-            self._write_status(state, eta_s=None)
+            if state == "finished":
+                self._measure_adaptation()
+            self._write_status(state, eta_s=None, message=None)
             _LOG.info("%s after epoch %d", state, self.progress.epoch)
             return state
         except BaseException as error:
@@ -123,6 +125,14 @@ class Trainer:
             logger.removeHandler(handler)
             handler.close()
             self.setup.release()
+
+    def _measure_adaptation(self) -> None:
+        """What adapting gained and cost, where a model was adapted; a run that fails here can be resumed."""
+        if self.task.parent is not None and self.is_main:
+            from fer_core.training.adaptation_cost import measure_adaptation
+
+            self._write_status("running", message="measuring what was gained and forgotten", eta_s=None)
+            measure_adaptation(self.task, self.writer.folder)
 
     def _open_logs(self) -> None:
         if self.recorder is not None:
@@ -240,7 +250,7 @@ class Trainer:
         self, probabilities: npt.NDArray[np.float64], images_per_s: float, seconds: float
     ) -> None:
         epoch = self.progress.epoch + 1
-        scores = compute_scores(self.task.valid.labels, probabilities, self.task.dataset.info.classes)
+        scores = compute_scores(self.task.valid.labels, probabilities, self.task.classes)
         monitored = {
             "accuracy": scores.accuracy,
             "macro_f1": scores.macro_f1,

@@ -132,11 +132,11 @@ def test_a_model_inherits_the_terms_of_all_its_parents(workspace, draw_faces):
         transfer=TransferConfig(weights="start"),
         distill=DistillConfig(teachers="teacher, orphan, gone"),
     )
-    assert gather_terms(config, info, workspace) == (
+    assert gather_terms(config, [info], workspace) == (
         OPEN, CLOSED, FERPLUS, Terms(source="the weights orphan"), Terms(source="the weights gone")
     )  # fmt: skip
     config = dataclasses.replace(load_preset("quick"), transfer=TransferConfig(weights="hub"))
-    assert judge_use(gather_terms(config, info, workspace)) == "unresolved", "timm"
+    assert judge_use(gather_terms(config, [info], workspace)) == "unresolved", "timm"
 
 
 def test_an_import_keeps_what_the_user_states(workspace, tmp_path, capsys):
