@@ -44,7 +44,7 @@ from fer_core.data.store import Dataset, write_dataset
 from fer_core.data.targets import compute_targets, match_classes
 from fer_core.evaluation.calibration import softmax
 from fer_core.evaluation.scoring import compute_embeddings
-from fer_core.images import decode_image
+from fer_core.images import load_image
 from fer_core.inference.crop import extract_crops
 from fer_core.inference.detectors import build_detector
 from fer_core.models import FerModel, load_checkpoint
@@ -126,7 +126,7 @@ def read_photos(path: Path, info: CheckpointInfo, workspace: Workspace) -> list[
     with zipfile.ZipFile(path) as archive:
         table = pd.read_csv(archive.open("labels.csv"))
         for name, label in zip(table["path"], table["label"], strict=True):
-            pixels = decode_image(archive.read(name))
+            pixels = load_image(archive.read(name))
             boxes = detector.detect(pixels)
             if not boxes or label not in info.classes:
                 continue

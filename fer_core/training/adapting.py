@@ -21,7 +21,7 @@ from fer_core.config import (
     TrainConfig,
     TransferConfig,
 )
-from fer_core.data.builtin import open_dataset
+from fer_core.data.builtin import describe_dataset, open_dataset
 from fer_core.data.derive import Derivation, derive_dataset
 from fer_core.data.splits import SplitPlan
 from fer_core.data.store import ALL_SPLITS, SPLITS, Dataset, list_datasets, load_dataset_info
@@ -103,7 +103,7 @@ def plan_adaptation(options: AdaptOptions, workspace: Workspace) -> AdaptPlan:
         raise CheckpointError(
             f"{options.model} is an ONNX file without weights, which can't learn; choose another model"
         )
-    dataset = open_dataset(options.dataset, workspace)
+    dataset = open_dataset(describe_dataset(options.dataset, workspace).name, workspace)
     labelled = _find_labelled(dataset, entry)
     column = _choose_column(dataset, labelled, options.group)
     dataset = _divide(dataset, column, labelled, workspace)
@@ -188,7 +188,8 @@ def _choose_column(dataset: Dataset, labelled: Targets, wanted: str) -> str:
 
 def _divide(dataset: Dataset, column: str, labelled: Targets, workspace: Workspace) -> Dataset:
     """The data set itself where its splits keep groups apart, else a copy that does."""
-    if _is_divided(dataset, column, labelled):
+    # `group` is where everything else looks for what belongs together.
+    if column in ("", "group") and _is_divided(dataset, column, labelled):
         return dataset
     derivation = Derivation(
         split=_PLAN, split_by=column, reason="to adapt a model: held out by person or clip"
@@ -218,10 +219,8 @@ def _divide(dataset: Dataset, column: str, labelled: Targets, workspace: Workspa
 
 def _is_divided(dataset: Dataset, column: str, labelled: Targets) -> bool:
     splits = dataset.samples["split"].to_numpy(object)[labelled.indices]
-    if set(splits) != set(SPLITS) or column not in ("", "group"):
-        return False  # `group` is where everything else looks for what belongs together
     pairs = set(zip(_read_groups(dataset, column, labelled.indices), splits, strict=True))
-    return len(pairs) == len({name for name, _ in pairs})
+    return set(splits) == set(SPLITS) and len(pairs) == len({name for name, _ in pairs})
 
 
 def _choose_replay(
@@ -230,7 +229,7 @@ def _choose_replay(
     if options.replay == NO_REPLAY:
         return ""
     if options.replay:
-        return open_dataset(options.replay, workspace).name
+        return describe_dataset(options.replay, workspace).name
     info = entry.info
     seen = [str(item.get("fingerprint") or "") for item in (info.data, *info.earlier)]
     named = {item.fingerprint: item.name for item in list_datasets(workspace) if item.name != dataset.name}

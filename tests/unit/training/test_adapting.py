@@ -103,7 +103,12 @@ NO_VOTES = dict.fromkeys(VOTE_COLUMNS, 0)
     ("faces", "options", "error", "words"),
     [
         ({"num_people": 3}, {}, DataError, "18 labelled faces"),
-        ({"classes": ("anger",)}, {}, DataError, "every labelled face .* shows anger"),
+        (
+            {"classes": ("anger", "fear"), "label": "anger"},
+            {},
+            DataError,
+            "every labelled face .* shows anger",
+        ),
         ({"person": "Ann"}, {}, DataError, "too few people or clips"),
         ({"person": None}, {}, DataError, "Name a column with --group"),
         ({}, {"group": "who"}, DataError, "no column 'who'"),
