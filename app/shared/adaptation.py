@@ -31,18 +31,19 @@ def render_adaptation(run_folder: Path, workspace: Workspace) -> None:
     found = load_adaptation(run_folder)
     if found is None:
         return
-    sentences = [escape_markdown(text) for text in found.describe()]
-    _BOXES[found.verdict](f"**{sentences[0]}**")
+    verdict, *rest = found.describe()
+    _BOXES[found.verdict](f"**{escape_markdown(verdict)}**")
     _render_numbers(found)
     st.plotly_chart(
         build_changes(found),
         config=STATIC_CONFIG,
         key=f"adaptation-{run_folder.name}",
-        alt="Accuracy before and after, with 95 % intervals: " + " ".join(found.describe()[:1]),
+        alt="Accuracy before and after, with 95 % intervals",
     )
     _render_choice(run_folder, found, workspace)
     with st.expander("In words", icon=":material/notes:"):
-        st.markdown("\n".join(f"- {text}" for text in sentences[1:]))
+        for sentence in rest:
+            st.markdown(f"- {escape_markdown(sentence)}")
         st.caption(f"Your faces: {escape_markdown(found.own.protocol)}; as the pages read them.")
 
 

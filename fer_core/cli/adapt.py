@@ -1,11 +1,10 @@
 """`fer adapt`: teach a model your own faces, and see what that gained and cost."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 from fer_core.cli.terminal import say
-from fer_core.training.adapting import AdaptOptions, Layers, plan_adaptation
 from fer_core.workspace import Workspace
 
 
@@ -13,7 +12,7 @@ def main(  # noqa: PLR0913 - the options of the command
     model: Annotated[Positional[str], arg(metavar="MODEL")],
     *,
     dataset: str,
-    layers: Layers = "all",
+    layers: Literal["all", "head"] = "all",
     group: str = "",
     replay: str = "",
     epochs: int = 0,
@@ -41,6 +40,7 @@ def main(  # noqa: PLR0913 - the options of the command
         detach: Only put the run into the queue and return.
     """
     from fer_core.cli.train import TrainCommand, start
+    from fer_core.training.adapting import AdaptOptions, plan_adaptation
 
     options = AdaptOptions(
         model=model, dataset=dataset, layers=layers, group=group, replay=replay, epochs=epochs, seed=seed

@@ -228,3 +228,19 @@ def test_every_interval_holds_its_value(seed):
         if figure.is_defined:
             assert figure.low <= figure.value <= figure.high, name
     assert figures["ece"].low >= 0
+
+
+def test_images_of_one_cluster_are_drawn_together():
+    clusters = np.array([0, 0, 1, 2, 2, 2])
+    (weights,) = iterate_resamples(6, 50, clusters=clusters)
+    assert weights.shape == (6, 50)
+    assert (weights[0] == weights[1]).all() and (weights[3] == weights[5]).all()
+    assert (weights[[0, 2, 3]].sum(axis=0) == 3).all(), "three clusters are drawn, with replacement"
+
+
+def test_clusters_of_one_image_each_are_the_plain_bootstrap():
+    plain, single = (
+        np.concatenate(list(iterate_resamples(9, 300, clusters=clusters)), axis=1)
+        for clusters in (None, np.arange(9))
+    )
+    assert (plain == single).all()
