@@ -41,8 +41,10 @@ TEMPERATURE_RANGE: Final[tuple[float, float]] = (0.01, 100.0)
 calibration gives temperatures of 0.05 to 20."""
 
 ColorMode = Literal["gray", "rgb"]
-InputKind = Literal["image"]
+InputKind = Literal["image", "sound"]
 """What the samples of a data set and the inputs of a model are. Files that do not say hold images."""
+KIND_WORDS: Final[dict[InputKind, str]] = {"image": "faces", "sound": "voices"}
+"""What a model of each kind reads, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,58 @@ class FramingSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SoundSpec:
+    """How a stretch of sound becomes the grey picture that a model takes (`fer_core.log_mel`).
+
+    A row is a mel band, the highest first, a column a time; 0 is `floor_db` below the reference, 255 is it.
+    """
+
+    sample_rate: int = 16_000
+    """Samples a second, mono."""
+    window_s: float = 2.0
+    """Seconds of sound that one picture shows, 1 to 3."""
+    hop: int = 160
+    """Samples from one column to the next."""
+    frame: int = 400
+    """Samples that a column is computed from, under a Hann window."""
+    num_bands: int = 64
+    """Mel bands."""
+    low_hz: float = 60.0
+    """Where the lowest band begins."""
+    high_hz: float = 7600.0
+    """Where the highest band ends."""
+    floor_db: float = 80.0
+    """Range of the picture in decibels."""
+    level_db: float = -14.0
+    """Loudness, as root mean square of its voiced part in decibels of full scale, that every window is brought
+    to: how far away a microphone stood says nothing of the voice."""
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("sample_rate", 8_000, 48_000),
+            ("window_s", 1.0, 3.0),
+            ("hop", 40, 4_000),
+            ("frame", self.hop, 8_192),
+            ("num_bands", 8, 256),
+            ("low_hz", 0.0, self.high_hz - 1),
+            ("high_hz", 1.0, self.sample_rate / 2),
+            ("floor_db", 20.0, 160.0),
+            ("level_db", -60.0, 0.0),
+        ):
+            _check_range(f"input.sound.{name}", getattr(self, name), (low, high))
+
+    @property
+    def num_samples(self) -> int:
+        """Samples of a window."""
+        return self.num_frames * self.hop
+
+    @property
+    def num_frames(self) -> int:
+        """Columns of a window."""
+        return round(self.window_s * self.sample_rate / self.hop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpec:
     """The pixels a model takes: `(value / 255 - mean) / std`, one mean and std per channel."""
 
@@ -81,10 +135,23 @@ class InputSpec:
     framing: FramingSpec = FramingSpec()
     """How a face box becomes the crop."""
     kind: InputKind = "image"
-    """What it takes; the fields above describe images."""
+    """What it takes. Sound comes as a picture, too, which `sound` describes."""
+    sound: SoundSpec | None = None
+    """How sound becomes the picture; None for images."""
 
     def __post_init__(self) -> None:
         check_kind(self.kind, "input.kind", CheckpointError)
+        if (self.kind == "sound") != (self.sound is not None):
+            raise CheckpointError(
+                f"input.kind is {self.kind!r}; expected input.sound with sound, and only then"
+            )
+        if self.sound and self.color != "gray":
+            raise CheckpointError(f"input.color is {self.color!r}; expected 'gray' for sound")
+        if self.sound and (self.height, self.width) != (self.sound.num_bands, self.sound.num_frames):
+            raise CheckpointError(
+                f"input is {self.height}x{self.width}; expected {self.sound.num_bands} bands x "
+                f"{self.sound.num_frames} columns, as input.sound says"
+            )
         if not (8 <= self.height <= 2048 and 8 <= self.width <= 2048):
             raise CheckpointError(f"input is {self.height}x{self.width}; expected sides of 8 to 2048 px")
         if self.color not in ("gray", "rgb"):
@@ -103,7 +170,9 @@ class InputSpec:
         return 1 if self.color == "gray" else 3
 
     def __str__(self) -> str:
-        """Shape as people write it, for example `48x48x1`."""
+        """Shape as people write it, for example `48x48x1` or `2 s of sound`."""
+        if self.sound is not None:
+            return f"{self.sound.window_s:g} s of sound"
         return f"{self.height}x{self.width}x{self.channels}"
 
 
@@ -249,6 +318,19 @@ def check_kind(kind: object, name: str, error: type[FerError]) -> None:
         raise error(f"{name} is {kind!r}; this version reads {', '.join(known)}: update the program")
 
 
+def require_kind(info: CheckpointInfo, kind: InputKind) -> None:
+    """Refuse a model that reads something else.
+
+    Raises:
+        CheckpointError: it does.
+    """
+    if info.input.kind != kind:
+        raise CheckpointError(
+            f"model {info.name!r} reads {KIND_WORDS[info.input.kind]}; expected one that reads "
+            f"{KIND_WORDS[kind]}: `fer models` lists what each reads"
+        )
+
+
 def load_checkpoint_info(folder: Path) -> CheckpointInfo:
     """Read the description of the checkpoint in `folder`. The weights are not touched.
 
@@ -333,12 +415,16 @@ def choose_default(key: str, workspace: Workspace) -> None:
     write_text(workspace.root / _DEFAULT_FILE, find_listed_checkpoint(key, workspace).key + "\n")
 
 
-def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
+def list_checkpoints(workspace: Workspace, kind: InputKind | None = None) -> list[CheckpointEntry]:
     """Every readable checkpoint: the default, the shipped ones, imported ones, then those of runs.
 
     Named ones are in the order of their names, those of runs newest first.
 
     A damaged one is left out here; naming it to `find_checkpoint` says what is wrong with it.
+
+    Args:
+        workspace: where imported ones and runs are.
+        kind: only those that read this; all if not given.
     """
     entries = []
     for key, folder in list_checkpoint_folders(workspace):
@@ -346,7 +432,7 @@ def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
             entries.append(CheckpointEntry(key, folder, load_checkpoint_info(folder)))
         except CheckpointError:
             continue
-    return entries
+    return [entry for entry in entries if kind in (None, entry.info.input.kind)]
 
 
 def list_checkpoint_folders(workspace: Workspace) -> list[tuple[str, Path]]:

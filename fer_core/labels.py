@@ -20,6 +20,9 @@ EMOTIONS: Final[tuple[str, ...]] = (
 )
 """Canonical spelling and order: the eight emotion columns of FER+ (Barsoum et al., 2016)."""
 
+EXPRESSIONS: Final[dict[str, tuple[str, ...]]] = {"image": EMOTIONS, "sound": (*EMOTIONS, "calm", "boredom")}
+"""Classes of a data set by its kind of input, in order: voices are also labelled calm or bored."""
+
 FERPLUS_NON_EMOTIONS: Final[tuple[str, ...]] = ("unknown", "NF")
 """The two FER+ vote columns that are not emotions: 'unknown' and 'not a face'."""
 
@@ -47,11 +50,16 @@ _SYNONYMS: Final[dict[str, str]] = {
     "sad": "sadness",
     "surprised": "surprise",
     "contemptuous": "contempt",
+    "bored": "boredom",
 }
 
 
-def canonical_emotion(name: str) -> str:
+def canonical_emotion(name: str, kind: str = "image") -> str:
     """Return the canonical spelling of an emotion name, whatever its case.
+
+    Args:
+        name: the name.
+        kind: of what shows it, a key of `EXPRESSIONS`.
 
     Raises:
         DataError: the name is no known emotion.
@@ -62,10 +70,11 @@ def canonical_emotion(name: str) -> str:
     """
     key = name.strip().lower()
     key = _SYNONYMS.get(key, key)
-    if key not in EMOTIONS:
+    known = EXPRESSIONS[kind]
+    if key not in known:
+        synonyms = sorted(word for word, meaning in _SYNONYMS.items() if meaning in known)
         raise DataError(
-            f"unknown emotion {name!r}; expected one of {', '.join(EMOTIONS)} "
-            f"(or {', '.join(sorted(_SYNONYMS))})"
+            f"unknown emotion {name!r}; expected one of {', '.join(known)} (or {', '.join(synonyms)})"
         )
     return key
 

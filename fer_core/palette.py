@@ -16,10 +16,12 @@ EMOTION_COLORS: Final[dict[str, str]] = {
     "disgust": "#009e73",
     "fear": "#cc79a7",
     "contempt": "#a89a18",
+    "calm": "#7a9e7e",
+    "boredom": "#9a7b5f",
 }
 
 UNKNOWN_COLOR: Final[str] = "#6c6f75"
-"""Colour of a class outside the canonical eight, and of an uncertain prediction."""
+"""Colour of a class outside the canonical ones, and of an uncertain prediction."""
 
 
 def emotion_color(name: str) -> str:

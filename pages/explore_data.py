@@ -14,8 +14,13 @@ from app.explore_data.images import render_images
 from app.explore_data.overview import render_facts, render_overview
 from app.explore_data.state import ADD, TAB, Key
 from app.shared.page_header import page_header
+from fer_core.data.store import load_dataset_info
 from fer_core.workspace import Workspace
 
+_CLIPS: Final[str] = "Images"
+"""The part that shows clips, where a data set holds sound."""
+_OF_FACES: Final[frozenset[str]] = frozenset({"Augmentation"})
+"""Parts that say nothing of sound."""
 _PARTS: Final[dict[str, Callable[[str, Workspace], None]]] = {
     "Overview": render_overview,
     "Images": render_images,
@@ -39,18 +44,23 @@ def main() -> None:
         return
     import_view.render_last_report(name, workspace)
     render_facts(name, workspace)
-    _PARTS[_choose_part()](name, workspace)
+    _PARTS[_choose_part(holds_sound=load_dataset_info(workspace.dataset(name)).kind == "sound")](
+        name, workspace
+    )
 
 
-def _choose_part() -> str:
+def _choose_part(*, holds_sound: bool) -> str:
     """The open part, which the address holds."""
+    parts = [part for part in _PARTS if not (holds_sound and part in _OF_FACES)]
     asked = st.query_params.get(TAB, "")
-    if asked in _PARTS:
+    if asked in parts:
         st.session_state[Key.EXPLORE_PART] = asked
-    st.session_state.setdefault(Key.EXPLORE_PART, _FIRST)
+    if st.session_state.setdefault(Key.EXPLORE_PART, _FIRST) not in parts:
+        st.session_state[Key.EXPLORE_PART] = _FIRST
     part: str | None = st.segmented_control(
         "Part",
-        list(_PARTS),
+        parts,
+        format_func=lambda name: "Clips" if holds_sound and name == _CLIPS else name,
         required=True,
         key=Key.EXPLORE_PART,
         label_visibility="collapsed",

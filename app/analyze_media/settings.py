@@ -32,7 +32,7 @@ class Settings:
 
 def choose_settings(workspace: Workspace) -> Settings | None:
     """Let the user choose; without a model, say how to get one and return None."""
-    if not list_checkpoints(workspace):
+    if not list_checkpoints(workspace, "image"):
         choose_model(workspace)
         return None
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):

@@ -33,7 +33,7 @@ def render_map(name: str, workspace: Workspace) -> None:
     """Show the choice, the map, and the faces of the points that are picked."""
     with error_boundary():
         audited = open_audited(name, workspace)
-        entries = {entry.key: entry for entry in list_checkpoints(workspace)}
+        entries = {entry.key: entry for entry in list_checkpoints(workspace, audited.dataset.info.kind)}
         if not entries:
             empty_state(
                 "No model to compute it with",

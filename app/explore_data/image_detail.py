@@ -28,12 +28,14 @@ def render_detail(audited: Audited, row: int) -> None:
     dataset = audited.dataset
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"##### Image {row}", width="content")
+            st.markdown(f"##### {'Image' if dataset.clips is None else 'Clip'} {row:d}", width="content")
             st.button("Close", icon=":material/close:", type="tertiary", key="explore_close", on_click=_close)
         picture, votes, facts = st.columns([2, 3, 3], gap="medium")
         label = str(audited.classes[row]) or "no majority"
         with picture:
             st.image(dataset.images[row], width=_IMAGE_PX, alt=f"Image {row}: {label}")
+            if dataset.clips is not None and dataset.info.sound is not None:
+                st.audio(dataset.clips[row], sample_rate=dataset.info.sound.sample_rate)
         with facts:
             _render_facts(audited, row, label)
         with votes:

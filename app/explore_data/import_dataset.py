@@ -8,6 +8,7 @@ from app.explore_data.dataset_picker import open_dataset
 from app.explore_data.import_form import Plan, render_form
 from app.explore_data.import_source import Found, choose_source, forget_imported
 from app.explore_data.state import Key, link_to, link_to_import
+from app.explore_data.wording import describe_format
 from app.shared.background import render_dismiss, render_task
 from app.shared.charts import STATIC_CONFIG
 from app.shared.state import SharedKey
@@ -101,10 +102,8 @@ def render_last_report(dataset: str, workspace: Workspace) -> None:
 
 def _render_report(info: DatasetInfo, result: dict[str, Any], *, link: str = "") -> None:
     counts = ", ".join(f"{escape_markdown(split)} {count:,}" for split, count in info.split_counts.items())
-    color = "grey" if info.color == "gray" else "RGB"
     st.success(
-        f"**{escape_markdown(info.name)}** has {info.num_images:,} images of "
-        f"{info.height:d} × {info.width:d} px {color} ({counts}).{link}",
+        f"**{escape_markdown(info.name)}** has {info.num_images:,} {describe_format(info)} ({counts}).{link}",
         icon=":material/check:",
     )
     if without_face := result.get("num_without_face"):

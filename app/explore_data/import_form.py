@@ -11,7 +11,7 @@ from app.explore_data.import_source import Found
 from app.shared.model_picker import choose_detector
 from app.shared.uploads import Upload, ask_for_files
 from app.shared.visitor import may_name_paths
-from fer_core.checkpoint import ColorMode
+from fer_core.checkpoint import ColorMode, SoundSpec
 from fer_core.data.splits import SplitPlan
 from fer_core.data.store import SPLITS
 from fer_core.errors import ConfigError, FerError
@@ -62,9 +62,12 @@ def render_form(found: Found, workspace: Workspace) -> Plan | None:
         split_map = choose_parts(found)
         left, right = st.columns(2)
         with left:
-            options += [*_choose_format(), *_choose_splits(facts.splits, split_map or {})]
+            options += _choose_window() if facts.media == "sound" else _choose_format()
+            options += _choose_splits(facts.splits, split_map or {})
         with right:
-            options += [*_choose_crop(workspace, has_boxes=facts.has_boxes), *choose_groups(found)]
+            if facts.media == "image":
+                options += _choose_crop(workspace, has_boxes=facts.has_boxes)
+            options += choose_groups(found)
     options += _state_terms(facts.terms)
     name, replace = _choose_name(found, workspace, with_votes=bool(votes))
     problem = _find_problem(class_map, split_map, name, replace, workspace)
@@ -98,6 +101,19 @@ def _choose_votes(found: Found) -> list[Upload] | Path:
         "or their path on this machine", key="import_votes_path", placeholder="/data/fer2013new.csv"
     ).strip()
     return expand_home(path).resolve() if path else []
+
+
+def _choose_window() -> list[str]:
+    seconds = st.slider(
+        "Seconds of sound in each sample",
+        1.0,
+        3.0,
+        SoundSpec().window_s,
+        0.5,
+        key="import_window",
+        help="Longer clips give several samples; of a little longer ones the loudest part is taken.",
+    )
+    return [f"--window={seconds:g}"]
 
 
 def _choose_format() -> list[str]:

@@ -9,7 +9,7 @@ from app.shared.grid import iterate_cells
 from fer_core.data.importers.numberings import NUMBERINGS
 from fer_core.data.store import SPLITS
 from fer_core.escaping import escape_markdown
-from fer_core.labels import EMOTIONS
+from fer_core.labels import EXPRESSIONS
 
 LEAVE_OUT: Final[str] = "leave out"
 
@@ -19,7 +19,8 @@ def choose_mapping(found: Found) -> dict[str, str] | None:
     suggested, counts, samples = found.facts.meanings, found.facts.labels, found.samples
     st.markdown("**What the class names mean.** Check the guesses; nothing is read in before you do.")
     numbering = _choose_numbering(found)
-    options = [*EMOTIONS, LEAVE_OUT]
+    names = EXPRESSIONS[found.facts.media]
+    options = [*names, LEAVE_OUT]
     chosen: dict[str, str | None] = {}
     for cell, (label, count) in zip(iterate_cells(len(counts), 4), counts.items(), strict=True):
         guess = suggested[label] if numbering is None else NUMBERINGS[numbering].find(label)
@@ -34,7 +35,7 @@ def choose_mapping(found: Found) -> dict[str, str] | None:
                 key=f"import_map_{found.key}_{numbering or ''}{label}",
             )
     totals = {
-        name: sum(counts[label] for label, meaning in chosen.items() if meaning == name) for name in EMOTIONS
+        name: sum(counts[label] for label, meaning in chosen.items() if meaning == name) for name in names
     }
     st.caption(
         "Gives " + (", ".join(f"{name} {count:,}" for name, count in totals.items() if count) or "nothing")
@@ -94,6 +95,8 @@ def choose_groups(found: Found) -> list[str]:
         "the source, or a regular expression that is searched in the paths: its first group is who or which."
         + (f" Columns: {escape_markdown(', '.join(columns[:20]))}." if columns else ""),
     ).strip()
+    if found.facts.media == "sound" and not known and not rule:
+        st.caption(":material/error: Say who speaks: a voice must not be in training and test.")
     if known and not rule:
         st.caption(f"{known:,} people or clips are known from the source; each stays on one side.")
     return [f"--group-by={rule}"] if rule else []

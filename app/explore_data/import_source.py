@@ -73,7 +73,7 @@ def choose_source(workspace: Workspace) -> Found | None:
 def _from_upload(workspace: Workspace) -> Found | None:
     number = st.session_state.setdefault(_UPLOADER, 0)
     found = ask_for_files(
-        f"A zip or tar of pictures, or fer2013.csv (plain or zipped): up to {MAX_FILE_MB} MB",
+        f"A zip or tar of pictures or voices, or fer2013.csv (plain or zipped): up to {MAX_FILE_MB} MB",
         types=_UPLOAD_TYPES,
         key=f"import_upload_{number}",
     )
@@ -85,8 +85,9 @@ def _from_upload(workspace: Workspace) -> Found | None:
         larger = "choose *Path on this machine* above" if may_name_paths() else "`fer import` it there"
         empty_state(
             "Nothing uploaded yet",
-            "Class folders (`train/happy/1.png` or `happy/1.png`), a CSV or list with its pictures, or "
-            f"FER2013. For what is larger and lies on the server's machine, {larger}.",
+            "Class folders (`train/happy/1.png` or `happy/1.png`), a CSV or list with its pictures, "
+            "FER2013, or voices (EmoDB, CREMA-D, RAVDESS, TESS, SAVEE, or your own). For what is larger and "
+            f"lies on the server's machine, {larger}.",
             icon=":material/upload:",
         )
     return _show(workspace, "upload")
@@ -253,5 +254,7 @@ def describe_source(facts: SourceFacts) -> str:
     name, title = escape_markdown(Path(facts.path).name), escape_markdown(facts.title)
     if not facts.has_pictures:
         return f"**{name}**: {title}"
-    text = f"**{name}**: {facts.num_pictures:,} pictures in {title}"
+    text = (
+        f"**{name}**: {facts.num_pictures:,} {'sounds' if facts.media == 'sound' else 'pictures'} in {title}"
+    )
     return text + (f"; {facts.num_skipped:,} other files are left out" if facts.num_skipped else "")

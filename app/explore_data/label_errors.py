@@ -119,7 +119,9 @@ def _render_found(task: BackgroundTask) -> None:
 
 
 def _render_search(review: Review, facts: dict[str, str]) -> None:
-    entries = {entry.key: entry for entry in list_checkpoints(review.workspace)}
+    entries = {
+        entry.key: entry for entry in list_checkpoints(review.workspace, review.audited.dataset.info.kind)
+    }
     if not entries:
         st.caption("There is no model yet; train one on the Train page, or with `fer train --preset quick`.")
         return

@@ -8,6 +8,7 @@ import streamlit as st
 from app.explore_data.cached_data import load_agreement, load_class_faces, load_counts, load_image_statistics
 from app.explore_data.cleanup_data import Audited, open_audited
 from app.explore_data.state import Key
+from app.explore_data.wording import describe_format
 from app.shared.charts import STATIC_CONFIG
 from app.shared.terms import describe_terms, describe_use
 from fer_core.escaping import escape_markdown, escape_plotly, quote_markdown
@@ -38,10 +39,9 @@ def render_facts(name: str, workspace: Workspace) -> None:
         DataError: it is damaged.
     """
     info = open_audited(name, workspace).dataset.info
-    color = "grey" if info.color == "gray" else "RGB"
     splits = " · ".join(f"{split} {count:,}" for split, count in info.split_counts.items())
     st.markdown(
-        f"**{info.num_images:,}** images of {info.width:d} × {info.height:d} px, {color} · "
+        f"**{info.num_images:,}** {describe_format(info)} · "
         f"{len(info.classes)} classes · {escape_markdown(splits)}"
         + (" · with annotators' votes" if info.has_votes else "")
     )
@@ -85,8 +85,11 @@ def render_overview(name: str, workspace: Workspace) -> None:
                 build_agreement_chart(values), config=STATIC_CONFIG, width="stretch", key="explore_agreement"
             )
             st.caption(describe_agreement(values))
-    st.markdown("##### The face of each class")
+    is_sound = audited.dataset.info.kind == "sound"
+    st.markdown(f"##### The {'sound' if is_sound else 'face'} of each class")
     _render_faces(audited, fingerprint)
+    if is_sound:
+        return
     st.markdown("##### Light and sharpness")
     statistics = load_image_statistics(audited, fingerprint)
     for column, (field, (title, what)) in zip(st.columns(3, gap="medium"), _STATISTICS.items(), strict=True):
@@ -113,7 +116,11 @@ def _render_faces(audited: Audited, fingerprint: str) -> None:
                 picture = face.mean if shown == "Mean" else face.deviation
                 st.image(picture, width=_FACE_PX, alt=f"{shown} of {face.name}")
                 st.markdown(f":small[**{escape_markdown(face.name)}** · {face.num_images:,}]")
-    if shown == "Variation":
+    if audited.dataset.info.kind == "sound":
+        st.caption(
+            "The mean spectrogram of all clips of a class: low tones at the bottom, time to the right."
+        )
+    elif shown == "Variation":
         st.caption("Bright where the images of a class differ most from each other.")
     else:
         st.caption(

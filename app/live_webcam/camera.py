@@ -105,7 +105,7 @@ def choose_live_setup(workspace: Workspace, *, in_browser: bool) -> LiveChoice |
 
 
 def _choose_second(first: CheckpointEntry, workspace: Workspace) -> tuple[CheckpointEntry, ...]:
-    num_models = len(list_checkpoints(workspace))
+    num_models = len(list_checkpoints(workspace, "image"))
     compare = st.toggle(
         "Compare with a second model",
         key=LiveKey.COMPARE,

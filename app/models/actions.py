@@ -20,10 +20,11 @@ from fer_core.workspace import Workspace
 def render_actions(facts: ModelFacts, workspace: Workspace) -> None:
     """The row of buttons under a model's name."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _render_try(facts, ANALYZE_MEDIA, "Try it on pictures", kind="primary")
-        _render_try(facts, LIVE_WEBCAM, "Try it live")
-        if facts.has_weights:
-            _render_try(facts, TRAIN, "Adapt to your faces", part="adapt")
+        if facts.entry.info.input.kind == "image":
+            _render_try(facts, ANALYZE_MEDIA, "Try it on pictures", kind="primary")
+            _render_try(facts, LIVE_WEBCAM, "Try it live")
+            if facts.has_weights:
+                _render_try(facts, TRAIN, "Adapt to your faces", part="adapt")
         _render_download(facts)
         if st.button("Compare", icon=COMPARE_RUNS.icon, key="models-compare"):
             _leave_to(COMPARE_RUNS, compare_models=facts.name)

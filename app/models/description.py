@@ -6,14 +6,16 @@ from typing import Final
 
 import streamlit as st
 
-from app.models.wording import describe_input
+from app.shared.model_picker import describe_input
 from app.shared.navigation import TRAIN
 from app.shared.terms import render_use
+from fer_core.checkpoint import InputKind, InputSpec
 from fer_core.errors import ConfigError
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind
 from fer_core.workspace import Workspace
 
+_WORDS: Final[dict[InputKind, str]] = {"image": "face", "sound": "voice"}
 _GRID: Final[str] = "display:grid;grid-template-columns:8.5rem 1fr;gap:.35rem 1rem;margin:0;padding:0"
 
 
@@ -25,18 +27,17 @@ def render_facts(facts: ModelFacts, workspace: Workspace) -> None:
         st.markdown("##### What it reads")
         st.markdown(
             " ".join(f":gray-badge[{escape_markdown(name)}]" for name in info.classes)
-            + "\n\nThe **apparent expression** of one face, in this order."
+            + f"\n\nThe **apparent expression** of one {_WORDS[info.input.kind]}, in this order."
         )
-        st.markdown("##### How a face is prepared")
+        st.markdown(f"##### How a {_WORDS[info.input.kind]} is prepared")
         spec = info.input
         _render_table(
             {
-                "input": f"{describe_input(facts)}, one face",
+                "input": f"{describe_input(spec)}, one {_WORDS[spec.kind]}",
+                **_describe_preparation(spec),
                 "values": "(pixel / 255 − mean) / std",
                 "mean": ", ".join(f"{value:.4f}" for value in spec.mean),
                 "std": ", ".join(f"{value:.4f}" for value in spec.std),
-                "crop": f"a square, {spec.framing.side_per_height:g} × the height of the face's box, moved "
-                f"up by {100 * spec.framing.shift_up:g} %",
                 "temperature": f"{info.temperature:.4f}: the raw scores (logits) are divided by it, so that "
                 "a confidence of 80 % means right in 80 % of the cases",
             }
@@ -57,6 +58,21 @@ def render_facts(facts: ModelFacts, workspace: Workspace) -> None:
                 "folder": str(facts.entry.folder),
             }
         )
+
+
+def _describe_preparation(spec: InputSpec) -> dict[str, str]:
+    """How the pixels are made."""
+    sound = spec.sound
+    if sound is None:
+        return {
+            "crop": f"a square, {spec.framing.side_per_height:g} × the height of the face's box, moved "
+            f"up by {100 * spec.framing.shift_up:g} %"
+        }
+    return {
+        "loudness": f"brought to {sound.level_db:g} dB of full scale",
+        "spectrogram": f"{sound.num_bands} mel bands from {sound.low_hz:g} to {sound.high_hz:g} Hz, "
+        f"{sound.num_frames} columns, {sound.floor_db:g} dB from black to white",
+    }
 
 
 def _describe_origin(facts: ModelFacts) -> dict[str, str]:

@@ -12,7 +12,6 @@ from app.models.wording import (
     KIND_TITLES,
     describe_badges,
     describe_figure,
-    describe_input,
     describe_latency,
     describe_lineage,
     describe_parameters,
@@ -23,6 +22,7 @@ from app.models.wording import (
 )
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state
+from app.shared.model_picker import describe_input
 from app.shared.terms import describe_use
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind, list_models
@@ -148,7 +148,7 @@ def _render_card(facts: ModelFacts) -> None:
             st.caption(describe_protocol(facts))
         costs = [f"{describe_parameters(info.num_parameters)} parameters", describe_size(facts.num_bytes)]
         costs += [f"{describe_latency(facts)} per face"] if facts.latency is not None else []
-        st.markdown(f"{len(info.classes)} classes · {describe_input(facts)}  \n{' · '.join(costs)}")
+        st.markdown(f"{len(info.classes)} classes · {describe_input(info.input)}  \n{' · '.join(costs)}")
         st.caption(describe_lineage(facts))
         st.markdown(describe_use(facts.terms))
         st.button(

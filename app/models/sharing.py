@@ -20,9 +20,10 @@ from fer_core.workspace import Workspace
 
 
 def render_share(facts: ModelFacts, workspace: Workspace) -> None:
-    """Three ways."""
-    with st.container(border=True):
-        _render_page(facts, workspace)
+    """The ways there are."""
+    if facts.entry.info.input.kind == "image":
+        with st.container(border=True):
+            _render_page(facts, workspace)
     publish, hub = st.columns(2, gap="large")
     with publish, st.container(border=True, height="stretch"):
         _render_publish(facts, workspace)

@@ -29,13 +29,9 @@ def describe_badges(facts: ModelFacts) -> str:
         badges.append(":gray-badge[:material/star: used by default]")
     if not facts.has_weights:
         badges.append(":orange-badge[ONNX only]")
+    if facts.entry.info.input.kind == "sound":
+        badges.append(":gray-badge[:material/graphic_eq: reads voices]")
     return " ".join(badges)
-
-
-def describe_input(facts: ModelFacts) -> str:
-    """Size and colour of what it sees."""
-    spec = facts.entry.info.input
-    return f"{spec.width:d} × {spec.height:d} px {'grey' if spec.color == 'gray' else 'RGB'}"
 
 
 def describe_size(num_bytes: int) -> str:

@@ -5,7 +5,7 @@ import streamlit as st
 from app.shared.messages import empty_state, show_error
 from app.shared.run_data import name_model
 from app.shared.state import SharedKey
-from fer_core.checkpoint import CheckpointEntry, CheckpointInfo, list_checkpoints
+from fer_core.checkpoint import CheckpointEntry, CheckpointInfo, InputKind, InputSpec, list_checkpoints
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown
 from fer_core.inference.detectors import DETECTORS, default_detector, list_usable_detectors
@@ -24,17 +24,21 @@ def describe_accuracy(info: CheckpointInfo) -> str:
     return "accuracy not measured"
 
 
+def describe_input(spec: InputSpec) -> str:
+    """What a model sees or hears at a time."""
+    if spec.sound is not None:
+        return f"{spec.sound.window_s:g} s of sound"
+    return f"{spec.width:d} × {spec.height:d} px {'grey' if spec.color == 'gray' else 'RGB'}"
+
+
 def describe_model(info: CheckpointInfo) -> str:
     """One line of facts on a model, as Markdown."""
-    color = "grey" if info.input.color == "gray" else "RGB"
-    size = f"{info.input.width:d} × {info.input.height:d} px {color}"
-    return f"{len(info.classes)} classes · {size} · {info.num_parameters / 1e6:.2f} M parameters · " + (
-        describe_accuracy(info)
-    )
+    facts = f"{len(info.classes)} classes · {describe_input(info.input)}"
+    return f"{facts} · {info.num_parameters / 1e6:.2f} M parameters · {describe_accuracy(info)}"
 
 
 def choose_model(
-    workspace: Workspace, *, key: str = SharedKey.MODEL, label: str = "Model"
+    workspace: Workspace, *, key: str = SharedKey.MODEL, label: str = "Model", kind: InputKind = "image"
 ) -> CheckpointEntry | None:
     """Let the user choose a checkpoint; without one, say how to get one and return None.
 
@@ -42,8 +46,9 @@ def choose_model(
         workspace: where to look.
         key: of the widget; pages that share it share the choice.
         label: of the widget.
+        kind: what the model must read.
     """
-    entries = {entry.key: entry for entry in list_checkpoints(workspace)}
+    entries = {entry.key: entry for entry in list_checkpoints(workspace, kind)}
     if not entries:
         empty_state(
             "No model on this machine yet",

@@ -11,7 +11,7 @@ from typing import Final
 from fer_core.browser.modules import ASSETS, hash_name
 from fer_core.browser.page import PageSettings, build_page
 from fer_core.browser.runtime import require_runtime
-from fer_core.checkpoint import CheckpointEntry
+from fer_core.checkpoint import CheckpointEntry, require_kind
 from fer_core.errors import ConfigError, FerError
 from fer_core.inference.downloads import YUNET, require_file
 from fer_core.inference.predictor import find_export
@@ -62,6 +62,8 @@ def write_bundle(
     """
     if not entries:
         raise ConfigError("no model was named; expected at least one")
+    for entry in entries:
+        require_kind(entry.info, "image")
     with atomic_directory(out) as folder:
         files: list[str] = []
 

@@ -27,7 +27,7 @@ def main(
     import numpy as np
     import torch
 
-    from fer_core.checkpoint import find_checkpoint
+    from fer_core.checkpoint import find_checkpoint, require_kind
     from fer_core.data.builtin import open_dataset
     from fer_core.errors import ConfigError
     from fer_core.evaluation.common_classes import find_choices
@@ -40,6 +40,7 @@ def main(
     torch.set_num_threads(1)
     workspace = Workspace.default()
     entry = find_checkpoint(model, workspace)
+    require_kind(entry.info, "image")
     data = open_dataset(dataset or str(entry.info.data.get("name", "")), workspace)
     network, info = load_checkpoint(entry.folder)
     chosen = np.array(rows, dtype=np.int64)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from fer_core.checkpoint import SoundSpec
 from fer_core.cli.terminal import say, show_progress
 from fer_core.errors import ConfigError
 from fer_core.labels import canonical_emotion
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _SHOWN_SKIPPED = 20
 _KEPT_SKIPPED = 1000
+_ITEMS = {"image": "pictures", "sound": "sounds"}
 
 
 def _describe_importer() -> str:
@@ -62,6 +64,7 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     split_map: Annotated[UseAppendAction[tuple[str, ...]], arg(name="split", metavar="NAME=SPLIT")] = (),
     group_by: str = "",
     size: tuple[int, int] = (48, 48),
+    window: float = SoundSpec().window_s,
     color: Literal["gray", "rgb"] = "gray",
     detector: Annotated[str, arg(help=_describe_detector)] = "none",
     boxes: bool = True,
@@ -74,7 +77,7 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
     dry_run: bool = False,
     samples: Path | None = None,
 ) -> int:
-    """Import FER2013, class folders, a CSV or list with pictures, Parquet, or a zip or tar of any of these.
+    """Import FER2013, class folders, a CSV or list, Parquet, or a zip or tar of these; pictures or voices.
 
     Args:
         source: File or folder, `schematic-faces` for the built-in data set, `kaggle:owner/name` or
@@ -91,8 +94,10 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
             --split extra= leaves a part out.
         group_by: Who is on a picture, or which clip it is from: a column of the source, or a regular
             expression that is searched in the paths (its first group). Each stays on one side of the
-            division. Known without it for CK+, JAFFE, KDEF and Oulu-CASIA.
+            division. Known without it for CK+, JAFFE, KDEF and Oulu-CASIA, and for EmoDB, CREMA-D, RAVDESS,
+            TESS and SAVEE; voices whose speaker is not known are refused.
         size: Rows and columns of the stored images.
+        window: Seconds of sound in each sample, 1 to 3; longer clips give several.
         color: Grey or RGB.
         detector: Find the face on each picture and cut it out.
         boxes: Cut out the face boxes that the source has; --no-boxes takes its pictures whole.
@@ -114,7 +119,9 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
 
     workspace = Workspace.default()
     changes = {
-        name: canonical_emotion(value) if value else ""
+        name: canonical_emotion(value, "sound")
+        if value
+        else ""  # all names; the source's kind is not known yet
         for name, value in _parse_pairs("--map", class_map).items()
     }
     split_changes = _parse_pairs("--split", split_map)
@@ -148,6 +155,7 @@ def main(  # noqa: PLR0913, PLR0917 - the options of the command
             splits=SplitPlan(valid=valid, test=test, seed=seed),
             use_boxes=boxes,
             crop=_build_cropper(detector, workspace, width=columns, height=rows),
+            sound=SoundSpec(window_s=window),
         )
     target = workspace.dataset(name or found.suggest_name(with_votes=votes is not None))
     with show_progress(f"importing {path.name}") as report_progress:
@@ -239,7 +247,7 @@ def _parse_pairs(option: str, pairs: tuple[str, ...]) -> dict[str, str]:
 def _print_mapping(kind: str, scan: "Scan", changes: dict[str, str], numbers: str) -> None:
     from fer_core.data.source_facts import offer_numberings
 
-    say(f"{kind}: {len(scan.items):,} pictures, {len(scan.skipped):,} other files")
+    say(f"{kind}: {len(scan.items):,} {_ITEMS[scan.kind]}, {len(scan.skipped):,} other files")
     suggested = scan.suggest_mapping(numbers)
     for name, count in scan.label_counts.items():
         meaning = changes.get(name, suggested[name])
@@ -254,7 +262,7 @@ def _print_mapping(kind: str, scan: "Scan", changes: dict[str, str], numbers: st
 
 def _print_info(info: "DatasetInfo", workspace: Workspace) -> None:
     splits = ", ".join(f"{split} {count:,}" for split, count in info.split_counts.items())
-    say(f"{info.name}: {info.num_images:,} images of {info.height}x{info.width} px ({splits})")
+    say(f"{info.name}: {info.num_images:,} {info.describe_format()} ({splits})")
     say(f"classes: {', '.join(info.classes)}")
     for terms in info.terms:
         say(f"terms: {terms.describe()}")

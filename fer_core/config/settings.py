@@ -146,6 +146,27 @@ class LossConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SoundConfig:
+    """Random changes made to every training batch of sound; of `augment`, only mixing applies to it."""
+
+    speed: Annotated[float, _CHANGE] = 0.1
+    """Play faster or slower by up to this fraction; pitch moves with it, as on a tape."""
+    shift: Annotated[float, _CHANGE] = 0.1
+    """Begin earlier or later by up to this fraction of the window."""
+    noise_probability: Annotated[float, _SHARE] = 0.3
+    """Chance of noise under the voice, 5 to 30 dB softer, of random colour."""
+    tilt_db: Annotated[float, Limits(low=0, high=30, unit="dB")] = 6.0
+    """Raise or lower bass against treble by up to this, as microphones and rooms do."""
+    time_mask: Annotated[float, _CHANGE] = 0.15
+    """Blank two stretches of up to this fraction of the window (SpecAugment, Park et al., 2019); 0 is off."""
+    band_mask: Annotated[float, _CHANGE] = 0.15
+    """Blank two ranges of up to this fraction of the bands (SpecAugment); 0 is off."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "sound.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
     """Random changes made to every training batch, on the device that trains."""
 
@@ -307,6 +328,8 @@ class TrainConfig:
     """Distillation."""
     augment: AugmentConfig = AugmentConfig()
     """Augmentation."""
+    sound: SoundConfig = SoundConfig()
+    """Augmentation of sound."""
     optimizer: OptimizerConfig = OptimizerConfig()
     """Optimiser and schedule."""
     early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()

@@ -38,7 +38,8 @@ def _load_images(
     return resize_batch(match_channels(batch.float() / 255, spec.channels), (spec.height, spec.width))
 
 
-_LOADERS: Final[Mapping[InputKind, Callable[..., Tensor]]] = {"image": _load_images}
+_LOADERS: Final[Mapping[InputKind, Callable[..., Tensor]]] = {"image": _load_images, "sound": _load_images}
+"""Sound is stored as the pictures that a model takes."""
 
 
 def match_channels(batch: Tensor, channels: int) -> Tensor:

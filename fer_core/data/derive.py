@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fer_core.data.image_writer import write_stream
+from fer_core.data.image_writer import StreamItem, write_stream
 from fer_core.data.quality import compute_marks, name_classes
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import VOTE_COLUMNS, VOTE_PREFIX, Dataset, DatasetInfo
 from fer_core.errors import DataError
 from fer_core.labels import canonical_emotion
-from fer_core.types import UInt8Array
 
 RELABEL_VOTES: Final[int] = 10
 """As many annotators as each FER+ image had."""
@@ -97,6 +96,7 @@ def derive_dataset(
             "source": dataset.name,
             "terms": dataset.info.terms,
             "history": history,
+            "sound": dataset.info.sound,
         },
         classes=classes,
         replace=replace,
@@ -123,7 +123,7 @@ def check_derivation(info: DatasetInfo, derivation: Derivation) -> tuple[tuple[s
     classes = tuple(name for name in info.classes if name in (derivation.classes or info.classes))
     labels = {}
     for row, label in derivation.relabel.items():
-        labels[row] = label if label in classes else canonical_emotion(label)
+        labels[row] = label if label in classes else canonical_emotion(label, info.kind)
         if labels[row] not in classes:
             raise DataError(f"row {row}: {labels[row]} is none of the classes {', '.join(classes)}")
     return classes, labels
@@ -131,9 +131,10 @@ def check_derivation(info: DatasetInfo, derivation: Derivation) -> tuple[tuple[s
 
 def _iterate(
     dataset: Dataset, rows: npt.NDArray[np.int64], on_progress: Callable[[int, int], None] | None
-) -> Iterator[tuple[UInt8Array, Mapping[str, Any]]]:
+) -> Iterator[StreamItem]:
     for done, row in enumerate(rows.tolist(), start=1):
-        yield dataset.images[row], {"row": row}
+        clip = None if dataset.clips is None else dataset.clips[row]
+        yield StreamItem(dataset.images[row], {"row": row}, clip)
         if on_progress is not None and (done % 500 == 0 or done == len(rows)):
             on_progress(done, len(rows))
 

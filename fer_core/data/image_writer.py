@@ -4,14 +4,16 @@ import contextlib
 import errno
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import filelock
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from fer_core.data.store import IMAGES_FILE, DatasetInfo, finish_dataset
+from fer_core.data.store import CLIPS_FILE, IMAGES_FILE, DatasetInfo, finish_dataset
 from fer_core.errors import DataError, FerError, StorageError
 from fer_core.io import atomic_directory, hold_lock
 from fer_core.types import UInt8Array
@@ -21,20 +23,24 @@ _BUFFER_BYTES = 1024 * 1024
 
 
 class ImageWriter:
-    """Appends uint8 images of one shape to an .npy file whose length is not known beforehand."""
+    """Appends arrays of one shape, such as images, to an .npy file whose length is not known beforehand."""
 
-    def __init__(self, file: IO[bytes], shape: tuple[int, ...]) -> None:
+    def __init__(self, file: IO[bytes], shape: tuple[int, ...], dtype: npt.DTypeLike = np.uint8) -> None:
         """Begin the file; `shape` is that of one image."""
-        self._file, self._shape, self.num_images = file, shape, 0
+        self._file, self._shape, self._dtype, self.num_images = file, shape, np.dtype(dtype), 0
         self._header_bytes = self._write_header()
 
-    def append(self, image: UInt8Array) -> None:
+    def append(self, image: npt.NDArray[Any]) -> None:
         """Add one image.
 
         Raises:
             DataError: the disk is full.
         """
-        assert image.shape == self._shape and image.dtype == np.uint8, (image.shape, image.dtype, self._shape)
+        assert image.shape == self._shape and image.dtype == self._dtype, (
+            image.shape,
+            image.dtype,
+            self._shape,
+        )
         with full_disk_as_error():
             self._file.write(np.ascontiguousarray(image).data)
         self.num_images += 1
@@ -50,7 +56,7 @@ class ImageWriter:
     def _write_header(self) -> int:
         np.lib.format.write_array_header_1_0(
             self._file,
-            {"descr": "|u1", "fortran_order": False, "shape": (self.num_images, *self._shape)},
+            {"descr": self._dtype.str, "fortran_order": False, "shape": (self.num_images, *self._shape)},
         )
         return self._file.tell()
 
@@ -128,23 +134,20 @@ def refuse_existing(folder: Path, replace: bool = False) -> None:
         raise FerError(f"data set {folder.name!r} exists already; choose another name or replace it")
 
 
-class DatasetStream:
-    """Images and their sample rows, as they come."""
+@dataclass(frozen=True, slots=True)
+class StreamItem:
+    """One sample on its way to the disk."""
 
-    def __init__(self, writer: ImageWriter) -> None:
-        """Collect rows for what `writer` writes."""
-        self._writer = writer
-        self.rows: list[dict[str, Any]] = []
-
-    def append(self, image: UInt8Array, row: Mapping[str, Any]) -> None:
-        """Add one image with its sample row."""
-        self._writer.append(image)
-        self.rows.append(dict(row))
+    image: UInt8Array
+    row: Mapping[str, Any]
+    """Its columns in the table of samples."""
+    clip: npt.NDArray[np.int16] | None = None
+    """Of sound: what the image was computed from."""
 
 
 def write_stream(
     folder: Path,
-    items: Iterator[tuple[UInt8Array, Mapping[str, Any]]],
+    items: Iterator[StreamItem],
     *,
     shape: tuple[int, ...],
     describe: Mapping[str, Any],
@@ -157,9 +160,9 @@ def write_stream(
 
     Args:
         folder: of the data set.
-        items: images and sample rows.
+        items: images and sample rows; of sound with their clips.
         shape: of one image: H x W or H x W x 3.
-        describe: importer, source, terms and history, as `finish_dataset` takes them.
+        describe: importer, source, terms, history and sound, as `finish_dataset` takes them.
         classes: class names in order.
         replace: exchange an existing folder.
         expected_images: at most so many images come; checked against the free disk space.
@@ -169,17 +172,36 @@ def write_stream(
         DataError: no image came, the disk is full, or the samples do not go together.
         FerError: the folder exists or is being written.
     """
-    check_disk_space(folder, expected_images * int(np.prod(shape)))
+    sound = describe.get("sound")
+    num_bytes = int(np.prod(shape)) + (2 * sound.num_samples if sound else 0)
+    check_disk_space(folder, expected_images * num_bytes)
     with claim_name(folder, replace=replace), atomic_directory(folder, replace=replace) as temporary:
-        with (temporary / IMAGES_FILE).open("wb", buffering=_BUFFER_BYTES) as file:
-            stream = DatasetStream(ImageWriter(file, shape))
-            for image, row in items:
-                stream.append(image, row)
-            if not stream.rows:
-                raise DataError(f"no image of {describe['source']} could be used; nothing was imported")
-            stream._writer.finish()
-        samples = pd.DataFrame(stream.rows)
+        rows = []
+        with contextlib.ExitStack() as opened:
+            images = _open_writer(opened, temporary / IMAGES_FILE, shape)
+            clips = (
+                _open_writer(opened, temporary / CLIPS_FILE, (sound.num_samples,), np.int16)
+                if sound
+                else None
+            )
+            for item in items:
+                images.append(item.image)
+                if clips is not None and item.clip is not None:
+                    clips.append(item.clip)
+                rows.append(dict(item.row))
+            if not rows:
+                raise DataError(f"nothing in {describe['source']} could be used; nothing was imported")
+            images.finish()
+            if clips is not None:
+                clips.finish()
+        samples = pd.DataFrame(rows)
         if complete_samples is not None:
             samples = complete_samples(samples)
         with full_disk_as_error():
             return finish_dataset(temporary, folder.name, samples=samples, classes=classes, **describe)
+
+
+def _open_writer(
+    opened: contextlib.ExitStack, path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike = np.uint8
+) -> ImageWriter:
+    return ImageWriter(opened.enter_context(path.open("wb", buffering=_BUFFER_BYTES)), shape, dtype)

@@ -59,6 +59,8 @@ class SourceFacts:
     """What its authors state of its licences, a line a source; empty if that is not known."""
     notes: list[str]
     """What was chosen unasked where it offers several, and what was left out."""
+    media: str = "image"
+    """What its items are: `image` or `sound`."""
 
 
 def describe_source(source: Source) -> SourceFacts:
@@ -85,6 +87,7 @@ def describe_source(source: Source) -> SourceFacts:
         has_boxes=any(item.box for item in scan.items) if scan else False,
         terms=[item.describe() for item in source.terms],
         notes=list(scan.notes) if scan else [],
+        media=scan.kind if scan else "image",
     )
 
 
@@ -105,7 +108,7 @@ def save_samples(source: Source, folder: Path) -> None:
     """
     from PIL import Image
 
-    if source.scan is None:
+    if source.scan is None or source.scan.kind == "sound":
         return
     first: dict[str, str] = {}
     for item in source.scan.items:

@@ -1,8 +1,9 @@
 """The on-disk data set: import once, train many times.
 
 A folder with `images.npy` (uint8, opened as a memory map), `samples.parquet` (one row per image) and
-`dataset.json`. Columns of the samples: `split`, `label` (canonical name, empty where the source has none),
-`source` (where the row comes from), `image_name`, and `votes_<column>` where annotators' votes are known.
+`dataset.json`. Sound is stored as log-mel pictures (`fer_core.log_mel`), with what is heard in `clips.npy`.
+Columns of the samples: `split`, `label` (canonical name, empty where the source has none), `source` (where
+the row comes from), `image_name`, and `votes_<column>` where annotators' votes are known.
 """
 
 import dataclasses
@@ -17,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fer_core.checkpoint import ColorMode, InputKind, check_kind
+from fer_core.checkpoint import ColorMode, InputKind, SoundSpec, check_kind
 from fer_core.data.table_files import ARRAY_DAMAGE, load_frame
-from fer_core.errors import DataError
+from fer_core.errors import CheckpointError, DataError
 from fer_core.io import atomic_directory, read_json, read_record, write_json
 from fer_core.labels import FERPLUS_COLUMNS, validate_classes
 from fer_core.plain import Count
@@ -34,6 +35,8 @@ SCHEMATIC_FACES: Final[str] = "schematic-faces"
 INFO_FILE: Final[str] = "dataset.json"
 IMAGES_FILE: Final[str] = "images.npy"
 SAMPLES_FILE: Final[str] = "samples.parquet"
+CLIPS_FILE: Final[str] = "clips.npy"
+"""Of sound: the samples that each picture was computed from, N x S int16, to be listened to."""
 SPLITS: Final[tuple[str, ...]] = ("train", "valid", "test")
 ALL_SPLITS: Final[str] = "all"
 """In place of a split: every image, whichever split it is in."""
@@ -41,7 +44,9 @@ VOTE_PREFIX: Final[str] = "votes_"
 VOTE_COLUMNS: Final[tuple[str, ...]] = tuple(VOTE_PREFIX + name for name in FERPLUS_COLUMNS)
 _HASHED_ROWS: Final[int] = 1024
 _REQUIRED_COLUMNS: Final[tuple[str, ...]] = ("split", "label", "source", "image_name")
-OWN_COLUMNS: Final[frozenset[str]] = frozenset({*_REQUIRED_COLUMNS, "group"})
+RATE_COLUMN: Final[str] = "label_rate"
+"""Share of listeners who chose the label, in [0, 1], where nothing else is known of their votes."""
+OWN_COLUMNS: Final[frozenset[str]] = frozenset({*_REQUIRED_COLUMNS, "group", RATE_COLUMN})
 """Columns with a meaning of their own; the others, votes aside, are what the source said besides."""
 
 
@@ -75,8 +80,22 @@ class DatasetInfo:
     """SHA-256 over pixels and samples: equal means the same data."""
     kind: InputKind = "image"
     """What a sample is."""
+    sound: SoundSpec | None = None
+    """How sound became the pictures; None for images."""
     history: tuple[Mapping[str, Any], ...] = ()
     """What it was derived by, oldest step first: `parent`, `fingerprint` of the parent, `operation`."""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "sound") != (self.sound is not None):
+            raise DataError(
+                f"kind is {self.kind!r}; expected `sound` to be described with sound, and only then"
+            )
+
+    def describe_format(self) -> str:
+        """What a sample is, in words: `images of 48x48 px`."""
+        if self.sound is None:
+            return f"images of {self.height}x{self.width} px"
+        return f"clips of {self.sound.window_s:g} s at {self.sound.sample_rate:,} Hz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +108,8 @@ class Dataset:
     """N x H x W or N x H x W x 3, uint8, memory-mapped and read-only."""
     samples: pd.DataFrame
     """N rows, in the order of the images."""
+    clips: npt.NDArray[np.int16] | None = None
+    """Of sound: N x S, int16, memory-mapped and read-only."""
 
     @property
     def name(self) -> str:
@@ -184,6 +205,7 @@ def finish_dataset(  # noqa: PLR0913 - the facts of dataset.json, each by name
     terms: Sequence[Terms] = (),
     history: Sequence[Mapping[str, Any]] = (),
     images: UInt8Array | None = None,
+    sound: SoundSpec | None = None,
 ) -> DatasetInfo:
     """Complete a folder that holds `images.npy` already: write samples and description.
 
@@ -197,6 +219,7 @@ def finish_dataset(  # noqa: PLR0913 - the facts of dataset.json, each by name
         terms: origin and terms of use, as far as known.
         history: the steps by which it was derived.
         images: the content of `images.npy`, if it is in memory.
+        sound: how sound became the pictures, if they are of sound.
 
     Raises:
         DataError: images and samples that do not go together.
@@ -221,6 +244,8 @@ def finish_dataset(  # noqa: PLR0913 - the facts of dataset.json, each by name
         terms=tuple(terms),
         fingerprint=compute_fingerprint(images, samples),
         history=tuple(history),
+        kind="image" if sound is None else "sound",
+        sound=sound,
     )
     samples.to_parquet(folder / SAMPLES_FILE, index=False)
     value = {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(info)}
@@ -301,9 +326,12 @@ def load_dataset_info(folder: Path) -> DatasetInfo:
     path = folder / INFO_FILE
     check_kind(read_json(path, DataError).get("kind", "image"), f"{path}: kind", DataError)
     advice = "import the data set again"
-    info = read_record(
-        path, DatasetInfo, DataError, advice=advice, schema_version=SCHEMA_VERSION, upgrade=_upgrade
-    )
+    try:
+        info = read_record(
+            path, DatasetInfo, DataError, advice=advice, schema_version=SCHEMA_VERSION, upgrade=_upgrade
+        )
+    except CheckpointError as cause:  # of its description of sound
+        raise DataError(f"{path}: {cause}; {advice}") from cause
     # A folder may have been renamed.
     return dataclasses.replace(info, name=folder.name, classes=validate_classes(info.classes))
 
@@ -368,7 +396,23 @@ def _open_files(folder: Path, info: DatasetInfo) -> Dataset:
         raise DataError(
             f"{folder / IMAGES_FILE} holds {images.shape}, but {INFO_FILE} says {shape}; import it again"
         )
-    return Dataset(folder, info, images, samples)
+    return Dataset(folder, info, images, samples, _open_clips(folder, info))
+
+
+def _open_clips(folder: Path, info: DatasetInfo) -> npt.NDArray[np.int16] | None:
+    if info.sound is None:
+        return None
+    path = folder / CLIPS_FILE
+    try:
+        clips: npt.NDArray[np.int16] = np.lib.format.open_memmap(path, mode="r")
+    except ARRAY_DAMAGE as cause:
+        raise DataError(f"{path} is damaged: {cause}; import the data set again") from cause
+    expected = info.num_images, info.sound.num_samples
+    if clips.shape != expected or clips.dtype != np.int16:
+        raise DataError(
+            f"{path} holds {clips.dtype} {clips.shape}; expected int16 {expected}; import it again"
+        )
+    return clips
 
 
 def list_datasets(workspace: Workspace) -> list[DatasetInfo]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fer_core.config import LabelMode
 from fer_core.data.ferplus import compute_distributions
-from fer_core.data.store import Dataset
+from fer_core.data.store import RATE_COLUMN, Dataset
 from fer_core.errors import DataError
 from fer_core.types import Float32Array
 
@@ -37,7 +37,8 @@ class Targets:
 def compute_targets(dataset: Dataset, split: str, mode: LabelMode) -> Targets:
     """Targets of a split by a label mode; images that the protocol discards are left out.
 
-    A data set without votes gives its labels as one-hot rows, whatever the mode.
+    A data set without votes gives its labels as one-hot rows. Where it says how many listeners chose the
+    label, the modes `crossentropy` and `probability` spread the rest evenly over the other classes.
 
     Raises:
         DataError: the split does not exist, or nothing of it is kept.
@@ -53,6 +54,9 @@ def compute_targets(dataset: Dataset, split: str, mode: LabelMode) -> Targets:
         labels = dataset.samples["label"].iloc[rows].map(positions).to_numpy(np.int64)
         distributions = np.eye(len(positions))[labels]
         protocol = "single label"
+        if RATE_COLUMN in dataset.samples and mode in ("crossentropy", "probability"):
+            distributions = _soften(distributions, dataset.samples[RATE_COLUMN].to_numpy(np.float64)[rows])
+            protocol = "label by the share of listeners"
     if len(rows) == 0:
         raise DataError(f"the protocol {protocol} keeps no image of split {split!r} of {dataset.name!r}")
     return Targets(rows, distributions.astype(np.float32), protocol)
@@ -75,6 +79,13 @@ def match_classes(targets: Targets, classes: Sequence[str], wanted: Sequence[str
     kept = np.isin(targets.labels, [place for place, name in enumerate(classes) if name in wanted])
     shares = shares[kept]
     return Targets(targets.indices[kept], shares / shares.sum(axis=1, keepdims=True), targets.protocol)
+
+
+def _soften(labels: npt.NDArray[np.float64], rates: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """One-hot rows with the share `rates` on the label; no less than chance, which would mean "not this"."""
+    num_classes = labels.shape[1]
+    rates = np.clip(rates, 1 / num_classes, 1)[:, None]
+    return labels * rates + (1 - labels) * (1 - rates) / (num_classes - 1)
 
 
 def mix_labels(dataset: Dataset, targets: Targets, weight: float) -> Targets:

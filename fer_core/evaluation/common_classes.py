@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from fer_core.checkpoint import KIND_WORDS, InputKind
 from fer_core.data.store import Dataset
 from fer_core.data.targets import compute_targets
 from fer_core.errors import DataError
@@ -70,7 +71,9 @@ def find_choices(classes: Sequence[str], others: Collection[str]) -> Int64Array:
     return columns if len(columns) >= MIN_CLASSES else np.arange(len(classes), dtype=np.int64)
 
 
-def select_scored(model: str, classes: Sequence[str], dataset: Dataset, split: str) -> ScoredSplit:
+def select_scored(
+    model: str, classes: Sequence[str], dataset: Dataset, split: str, *, kind: InputKind = "image"
+) -> ScoredSplit:
     """The images of a split whose class, by majority, a model knows.
 
     Args:
@@ -78,10 +81,17 @@ def select_scored(model: str, classes: Sequence[str], dataset: Dataset, split: s
         classes: those that it predicts, in the order of its outputs.
         dataset: of any classes; they are matched by name.
         split: which split.
+        kind: what the model reads.
 
     Raises:
-        DataError: fewer than two classes are common, the split does not exist, or nothing of it is left.
+        DataError: the data set holds something else, fewer than two classes are common, the split does not
+            exist, or nothing of it is left.
     """
+    if dataset.info.kind != kind:
+        raise DataError(
+            f"{model} reads {KIND_WORDS[kind]}, but data set {dataset.name!r} holds "
+            f"{KIND_WORDS[dataset.info.kind]}; name one that holds {KIND_WORDS[kind]}"
+        )
     columns = find_columns(classes, dataset.info.classes)
     common = tuple(classes[column] for column in columns)
     if len(common) < MIN_CLASSES:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.checkpoint import CheckpointEntry
+from fer_core.checkpoint import CheckpointEntry, require_kind
 from fer_core.data.store import Dataset
 from fer_core.data.table_files import ARRAY_DAMAGE
 from fer_core.errors import DataError
@@ -119,6 +119,7 @@ def _embed(
     from fer_core.evaluation.scoring import compute_embeddings
     from fer_core.models import load_checkpoint, resolve_device
 
+    require_kind(entry.info, dataset.info.kind)
     tell(0.0, "Loading the model…")
     model, info = load_checkpoint(entry.folder)
     device = resolve_device("auto")

@@ -12,7 +12,7 @@ import torch
 from fer_core.checkpoint import CheckpointInfo
 from fer_core.data.quality import mark_training_copies
 from fer_core.data.store import Dataset
-from fer_core.errors import DataError
+from fer_core.errors import ConfigError, DataError
 from fer_core.evaluation.bootstrap import NUM_RESAMPLES
 from fer_core.evaluation.common_classes import ScoredSplit, select_scored
 from fer_core.evaluation.predictions import Float64Array, Predictions
@@ -82,10 +82,15 @@ def evaluate_checkpoint(
 
     Raises:
         CheckpointError: the checkpoint is damaged.
+        ConfigError: sound is to be mirrored.
         DataError: the split is missing, or data set and checkpoint have fewer than two classes in common.
     """
     model, info = load_checkpoint(folder)
-    scored = select_scored(info.name, info.classes, dataset, split)
+    if tta == "flip" and info.input.kind == "sound":
+        raise ConfigError(
+            f"tta is 'flip', but {info.name} reads voices, which have no mirror image; leave it out"
+        )
+    scored = select_scored(info.name, info.classes, dataset, split, kind=info.input.kind)
     if exclude_copies:
         scored = _drop_copies(scored, dataset, split)
     if training is not None:

@@ -12,7 +12,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.checkpoint import CheckpointEntry, CheckpointInfo
+from fer_core.checkpoint import CheckpointEntry, CheckpointInfo, require_kind
 from fer_core.data.quality import find_duplicates, find_label_errors
 from fer_core.data.store import Dataset
 from fer_core.data.suspected_labels import Suspect, note_suspects
@@ -238,6 +238,7 @@ def _ask_model(
     from fer_core.evaluation.scoring import compute_logits, compute_probabilities
     from fer_core.models import load_checkpoint, resolve_device
 
+    require_kind(entry.info, dataset.info.kind)
     model, info = load_checkpoint(entry.folder)
     target = resolve_device(device)
     logits = compute_logits(
@@ -256,6 +257,7 @@ def _cross_validate(
     from fer_core.evaluation.scoring import compute_embeddings
     from fer_core.models import load_checkpoint, resolve_device
 
+    require_kind(entry.info, dataset.info.kind)
     model, info = load_checkpoint(entry.folder)
     target = resolve_device(device)
     count = len(material.rows)

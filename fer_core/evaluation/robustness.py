@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fer_core.checkpoint import require_kind
 from fer_core.data.store import Dataset
 from fer_core.evaluation.common_classes import select_scored
 from fer_core.evaluation.corruptions import CORRUPTIONS, NUM_SEVERITIES
@@ -35,11 +36,12 @@ def measure_robustness(
         on_progress: told (passes done, passes in all).
 
     Raises:
-        CheckpointError: the checkpoint is damaged.
+        CheckpointError: the checkpoint is damaged, or reads no faces.
         ConfigError: there is no such device.
         DataError: the split does not exist or is empty, or fewer than two classes are common.
     """
     model, info = load_checkpoint(folder)
+    require_kind(info, "image")  # a blurred spectrogram is no blurred voice
     scored = select_scored(info.name, info.classes, dataset, split).spread(num_faces)
     count = len(scored.rows)
     images = np.asarray(dataset.images[scored.rows])

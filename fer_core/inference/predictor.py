@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
-from fer_core.checkpoint import CheckpointEntry, CheckpointInfo, find_checkpoint
+from fer_core.checkpoint import CheckpointEntry, CheckpointInfo, InputKind, find_checkpoint, require_kind
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.exported import ExportRecord, find_exports
 from fer_core.inference.interfaces import Predictor
@@ -20,7 +20,12 @@ RUNTIMES: Final[tuple[Runtime, ...]] = ("auto", "torch", "onnx")
 
 
 def load_predictor(
-    reference: str, workspace: Workspace, *, device: str = "auto", runtime: Runtime = "auto"
+    reference: str,
+    workspace: Workspace,
+    *,
+    device: str = "auto",
+    runtime: Runtime = "auto",
+    kind: InputKind = "image",
 ) -> Predictor:
     """Load the model that a person named.
 
@@ -33,9 +38,10 @@ def load_predictor(
         runtime: `torch`; `onnx` for the checkpoint's exported fp32 file; `auto` takes that file on a CPU,
             where it computes faster and spares loading torch, if it was checked against exactly these
             weights, or where torch is not installed; and torch otherwise.
+        kind: what the model must read.
 
     Raises:
-        CheckpointError: there is none, it is damaged, or it has not been exported.
+        CheckpointError: there is none, it is damaged, it has not been exported, or it reads something else.
         ConfigError: there is no such device here, or the runtime is unknown.
     """
     if runtime not in RUNTIMES:
@@ -43,8 +49,11 @@ def load_predictor(
     if reference.lower().endswith(".onnx"):
         if runtime == "torch":
             raise ConfigError(f"{reference} is an ONNX file; torch needs the checkpoint it was exported from")
-        return _load_onnx(expand_home(reference), workspace, device)
+        predictor = _load_onnx(expand_home(reference), workspace, device)
+        require_kind(predictor.info, kind)
+        return predictor
     entry = find_checkpoint(reference, workspace)
+    require_kind(entry.info, kind)
     chosen = runtime if runtime != "auto" else _choose_runtime(entry, workspace, device)
     if chosen == "torch":
         return _load_torch(entry, device)

@@ -7,6 +7,7 @@ from fer_core.models import (  # noqa: F401 - importing an architecture register
     plain_cnn,
     vgg13,
     vit,
+    voice_cnn,
 )
 from fer_core.models.architecture import Architecture
 from fer_core.models.base import FerModel, ModelOutputs, count_parameters

@@ -8,11 +8,19 @@ import logging
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from fer_core.checkpoint import HUB, WEIGHT_SUFFIXES, CheckpointEntry, CheckpointInfo, find_checkpoint
+from fer_core.checkpoint import (
+    HUB,
+    WEIGHT_SUFFIXES,
+    CheckpointEntry,
+    CheckpointInfo,
+    find_checkpoint,
+    require_kind,
+)
 from fer_core.config import TrainConfig
 from fer_core.data.builtin import describe_dataset
-from fer_core.data.store import DatasetInfo
+from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import Targets
 from fer_core.errors import ConfigError, DataError
 from fer_core.workspace import Workspace, expand_home
@@ -53,7 +61,7 @@ def check_settings(
     if tracker != "none" and importlib.util.find_spec(tracker) is None:
         raise ConfigError(f"log.tracker is {tracker!r}, which is not installed; run: pip install {tracker}")
     for teacher in config.distill.teacher_names:
-        find_checkpoint(teacher, workspace)
+        require_kind(find_checkpoint(teacher, workspace).info, info.kind)
     weights = expand_home(config.transfer.weights)
     is_name = config.transfer.weights not in ("", HUB) and weights.suffix not in WEIGHT_SUFFIXES
     if is_name and not is_resumed and not weights.is_file():
@@ -121,6 +129,29 @@ def check_targets(config: TrainConfig, info: DatasetInfo, train: Targets) -> Non
     absent = [name for name, count in zip(info.classes, counts, strict=True) if not count]
     if absent:
         _LOG.warning("no image to learn %s from: it will not be predicted", ", ".join(absent))
+
+
+def check_speakers(dataset: Dataset, train: npt.NDArray[np.int64], valid: npt.NDArray[np.int64]) -> None:
+    """Refuse to validate on voices that are learnt from.
+
+    Args:
+        dataset: only one of sound with known speakers is looked at.
+        train: rows to learn from.
+        valid: rows to validate on.
+
+    Raises:
+        DataError: somebody speaks in both.
+    """
+    if dataset.info.kind != "sound" or "group" not in dataset.samples:
+        return
+    speakers = dataset.samples["group"].to_numpy(object)
+    both = sorted((set(speakers[train]) & set(speakers[valid])) - {""})
+    if both:
+        raise DataError(
+            f"{len(both)} speakers of {dataset.name!r} are learnt from and validated on, as {both[0]!r}: the "
+            f"scores would be those of known voices. Divide it anew: fer datasets derive {dataset.name} NEW "
+            "--resplit 0.2 0.2 keeps speakers apart"
+        )
 
 
 def check_share(config: TrainConfig, num_processes: int) -> None:

@@ -30,7 +30,14 @@ from fer_core.errors import ConfigError
 from fer_core.models import FerModel, build_model, count_parameters, find_architecture, is_bf16_fast
 from fer_core.models.checkpoint_files import build_described
 from fer_core.provenance import Terms
-from fer_core.training.checks import check_classes, check_settings, check_share, check_targets, find_parent
+from fer_core.training.checks import (
+    check_classes,
+    check_settings,
+    check_share,
+    check_speakers,
+    check_targets,
+    find_parent,
+)
 from fer_core.training.lineage import gather_terms
 from fer_core.training.losses import Teachers, load_teachers
 from fer_core.types import Float32Array
@@ -204,6 +211,7 @@ def prepare_task(
     train = _compute_train_targets(config, dataset)
     valid = compute_targets(dataset, config.data.valid_split, "majority")
     check_targets(config, dataset.info, train)
+    check_speakers(dataset, train.indices, valid.indices)
     check_share(config, _count_processes())
     classes = dataset.info.classes if parent is None else parent.info.classes
     if parent is not None:
@@ -253,13 +261,24 @@ def _build_network(config: TrainConfig, info: DatasetInfo) -> FerModel:
 
 
 def _choose_size(config: TrainConfig, info: DatasetInfo) -> tuple[int, int]:
-    """Rows and columns of the network's input."""
+    """Rows and columns of the network's input; of sound those of its pictures."""
+    if info.kind == "sound":
+        if config.model.height:
+            raise ConfigError(
+                f"model.height is {config.model.height}, but {info.name!r} holds sound, whose pictures have "
+                f"{info.height} bands x {info.width} columns; leave height and width at 0"
+            )
+        return info.height, info.width
     if config.model.height:
         return config.model.height, config.model.width
     return find_architecture(config.model.name).input_size or (info.height, info.width)
 
 
 def _choose_color(config: TrainConfig, info: DatasetInfo) -> ColorMode:
+    if info.kind == "sound":
+        if config.model.color == "rgb":
+            raise ConfigError(f"model.color is 'rgb', but {info.name!r} holds sound, which has one channel")
+        return "gray"
     if config.model.color != "auto":
         return config.model.color
     return "rgb" if config.transfer.weights == HUB else info.color
@@ -273,7 +292,15 @@ def _describe_input(config: TrainConfig, dataset: Dataset, train: Targets) -> In
         mean, std = mean * 3, std * 3
     elif color == "gray" and dataset.info.color == "rgb":
         mean, std = (float(np.mean(mean)),), (float(np.mean(std)),)
-    return InputSpec(kind=dataset.info.kind, height=height, width=width, color=color, mean=mean, std=std)
+    return InputSpec(
+        kind=dataset.info.kind,
+        height=height,
+        width=width,
+        color=color,
+        mean=mean,
+        std=std,
+        sound=dataset.info.sound,
+    )
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor, nn, optim
 
 from fer_core.config import TrainConfig
 from fer_core.data.augment import BatchAugmenter, Mix, mix_batch
+from fer_core.data.augment_sound import SoundAugmenter
 from fer_core.data.batches import normalise
 from fer_core.errors import ConfigError
 from fer_core.training.losses import DistributionLoss, add_distillation, compute_class_weights, draw_targets
@@ -42,7 +43,11 @@ class TrainStep:
         self.task, self.config = task, config
         self.accelerator, self.optimizer = accelerator, optimizer
         self.device: torch.device = accelerator.device
-        self.augmenter = BatchAugmenter(config.augment).to(self.device)
+        sound = task.spec.sound
+        self.augmenter = (
+            BatchAugmenter(config.augment) if sound is None else SoundAugmenter(config.sound, sound)
+        )
+        self.augmenter.to(self.device)
         self.distributions = torch.from_numpy(task.distributions)
         weights = compute_class_weights(self.distributions, config.loss.class_weights)
         self.loss = DistributionLoss(config.loss, config.data.label_mode, weights).to(self.device)

@@ -10,4 +10,5 @@ from fer_core.data.importers import (  # noqa: F401 - they register themselves
     path_layouts,
     rafdb,
     tables,
+    voice_layouts,
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from fer_core.checkpoint import InputKind
 from fer_core.data.importers.numberings import find_numbering, read_number
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 SPLIT_COLUMNS: Final = ("split", "usage", "set", "subset")
 GROUP_COLUMNS: Final = (
-    "subject", "subject_id", "person", "person_id", "identity", "group", "clip", "clip_id", "video",
-    "video_id",
+    "subject", "subject_id", "person", "person_id", "identity", "speaker", "speaker_id", "actor", "group",
+    "clip", "clip_id", "video", "video_id",
 )  # fmt: skip
 """Columns of people and of clips."""
 _SPLIT_WORDS: Final[dict[str, str]] = {
@@ -48,9 +49,15 @@ _MAX_FACT_CHARS: Final[int] = 60
 _MORE_SPELLINGS: Final[dict[str, str]] = {"neutrality": "neutral", "disgusting": "disgust"}
 
 
+SOUND_SUFFIXES: Final[tuple[str, ...]] = (
+    ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma",
+)  # fmt: skip
+"""File endings of sound."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One picture of a source."""
+    """One picture, or one file of sound, of a source."""
 
     path: str
     """In the tree."""
@@ -66,6 +73,8 @@ class Item:
     """What else the source says, by column: age group, camera; for scores by group."""
     raters: tuple[tuple[str, ...], ...] = ()
     """What each rater saw most of, as class names of the source (none: nothing); where votes are known."""
+    rate: float | None = None
+    """Share of listeners who chose the label, where that is all that is known of their votes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,11 @@ class Scan:
     def open_pictures(self, tree: FileTree) -> FileTree:
         """What the items' paths are read from, given the tree that was scanned."""
         return tree if self.reader is None else self.reader(tree)
+
+    @property
+    def kind(self) -> InputKind:
+        """What its items are."""
+        return "sound" if any(is_sound(item.path) for item in self.items) else "image"
 
     @property
     def label_counts(self) -> dict[str, int]:
@@ -114,7 +128,7 @@ class Scan:
         """
         numbering = find_numbering(numbers).meanings if numbers else self.numbering or {}
         return {
-            name: numbering.get(name, numbering.get(read_number(name), guess_emotion(name)))
+            name: numbering.get(name, numbering.get(read_number(name), guess_emotion(name, self.kind)))
             for name in self.label_counts
         }
 
@@ -175,7 +189,7 @@ def list_importers() -> list[str]:
     return sorted(IMPORTERS, key=lambda name: (-IMPORTERS[name].priority, name))
 
 
-def guess_emotion(name: str) -> str | None:
+def guess_emotion(name: str, kind: InputKind = "image") -> str | None:
     """Canonical emotion of a class name such as `3_Happy`, `Anger` or `sadness`; None if it says none.
 
     A name with another word is unknown, whichever emotion stands in it: `not happy`, `Sadly Fearful`.
@@ -185,13 +199,13 @@ def guess_emotion(name: str) -> str | None:
         ('happiness', None, None)
     """
     words = [word for word in split_words(name) if word not in _CLASS_FILLERS and word not in _SPLIT_WORDS]
-    found = set(map(_find_emotion, words))
+    found = {_find_emotion(word, kind) for word in words}
     return found.pop() if len(found) == 1 else None
 
 
-def _find_emotion(word: str) -> str | None:
+def _find_emotion(word: str, kind: InputKind = "image") -> str | None:
     try:
-        return canonical_emotion(_MORE_SPELLINGS.get(word, word))
+        return canonical_emotion(_MORE_SPELLINGS.get(word, word), kind)
     except DataError:
         return None
 
@@ -267,3 +281,13 @@ def name_fact(name: str) -> str:
 def is_picture(name: str) -> bool:
     """Whether the ending is that of a picture; the content decides later."""
     return name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def is_sound(name: str) -> bool:
+    """Whether the ending is that of sound; the content decides later."""
+    return name.lower().endswith(SOUND_SUFFIXES)
+
+
+def is_sample(name: str) -> bool:
+    """Whether the ending is that of a picture or of sound."""
+    return is_picture(name) or is_sound(name)

@@ -1,10 +1,10 @@
 """Finding out what a source is: the importers are asked in turn."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from fer_core.data.importers.base import IMPORTERS, Importer, Scan, list_importers
+from fer_core.data.importers.base import IMPORTERS, Importer, Scan, is_picture, is_sound, list_importers
 from fer_core.data.importers.people import recognise_people
 from fer_core.data.tree import FileTree, open_tree
 from fer_core.errors import DataError
@@ -75,7 +75,7 @@ def find_source(tree: FileTree, path: Path, kind: str = "") -> Source:
         if isinstance(importer, Importer):
             scan = importer.scan(tree)
             if scan is not None:
-                return Source(path, name, recognise_people(scan))
+                return Source(path, name, recognise_people(_keep_one_kind(scan)))
             continue
         file = importer.find(tree, path)
         if file is None and kind and path.is_file():
@@ -85,6 +85,17 @@ def find_source(tree: FileTree, path: Path, kind: str = "") -> Source:
     _refuse(tree, kind)
 
 
+def _keep_one_kind(scan: Scan) -> Scan:
+    """Leave sound out where there are pictures: a data set holds one of the two."""
+    if not any(is_picture(item.path) for item in scan.items):
+        return scan
+    sounds = tuple((item.path, "sound beside pictures") for item in scan.items if is_sound(item.path))
+    if not sounds:
+        return scan
+    items = tuple(item for item in scan.items if not is_sound(item.path))
+    return replace(scan, items=items, skipped=scan.skipped + sounds)
+
+
 def _refuse(tree: FileTree, kind: str) -> NoReturn:
     seen = ", ".join(tree.names()[:5]) or "no file at all"
     if kind:
@@ -92,6 +103,6 @@ def _refuse(tree: FileTree, kind: str) -> NoReturn:
             f"{tree.name} is nothing for the importer {kind!r} ({IMPORTERS[kind].title}). It holds {seen}"
         )
     raise DataError(
-        f"{tree.name} holds no pictures in class folders, as train/happy/1.png or happy/1.png, and "
+        f"{tree.name} holds no pictures or sound in class folders, as train/happy/1.png or happy/1.wav, and "
         f"nothing else that can be imported: {', '.join(list_importers())}. It holds {seen}"
     )

@@ -1,15 +1,17 @@
-"""From encoded pictures to the images of a data set: decode, cut out, size; a few parts ahead, in threads."""
+"""From encoded pictures and sounds to the images of a data set: decode, cut out, size; ahead, in threads."""
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from fer_core.checkpoint import ColorMode, FramingSpec
-from fer_core.data.importers.base import Item
+from fer_core.data.importers.base import Item, is_sound
 from fer_core.data.tree import FileTree
 from fer_core.errors import DataError, MediaError
 from fer_core.framing import compute_square, extract_square
@@ -27,8 +29,21 @@ Box = tuple[float, float, float, float]
 """x, y, width, height in pixels."""
 Cropper = Callable[[UInt8Array, Box | None], UInt8Array | None]
 """Cuts the face out of an H x W x 3 RGB picture; given the source's box, if any; None: no face found."""
-Result = UInt8Array | MediaError
-"""A picture, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One sample of a data set."""
+
+    image: UInt8Array
+    clip: npt.NDArray[np.int16] | None = None
+    """Of sound: what the image was computed from."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """What was measured on it, by column."""
+
+
+Result = Sequence[Prepared] | MediaError
+"""What a file gives, or why it gives nothing."""
 
 
 class NoFaceError(MediaError):
@@ -114,11 +129,15 @@ def _prepare_part(
 
 
 def _try_prepare(content: bytes | MediaError, item: Item, options: "PictureOptions") -> Result:
-    """The picture, or why there is none: one bad file must not end the import."""
+    """What the file gives, or why it gives nothing: one bad file must not end the import."""
     if isinstance(content, MediaError):
         return content
     try:
-        return _prepare(content, item, options)
+        if is_sound(item.path):
+            from fer_core.data.importers.sounds import prepare_sound
+
+            return prepare_sound(content, options.sound)
+        return [Prepared(_prepare(content, item, options))]
     except MediaError as cause:
         return type(cause)(str(cause))  # without its traceback, which would keep the pixels alive
 

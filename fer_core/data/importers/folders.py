@@ -9,7 +9,7 @@ from fer_core.data.importers.base import (
     Item,
     Scan,
     guess_emotion,
-    is_picture,
+    is_sample,
     split_of,
     split_words,
 )
@@ -24,9 +24,9 @@ _SERIAL_WORDS: Final = frozenset(
 def scan_folders(tree: FileTree) -> Scan | None:
     """Take the deepest folder that is neither split nor clip for the class."""
     names = tree.names()
-    skipped = [(name, "not a picture") for name in names if not is_picture(name)]
+    skipped = [(name, "not a picture") for name in names if not is_sample(name)]
     members: dict[str, list[str]] = {}
-    for name in filter(is_picture, names):
+    for name in filter(is_sample, names):
         members.setdefault(name.rpartition("/")[0], []).append(name)
     paths = {folder: tuple(filter(None, folder.split("/"))) for folder in members}
     split_names, items = SplitNames(paths.values()), []

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, guess_emotion, is_picture, split_of
+from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, guess_emotion, is_sample, split_of
 from fer_core.data.importers.split_names import SplitNames
 from fer_core.data.tree import FileTree
 from fer_core.provenance import Terms, research_only
@@ -112,7 +112,7 @@ _FIELDS: Final[frozenset[str]] = frozenset({"label", "split", "group"})
 
 def scan_paths(layout: PathLayout, tree: FileTree) -> Scan | None:
     """Read the paths; None unless most pictures are named as this data set names them."""
-    matches = {name: layout.pattern.search(name) for name in tree.names() if is_picture(name)}
+    matches = {name: layout.pattern.search(name) for name in tree.names() if is_sample(name)}
     found = {name: match for name, match in matches.items() if match}
     if not found or len(found) < _LEAST_SHARE * len(matches):
         return None

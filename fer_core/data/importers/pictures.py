@@ -1,4 +1,4 @@
-"""Importing pictures: scan, map class names, decode, size, split and store."""
+"""Importing pictures and sounds: scan, map class names, decode, size, split and store."""
 
 import dataclasses
 import shlex
@@ -10,22 +10,21 @@ from typing import Final
 
 import pandas as pd
 
-from fer_core.checkpoint import ColorMode
-from fer_core.data.image_writer import write_stream
+from fer_core.checkpoint import ColorMode, SoundSpec
+from fer_core.data.image_writer import StreamItem, write_stream
 from fer_core.data.importers.base import Item, Scan
 from fer_core.data.importers.choosing import find_source
-from fer_core.data.importers.decoding import Cropper, NoFaceError, Result, decode_all
+from fer_core.data.importers.decoding import Cropper, NoFaceError, Prepared, Result, decode_all
 from fer_core.data.importers.numberings import list_numberings, read_number
 from fer_core.data.importers.people import group_by, keep_photos_together
 from fer_core.data.importers.raters import describe_votes, find_meaning, keep_agreed
-from fer_core.data.importers.review import describe_done, find_leaks
+from fer_core.data.importers.review import describe_done, find_leaks, require_speakers
 from fer_core.data.splits import SplitPlan, assign_splits
-from fer_core.data.store import SPLITS, DatasetInfo, load_dataset
+from fer_core.data.store import RATE_COLUMN, SPLITS, DatasetInfo, load_dataset
 from fer_core.data.tree import make_readable, open_tree
 from fer_core.errors import DataError, MediaError
 from fer_core.escaping import escape_unseen
-from fer_core.labels import EMOTIONS, canonical_emotion
-from fer_core.types import UInt8Array
+from fer_core.labels import EXPRESSIONS, canonical_emotion
 
 _SHOWN: Final[int] = 12
 Progress = Callable[[int, int], None]
@@ -54,6 +53,8 @@ class PictureOptions:
     """Cut out the source's face boxes, where it has some."""
     crop: Cropper | None = None
     """Finds the face on pictures; without it those that have no box are taken whole."""
+    sound: SoundSpec = field(default_factory=SoundSpec)
+    """How sound becomes pictures, in place of size and colour."""
 
     def __post_init__(self) -> None:
         if not (24 <= self.width <= 1024 and 24 <= self.height <= 1024):
@@ -95,12 +96,16 @@ def resolve_mapping(scan: Scan, changes: Mapping[str, str] = {}, numbers: str = 
     if strangers:
         raise DataError(f"the source has no class {', '.join(strangers)}; it has {', '.join(mapping)}")
     resolved = {
-        name: canonical_emotion(changes[name]) if changes.get(name) else "" if name in changes else found
+        name: canonical_emotion(changes[name], scan.kind)
+        if changes.get(name)
+        else ""
+        if name in changes
+        else found
         for name, found in mapping.items()
     }
     unknown = [name for name, emotion in resolved.items() if emotion is None]
     if unknown:
-        raise DataError(describe_unknown(unknown))
+        raise DataError(describe_unknown(unknown, EXPRESSIONS[scan.kind]))
     return {name: emotion or "" for name, emotion in resolved.items()}
 
 
@@ -112,7 +117,7 @@ def _find_printed(changes: Mapping[str, str], names: Iterable[str]) -> dict[str,
     return {key if key in known else own.get(key, key): value for key, value in changes.items()}
 
 
-def describe_unknown(names: Sequence[str]) -> str:
+def describe_unknown(names: Sequence[str], known: Sequence[str]) -> str:
     """What to do about class names of unknown meaning, in words. No meaning is suggested for any of them."""
     shown = ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
     fitting = list_numberings(names)
@@ -120,7 +125,7 @@ def describe_unknown(names: Sequence[str]) -> str:
     example = shlex.quote(f"{names[0]}=EMOTION"), shlex.quote(f"{names[0]}=")
     return (
         f"unknown class names {shown}; say what each means with --map {example[0]} (EMOTION is one of "
-        f"{', '.join(EMOTIONS)}){numbers}; or leave them out with --map {example[1]}"
+        f"{', '.join(known)}){numbers}; or leave them out with --map {example[1]}"
     )
 
 
@@ -183,7 +188,8 @@ def import_pictures(
         splits = resolve_splits(scan, options.split_map)
         if options.group_by:
             scan = group_by(scan, options.group_by)
-        wanted = {canonical_emotion(name) for name in options.classes} or set(EMOTIONS)
+        known = EXPRESSIONS[scan.kind]
+        wanted = {canonical_emotion(name, scan.kind) for name in options.classes} or set(known)
         skipped = list(scan.skipped)
         items = [
             dataclasses.replace(item, split=splits[item.split], box=item.box if options.use_boxes else None)
@@ -191,18 +197,21 @@ def import_pictures(
             if find_meaning(item, mapping) in wanted and (splits[item.split] or not item.split)
         ]
         present = {find_meaning(item, mapping) for item in items}
-        classes = [name for name in EMOTIONS if name in present]
+        classes = [name for name in known if name in present]
         if len(classes) < 2:
             raise DataError(
                 f"{source} gives pictures of {', '.join(classes) or 'no emotion'} only; a data set needs two "
                 "classes or more. Check the class folders and the mapping"
             )
+        sound = options.sound if scan.kind == "sound" else None
+        if sound is not None:
+            require_speakers(items)
         counter = _Counter()
         report = on_progress or (lambda done, total: None)
         decoded = decode_all(scan.open_pictures(tree), items, options, num_threads, report)
         rows = (
-            (
-                image,
+            StreamItem(
+                prepared.image,
                 {
                     "split": item.split,
                     "label": find_meaning(item, mapping),
@@ -210,12 +219,17 @@ def import_pictures(
                     "image_name": item.path.rpartition("/")[2],
                     "group": item.group,
                     **item.facts,
+                    **prepared.facts,
+                    **({} if item.rate is None else {RATE_COLUMN: item.rate}),
                     **describe_votes(item, mapping),
                 },
+                prepared.clip,
             )
-            for item, image in _keep_good(decoded, skipped, counter)
+            for item, prepared in _keep_good(decoded, skipped, counter)
         )
         shape = (options.height, options.width) + ((3,) if options.color == "rgb" else ())
+        if sound is not None:
+            shape = (sound.num_bands, sound.num_frames)
         info = write_stream(
             target,
             rows,
@@ -224,6 +238,7 @@ def import_pictures(
                 "importer": found.kind,
                 "source": make_readable(source.name),
                 "terms": found.terms,
+                "sound": sound,
             },
             classes=classes,
             replace=replace,
@@ -268,11 +283,12 @@ def _name_source(source: Path, item: Item) -> str:
 
 def _keep_good(
     decoded: Iterator[tuple[Item, Result]], skipped: list[tuple[str, str]], counter: _Counter
-) -> Iterator[tuple[Item, UInt8Array]]:
+) -> Iterator[tuple[Item, Prepared]]:
     for item, result in decoded:
         if isinstance(result, MediaError):
             skipped.append((item.path, str(result)))
             counter.num_without_face += isinstance(result, NoFaceError)
         else:
             counter.num_boxes += item.box is not None
-            yield item, result
+            for prepared in result:
+                yield item, prepared

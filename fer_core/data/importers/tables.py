@@ -15,7 +15,7 @@ from fer_core.data.importers.base import (
     Importer,
     Item,
     Scan,
-    is_picture,
+    is_sample,
     keep_facts,
     split_of,
 )
@@ -39,6 +39,9 @@ _PATHS: Final = (
     "image",
     "image_path",
     "image_name",
+    "audio",
+    "audio_path",
+    "wav",
     "pth",
 )
 _LABELS: Final = ("expression", "label", "labels", "emotion", "class")
@@ -90,7 +93,7 @@ class _Collector:
     """The pictures of one or more lists."""
 
     def __init__(self, tree: FileTree, lists: Sequence[str]) -> None:
-        pictures = [name for name in tree.names() if is_picture(name)]
+        pictures = [name for name in tree.names() if is_sample(name)]
         self.files = _Files(pictures)
         self._name = tree.name
         self._split_names = SplitNames(PurePosixPath(name).parts[:-1] for name in pictures)
@@ -263,7 +266,7 @@ def _read_list(tree: FileTree, name: str) -> list[tuple[int, str, str]]:
         if not line.strip():
             continue
         match = _LIST_LINE.fullmatch(line.strip())
-        if not found and (match is None or not is_picture(match[1])):
+        if not found and (match is None or not is_sample(match[1])):
             return []  # a list of class names, say
         if match is None:
             raise DataError(f"{name}, line {number}: {line[:80]!r}; expected a file name and a label")
