@@ -90,8 +90,8 @@ class SoundSpec:
     floor_db: float = 80.0
     """Range of the picture in decibels."""
     level_db: float = -14.0
-    """Loudness, as root mean square of its voiced part in decibels of full scale, that every window is brought
-    to: how far away a microphone stood says nothing of the voice."""
+    """Loudness that every window is brought to, as root mean square without its pauses, in decibels of full
+    scale: how far away a microphone stood says nothing of the voice."""
 
     def __post_init__(self) -> None:
         for name, low, high in (

@@ -31,7 +31,7 @@ TRAIN = [
         "--threads",
         "1",
     ),
-    *("--model.arguments", "widths", "8-12-16", "--no-log.tensorboard", "--no-log.gradients"),
+    *("--model.arguments", "widths", "8-12-16", "--log.no-tensorboard", "--log.no-gradients"),
 ]
 
 

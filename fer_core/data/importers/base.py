@@ -15,6 +15,7 @@ from fer_core.images import IMAGE_SUFFIXES
 from fer_core.labels import canonical_emotion
 from fer_core.provenance import Terms
 from fer_core.registry import Registry
+from fer_core.sound.decode import SOUND_SUFFIXES
 
 if TYPE_CHECKING:
     from fer_core.data.store import DatasetInfo
@@ -47,12 +48,6 @@ _CLASS_FILLERS: Final[frozenset[str]] = frozenset((
 _MAX_FACT_CHARS: Final[int] = 60
 """Longer values are no groups of people but data of another kind, such as AffectNet's landmarks."""
 _MORE_SPELLINGS: Final[dict[str, str]] = {"neutrality": "neutral", "disgusting": "disgust"}
-
-
-SOUND_SUFFIXES: Final[tuple[str, ...]] = (
-    ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma",
-)  # fmt: skip
-"""File endings of sound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
