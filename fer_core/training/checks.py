@@ -53,7 +53,8 @@ def check_settings(
     _check_splits(info, config.data.train_split, config.data.valid_split)
     if config.data.replay:
         _check_splits(describe_dataset(config.data.replay, workspace), config.data.train_split)
-    if find_parent(config, workspace) is not None:
+    if (parent := find_parent(config, workspace)) is not None:
+        require_kind(parent.info, info.kind)
         _check_splits(info, HELD_OUT)
     _check_number(config, info, info.split_counts[config.data.train_split])
     check_share(config, num_processes)
