@@ -11,6 +11,8 @@ from fer_core.workspace import PROJECT_ROOT
 from tests.collections import label_all, make_collection, make_vote
 
 PAGE = str(PROJECT_ROOT / "pages" / "label.py")
+VISITOR = "test@example.com"
+"""Whom AppTest logs in."""
 
 
 def open_page(**query: str) -> AppTest:
@@ -80,15 +82,15 @@ def test_a_message_is_saved_and_answered(workspace, shown, monkeypatch):
     state: dict = {}
     with monkeypatch.context() as patch:
         patch.setattr(labelling, "take_sent", lambda _key: sent)
-        patch.setattr(labelling, "get_visitor", lambda: "")
+        patch.setattr(labelling, "get_visitor", lambda: VISITOR)
         patch.setattr(labelling.st, "session_state", state)
         labelling._save(collection, "key")
     assert state[Key.ANSWER].saved == ("a1",)
-    assert open_labels(collection).read()["000001", "me"].labels == ("fear",)
+    assert open_labels(collection).read()["000001", VISITOR].labels == ("fear",)
     page.session_state[Key.ANSWER] = state[Key.ANSWER]
     page.run()
     told = shown[-1]
-    assert (told["left"], told["saved"], told["problem"]) == (29, ["a1"], "")
+    assert (told["annotator"], told["left"], told["saved"], told["problem"]) == (VISITOR, 29, ["a1"], "")
     assert told["queue"][0]["face"] == "000003"  # one is labelled, one skipped
     assert set(told["pictures"]) == {"000001", "000025", "000026"}
     assert told["frame"]["face"] == "000003"
