@@ -16,6 +16,7 @@ from fer_core.workspace import PROJECT_ROOT, Workspace
 from tests.unit.inference.videos import make_video
 
 RUN: dict[str, dict[str, Any]] = {
+    "adapt": {"model": "fer-tiny", "second": "fer-tiny", "sizes": (1, 2), "seeds": 1, "people": 3},
     "annotators": {"repeats": 1},
     "corrupted_copy": {"dataset": "ferplus", "name": "worse"},
     "framing": {"model": "fer-tiny", "num_faces": 4},
