@@ -152,6 +152,20 @@ class FaceResult:
         return dict(self.prediction.ranked())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceResult:
+    """What is heard at a frame."""
+
+    is_speech: bool
+    """Whether somebody speaks."""
+    prediction: Prediction | None = None
+    """Of the voice; None where nobody speaks, or too shortly to say."""
+    speaker: int | None = None
+    """`track_id` of the face that speaks; None if that is not known."""
+    fused: Prediction | None = None
+    """What that face and the voice express together, in the face's classes; None where nothing is fused."""
+
+
 def check_answers(found: Float32Array, model: str = "the model") -> None:
     """Check what a model answers, N x K: NaN would be sorted and drawn as a sure answer.
 

@@ -17,6 +17,7 @@ from app.analyze_media.picture_choice import (
 from app.analyze_media.picture_results import render_results
 from app.analyze_media.pictures import analyze_pictures
 from app.analyze_media.settings import Settings, choose_settings
+from app.analyze_media.sound_view import render_sound_part
 from app.analyze_media.state import Key
 from app.analyze_media.video_task import list_videos
 from app.analyze_media.video_view import has_videos, render_video_part
@@ -26,7 +27,12 @@ from app.shared.page_header import page_header
 from app.shared.reload import survive_reload
 from fer_core.workspace import Workspace
 
-_TABS: Final = (":material/image: Pictures", ":material/movie: Video", KEPT_TAB)
+_TABS: Final = (
+    ":material/image: Pictures",
+    ":material/movie: Video",
+    ":material/graphic_eq: Sound",
+    KEPT_TAB,
+)
 
 LEAD: Final = "Finds faces and reads their **apparent expressions**."
 
@@ -47,7 +53,7 @@ def main() -> None:
     if settings is not None:
         _open_last_tab(workspace)
         confirm_keeping()
-        pictures, video, kept = st.tabs(_TABS, key=Key.MEDIA_TAB, on_change="rerun")
+        pictures, video, sound, kept = st.tabs(_TABS, key=Key.MEDIA_TAB, on_change="rerun")
         st.session_state[Key.LAST_TAB] = st.session_state[Key.MEDIA_TAB]
         with pictures:
             _render_pictures(settings, workspace, is_open=bool(pictures.open))
@@ -58,8 +64,11 @@ def main() -> None:
                 settings.prior,
                 settings.style,
                 workspace,
+                voice=settings.voice,
                 is_open=bool(video.open),
             )
+        with sound:
+            render_sound_part(workspace, is_open=bool(sound.open))
         with kept:
             if kept.open:
                 render_kept_list(workspace)

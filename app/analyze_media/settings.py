@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.analyze_media.state import Key
 from app.shared.model_picker import choose_detector, choose_model, detector_title
 from app.shared.overlay_options import choose_prior, choose_style
+from app.shared.voice_models import choose_voice
 from fer_core.checkpoint import CheckpointEntry, list_checkpoints
 from fer_core.escaping import escape_markdown
 from fer_core.inference.overlay import OverlayStyle
@@ -23,6 +25,8 @@ class Settings:
     """How often each class is expected."""
     style: OverlayStyle
     """What is drawn."""
+    voice: str | None = None
+    """Key of the model that listens to videos; None if none does."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -43,6 +47,7 @@ def choose_settings(workspace: Workspace) -> Settings | None:
         detector = choose_detector(workspace)
         prior = choose_prior([entry] if entry else [])
         style = choose_style()
+        voice = choose_voice(workspace, key=Key.VOICE, off="Do not listen")
     assert entry is not None
     with summary:
         st.caption(
@@ -50,4 +55,4 @@ def choose_settings(workspace: Workspace) -> Settings | None:
             f"uncertain below {100 * style.sure_from:.0f} %",
             width="content",
         )
-    return Settings(entry, detector, prior, style)
+    return Settings(entry, detector, prior, style, voice)

@@ -10,7 +10,7 @@ from app.analyze_media.video_task import VideoTask
 from app.shared.components.video_player import render_video_player
 from app.shared.messages import empty_state
 from fer_core.escaping import escape_markdown
-from fer_core.inference.video import VideoSummary
+from fer_core.inference.video import VideoSummary, VoiceSummary
 
 _NUM_NAMED: Final[int] = 3
 """Expressions in the headline."""
@@ -24,6 +24,8 @@ def render_result(video: VideoTask, summary: VideoSummary) -> None:
         if summary.num_rows:
             answer = f"#### {describe_answer(summary)}"
             st.markdown(answer, help="Mean probability over all frames with a face.", width="stretch")
+        if summary.voice is not None:
+            st.markdown(describe_voice(summary.voice), width="stretch")
         _render_downloads(video)
     if not summary.num_rows:
         empty_state(
@@ -40,6 +42,17 @@ def describe_answer(summary: VideoSummary) -> str:
     shares = sorted(summary.mean_shares.items(), key=lambda item: -item[1])
     parts = [f"{escape_markdown(name)} {100 * share:.0f} %" for name, share in shares[:_NUM_NAMED]]
     return f"{_count(summary.num_faces, 'face')}: mostly {', '.join(parts)}"
+
+
+def describe_voice(voice: VoiceSummary) -> str:
+    """How much speech, and what it appears to express most, as one line of Markdown."""
+    if not voice.speech_s:
+        return ":material/graphic_eq: nobody speaks"
+    shares = sorted(voice.mean_shares.items(), key=lambda item: -item[1])[:_NUM_NAMED]
+    parts = [f"{escape_markdown(name)} {100 * share:.0f} %" for name, share in shares]
+    what = f"mostly {', '.join(parts)}" if parts else "too short to say more"
+    known = f"the face that speaks is known in {voice.num_fused_frames:,d} frames"
+    return f":material/graphic_eq: {voice.speech_s:.0f} s of speech: {what}; {known}"
 
 
 def _render_downloads(video: VideoTask) -> None:

@@ -58,6 +58,7 @@ def render_video_part(
     style: OverlayStyle,
     workspace: Workspace,
     *,
+    voice: str | None,
     is_open: bool,
 ) -> None:
     """Show the upload, what waits and works, and the results.
@@ -68,6 +69,7 @@ def render_video_part(
         prior: how often each class is expected.
         style: what is drawn.
         workspace: where videos are kept and downloaded weights are.
+        voice: key of the model that listens; None if none does.
         is_open: whether the user sees this part; what costs time is left out if not.
     """
     videos, is_first = list_videos(workspace), not has_videos(workspace)
@@ -89,6 +91,7 @@ def render_video_part(
     elif is_open:
         options = [f"--model={entry.key}", f"--detector={detector}", f"--prior={prior}"]
         options += [f"--top-k={style.top_k}", f"--sure-from={style.sure_from}"]
+        options += [] if voice is None else [f"--voice={voice}"]
         if uploads:
             _render_waiting(uploads, options, workspace)
         _render_videos(videos, options, workspace, chips, buttons)

@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, str]] = {
     "explain": "see where on faces a model looked",
     "predict": "apparent expressions of the faces on a picture",
     "annotate": "draw apparent expressions into a video",
+    "listen": "where somebody speaks in sound files, and what the voice appears to express",
     "study": "analyze many recordings alike: create, add, run, status, export, report",
     "collect": "collect faces of your own, to label them and to adapt a model to them",
     "label": "label collected faces in the dashboard, by key",

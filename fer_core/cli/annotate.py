@@ -11,6 +11,7 @@ from msgspec import to_builtins
 from tyro.conf import Positional, arg
 
 from fer_core.analyses import TABLE_FILE, validate_title
+from fer_core.cli.listen import load_voice
 from fer_core.cli.terminal import describe_detectors, say, show_progress
 from fer_core.errors import ConfigError
 from fer_core.inference.overlay import SURE_FROM
@@ -24,6 +25,7 @@ from fer_core.workspace import Workspace
 if TYPE_CHECKING:
     from fer_core.inference.stream import FaceStream, FrameResult
     from fer_core.inference.video import Progress, VideoSummary
+    from fer_core.sound.vocal import VocalTrack
 
     Recorder = Callable[[int, FrameResult], None]
 
@@ -64,6 +66,7 @@ def main(  # noqa: PLR0913 - the command's options
     runtime: Runtime = "auto",
     device: str = "auto",
     prior: str = "general",
+    voice: str | None = None,
     max_minutes: float = math.inf,
     max_side: int = 8192,
     keep: Annotated[str | None, arg(metavar="NAME")] = None,
@@ -93,6 +96,9 @@ def main(  # noqa: PLR0913 - the command's options
         prior: How often each class is expected: general (faces from anywhere: shares and sharpness chosen
             across data sets), training (as in the training data), uniform, halfway (between the two), or a
             share for every class, such as neutral=5,happiness=2 and so on.
+        voice: Also listen, with this voice model (a run's name, a folder, or an exported .onnx file): the
+            table says when somebody speaks, what the voice appears to express, and, where the face that
+            speaks is known, what both express together. `fer listen` reads sound alone.
         max_minutes: Refuse a longer video.
         max_side: Refuse a video with more pixels on a side.
         keep: Also keep the analysis in the workspace under this name: settings, summary and table. `fer
@@ -117,6 +123,7 @@ def main(  # noqa: PLR0913 - the command's options
 
     limits = VideoLimits(max_side_px=max_side, max_duration_s=60 * max_minutes)
     probe_video(source, limits)  # a wrong file is told before a model is loaded
+    voice_model = load_voice(voice)
     stream = build_stream(
         model,
         detector,
@@ -127,11 +134,17 @@ def main(  # noqa: PLR0913 - the command's options
         device=device,
         prior=prior,
     )
+    vocal, num_parts = None, 1 if voice_model is None else 2
+    if voice_model is not None:
+        from fer_core.inference.voices import hear
+
+        with show_progress("Listening…", of=num_parts) as show:
+            vocal = hear(source, voice_model, on_progress=lambda done_s, all_s: show(done_s, all_s or 0))
     with scratch_folder() as folder:
         with (
-            _record_table(folder / TABLE_FILE if keep else None, stream) as on_frame,
+            _record_table(folder / TABLE_FILE if keep else None, stream, vocal) as on_frame,
             stop_on_interrupt() as is_stopped,
-            show_progress("Reading the first frames…") as show,
+            show_progress("Reading the first frames…", part=num_parts - 1, of=num_parts) as show,
         ):
             summary = annotate_video(
                 source,
@@ -141,6 +154,7 @@ def main(  # noqa: PLR0913 - the command's options
                 table=table,
                 limits=limits,
                 encoder=encoder,
+                vocal=vocal,
                 on_frame=on_frame,
                 on_progress=lambda step: show(step.num_done, step.num_total or 0, _describe(step)),
                 cancelled=is_stopped,
@@ -166,15 +180,17 @@ def _split_output(target: Path, table: Path | None) -> tuple[Path | None, Path |
 
 
 @contextmanager
-def _record_table(path: Path | None, stream: "FaceStream") -> Iterator["Recorder | None"]:
+def _record_table(
+    path: Path | None, stream: "FaceStream", vocal: "VocalTrack | None"
+) -> Iterator["Recorder | None"]:
     """A table of its own for what is kept, whatever format the user's has."""
     from fer_core.inference.face_table import create_table
 
     if path is None:
         yield None
         return
-    with create_table(path, stream.predictor.info.classes) as rows:
-        yield lambda number, result: rows.add(number, result.time_s, result.faces)
+    with create_table(path, stream.predictor.info.classes, vocal.classes if vocal else None) as rows:
+        yield lambda number, result: rows.add(number, result.time_s, result.faces, result.voice)
 
 
 def _describe(progress: "Progress") -> str:
@@ -200,6 +216,14 @@ def _print_summary(summary: "VideoSummary", video: Path | None, table: Path | No
         ranked = sorted(summary.mean_shares.items(), key=lambda item: -item[1])
         say(
             "apparent expressions, mean shares: " + ", ".join(f"{name} {share:.0%}" for name, share in ranked)
+        )
+    if summary.voice is not None:
+        shares = sorted(summary.voice.mean_shares.items(), key=lambda item: -item[1])
+        ranked = ", ".join(f"{name} {share:.0%}" for name, share in shares)
+        fused = f"{summary.voice.num_fused_frames:,d} frames with a face that is known to speak"
+        say(
+            f"{summary.voice.speech_s:.1f} s of speech; apparent vocal expressions: {ranked or 'none'}; "
+            f"{fused}"
         )
     for note in summary.notes:
         say(note)

@@ -15,8 +15,8 @@ from fer_core.errors import MediaError
 from fer_core.inference.face_quality import find_flaws
 from fer_core.inference.stream import FrameResult
 from fer_core.io import atomic_path
-from fer_core.results import FACE_FIELDS, build_schema, find_format
-from fer_core.types import FaceResult
+from fer_core.results import FACE_FIELDS, add_voice_columns, build_schema, find_format
+from fer_core.types import FaceResult, VoiceResult
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,21 +36,46 @@ _ROWS_PER_BATCH: Final[int] = 4096
 class TableWriter:
     """A table that is being written. Use `create_table`."""
 
-    def __init__(self, path: Path, temporary: Path, classes: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, temporary: Path, classes: Sequence[str], voice_classes: Sequence[str] | None
+    ) -> None:
         """Open the file at `temporary` in the format that `path` ends in."""
         self._schema = build_schema(FIXED_COLUMNS, classes)
+        self._num_of_faces = len(self._schema)
+        if voice_classes is not None:
+            self._schema = add_voice_columns(self._schema, classes, voice_classes)
+        self._num_classes, self._num_voice_classes = len(classes), len(voice_classes or ())
         self._writer = find_format(path).open(temporary, self._schema)
         self._columns: list[list[Any]] = [[] for _ in self._schema]
         self.num_rows = 0
 
-    def add(self, frame: int, time_s: float, faces: Sequence[FaceResult]) -> None:
-        """Append the faces of one frame, or a row that says that it has none."""
-        for row in list_rows(frame, time_s, faces):
-            for column, value in itertools.zip_longest(self._columns, row):
+    def add(
+        self, frame: int, time_s: float, faces: Sequence[FaceResult], voice: VoiceResult | None = None
+    ) -> None:
+        """Append the faces of one frame, or a row that says that it has none, with what is heard then."""
+        for number, row in enumerate(list_rows(frame, time_s, faces)):
+            missing = (None,) * (self._num_of_faces - len(row))
+            track = faces[number].track_id if faces else None
+            heard = () if voice is None else self._list_voice(voice, track)
+            for column, value in itertools.zip_longest(self._columns, (*row, *missing, *heard)):
                 column.append(value)
             self.num_rows += 1
         if len(self._columns[0]) >= _ROWS_PER_BATCH:
             self._flush()
+
+    def _list_voice(self, voice: VoiceResult, track: int | None) -> tuple[Any, ...]:
+        """The values of `VOICE_FIELDS`, with the probabilities after each label; none if nobody asked."""
+        if len(self._schema) == self._num_of_faces:
+            return ()
+        heard, fused = voice.prediction, voice.fused
+        is_speaker = track is not None and track == voice.speaker
+        of_voice = (None,) * (2 + self._num_voice_classes)
+        if heard is not None:
+            of_voice = (heard.label, heard.confidence, *heard.probabilities)
+        of_both = (None,) * (2 + self._num_classes)
+        if fused is not None and is_speaker:
+            of_both = (fused.label, fused.confidence, *fused.probabilities)
+        return (voice.is_speech, *of_voice, is_speaker if track is not None else None, *of_both)
 
     def _flush(self) -> None:
         self._writer.write_batch(self._take_batch())
@@ -90,10 +115,17 @@ def list_rows(frame: int, time_s: float, faces: Sequence[FaceResult]) -> list[tu
 
 
 @contextmanager
-def create_table(path: Path, classes: Sequence[str]) -> Iterator[TableWriter]:
+def create_table(
+    path: Path, classes: Sequence[str], voice_classes: Sequence[str] | None = None
+) -> Iterator[TableWriter]:
     """Write a table in the format that `path` ends in; it appears at `path`, whole, when the block ends well.
 
     Memory does not grow with the number of rows.
+
+    Args:
+        path: of the table.
+        classes: of faces.
+        voice_classes: of voices; None if nobody listens, and the table has no columns of voices then.
 
     Raises:
         ConfigError: no results format has the extension of `path`.
@@ -103,7 +135,7 @@ def create_table(path: Path, classes: Sequence[str]) -> Iterator[TableWriter]:
     is_ours = True  # errors of the block are not about this file
     try:
         with atomic_path(path) as temporary:
-            writer = TableWriter(path, temporary, classes)
+            writer = TableWriter(path, temporary, classes, voice_classes)
             is_ours = False
             yield writer
             is_ours = True

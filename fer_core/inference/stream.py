@@ -14,7 +14,7 @@ from fer_core.inference.frames import Frame, as_frame
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.smoothing import ProbabilitySmoother
 from fer_core.inference.tracker import FaceTracker, TemporalConfig, TrackedFace
-from fer_core.types import FaceBox, FaceQuality, FaceResult, Prediction, UInt8Array
+from fer_core.types import FaceBox, FaceQuality, FaceResult, Prediction, UInt8Array, VoiceResult
 
 _MAX_UNSEARCHED_S: Final[float] = 0.5
 """After so long boxes are out of date, however few frames have passed: a slow stream, a hiccup, a jump."""
@@ -47,6 +47,8 @@ class FrameResult:
     was_searched: bool
     """Whether the detector looked at this very frame."""
     times: StageTimes
+    voice: VoiceResult | None = None
+    """What is heard then; None if nobody listens."""
 
 
 @dataclass(frozen=True, slots=True)

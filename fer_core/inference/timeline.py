@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from fer_core.inference.face_table import FIXED_COLUMNS
+from fer_core.results import OF_VOICE, VOICE_FIELDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +18,14 @@ MAX_POINTS: Final[int] = 2000
 
 
 def class_columns(rows: "pd.DataFrame") -> list[str]:
-    """The classes of a table, in the model's order."""
-    return [name for name in rows.columns if name not in FIXED_COLUMNS]
+    """The classes of a table, in the model's order; not those of voices."""
+    known = {*FIXED_COLUMNS, *VOICE_FIELDS}
+    return [name for name in rows.columns if name not in known and not name.startswith(OF_VOICE)]
+
+
+def voice_columns(rows: "pd.DataFrame") -> list[str]:
+    """The columns of a voice's probabilities in a table, in the model's order; none if nobody listened."""
+    return [name for name in rows.columns if name.startswith(OF_VOICE[0])]
 
 
 def rows_with_faces(rows: "pd.DataFrame") -> "pd.DataFrame":

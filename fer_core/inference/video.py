@@ -17,7 +17,9 @@ from fer_core.inference.tracker import TemporalConfig
 from fer_core.inference.video_reader import open_video, probe_video, read_frame
 from fer_core.inference.video_types import FrameReader, VideoFrame, VideoInfo, VideoLimits
 from fer_core.inference.video_writer import EncoderSettings, VideoWriter, create_video
+from fer_core.inference.voices import VoiceJoiner
 from fer_core.results import find_format, list_extensions
+from fer_core.sound.vocal import VocalTrack
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -86,6 +88,19 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceSummary:
+    """What was heard in a video."""
+
+    model: str
+    speech_s: float
+    """Seconds in which somebody speaks."""
+    mean_shares: Mapping[str, float]
+    """Mean probability of each class over the labelled time; empty if nobody speaks."""
+    num_fused_frames: int
+    """Frames with a face that is known to speak."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VideoSummary:
     """What became of a video."""
 
@@ -110,6 +125,8 @@ class VideoSummary:
     """Whether it was stopped before the end; what was written up to there is whole."""
     notes: tuple[str, ...]
     """What the user should know: no face found, the file ends early ..."""
+    voice: VoiceSummary | None = None
+    """What was heard; None if nobody listened."""
 
 
 def annotate_video(  # noqa: PLR0913 - each is a choice of its own
@@ -121,6 +138,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
     table: Path | None = None,
     limits: VideoLimits | None = None,
     encoder: EncoderSettings | None = None,
+    vocal: VocalTrack | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_frame: Callable[[int, FrameResult], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -144,6 +162,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         table: to write, in the results format of its extension; see `face_table.FIXED_COLUMNS`.
         limits: what is refused.
         encoder: compression.
+        vocal: what is heard in it (`voices.hear`), which then stands in the table and in the results.
         on_progress: called with the progress several times per second and at the end.
         on_frame: given every frame's number, from 0, and result.
         cancelled: asked before every frame whether to stop.
@@ -157,11 +176,13 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
     stream.reset()
     totals = Totals(stream.predictor.info.classes)
     with open_video(source, limits) as reader, ExitStack() as outputs:
-        rows = outputs.enter_context(create_table(table, totals.classes)) if table else None
+        heard = None if vocal is None else vocal.classes
+        rows = outputs.enter_context(create_table(table, totals.classes, heard)) if table else None
         writer = outputs.enter_context(create_like(reader, target, encoder)) if target else None
-        job = _Job(reader, writer, rows, stream, OverlayPainter(style), totals)
-        job.run(_Reporter(on_progress, reader.info.num_frames), on_frame, cancelled or (lambda: False))
-        notes = _notes(reader, job)
+        joiner = None if vocal is None else VoiceJoiner(vocal)
+        job = _Job(reader, writer, rows, stream, OverlayPainter(style), totals, joiner, on_frame)
+        job.run(_Reporter(on_progress, reader.info.num_frames), cancelled or (lambda: False))
+        notes = (*_notes(reader, job), *(vocal.notes if vocal else ()))
         info = reader.info
     return VideoSummary(
         source=info,
@@ -175,6 +196,16 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         seconds=time.monotonic() - started,
         was_cancelled=job.was_cancelled,
         notes=notes,
+        voice=None if vocal is None or joiner is None else _summarise(vocal, joiner.num_fused),
+    )
+
+
+def _summarise(vocal: VocalTrack, num_fused: int) -> VoiceSummary:
+    return VoiceSummary(
+        model=vocal.model,
+        speech_s=vocal.speech_s,
+        mean_shares=vocal.mean_shares(),
+        num_fused_frames=num_fused,
     )
 
 
@@ -188,16 +219,14 @@ class _Job:
     stream: FaceStream
     painter: OverlayPainter
     totals: Totals
+    joiner: VoiceJoiner | None
+    on_frame: Callable[[int, FrameResult], None] | None
     num_done: int = 0
+    num_counted: int = 0
     time_s: float = 0.0
     was_cancelled: bool = False
 
-    def run(
-        self,
-        reporter: "_Reporter",
-        on_frame: Callable[[int, FrameResult], None] | None,
-        cancelled: Callable[[], bool],
-    ) -> None:
+    def run(self, reporter: "_Reporter", cancelled: Callable[[], bool]) -> None:
         sound: list[Packet[Any]] = []
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fer-video-writer") as pool:
             written: Future[None] | None = None
@@ -212,12 +241,11 @@ class _Job:
                     written.result()
                 written = pool.submit(self._write, frames, results, tuple(sound))
                 sound.clear()
-                for number, result in enumerate(results, start=self.num_done):
-                    self._count(number, result)
-                    if on_frame is not None:
-                        on_frame(number, result)
+                self._count(self.joiner.join(frames, results) if self.joiner else results)
                 self.num_done += len(frames)
                 reporter.tell(self.num_done)
+            if self.joiner:
+                self._count(self.joiner.finish())
             if written is not None:
                 written.result()
             if not self.was_cancelled:
@@ -234,11 +262,15 @@ class _Job:
         for frame, result in zip(frames, results, strict=True):
             self.writer.write(self.painter.paint(frame.picture, result.faces), frame.pts)
 
-    def _count(self, number: int, result: FrameResult) -> None:
-        if self.rows is not None:
-            self.rows.add(number, result.time_s, result.faces)
-        self.totals.add(result)
-        self.time_s = result.time_s
+    def _count(self, results: Sequence[FrameResult]) -> None:
+        for number, result in enumerate(results, start=self.num_counted):
+            if self.rows is not None:
+                self.rows.add(number, result.time_s, result.faces, result.voice)
+            self.totals.add(result)
+            self.time_s = result.time_s
+            if self.on_frame is not None:
+                self.on_frame(number, result)
+        self.num_counted += len(results)
 
 
 class _Reporter:

@@ -5,20 +5,32 @@ from fer_core.results.base import (
     RESULTS,
     BatchWriter,
     ResultsFormat,
+    add_voice_columns,
     build_schema,
     encode_table,
     find_format,
     list_extensions,
     write_table,
 )
-from fer_core.results.columns import FACE_COLUMNS, FACE_FIELDS, format_csv, format_frame, name_columns
+from fer_core.results.columns import (
+    FACE_COLUMNS,
+    FACE_FIELDS,
+    OF_VOICE,
+    VOICE_FIELDS,
+    format_csv,
+    format_frame,
+    name_columns,
+)
 
 __all__ = [
     "FACE_COLUMNS",
     "FACE_FIELDS",
+    "OF_VOICE",
     "RESULTS",
+    "VOICE_FIELDS",
     "BatchWriter",
     "ResultsFormat",
+    "add_voice_columns",
     "build_schema",
     "encode_table",
     "find_format",

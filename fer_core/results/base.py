@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from fer_core.errors import ConfigError
 from fer_core.io import atomic_path
 from fer_core.registry import Registry
-from fer_core.results.columns import name_columns
+from fer_core.results.columns import OF_VOICE, VOICE_FIELDS, name_columns
 from fer_core.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _WHOLE_NUMBERS: Final[frozenset[str]] = frozenset({"frame", "track_id", "face", "num_faces"})
-_WORDS: Final[frozenset[str]] = frozenset({"source", "label"})
-_YES_OR_NO: Final[frozenset[str]] = frozenset({"usable"})
+_WORDS: Final[frozenset[str]] = frozenset({"source", "label", "voice_label", "fused_label"})
+_YES_OR_NO: Final[frozenset[str]] = frozenset({"usable", "speech", "speaks"})
 
 
 class BatchWriter(Protocol):
@@ -65,14 +65,32 @@ def find_format(path: Path) -> ResultsFormat:
 
 def build_schema(fixed: Sequence[str], classes: Sequence[str]) -> "pa.Schema":
     """Columns of a table of faces: the fixed ones, then one of probabilities per class (`name_columns`)."""
+    return _to_schema([*fixed, *name_columns(classes)])
+
+
+def add_voice_columns(
+    schema: "pa.Schema", classes: Sequence[str], voice_classes: Sequence[str]
+) -> "pa.Schema":
+    """The columns of a table of faces, and after them those of voices (`VOICE_FIELDS`).
+
+    Probabilities of the voice follow its label, in columns that begin with `voice: `; those of face and voice
+    together follow theirs and begin with `fused: `.
+    """
+    of_voice, of_both = OF_VOICE
+    names = [
+        *schema.names,
+        *(*VOICE_FIELDS[:3], *(of_voice + name for name in voice_classes)),
+        *(*VOICE_FIELDS[3:], *(of_both + name for name in classes)),
+    ]
+    return _to_schema(names)
+
+
+def _to_schema(names: Sequence[str]) -> "pa.Schema":
     import pyarrow as pa
 
     kinds = ((_WHOLE_NUMBERS, pa.int64()), (_WORDS, pa.string()), (_YES_OR_NO, pa.bool_()))
     types = {name: kind for names, kind in kinds for name in names}
-    return pa.schema(
-        [(name, types.get(name, pa.float64())) for name in fixed]
-        + [(name, pa.float64()) for name in name_columns(classes)]
-    )
+    return pa.schema([(name, types.get(name, pa.float64())) for name in names])
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: "pa.Schema") -> None:

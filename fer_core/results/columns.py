@@ -15,11 +15,19 @@ FACE_FIELDS: Final[tuple[str, ...]] = (
     *("height_px", "sharpness", "brightness", "usable", "label", "confidence", "expected_correctness"),
 )
 """What the tables of faces tell of a face, before one column of probabilities a class."""
+VOICE_FIELDS: Final[tuple[str, ...]] = (
+    *("speech", "voice_label", "voice_confidence"),
+    *("speaks", "fused_label", "fused_confidence"),
+)
+"""What the tables of videos tell of voices, if they were listened to, before the vocal classes."""
+OF_VOICE: Final[tuple[str, str]] = ("voice: ", "fused: ")
+"""What columns of vocal and of fused probabilities begin with, before the class; no other column does."""
 FACE_COLUMNS: Final[tuple[str, ...]] = (
     *("source", "picture", "frame", "time_s", "num_faces", "track_id", "face"),
+    *("start_s", "end_s", *VOICE_FIELDS),
     *FACE_FIELDS,
 )
-"""What the tables of faces, of pictures and of videos, hold beside classes: so both name a class alike."""
+"""What the tables of pictures, of videos and of voices hold beside classes: so all name a class alike."""
 
 
 def name_columns(
@@ -39,7 +47,8 @@ def name_columns(
     columns: list[str] = []
     for name in names:
         column = name
-        while column in taken or column in columns:
+        is_class = kind == "class"
+        while column in taken or column in columns or (is_class and column.startswith(OF_VOICE)):
             column = f"{kind}: {column}"
         columns.append(column)
     return columns

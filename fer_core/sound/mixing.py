@@ -23,10 +23,9 @@ def mix_down(frame: "av.AudioFrame") -> Float32Array:
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(frame.samples, -1).T
-    if kind == "u8":
-        values = (samples.astype(np.float32) - 128) / 128
-    else:
-        values = samples.astype(np.float32) / np.float32(_FULL_SCALE.get(kind, 1.0))
+    zero = 128 if kind == "u8" else 0
+    scale = 128.0 if kind == "u8" else _FULL_SCALE.get(kind, 1.0)
+    values: Float32Array = np.asarray((samples.astype(np.float32) - zero) / scale, np.float32)
     mono = _weigh(tuple(channel.name for channel in frame.layout.channels)) @ values
     return np.clip(np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0), -1, 1)
 

@@ -30,6 +30,8 @@ RUN: dict[str, dict[str, Any]] = {
     "study": {"train_missing": False},
     "train_throughput": {"dataset": "ferplus", "batch_size": 2, "steps": 1, "rounds": 2},
     "turned": {"model": "fer-tiny", "num_faces": 1, "angles": (0, 90)},
+    "voice_clock": {"suffixes": ("mp4", "mp3")},
+    "voice_speaker": {"seconds": 0.2, "model": "fer-tiny", "num_cases": 1},
     "video": {"model": "fer-tiny", "repeats": 1, "memory": False},
 }
 LESS = {"CORRUPTIONS": CORRUPTIONS[:1], "NUM_DISTINCT": 8}
@@ -47,9 +49,11 @@ LONG = {
     "player",
     "study_runs",
     "upload_memory",
+    "voice_activity",
+    "voice_pace",
 }
 """Minutes each, most in a browser; here they only say what they take."""
-SHARED = {"script_runs"}
+SHARED = {"made_speech", "script_runs"}
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ class Player {
     root.style.setProperty("--ratio", width / height);
     this.video.setAttribute("aria-label", `${name} with its faces marked`);
     this.find(".sound").hidden = !has_sound;
+    for (const part of [".voice", ".heard"]) this.find(part).hidden = !results.voices;
     this.find(".side").hidden = !results.tracks.length;
     this.buildSide();
     buildAxis(this.find(".axis"), results);
@@ -161,7 +162,7 @@ class Player {
       else this.find(".stage").requestFullscreen?.();
     });
     this.on(this.root, "keydown", (event) => this.press(event));
-    this.listenToTimeline(this.find(".timeline"));
+    for (const part of [".timeline", ".voice"]) this.listenToTimeline(this.find(part));
   }
 
   listenToTimeline(timeline) {
@@ -268,12 +269,14 @@ class Player {
 
   drawAll() {
     this.drawTimeline();
+    if (this.results.voices) drawVoice(this.find(".voice canvas"), this.results);
     this.rows.forEach(({ strip }, track) => drawStrip(strip, this.results, track));
   }
 
   drawTimeline() {
     const words = drawCurves(this.find(".timeline canvas"), this.results, this.chosen, this.only);
     const key = this.find(".key");
+    if (this.results.voices) words.push("lower strip: the voice, ▬ speech");
     key.textContent = words.filter(Boolean).join("   ");
     key.hidden = !key.textContent;
   }
@@ -287,6 +290,7 @@ class Player {
     const rowOf = new Map(rows.map((row) => [results.track[row], row]));
     this.moveHits(rows);
     this.fillBars(rowOf.get(this.chosen));
+    if (results.voices) this.tellVoice(rows);
     results.tracks.forEach(({ label }, track) => {
       const row = rowOf.get(track);
       const text = row === undefined ? `mostly ${label}` : say(results, row);
@@ -336,11 +340,17 @@ class Player {
     });
   }
 
+  tellVoice(rows) {
+    const speaker = rows.find((row) => this.results.speaks[row]);
+    const whose = speaker === undefined ? "Voice" : `Voice of #${this.results.tracks[this.results.track[speaker]].id}`;
+    this.find(".heard").textContent = `${whose}: ${this.results.heardAt(this.frame)}`;
+  }
+
   moveCursor() {
     const { results, place } = this;
     const { start, end, times, numFrames } = results;
     this.root.dataset.cursor = place;
-    this.find(".cursor").style.left = `${(100 * (times[place] - start)) / (end - start)}%`;
+    for (const cursor of this.root.querySelectorAll(".cursor")) cursor.style.left = `${(100 * (times[place] - start)) / (end - start)}%`;
     this.find(".clock").textContent = `${clock(times[place], 2)} / ${clock(times[numFrames - 1], 2)}`;
     this.find(".place").textContent = `frame ${(place + 1).toLocaleString("en")}`;
     if (this.video.paused) this.describe();
@@ -362,7 +372,8 @@ class Player {
     const { results } = this;
     const row = results.rowOf(this.chosen, frame);
     const what = row !== undefined ? say(results, row) : results.rowsAt(frame).length ? "not in the picture" : "no face";
-    hint.textContent = `${clock(results.times[frame], 2)} · ${what}`;
+    const heard = results.voices ? ` · voice: ${results.heardAt(frame)}` : "";
+    hint.textContent = `${clock(results.times[frame], 2)} · ${what}${heard}`;
     const share = (100 * (results.times[frame] - results.start)) / (results.end - results.start);
     hint.style.left = `${share}%`;
     hint.style.setProperty("--at", share); // which part of the hint is there, so that it never leaves the page

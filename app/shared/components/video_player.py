@@ -15,9 +15,11 @@ from fer_core.inference.timeline import (
     compute_presence,
     compute_shares,
     rows_with_faces,
+    voice_columns,
 )
 from fer_core.inference.video_types import VideoInfo
 from fer_core.palette import emotion_color
+from fer_core.results import OF_VOICE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +96,8 @@ def build_player_data(table: "pd.DataFrame") -> dict[str, Any]:
     Returns:
         `classes` (name and colour), `tracks` (the longest seen first: id, label, mean shares), `frames`
         (`time_s`, `is_cut`) and `faces` (`frame` and `track` by place in these, box in pixels, `p0` ... in
-        `PROBABILITY_STEPS`), ordered by frame.
+        `PROBABILITY_STEPS`), ordered by frame. If somebody listened, `voices` (name and colour of each vocal
+        class), in `frames` `speech` and `v0` ... and in `faces` `speaks`; else `voices` is None.
     """
     import pandas as pd
 
@@ -110,12 +113,31 @@ def build_player_data(table: "pd.DataFrame") -> dict[str, Any]:
         faces[side] = rows[side].to_numpy(float).round().astype(np.int16)
     for number, column in enumerate(classes):
         faces[f"p{number}"] = (rows[column].to_numpy(float) * PROBABILITY_STEPS).round().astype(np.uint16)
+    voices, heard = _build_voices(table)
+    if voices is not None:
+        faces["speaks"] = rows["speaks"].fillna(False).to_numpy(np.uint8)
     return {
+        "voices": voices,
         "classes": [{"name": column, "color": emotion_color(column)} for column in classes],
         "tracks": [
             {"id": int(track), "label": label, "mean": mean.tolist()}
             for track, label, mean in zip(presence.index, presence["label"], shares, strict=True)
         ],
-        "frames": frames.astype({"time_s": float, "is_cut": np.uint8})[["time_s", "is_cut"]],
+        "frames": frames.astype({"time_s": float, "is_cut": np.uint8})[["time_s", "is_cut"]].assign(**heard),
         "faces": pd.DataFrame(faces).sort_values("frame", kind="stable", ignore_index=True),
     }
+
+
+def _build_voices(
+    table: "pd.DataFrame",
+) -> "tuple[list[dict[str, str]] | None, dict[str, npt.NDArray[np.uint16]]]":
+    """Name and colour of each vocal class, and the columns of what is heard in each frame."""
+    if "speech" not in table:
+        return None, {}
+    frames = table.drop_duplicates("frame").sort_values("frame")
+    columns = voice_columns(table)
+    shares = frames[columns].fillna(0).to_numpy(float) * PROBABILITY_STEPS
+    heard = {f"v{number}": values for number, values in enumerate(shares.round().astype(np.uint16).T)}
+    names = [column.removeprefix(OF_VOICE[0]) for column in columns]
+    voices = [{"name": name, "color": emotion_color(name)} for name in names]
+    return voices, {"speech": frames["speech"].fillna(False).to_numpy(np.uint16), **heard}

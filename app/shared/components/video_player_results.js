@@ -4,7 +4,7 @@ const STEPS = 10000; // video_player.PROBABILITY_STEPS
 
 /** The table of results: what is where in which frame. */
 class Results {
-  constructor({ classes, tracks, frames, faces, size }) {
+  constructor({ classes, tracks, frames, faces, size, voices }) {
     const column = (table, name) => table.getChild(name).toArray();
     Object.assign(this, { tracks, size });
     this.times = column(frames, "time_s");
@@ -13,6 +13,10 @@ class Results {
     this.track = column(faces, "track");
     this.box = ["x", "y", "width", "height"].map((side) => column(faces, side));
     this.classes = classes.map((item, number) => ({ ...item, share: column(faces, `p${number}`) }));
+    // What is heard, if somebody listened: a share of each class in every frame with a label.
+    this.voices = voices?.map((item, number) => ({ ...item, share: column(frames, `v${number}`) }));
+    this.speech = voices && column(frames, "speech");
+    this.speaks = voices && column(faces, "speaks");
     this.numFrames = this.times.length;
     this.start = this.times[0];
     const last = this.times[this.numFrames - 1];
@@ -61,6 +65,13 @@ class Results {
 
   top(row) {
     return this.classes.reduce((best, item) => (item.share[row] > best.share[row] ? item : best));
+  }
+
+  /** What a voice appears to express in a frame, in words. */
+  heardAt(frame) {
+    if (!this.speech?.[frame]) return "nobody speaks";
+    const best = this.voices.reduce((top, item) => (!top || item.share[frame] > top.share[frame] ? item : top), null);
+    return best?.share[frame] ? `${best.name} ${percent(best.share[frame] / STEPS)}` : "too short to say";
   }
 
   /** Sums of every class, and the number of rows, in each of `width` equal stretches of the video. */

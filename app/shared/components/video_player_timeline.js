@@ -44,6 +44,29 @@ function drawMarks(context, results, width, height, color) {
   return [isEmpty, isCut];
 }
 
+/** Stacked probabilities of the voice over time, above a band where somebody speaks. */
+function drawVoice(canvas, results) {
+  const { voices, speech, times, numFrames, start, end } = results;
+  const [context, width, height] = clear(canvas);
+  const scale = width / (end - start);
+  const band = 5 * (devicePixelRatio || 1);
+  const speechColor = getComputedStyle(canvas).color;
+  for (let frame = 0; frame < numFrames; frame++) {
+    if (!speech[frame]) continue;
+    const x = Math.floor((times[frame] - start) * scale);
+    const across = Math.max(1, Math.ceil((results.until(frame) - start) * scale) - x);
+    context.fillStyle = speechColor;
+    context.fillRect(x, height - band, across, band);
+    let base = height - band;
+    for (const { color, share } of voices) {
+      const tall = (share[frame] / STEPS) * (height - band);
+      context.fillStyle = color;
+      context.fillRect(x, base - tall, across, tall);
+      base -= tall;
+    }
+  }
+}
+
 /** The most probable class of a face over time, as a strip of colours. */
 function drawStrip(canvas, results, track) {
   const [context, width, height] = clear(canvas);
