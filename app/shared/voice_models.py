@@ -10,7 +10,9 @@ from fer_core.workspace import Workspace
 
 def list_voice_models(workspace: Workspace) -> dict[str, CheckpointEntry]:
     """The models that read voices, by key."""
-    return {entry.key: entry for entry in list_checkpoints(workspace) if entry.info.input.kind == "sound"}
+    return {
+        entry.key: entry for entry in list_checkpoints(workspace) if str(entry.info.input.kind) == "sound"
+    }
 
 
 def choose_voice(workspace: Workspace, *, key: str, off: str | None = None) -> str | None:
@@ -27,18 +29,18 @@ def choose_voice(workspace: Workspace, *, key: str, off: str | None = None) -> s
     models = list_voice_models(workspace)
     if not models:
         return None
-    options = [*([None] if off else []), *models]
+    options = [*([""] if off else []), *models]
     if st.session_state.get(key) not in options:
         st.session_state.pop(key, None)
-    chosen: str | None = st.selectbox(
+    chosen: str = st.selectbox(
         "Voice",
         options,
-        format_func=lambda name: off or "" if name is None else name_model(models[name], workspace),
+        format_func=lambda name: name_model(name, workspace) if name else str(off),
         key=key,
         persist_state="session",
         help="Reads the apparent expression of voices, where somebody speaks.",
     )
-    return chosen
+    return chosen or None
 
 
 def explain_voice_models() -> None:

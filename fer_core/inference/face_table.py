@@ -69,10 +69,10 @@ class TableWriter:
             return ()
         heard, fused = voice.prediction, voice.fused
         is_speaker = track is not None and track == voice.speaker
-        of_voice = (None,) * (2 + self._num_voice_classes)
+        of_voice: tuple[Any, ...] = (None,) * (2 + self._num_voice_classes)
         if heard is not None:
             of_voice = (heard.label, heard.confidence, *heard.probabilities)
-        of_both = (None,) * (2 + self._num_classes)
+        of_both: tuple[Any, ...] = (None,) * (2 + self._num_classes)
         if fused is not None and is_speaker:
             of_both = (fused.label, fused.confidence, *fused.probabilities)
         return (voice.is_speech, *of_voice, is_speaker if track is not None else None, *of_both)

@@ -87,7 +87,8 @@ class VocalTrack:
 
     def window_at(self, time_s: float) -> VocalWindow | None:
         """What the voice appears to express then; None where nobody speaks, or too shortly to say."""
-        return self._find(self._window_starts, self.windows, time_s)
+        found: VocalWindow | None = self._find(self._window_starts, self.windows, time_s)
+        return found
 
     def mean_shares(self) -> dict[str, float]:
         """Mean probability of each class over the labelled time; empty where nothing is labelled."""
