@@ -10,9 +10,7 @@ from fer_core.workspace import Workspace
 
 def list_voice_models(workspace: Workspace) -> dict[str, CheckpointEntry]:
     """The models that read voices, by key."""
-    return {
-        entry.key: entry for entry in list_checkpoints(workspace) if str(entry.info.input.kind) == "sound"
-    }
+    return {entry.key: entry for entry in list_checkpoints(workspace, "sound")}
 
 
 def choose_voice(workspace: Workspace, *, key: str, off: str | None = None) -> str | None:
