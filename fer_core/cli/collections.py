@@ -88,8 +88,8 @@ def show(name: Positional[str], json_output: Annotated[bool, arg(name="json")] =
         return 0
     say(f"{facts['num_labelled']:,} of {facts['num_faces']:,} faces have a label")
     for word in ("persons", "clips", "annotators"):
-        say(f"{len(facts[word]):,} {word}: {', '.join(facts[word])}")
-    say(f"{len(facts['disagreements']):,} faces on which annotators disagree")
+        say(f"{word}: {len(facts[word]):,}" + (f" ({', '.join(facts[word])})" if facts[word] else ""))
+    say(f"faces on which annotators disagree: {len(facts['disagreements']):,}")
     if len(agreement):
         from rich.table import Table
 
