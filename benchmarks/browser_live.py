@@ -1,6 +1,8 @@
 """Faces read in the visitor's browser: pace, latency, bytes, and what the server has to do meanwhile.
 
     python benchmarks/browser_live.py --seconds 20
+    python benchmarks/browser_live.py --only memory --minutes 10
+    python benchmarks/browser_live.py --only visitors --minutes 10
 
 Headless Chromium without a graphics processor plays a film of 640 x 480 at 30 frames a second as its camera.
 Needs `fer fetch yunet` and `fer fetch browser`. Wall-clock figures mean something on an idle machine only, so
@@ -102,6 +104,28 @@ def rss_mb(processes: list[psutil.Process]) -> float:
     return sum(process.memory_info().rss for process in processes if process.is_running()) / 1e6
 
 
+def own_mb(processes: list[psutil.Process]) -> float:
+    """Memory that would be free without them: Chromium's program, which all of it share, is left out."""
+    return sum(process.memory_full_info().uss for process in processes if process.is_running()) / 1e6
+
+
+def watch_memory(page: Page, processes: list[psutil.Process], seconds: float) -> dict[str, Any]:
+    """Memory of processes over time: at first, and the largest of each quarter."""
+    samples = [(own_mb(processes), rss_mb(processes))]
+    step_s = min(5.0, seconds / 8)
+    for _ in range(round(seconds / step_s)):
+        page.wait_for_timeout(1000 * step_s)
+        samples.append((own_mb(processes), rss_mb(processes)))
+    quarters = np.array_split(np.array(samples[1:]), 4)
+    return {
+        "own MB, at first and the most of each quarter": [
+            samples[0][0],
+            *(part[:, 0].max() for part in quarters),
+        ],
+        "resident MB, the same": [samples[0][1], *(part[:, 1].max() for part in quarters)],
+    }
+
+
 def start_page(context: BrowserContext, url: str) -> tuple[Page, float]:
     """Open the page, agree, start; returns it and the seconds from opening to the first labelled frame."""
     page = context.new_page()
@@ -115,6 +139,11 @@ def start_page(context: BrowserContext, url: str) -> tuple[Page, float]:
     return page, page.evaluate(until_first) / 1000
 
 
+def find_tab() -> list[psutil.Process]:
+    """The process that draws the page: the largest of its kind."""
+    return sorted(list_processes("type=renderer"), key=lambda process: process.memory_info().rss)[-1:]
+
+
 def measure_page(page: Page, seconds: float) -> dict[str, float]:
     """Pace and latency of the last seconds, and processor time of the browser a frame."""
     page.wait_for_timeout(5000)
@@ -123,13 +152,12 @@ def measure_page(page: Page, seconds: float) -> dict[str, float]:
     page.wait_for_timeout(1000 * seconds)
     after, cpu = page.evaluate("() => fer.report()"), cpu_seconds(chromium) - cpu
     frames = after["numAnalysed"] - before["numAnalysed"]
-    renderer = max((rss_mb([process]) for process in list_processes("type=renderer")), default=0.0)
     return {
         "frames a second": frames / seconds,
         "p50 ms": after["p50Ms"],
         "p95 ms": after["p95Ms"],
         "processor ms a frame, whole browser": 1000 * cpu / max(1, frames),
-        "tab MB": renderer,
+        "tab MB, own and resident": [own_mb(find_tab()), rss_mb(find_tab())],
     }
 
 
@@ -187,6 +215,37 @@ def measure_parity(playwright: Any, folder: Path, workspace: Workspace, num_face
     }
 
 
+def measure_memory(playwright: Any, folder: Path, workspace: Workspace, seconds: float) -> dict[str, Any]:
+    """A tab that reads faces, over time; beside it an empty one, and one with a page of text."""
+    report: dict[str, Any] = {}
+    with launch(playwright, 1, folder) as browser:
+        page = browser.new_page()
+        page.goto("about:blank")
+        report["empty page, MB own and resident"] = [own_mb(find_tab()), rss_mb(find_tab())]
+    with serve_dashboard(workspace, folder / "server.log") as url:
+        with launch(playwright, 1, folder) as browser:
+            page = browser.new_page()
+            page.goto(f"{url}/responsible_use")
+            page.get_by_role("heading").first.wait_for()
+            page.wait_for_timeout(5000)
+            report["page of text of the dashboard, MB own and resident"] = [
+                own_mb(find_tab()),
+                rss_mb(find_tab()),
+            ]
+        with launch(playwright, 1, folder) as browser:
+            page = open_live(browser, url, on_server=False)
+            report["Live page"] = watch_memory(page, find_tab(), min(seconds, 60))
+    for model, faces in (("fer-small", 1), ("fer-small", 4)):
+        write_bundle(folder / f"{model}-{faces}", [find_checkpoint(model, workspace)], workspace)
+        with serve(folder / f"{model}-{faces}") as (address, _), launch(playwright, faces, folder) as browser:
+            page, _ = start_page(browser.new_context(), address)
+            report[f"page without a server, {model}, faces: {faces}"] = watch_memory(
+                page, find_tab(), seconds if faces == 1 else min(seconds, 60)
+            )
+            print(report, flush=True)
+    return report
+
+
 def open_live(browser: Browser, url: str, *, on_server: bool) -> Page:
     """The Live page with its camera on and a frame analysed."""
     page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
@@ -203,12 +262,14 @@ def open_live(browser: Browser, url: str, *, on_server: bool) -> Page:
 
 
 def measure_server(
-    playwright: Any, folder: Path, workspace: Workspace, seconds: float, visitors: int
+    playwright: Any,
+    folder: Path,
+    workspace: Workspace,
+    seconds: float,
+    kinds: dict[str, tuple[int, bool]],
 ) -> dict[str, Any]:
-    """Processor time of the dashboard for one visitor of each kind, and for many of the private kind."""
+    """Processor time and memory of the dashboard; a kind is a number of visitors and who reads faces."""
     report: dict[str, Any] = {}
-    kinds = {"one visitor, on the server": (1, True), "one visitor, in the browser": (1, False)}
-    kinds[f"{visitors} visitors, in the browser"] = (visitors, False)
     for title, (number, on_server) in kinds.items():
         with (
             serve_dashboard(workspace, folder / "server.log") as url,
@@ -217,12 +278,9 @@ def measure_server(
             pages = [open_live(browser, url, on_server=on_server) for _ in range(number)]
             pages[0].wait_for_timeout(5000)
             server = list_processes("streamlit")
-            cpu, memory = cpu_seconds(server), rss_mb(server)
-            pages[0].wait_for_timeout(1000 * seconds)
-            report[title] = {
-                "% of a core": 100 * (cpu_seconds(server) - cpu) / seconds,
-                "server MB, first and last": [memory, rss_mb(server)],
-            }
+            cpu = cpu_seconds(server)
+            memory = watch_memory(pages[0], server, seconds)
+            report[title] = {"% of a core": 100 * (cpu_seconds(server) - cpu) / seconds, "server": memory}
             print(title, report[title], flush=True)
     return report
 
@@ -231,7 +289,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--visitors", type=int, default=8)
-    parser.add_argument("--only", choices=("bundle", "server", "parity"), help="a part")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of the parts memory and visitors")
+    parts = ("bundle", "server", "parity", "memory", "visitors")
+    parser.add_argument("--only", choices=parts, help="a part")
     options = parser.parse_args()
     workspace = Workspace.default()
     report: dict[str, Any] = {"load of the machine, cores": [*os.getloadavg()[:1], os.cpu_count()]}
@@ -242,7 +302,13 @@ def main() -> None:
         if options.only in (None, "bundle"):
             report |= measure_bundle(playwright, folder, workspace, options.seconds)
         if options.only in (None, "server"):
-            report |= measure_server(playwright, folder, workspace, options.seconds, options.visitors)
+            kinds = {"one visitor, on the server": (1, True), "one visitor, in the browser": (1, False)}
+            report |= measure_server(playwright, folder, workspace, options.seconds, kinds)
+        if options.only in (None, "visitors"):
+            kinds = {f"{options.visitors} visitors, in the browser": (options.visitors, False)}
+            report |= measure_server(playwright, folder, workspace, 60 * options.minutes, kinds)
+        if options.only in (None, "memory"):
+            report |= measure_memory(playwright, folder, workspace, 60 * options.minutes)
     print(json.dumps(report, indent=1, default=lambda value: round(float(value), 3)))
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 import streamlit as st
 
+from app.analyze_media.in_browser import BROWSER_TAB, render_in_browser
 from app.analyze_media.keep_button import confirm_keeping, offer_keeping_pictures
 from app.analyze_media.kept_list import KEPT_TAB, QUERY, render_kept_list
 from app.analyze_media.kept_view import render_kept
@@ -31,6 +32,7 @@ _TABS: Final = (
     ":material/image: Pictures",
     ":material/movie: Video",
     ":material/graphic_eq: Sound",
+    BROWSER_TAB,
     KEPT_TAB,
 )
 
@@ -53,7 +55,7 @@ def main() -> None:
     if settings is not None:
         _open_last_tab(workspace)
         confirm_keeping()
-        pictures, video, sound, kept = st.tabs(_TABS, key=Key.MEDIA_TAB, on_change="rerun")
+        pictures, video, sound, private, kept = st.tabs(_TABS, key=Key.MEDIA_TAB, on_change="rerun")
         st.session_state[Key.LAST_TAB] = st.session_state[Key.MEDIA_TAB]
         with pictures:
             _render_pictures(settings, workspace, is_open=bool(pictures.open))
@@ -69,6 +71,8 @@ def main() -> None:
             )
         with sound:
             render_sound_part(workspace, is_open=bool(sound.open))
+        with private:
+            render_in_browser(settings, workspace, is_open=bool(private.open))
         with kept:
             if kept.open:
                 render_kept_list(workspace)

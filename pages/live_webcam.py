@@ -15,9 +15,12 @@ from app.live_webcam.camera import (
 from app.live_webcam.collect import render_collect
 from app.live_webcam.consent import ask_consent, has_consent, offer_withdrawal
 from app.live_webcam.in_browser import render_in_browser
-from app.live_webcam.place import choose_place, explain_missing
+from app.live_webcam.place import ON_SERVER as SERVER_TITLE
+from app.live_webcam.place import choose_place
 from app.live_webcam.readout import REMOTE, picture_ratio, render_actions, render_pace, render_reading
+from app.shared.browser_needs import explain_missing
 from app.shared.messages import RESPONSIBLE_USE, show_error
+from app.shared.navigation import LIVE_WEBCAM
 from app.shared.page_header import page_header
 from app.shared.run_data import name_model
 from app.shared.session_end import at_session_end
@@ -56,7 +59,7 @@ def main() -> None:
 
 
 def _render_in_browser(choice: LiveChoice, workspace: Workspace) -> None:
-    if explain_missing(workspace):
+    if explain_missing(workspace, SERVER_TITLE, LIVE_WEBCAM.address()):
         return
     if not has_consent(IN_BROWSER):
         ask_consent(IN_BROWSER)

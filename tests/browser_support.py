@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from fer_core.browser.modules import ASSETS
-from fer_core.browser.page import describe_model
+from fer_core.browser.page import DETECTOR_SIDE_PX, PICTURE_SIDE_PX, describe_model
 from fer_core.browser.runtime import require_runtime
 from fer_core.checkpoint import find_checkpoint
 from fer_core.inference.class_prior import with_prior
@@ -22,10 +22,11 @@ from fer_core.inference.detectors.yunet import YuNetDetector
 from fer_core.inference.detectors.yunet_network import open_sides
 from fer_core.inference.downloads import YUNET, require_file
 from fer_core.inference.face_quality import COEFFICIENTS
+from fer_core.inference.pipeline import FacePipeline
 from fer_core.inference.predictor import load_predictor
 from fer_core.inference.sample import load_sample
 from fer_core.inference.stream import FaceStream, FrameResult
-from fer_core.types import UInt8Array
+from fer_core.types import FaceResult, UInt8Array
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
 MODEL = "fer-tiny"
@@ -72,6 +73,8 @@ class Golden:
     frames: list[FrameResult]
     crops: list[UInt8Array]
     resized: list[UInt8Array]
+    looks: list[list[FaceResult]]
+    """The faces of pictures by themselves."""
 
 
 def make_golden(folder: Path, workspace: Workspace) -> Golden:
@@ -79,16 +82,27 @@ def make_golden(folder: Path, workspace: Workspace) -> Golden:
     frames, times = make_frames(), [index / FPS for index in range(NUM_FRAMES)]
     entry, yunet = find_checkpoint(MODEL, workspace), require_file(YUNET, workspace).read_bytes()
     predictor = with_prior(load_predictor(MODEL, workspace, device="cpu", runtime="onnx"), "general")
-    stream = FaceStream(YuNetDetector(yunet, max_side_px=320, is_stream=True), predictor)
+    stream = FaceStream(YuNetDetector(yunet, max_side_px=DETECTOR_SIDE_PX, is_stream=True), predictor)
     found = [stream.step(frame, time_s) for frame, time_s in zip(frames, times, strict=True)]
     boxes = [[face.box for face in result.faces] for result in found]
     crops = [extract_crops(frame, near, entry.info.input) for frame, near in zip(frames, boxes, strict=True)]
+
+    pictures = make_pictures()
+    looks = [FacePipeline(YuNetDetector(yunet), predictor).analyze(picture) for picture in pictures]
 
     def publish(name: str, content: bytes) -> str:
         (folder / name).write_bytes(content)
         return name
 
     job = {
+        "pictures": [
+            {
+                "file": publish(f"picture-{number}.bin", picture.tobytes()),
+                "width": picture.shape[1],
+                "height": picture.shape[0],
+            }
+            for number, picture in enumerate(pictures)
+        ],
         "frames": publish("frames.bin", np.stack(frames).tobytes()),
         "width": SIZE[0],
         "height": SIZE[1],
@@ -97,7 +111,11 @@ def make_golden(folder: Path, workspace: Workspace) -> Golden:
         "scales": SCALES,
         "models": [describe_model(entry, workspace, publish)],
         "prior": "general",
-        "detector": {"file": publish("yunet.onnx", open_sides(yunet)), "max_side_px": 320},
+        "detector": {
+            "file": publish("yunet.onnx", open_sides(yunet)),
+            "max_side_px": DETECTOR_SIDE_PX,
+            "picture_side_px": PICTURE_SIDE_PX,
+        },
         "quality": json.loads(COEFFICIENTS.read_text()),
     }
     (folder / "job.json").write_text(json.dumps(job))
@@ -107,7 +125,14 @@ def make_golden(folder: Path, workspace: Workspace) -> Golden:
     for path in (*ASSETS.glob("*.js"), SCRIPT):
         shutil.copy(path, folder)
     resized = [resize(frames[0], scale) for scale in SCALES]
-    return Golden(folder, found, [crop for near in crops for crop in near], resized)
+    return Golden(folder, found, [crop for near in crops for crop in near], resized, looks)
+
+
+def make_pictures() -> list[UInt8Array]:
+    """One so large that it is searched twice, and one on its side."""
+    sample = load_sample()
+    large = cv2.resize(sample, None, fx=800 / sample.shape[1], fy=800 / sample.shape[1])
+    return [np.asarray(large, np.uint8), np.ascontiguousarray(np.rot90(sample))]
 
 
 def check_answer(golden: Golden, answer: dict[str, Any]) -> None:
@@ -116,18 +141,25 @@ def check_answer(golden: Golden, answer: dict[str, Any]) -> None:
     for result, seen in zip(golden.frames, answer["frames"], strict=True):
         assert seen["isSearched"] == result.was_searched
         assert [face["id"] for face in seen["faces"]] == [face.track_id for face in result.faces]
-        for ours, theirs in zip(result.faces, seen["faces"], strict=True):
-            reading = theirs["readings"][0]
-            # Places as shares of the picture, angles of a half turn
-            _check([ours.box.x, ours.box.width], [theirs["box"][key] for key in ("x", "width")], SIZE[0])
-            _check([ours.box.y, ours.box.height], [theirs["box"][key] for key in ("y", "height")], SIZE[1])
-            _check([ours.box.roll, ours.box.yaw], [theirs["box"][key] for key in ("roll", "yaw")], 180)
-            _check(ours.prediction.probabilities, reading["probabilities"])
-            _check([ours.expected_correctness], [reading["expected"]])
+        _check_faces(result.faces, seen["faces"], SIZE)
+    assert [len(faces) for faces in golden.looks] == [1, 1]
+    for faces, seen, picture in zip(golden.looks, answer["looks"], make_pictures(), strict=True):
+        _check_faces(faces, seen["faces"], (picture.shape[1], picture.shape[0]))
     assert np.array_equal(np.stack(golden.crops).reshape(len(golden.crops), -1), np.array(answer["crops"]))
     for scale, ours, theirs in zip(SCALES, golden.resized, answer["resized"], strict=True):
         worst = np.abs(ours.ravel().astype(int) - np.array(theirs)).max()
         assert worst <= (1 if scale > 1 else 0), f"scale {scale}: {worst} grey levels"
+
+
+def _check_faces(ours: Sequence[FaceResult], theirs: Sequence[dict[str, Any]], size: tuple[int, int]) -> None:
+    for face, seen in zip(ours, theirs, strict=True):
+        box, reading = seen["box"], seen["readings"][0]
+        # Places as shares of the picture, angles of a half turn
+        _check([face.box.x, face.box.width], [box["x"], box["width"]], size[0])
+        _check([face.box.y, face.box.height], [box["y"], box["height"]], size[1])
+        _check([face.box.roll, face.box.yaw], [box["roll"], box["yaw"]], 180)
+        _check(face.prediction.probabilities, reading["probabilities"])
+        _check([face.expected_correctness], [reading["expected"]])
 
 
 def _check(ours: Sequence[Any], theirs: Sequence[Any], unit: float = 1.0) -> None:

@@ -16,7 +16,12 @@ export async function replay({ Engine, extractCrop, resize }, ort, load, job) {
     boxes.map((box) => Array.from(extractCrop(picture(index), box, job.models[0].input).data)),
   );
   const resized = job.scales.map((scale) => Array.from(resize(picture(0), scale).data));
-  return { frames, crops, resized };
+  // Pictures by themselves, which are searched more finely.
+  await engine.start(job.models, { isStream: false });
+  engine.setPrior(job.prior);
+  const looks = [];
+  for (const { file, ...size } of job.pictures) looks.push(await engine.look({ data: await load(file), ...size, channels: 3 }));
+  return { frames, crops, resized, looks };
 }
 
 const NAMES = ["engine.js", "stream.js", "raster.js"];

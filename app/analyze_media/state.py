@@ -32,6 +32,8 @@ class Key(StrEnum):
     """The video that is shown: its task's name."""
     VIDEO_ERRORS = "video_errors"
     """Why which of the last uploads can't be used."""
+    IN_BROWSER = "media_in_browser"
+    """Whether the part that reads in the browser was opened in this session."""
     ASKED_TAB = "media_asked_tab"
     """The tab that is to be opened next."""
     VOICE = "voice_model"

@@ -8,7 +8,7 @@ from app.models.wording import open_model
 from app.shared.background import render_task
 from app.shared.messages import error_boundary, show_error
 from app.shared.navigation import MODELS
-from fer_core.browser.bundle import find_obstacle, zip_bundle
+from fer_core.browser.bundle import find_obstacle, render_single_page, title_page, zip_bundle
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind
@@ -40,18 +40,31 @@ def _render_page(facts: ModelFacts, workspace: Workspace) -> None:
     obstacle = find_obstacle(facts.entry, workspace)
     if obstacle:
         st.info(escape_markdown(obstacle), icon=":material/download:")
-    st.download_button(
-        "Download the page",
-        lambda: zip_bundle(facts.entry, workspace),
-        file_name=f"{get_short_name(facts.entry)}-page.zip",
-        mime="application/zip",
-        icon=":material/folder_zip:",
-        on_click="ignore",
-        disabled=bool(obstacle),
-        key="models-page",
-    )
+    name = get_short_name(facts.entry)
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download the page",
+            lambda: zip_bundle(facts.entry, workspace),
+            file_name=f"{name}-page.zip",
+            mime="application/zip",
+            icon=":material/folder_zip:",
+            on_click="ignore",
+            disabled=bool(obstacle),
+            key="models-page",
+        )
+        st.download_button(
+            "As one file",
+            lambda: render_single_page([facts.entry], workspace, title_page(facts.entry)),
+            file_name=f"{name}.html",
+            mime="text/html",
+            icon=":material/html:",
+            on_click="ignore",
+            disabled=bool(obstacle),
+            key="models-single-page",
+            help="One HTML file, which also works by a double click: hand it over on a USB stick.",
+        )
     command = shlex.join(["fer", "browser-bundle", "my-page", "--models", facts.name])
-    st.caption(f"In a terminal: {quote_markdown(command)}")
+    st.caption(f"In a terminal: {quote_markdown(command)}; `--one-file` for the one file")
 
 
 def _render_publish(facts: ModelFacts, workspace: Workspace) -> None:

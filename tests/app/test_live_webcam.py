@@ -344,11 +344,11 @@ def test_the_browser_reads_faces_only_once_what_it_needs_is_here(model, camera):
     page.button_group(key="live_place").set_value(IN_THE_BROWSER).run()
     assert not page.exception
     assert "fer fetch browser" in _texts(page)
-    assert page.button(key="live-get-runtime").label.startswith("Get onnxruntime-web")
+    assert page.button(key="get-browser-runtime").label.startswith("Get onnxruntime-web")
 
 
 def test_consent_is_asked_anew_where_faces_are_read_elsewhere(model, camera, monkeypatch):
-    monkeypatch.setattr("app.live_webcam.place.explain_missing", lambda workspace: False)
+    monkeypatch.setattr("app.shared.browser_needs.explain_missing", lambda *_: False)
     page = _run(live_place=IN_THE_BROWSER)
     assert not page.exception
     assert IN_BROWSER[-1] in _texts(page)

@@ -5,22 +5,27 @@ import http.server
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import av
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from fer_core.browser.bundle import write_bundle
+from fer_core.browser.bundle import write_bundle, write_single_page
+from fer_core.browser.page import PICTURE_COLUMNS
 from fer_core.checkpoint import find_checkpoint
 from fer_core.inference.face_table import FIXED_COLUMNS
 from fer_core.inference.sample import sample_path
+from fer_core.types import UInt8Array
 from tests.browser_support import BINARY, MODEL, RUNTIME, Golden, check_answer
 from tests.e2e.conftest import TIMEOUT_MS
 from tests.e2e.dashboard import serve_faultless_dashboard
-from tests.e2e.live_support import write_camera_file
+from tests.e2e.live_support import CAMERA_FPS, camera_frame, write_camera_file
 
 UNPACK = """async (bytes) => new Uint8Array(await new Response(
     new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer())"""
@@ -45,6 +50,17 @@ def serve(folder: Path) -> Iterator[str]:
             yield f"http://localhost:{server.server_port}/"
         finally:
             server.shutdown()
+
+
+def write_webm(path: Path, frames: Sequence[UInt8Array]) -> None:
+    """A video that every Chromium can play."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=CAMERA_FPS, options={"deadline": "realtime"})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for image in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
 
 
 @pytest.fixture(scope="module")
@@ -197,15 +213,71 @@ def test_two_models_side_by_side_and_settings(visit: Visit):
     expect(visit.page.locator("#message")).to_be_hidden()
 
 
-def test_a_picture_is_read_without_a_camera_and_without_an_upload(visit: Visit, tmp_path):
-    visit.page.locator("#agree").click()
-    visit.page.locator("#file").set_input_files(sample_path())
-    expect(visit.page.locator(".reading strong")).to_have_text("happiness")
+def test_pictures_are_read_without_a_camera_and_without_an_upload(visit: Visit, tmp_path):
+    """Three files at once, of which one is broken and one shows nobody."""
+    page = visit.page
+    page.locator("#agree").click()
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG and nothing more")
+    cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 300, 3), 90, np.uint8))
+    names = [sample_path(), tmp_path / "broken.png", tmp_path / "empty.png"]
+    page.locator("#file").set_input_files(names)
+    expect(page.locator("#faces tbody tr")).to_have_count(1)
+    expect(page.locator("#faces tbody strong")).to_have_text("happiness")
+    expect(page.locator("#halt")).to_be_hidden()
     assert visit.page.evaluate("() => window.asked") == 0
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(b"\x89PNG and nothing more")
-    visit.page.locator("#file").set_input_files(broken)
-    expect(visit.page.locator("#message")).to_contain_text("broken.png can't be read")
+    with page.expect_download() as waiting:
+        page.locator("#save").click()
+    waiting.value.save_as(tmp_path / "faces.csv")
+    table = pd.read_csv(tmp_path / "faces.csv")
+    assert tuple(table.columns[: len(PICTURE_COLUMNS) + 1]) == ("picture", *PICTURE_COLUMNS)
+    assert table["num_faces"].tolist() == [1, 0] and table["label"].tolist()[0] == "happiness"
+    page.locator("#faces button").press("Enter")
+    expect(page.locator("#faces button")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="broken.png").click()
+    expect(page.locator("#message")).to_contain_text("broken.png can't be read")
+    page.get_by_role("button", name="empty.png").click()
+    expect(page.locator("#message")).to_contain_text("No face was found")
+    page.locator("#start").click()
+    visit.wait_until(PLAYING)
+    expect(page.locator("#chips button")).to_have_count(0)
+
+
+def test_a_short_video_has_a_timeline(visit: Visit, tmp_path):
+    page = visit.page
+    page.locator("#agree").click()
+    write_webm(tmp_path / "clip.webm", [camera_frame(index / 8) for index in range(8)])
+    page.locator("#file").set_input_files(tmp_path / "clip.webm")
+    expect(page.locator("#player")).to_be_visible()
+    expect(page.locator("#faces tbody strong")).to_have_text("happiness")
+    painted = """() => {
+        const {width, height} = document.getElementById('curve');
+        const {data} = document.getElementById('curve').getContext('2d').getImageData(0, 0, width, height);
+        return data.some(Boolean);
+    }"""
+    assert page.evaluate(painted)
+    page.locator("#seek").press("End")
+    expect(page.locator("#clock")).not_to_contain_text("0:00.0 of")
+    with page.expect_download() as waiting:
+        page.locator("#save").click()
+    waiting.value.save_as(tmp_path / "faces.csv")
+    table = pd.read_csv(tmp_path / "faces.csv")
+    assert tuple(table.columns[: len(FIXED_COLUMNS)]) == FIXED_COLUMNS
+    assert table["time_s"].is_monotonic_increasing and table["time_s"].iloc[-1] > 0.3
+
+
+def test_one_file_works_from_a_disk(camera_browser: Browser, browser_workspace, tmp_path):
+    page_file = tmp_path / "page.html"
+    write_single_page(page_file, [find_checkpoint(MODEL, browser_workspace)], browser_workspace)
+    with ExitStack() as contexts:
+        visitor = Visit(camera_browser, page_file.as_uri(), contexts)
+        visitor.start()
+        expect(visitor.page.locator(".reading strong")).to_have_text("happiness")
+        attempt = """(address) => fetch(address, {mode: 'no-cors'}).then(() => 'reached', () => 'refused')"""
+        with serve(tmp_path) as elsewhere:
+            assert visitor.page.evaluate(attempt, elsewhere) == "refused"
+            assert visitor.page.workers[0].evaluate(attempt, elsewhere) == "refused"
+        assert visitor.errors == []
+        assert {url for url in visitor.asked if not url.startswith(("blob:", elsewhere))} == set()
 
 
 def test_it_works_without_the_network_once_loaded(camera_browser, bundle, tmp_path):
@@ -276,4 +348,32 @@ def test_the_live_page_reads_faces_in_the_browser(camera_browser, live_url, brow
     page.get_by_text("On the server").click()
     expect(page.get_by_text("To the computer that runs this page")).to_be_visible()
     expect(page.locator("iframe[title^='Camera and']")).to_have_count(0)
+    context.close()
+
+
+def test_analyze_reads_a_picture_that_stays_on_the_device(camera_browser, live_url, browser_workspace):
+    context = camera_browser.new_context(viewport={"width": 1280, "height": 1200})
+    context.set_default_timeout(TIMEOUT_MS)
+    sent, asked = [], []
+    context.on("request", lambda request: asked.append(request.url))
+    context.on("request", lambda request: sent.append(request.url) if request.method != "GET" else None)
+    page = context.new_page()
+    page.goto(f"{live_url}/analyze_media")
+    page.get_by_role("tab", name="In this browser").click()
+    expect(page.get_by_text("Nothing is uploaded: pictures")).to_be_visible()
+    inner = page.frame_locator("iframe[title^='Pictures and videos']")
+    expect(inner.locator("#start")).to_be_hidden()
+    inner.locator("#more").set_input_files(sample_path())
+    expect(inner.locator("#faces tbody strong")).to_have_text("happiness")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("combobox", name="Model").click()
+    page.get_by_role("option", name="fer-seven").click()
+    expect(inner.locator("#faces thead")).not_to_contain_text("contempt")
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Kept").click()
+    expect(page.get_by_text("Nothing kept yet")).to_be_visible()
+    page.get_by_role("tab", name="In this browser").click()
+    expect(inner.locator("#faces tbody tr")).to_have_count(1)
+    assert sent == []
+    assert {url for url in asked if not url.startswith((live_url, f"blob:{live_url}", "data:"))} == set()
     context.close()

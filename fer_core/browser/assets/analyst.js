@@ -1,12 +1,15 @@
 // The page's side of the worker.
+import { listInside } from "./files.js";
 
 /** Asks the worker; one question after the other. */
 export class Analyst {
   constructor(config) {
     // Begun from a blob, the worker obeys the page's Content-Security-Policy.
-    const code = new Blob([`import ${JSON.stringify(config.worker)};`], { type: "text/javascript" });
+    const files = listInside();
+    const whole = files.get(config.worker); // no module: from a disk, browsers begin none
+    const code = whole ?? new Blob([`import ${JSON.stringify(config.worker)};`], { type: "text/javascript" });
     const address = URL.createObjectURL(code);
-    this.worker = new Worker(address, { type: "module" });
+    this.worker = new Worker(address, { type: whole ? "classic" : "module" });
     this.waiting = new Map();
     this.numAsked = 0;
     this.worker.onmessage = ({ data: { id, answer, error } }) => {
@@ -16,7 +19,7 @@ export class Analyst {
       else resolve(answer);
     };
     this.worker.onerror = () => this.fail("this browser can't run the program; take a newer one");
-    this.ready = this.ask("open", { config }).finally(() => URL.revokeObjectURL(address));
+    this.ready = this.ask("open", { config, files }).finally(() => URL.revokeObjectURL(address));
   }
 
   fail(message) {

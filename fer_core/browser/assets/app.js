@@ -1,7 +1,9 @@
-// The page: consent, camera, drawing and downloads. What takes time is done by the worker.
+// The page: consent, camera, files, drawing and downloads. What takes time is done by the worker.
 import { Analyst, findObstacle } from "./analyst.js";
 import { describe, drawFrame } from "./draw.js";
-import { FrameLoop, Recording, openCamera, openFile, saveFile } from "./source.js";
+import { locate } from "./files.js";
+import { Media } from "./media.js";
+import { FrameLoop, Recording, openCamera, saveFile } from "./source.js";
 import { Readings } from "./readings.js";
 import { bindSettings } from "./settings.js";
 import { Pace } from "./stats.js";
@@ -9,11 +11,10 @@ import { Table } from "./table.js";
 
 const find = (id) => document.getElementById(id);
 const config = JSON.parse(find("config").textContent);
-const absolute = (address) => new URL(address, document.baseURI).href;
-config.worker = absolute(config.worker);
-config.runtime = { script: absolute(config.runtime.script), binary: absolute(config.runtime.binary) };
-config.detector.file = absolute(config.detector.file);
-for (const model of config.models) model.file = absolute(model.file);
+config.worker = locate(config.worker);
+config.runtime = { script: locate(config.runtime.script), binary: locate(config.runtime.binary) };
+config.detector.file = locate(config.detector.file);
+for (const model of config.models) model.file = locate(model.file);
 
 const PANEL_SCALE = 0.75; // two side by side
 const MOST_READ = 2; // faces a frame: a crowd is read in turns, so that the picture keeps its pace
@@ -53,84 +54,113 @@ async function trying(action) {
   }
 }
 
-/** Bring the worker to the chosen models and settings. */
-async function prepare(isStream) {
+/** Bring the worker to the chosen models and settings; a stream that is new knows nothing of the one before. */
+async function prepare(isStream, isNew = true) {
   analyst ??= new Analyst(config);
   await analyst.ready;
   const wanted = JSON.stringify([modelsNow().map(({ file }) => file), isStream]);
-  const values = { prior: settings.prior, temporal: temporalNow() };
+  const values = { prior: settings.prior, temporal: temporalNow(), isNew };
   if (wanted === chosen) return analyst.ask("set", values);
   await analyst.ask("choose", { models: modelsNow(), isStream, ...values });
   chosen = wanted;
 }
 
-/** Draw what was found, by the models that found it: others may be chosen meanwhile. */
-function show({ bitmap, faces, ...found }) {
-  const models = findModels(found.models);
-  lastSize = [bitmap.width, bitmap.height];
-  const scale = Math.max(1, LEAST_WIDTH_PX / bitmap.width) * (models.length > 1 ? PANEL_SCALE : 1);
-  const [width, height] = [Math.round(bitmap.width * scale), Math.round(bitmap.height * scale)];
+/** Draw a picture and what was found on it; `scale` leads from the boxes to its pixels. */
+function draw(bitmap, faces, models, { scale = 1, chosen: marked = null, mirror = false } = {}) {
+  const zoom = Math.max(1, LEAST_WIDTH_PX / bitmap.width) * (models.length > 1 ? PANEL_SCALE : 1);
+  const [width, height] = [Math.round(bitmap.width * zoom), Math.round(bitmap.height * zoom)];
   if (canvas.width !== width * models.length || canvas.height !== height) {
     Object.assign(canvas, { width: width * models.length, height });
   }
-  const style = loop?.source.isCamera ? settings : { ...settings, mirror: false };
+  const style = { ...settings, mirror };
   models.forEach(({ classes }, at) => {
     const pick = ({ readings: all }) => all[at];
-    drawFrame(context, bitmap, faces, { classes, pick, style, offsetX: at * width, scale });
+    drawFrame(context, bitmap, faces, { classes, pick, style, offsetX: at * width, zoom, scale: zoom * scale, chosen: marked });
   });
 }
 
-function tell(timeS, { faces, ...found }) {
-  const models = findModels(found.models);
-  if (table.model !== models[0]) table.clear(models[0]);
-  table.add(timeS, faces, ({ readings: all }) => all[0]);
-  readings.add(timeS, faces, models, settings.sureFrom);
-  for (const id of ["snapshot", "save", "keep"]) find(id).disabled = false;
-}
+/** Where the camera's frames go: into the table and beside the picture. */
+const cameraSink = {
+  take(timeS, { faces }, models) {
+    if (table.model !== models[0]) table.clear(models[0]);
+    table.add({ time_s: timeS }, faces, ({ readings: all }) => all[0]);
+    readings.add(timeS, faces, models, settings.sureFrom);
+    for (const id of ["snapshot", "save", "keep"]) find(id).disabled = false;
+    if (table.isFull) say("The table is full; later frames are not in it. Save the results, then start anew.");
+  },
+  end: () => {},
+};
 
 async function onFrame({ bitmap, timeS, cameMs }) {
   const running = loop;
   try {
     const found = await analyst.look(bitmap, timeS);
     if (running === loop && loop) {
-      show(found);
-      tell(timeS, found);
+      const models = findModels(found.models); // others may be chosen meanwhile
+      lastSize = [found.bitmap.width, found.bitmap.height];
+      draw(found.bitmap, found.faces, models, { mirror: loop.source.isCamera && settings.mirror });
+      loop.sink.take(timeS, found, models);
       pace.finish(cameMs);
       hint("");
     }
     found.bitmap.close();
   } catch (error) {
-    if (running === loop && loop) {
-      stop();
-      say(error.message);
-    }
+    if (running === loop && loop) stop(error);
   }
 }
 
-function begin(source) {
+/** Play a source; each frame and what was found goes to `sink`, and so does the end, with an error if there is one. */
+function begin(source, sink) {
   stop();
-  table.clear(modelsNow()[0]);
-  readings.clear(modelsNow(), source.isCamera);
   pace = new Pace();
-  source.video.onended = () => loop?.source === source && stop();
-  loop = new FrameLoop(source, onFrame, () => pace.receive());
-  find("start").textContent = "Stop";
-  find("record").disabled = false;
+  const mine = new FrameLoop(source, onFrame, () => pace.receive());
+  loop = Object.assign(mine, { sink });
+  source.video.onended = () => mine.working.then(() => loop === mine && stop());
   document.documentElement.dataset.state = "playing";
 }
 
-function stop() {
+function stop(error = null) {
   if (recording) toggleRecording();
-  loop?.stop();
-  if (loop) hint(loop.source.isCamera ? "The camera is off." : "");
+  const ended = loop;
   loop = null;
+  ended?.stop();
+  if (ended?.source.isCamera) hint("The camera is off.");
   find("start").textContent = "Start the camera";
   find("record").disabled = true;
   document.documentElement.dataset.state = "idle";
+  if (error && ended?.source.isCamera) say(error.message);
+  ended?.sink.end(error);
+}
+
+const media = new Media(find, config, {
+  clear: () => showFiles(false),
+  draw,
+  hint(text) {
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    hint(text);
+  },
+  models: modelsNow,
+  pace: (text) => (find("pace").textContent = text),
+  prepare,
+  look: (bitmap) => analyst.look(bitmap, null),
+  play: (source, take) =>
+    new Promise((resolve, reject) => begin(source, { take, end: (error) => (error ? reject(error) : resolve()) })),
+  say,
+  settings: () => settings,
+  stop: () => stop(),
+});
+
+/** Whether files are shown, in place of the camera. */
+const hasFiles = () => document.documentElement.classList.contains("full");
+function showFiles(isShown) {
+  document.documentElement.classList.toggle("full", isShown);
+  find("snapshot").textContent = isShown || config.purpose === "files" ? "Picture (PNG)" : "Snapshot";
+  hint(isShown || config.purpose === "files" ? "" : "The camera is off.");
 }
 
 async function start() {
-  if (loop) return stop();
+  if (loop?.source.isCamera) return stop();
+  await media.clear();
   find("start").disabled = true;
   hint("Starting: the model is loaded once…");
   await trying(async () => {
@@ -142,29 +172,23 @@ async function start() {
       camera.then(({ close }) => close(), () => {});
       throw error;
     }
-    begin(await camera);
+    begin(await camera, cameraSink);
+    table.clear(modelsNow()[0]);
+    readings.clear(modelsNow());
+    find("start").textContent = "Stop";
+    find("record").disabled = false;
   });
   if (!loop) hint("The camera is off.");
   find("start").disabled = false;
 }
 
-async function readFile(file) {
-  await trying(async () => {
-    stop();
-    hint(`Reading ${file.name}…`);
-    const source = await openFile(file);
-    await prepare(Boolean(source.video));
-    if (source.video) return begin(source);
-    const found = await analyst.look(source.bitmap, null);
-    table.clear(modelsNow()[0]);
-    readings.clear(modelsNow(), false);
-    show(found);
-    tell(0, found);
-    found.bitmap.close();
-    hint("");
-    say(found.faces.length ? "" : "No face was found. Try a picture in which a face is larger and better lit.");
-  });
-  if (!find("message").hidden) hint("");
+async function takeFiles(files) {
+  if (!files.length || find("work").hidden) return;
+  if (loop?.source.isCamera) stop();
+  readings.clear([]);
+  find("keep").disabled = true;
+  showFiles(true);
+  await media.add(files);
 }
 
 async function toggleRecording() {
@@ -183,18 +207,22 @@ async function toggleRecording() {
 
 /** Take over changed settings; models, which may be new ones, are loaded while the stream waits. */
 async function apply({ known = [], ...changed }) {
-  for (const model of known) {
-    config.models = config.models.filter(({ name }) => name !== model.name);
-    config.models.push({ ...model, file: absolute(model.file) });
+  for (const item of known) {
+    const model = { ...item, file: locate(item.file) };
+    const before = config.models.find(({ name }) => name === model.name);
+    if (JSON.stringify(before) === JSON.stringify(model)) continue; // a table belongs to one model
+    config.models = [...config.models.filter((other) => other !== before), model];
   }
+  const decisive = () => JSON.stringify([modelsNow(), settings.prior, media.hasVideo && temporalNow()]);
+  const before = decisive();
   settings = { ...settings, ...changed };
-  if (!analyst) return;
-  await trying(() => prepare(true));
+  if (hasFiles()) return before === decisive() ? media.redraw() : media.again();
+  if (analyst) await trying(() => prepare(true, false));
 }
 
 function tellPace() {
   const { analysedFps, receivedFps, p50Ms, p95Ms, numAnalysed, numReceived } = pace.report();
-  if (!loop || !numAnalysed) return;
+  if (!loop?.source.isCamera || !numAnalysed) return;
   find("pace").textContent =
     `${analysedFps.toFixed(0)} of ${receivedFps.toFixed(0)} frames a second · ${p50Ms.toFixed(0)} ms a frame, ` +
     `95 % within ${p95Ms.toFixed(0)} ms · ${numAnalysed} of ${numReceived} frames analyzed`;
@@ -211,16 +239,30 @@ find("again").onclick = () => agree(false);
 find("start").onclick = start;
 find("record").onclick = toggleRecording;
 find("snapshot").onclick = () => canvas.toBlob((blob) => saveFile(blob, `snapshot-${stamp()}.png`), "image/png");
-find("save").onclick = () => saveFile(new Blob([table.toCsv()], { type: "text/csv" }), `results-${stamp()}.csv`);
-find("file").onchange = ({ target }) => {
-  const [file] = target.files;
-  target.value = "";
-  if (file) readFile(file);
+find("save").onclick = () => saveFile((hasFiles() ? media.toTable() : table).toBlob(), `results-${stamp()}.csv`);
+for (const id of ["file", "more"]) {
+  find(id).onchange = ({ target }) => {
+    const files = [...target.files];
+    target.value = "";
+    takeFiles(files);
+  };
+}
+const mark = (isOver) => document.documentElement.classList.toggle("dropping", isOver);
+document.ondragover = (event) => {
+  event.preventDefault();
+  mark(true);
 };
-addEventListener("pagehide", stop);
+document.ondragleave = () => mark(false);
+document.ondrop = (event) => {
+  event.preventDefault();
+  mark(false);
+  takeFiles([...event.dataTransfer.files]);
+};
+addEventListener("pagehide", () => stop());
 setInterval(tellPace, 1000);
 bindSettings(find, config, apply);
 stop();
+showFiles(false);
 const obstacle = findObstacle();
 if (obstacle) {
   agree(false);
@@ -236,6 +278,6 @@ globalThis.fer = {
   describe,
   onKeep(keep) {
     find("keep").hidden = false;
-    find("keep").onclick = () => keep({ csv: table.toCsv(), model: table.model.name, size: lastSize });
+    find("keep").onclick = async () => keep({ csv: await table.toBlob().text(), model: table.model.name, size: lastSize });
   },
 };

@@ -63,9 +63,12 @@ function drawPanel(context, place, face, line) {
   });
 }
 
-/** Draw a picture and its faces into a part of a canvas. `pick` chooses the model's answer of a face. */
-export function drawFrame(context, bitmap, faces, { classes, pick, style, offsetX, scale }) {
-  const frame = { width: bitmap.width * scale, height: bitmap.height * scale };
+/**
+ * Draw a picture and its faces into a part of a canvas. `pick` chooses the model's answer of a face; `zoom` leads
+ * from the picture's pixels to the canvas', `scale` from those of the boxes; the face called `chosen` is marked.
+ */
+export function drawFrame(context, bitmap, faces, { classes, pick, style, offsetX, zoom, scale, chosen = null }) {
+  const frame = { width: bitmap.width * zoom, height: bitmap.height * zoom };
   context.save();
   context.beginPath();
   context.rect(offsetX, 0, frame.width, frame.height);
@@ -85,15 +88,15 @@ export function drawFrame(context, bitmap, faces, { classes, pick, style, offset
     const reading = pick(face);
     const { label, color } = describe(reading, classes, style.sureFrom);
     const { x, y, width, height } = face.box;
-    const left = style.mirror ? bitmap.width - x - width : x;
+    const left = style.mirror ? frame.width / scale - x - width : x;
     const box = { x: left * scale, y: y * scale, width: width * scale, height: height * scale };
     const bars = listBars(reading, classes, style.topK);
-    return { box, color, bars, title: `#${face.id} ${label}`, isGrey: label === UNCERTAIN };
+    return { box, color, bars, title: `#${face.id} ${label}`, isGrey: label === UNCERTAIN, more: face.id === chosen ? 4 : 0 };
   });
-  for (const { box, color } of shown) {
+  for (const { box, color, more } of shown) {
     for (const [thickness, paint] of [
-      [5, DARK],
-      [3, color],
+      [5 + more, DARK],
+      [3 + more, color],
     ]) {
       context.lineWidth = thickness;
       context.strokeStyle = paint;
@@ -119,15 +122,14 @@ export function drawFrame(context, bitmap, faces, { classes, pick, style, offset
   context.restore();
 }
 
-/** Stacked areas of all classes over the last seconds: the wider a band, the more probable. */
-export function drawTimeline(canvas, points, classes, seconds) {
+/** Stacked areas of all classes over the seconds until `now`: the wider a band, the more probable. */
+export function drawTimeline(canvas, points, classes, { seconds, now = points.at(-1)?.timeS ?? 0 }) {
   const ratio = globalThis.devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio];
   if (!width) return;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, width, height);
-  const now = points.at(-1)?.timeS ?? 0;
   const place = (timeS) => width * (1 + (timeS - now) / seconds);
   let below = points.map(() => 0);
   classes.forEach(({ color }, at) => {

@@ -32,7 +32,9 @@ export class Engine {
       const answers = await this.detectorSession.run(feed, OUTPUTS);
       return Object.fromEntries(OUTPUTS.map((name) => [name, answers[name].data]));
     };
-    const upright = new YuNet(run, this.detectorFile.max_side_px);
+    // A picture by itself is searched as finely as Python does.
+    const { max_side_px, picture_side_px } = this.detectorFile;
+    const upright = new YuNet(run, isStream ? max_side_px : picture_side_px);
     this.detector = new TurnedFaceDetector(upright, { isStream });
     this.chosen = [];
     for (const model of models) this.chosen.push(await this.openReader(model));

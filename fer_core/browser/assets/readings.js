@@ -1,10 +1,9 @@
 // Beside the picture: the main face's label and its last seconds, one a model.
 import { describe, drawTimeline } from "./draw.js";
+import { make } from "./faces.js";
 
 const HISTORY_S = 30;
 const REFRESH_MS = 250;
-
-const make = (tag, { text = "", ...values } = {}) => Object.assign(document.createElement(tag), { textContent: text, ...values });
 
 function makeSwatch(color) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -15,6 +14,11 @@ function makeSwatch(color) {
   return svg;
 }
 
+/** Which colour is which class. */
+export function makeLegend(classes) {
+  return make("ul", { className: "legend" }, ...classes.map(({ name, color }) => make("li", {}, makeSwatch(color), name)));
+}
+
 const mainFace = (faces) =>
   faces.reduce((best, face) => (best && best.box.width * best.box.height >= face.box.width * face.box.height ? best : face), null);
 
@@ -23,31 +27,23 @@ export class Readings {
     Object.assign(this, { place, panels: [], shownMs: 0 });
   }
 
-  /** Begin anew; a timeline only where time passes. */
-  clear(models, hasTime) {
-    this.hasTime = hasTime;
+  /** Begin anew. */
+  clear(models) {
     this.panels = models.map((model) => {
       const element = make("div", { className: "reading" });
       const title = models.length > 1 ? `Apparent expression: ${model.title}` : "Apparent expression";
       const [label, note, canvas] = [make("strong", { text: "–" }), make("span", { text: "no face in view" }), make("canvas")];
-      const legend = make("ul", { className: "legend" });
-      for (const { name, color } of model.classes) {
-        const item = make("li");
-        item.append(makeSwatch(color), name);
-        legend.append(item);
-      }
-      element.append(make("span", { className: "small", text: title }), label, note, canvas, legend);
+      element.append(make("span", { className: "small", text: title }), label, note, canvas, makeLegend(model.classes));
       return { model, element, label, note, canvas, points: [] };
     });
     this.place.replaceChildren(...this.panels.map(({ element }) => element));
-    if (!hasTime) this.panels.forEach(({ canvas }) => (canvas.hidden = true));
     this.shownMs = 0;
   }
 
   add(timeS, faces, models, sureFrom) {
     const face = mainFace(faces);
     if (models.some((model, at) => model !== this.panels[at]?.model) || models.length !== this.panels.length) {
-      this.clear(models, this.hasTime);
+      this.clear(models);
     }
     this.panels.forEach(({ points }, at) => {
       points.push({ timeS, values: face?.readings[at].probabilities ?? null });
@@ -69,6 +65,6 @@ export class Readings {
       const flaws = reading.flaws.length ? ` · hard to read: ${reading.flaws.join(" and ")}` : "";
       note.textContent = sure + flaws;
     }
-    if (!canvas.hidden) drawTimeline(canvas, points, model.classes, HISTORY_S);
+    drawTimeline(canvas, points, model.classes, { seconds: HISTORY_S });
   }
 }

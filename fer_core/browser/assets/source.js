@@ -4,7 +4,7 @@ const CAMERA = {
   video: { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30, max: 30 } },
   audio: false,
 };
-const MAX_SIDE_PX = 1280;
+const MAX_SIDE_PX = 4096; // of a picture that is read
 const REFUSALS = {
   NotAllowedError: "The browser refused the camera. Allow it in the address bar, then start again.",
   NotFoundError: "No camera was found. Connect one, then start again.",
@@ -24,39 +24,74 @@ export async function openCamera() {
   }
 }
 
-async function play(source) {
-  const video = document.createElement("video");
-  Object.assign(video, { muted: true, playsInline: true });
-  if (source instanceof MediaStream) video.srcObject = source;
-  else video.src = source;
+const makeVideo = () => Object.assign(document.createElement("video"), { muted: true, playsInline: true });
+
+async function play(stream) {
+  const video = Object.assign(makeVideo(), { srcObject: stream });
   await video.play();
   return video;
 }
 
-/** A video file of the user's, or a picture as a bitmap. */
-export async function openFile(file) {
+async function loadVideo(address) {
+  const video = Object.assign(makeVideo(), { preload: "auto" });
+  const loaded = new Promise((resolve, reject) => Object.assign(video, { onloadeddata: resolve, onerror: reject }));
+  video.src = address;
+  video.load();
+  await loaded;
+  if (!video.videoWidth) throw new Error("it has sound only");
+  return video;
+}
+
+/** A video file of the user's, waiting at its begin; or a picture as a bitmap, `scale` times as large as it is. */
+export async function openFile(file, mostPx = MAX_SIDE_PX) {
   const isPicture = file.type.startsWith("image/");
   const address = isPicture ? "" : URL.createObjectURL(file);
   try {
-    if (isPicture) return { bitmap: await shrink(await createImageBitmap(file)) };
-    return { video: await play(address), isCamera: false, close: () => URL.revokeObjectURL(address) };
+    if (isPicture) return await shrink(await createImageBitmap(file), mostPx);
+    return { video: await loadVideo(address), isCamera: false, close: () => URL.revokeObjectURL(address) };
   } catch {
+    if (address) URL.revokeObjectURL(address);
     throw new Error(`${file.name} can't be read by this browser. Take a JPEG or PNG picture, or an MP4 or WebM video.`);
   }
 }
 
-async function shrink(bitmap) {
-  const scale = MAX_SIDE_PX / Math.max(bitmap.width, bitmap.height);
-  if (scale >= 1) return bitmap;
+async function shrink(bitmap, mostPx) {
+  const scale = mostPx / Math.max(bitmap.width, bitmap.height);
+  if (scale >= 1) return { bitmap, scale: 1 };
   const [resizeWidth, resizeHeight] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
-  return createImageBitmap(bitmap, { resizeWidth, resizeHeight, resizeQuality: "high" });
+  const small = await createImageBitmap(bitmap, { resizeWidth, resizeHeight, resizeQuality: "high" });
+  bitmap.close();
+  return { bitmap: small, scale };
+}
+
+/**
+ * The picture that a video shows, as a bitmap. Its pixels are copied where the browser can: Chromium without a
+ * graphics processor keeps half a gigabyte of the frames that were drawn straight from a video.
+ */
+export async function grab(video) {
+  let frame = null;
+  try {
+    frame = new VideoFrame(video);
+    const { width, height } = frame.visibleRect;
+    const isPlain = frame.rotation === 0 && !frame.flip && width === video.videoWidth && height === video.videoHeight;
+    if (!isPlain) return await createImageBitmap(video);
+    const pixels = new Uint8ClampedArray(frame.allocationSize({ format: "RGBA" }));
+    await frame.copyTo(pixels, { format: "RGBA" });
+    return await createImageBitmap(new ImageData(pixels, width, height));
+  } catch {
+    return createImageBitmap(video);
+  } finally {
+    frame?.close();
+  }
 }
 
 /** Hands the newest frame to `onFrame` whenever it has time; older ones are left out. A file waits for it. */
 export class FrameLoop {
   constructor(source, onFrame, onReceived) {
     Object.assign(this, { source, onFrame, onReceived, isRunning: true, isBusy: false, waiting: null });
-    this.next();
+    this.working = Promise.resolve();
+    if (source.isCamera) this.next();
+    else this.take(source.video.currentTime); // its first picture is there already
   }
 
   next() {
@@ -67,15 +102,23 @@ export class FrameLoop {
 
   async take(timeS) {
     if (!this.isRunning) return;
+    if (!this.source.isCamera && timeS === this.lastS) return this.next(); // drawn again, while it waits
+    this.lastS = timeS;
     this.onReceived();
     const cameMs = performance.now();
     if (!this.source.isCamera) this.source.video.pause();
-    const bitmap = await createImageBitmap(this.source.video);
+    const bitmap = await grab(this.source.video);
     const frame = { bitmap, cameMs, timeS: this.source.isCamera ? cameMs / 1000 : timeS };
+    if (!this.isRunning) return bitmap.close();
     this.waiting?.bitmap.close();
     this.waiting = frame;
     this.next();
-    if (!this.isBusy) await this.work();
+    if (!this.isBusy) this.working = this.work();
+  }
+
+  /** A file plays on; one that has ended tells so itself, and a pause may come between. */
+  goOn() {
+    if (!this.source.video.ended) this.source.video.play().catch(() => {});
   }
 
   async work() {
@@ -84,7 +127,7 @@ export class FrameLoop {
       const frame = this.waiting;
       this.waiting = null;
       await this.onFrame(frame);
-      if (!this.source.isCamera && this.isRunning && !this.source.video.ended) await this.source.video.play();
+      if (!this.source.isCamera && this.isRunning) this.goOn();
     }
     this.isBusy = false;
   }

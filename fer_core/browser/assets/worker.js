@@ -1,6 +1,6 @@
 // The worker: everything that takes time. It gets pictures, and gives back what was found on them.
 import { Engine } from "./engine.js";
-import { loadFile } from "./files.js";
+import { linkScript, loadFile, takeInside } from "./files.js";
 
 let engine;
 let canvas;
@@ -16,8 +16,9 @@ function readPixels(bitmap) {
 }
 
 const actions = {
-  async open({ config }) {
-    const ort = await import(config.runtime.script);
+  async open({ config, files }) {
+    takeInside(files);
+    const ort = await import(linkScript(config.runtime.script));
     Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: await loadFile(config.runtime.binary) });
     ort.env.logLevel = "error";
     engine = new Engine(ort, loadFile, config);
@@ -29,7 +30,8 @@ const actions = {
     engine.stream.setTemporal(temporal);
   },
 
-  async set({ prior, temporal }) {
+  async set({ prior, temporal, isNew }) {
+    if (isNew) engine.stream.reset();
     engine.setPrior(prior);
     engine.stream.setTemporal(temporal);
   },

@@ -15,7 +15,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     view = new Embedded(parentElement);
     views.set(parentElement, view);
   }
-  view.keep = (results) => setTriggerValue("kept", results);
+  view.keep = data.canKeep ? (results) => setTriggerValue("kept", results) : null;
   view.update(data);
   return () => {
     view.close();
@@ -27,13 +27,12 @@ class Embedded {
   constructor(parent) {
     this.parent = parent;
     this.frame = document.createElement("iframe");
-    this.frame.title = "Camera and apparent expressions, read in this browser";
-    this.frame.allow = "camera";
     this.frame.onload = () => this.begin();
     parent.append(this.frame);
   }
 
-  update({ page, settings, models }) {
+  update({ page, title, allow, settings, models }) {
+    Object.assign(this.frame, { title, allow });
     this.wanted = { ...settings, known: models };
     if (page !== this.page) {
       this.page = page;
@@ -49,7 +48,7 @@ class Embedded {
     const fit = () => (this.frame.style.height = `${text.body.scrollHeight + 4}px`);
     new inner.ResizeObserver(fit).observe(text.body);
     fit();
-    inner.fer.onKeep((results) => this.keep(results));
+    if (this.keep) inner.fer.onKeep((results) => this.keep(results));
     this.apply();
   }
 

@@ -1,0 +1,53 @@
+"""What the browser's scripts do with files of the user's, in Node."""
+
+import io
+import json
+import subprocess
+
+import pandas as pd
+
+from fer_core.browser.modules import ASSETS
+from fer_core.browser.page import PICTURE_COLUMNS
+from tests.node import find_node
+
+RUN = """
+const { findFrame, rankFaces } = await import(`${process.argv[1]}/media.js`);
+const { Table } = await import(`${process.argv[1]}/table.js`);
+const answer = (() => { %s })();
+console.log(JSON.stringify(await answer));
+"""
+
+
+def run(script: str) -> object:
+    command = [*find_node(), "--input-type=module", "-e", RUN % script, ASSETS.as_uri()]
+    return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=600).stdout)
+
+
+def test_the_frame_that_is_shown_is_the_last_that_has_begun():
+    frames = "[0, 0.1, 0.5].map((timeS) => ({ timeS }))"
+    assert run(f"return [-1, 0, 0.09, 0.1, 0.4, 9].map((at) => findFrame({frames}, at).timeS);") == [
+        *(0, 0, 0, 0.1, 0.1, 0.5)
+    ]
+
+
+def test_the_face_that_is_there_longest_comes_first():
+    frames = "[[3], [1, 3], [1], [1, 2], []].map((ids) => ({ faces: ids.map((id) => ({ id })) }))"
+    assert run(f"return rankFaces({frames});") == [1, 3, 2]
+
+
+def test_a_table_grows_by_parts_and_a_name_is_no_formula():
+    """More lines than one part holds; a picture without a face has a row, too."""
+    columns = json.dumps(["picture", *PICTURE_COLUMNS])
+    text = run(f"""
+        const table = new Table({columns});
+        table.clear({{ columns: ["happy", "sad"], classes: [{{ name: "happy" }}, {{ name: "sad" }}] }});
+        const reading = {{ probabilities: [0.25, 0.75], expected: 0.5, quality: null, flaws: [] }};
+        const face = {{ id: 7, box: {{ x: 1, y: 2, width: 3, height: 4 }} }};
+        const add = (faces) => table.add({{ picture: '=a,"b"' }}, faces, () => reading);
+        for (let at = 0; at < 1500; at++) add(at ? [face, face] : []);
+        return table.toBlob().text();""")
+    found = pd.read_csv(io.StringIO(str(text)))
+    assert list(found.columns) == ["picture", *PICTURE_COLUMNS, "happy", "sad"]
+    assert len(found) == 1 + 2 * 1499 and set(found["picture"]) == {'\'=a,"b"'}
+    assert found["num_faces"].tolist() == [0, *[2] * 2998]
+    assert found["face"].tolist()[1:3] == [1, 2] and found["label"].tolist()[1] == "sad"
