@@ -181,7 +181,7 @@ def test_collections_at_the_command_line(workspace, tmp_path, capsys):
     lines = (load_collection(workspace, "own").folder / "labels.jsonl").read_text().splitlines()
     assert len(lines) == 3
     assert main(["collections", "show", "own"]) == 0
-    assert "1 annotators: ann@lab" in capsys.readouterr().out
+    assert "annotators: 1 (ann@lab)" in capsys.readouterr().out
     assert main(["collections", "dataset", "own", "--valid", "0", "--test", "0"]) == 0
     assert "2 faces (2 train)" in capsys.readouterr().out
     assert main(["collections", "delete", "own", "--person", "person 0", "--yes"]) == 0
