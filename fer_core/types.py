@@ -3,7 +3,7 @@
 Coordinates are pixels of the image they were found in: x to the right, y down, origin at the top left corner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -164,6 +164,19 @@ class VoiceResult:
     """`track_id` of the face that speaks; None if that is not known."""
     fused: Prediction | None = None
     """What that face and the voice express together, in the face's classes; None where nothing is fused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceSummary:
+    """What was heard in a video."""
+
+    model: str
+    speech_s: float
+    """Seconds in which somebody speaks."""
+    mean_shares: Mapping[str, float]
+    """Mean probability of each class over the labelled time; empty if nobody speaks."""
+    num_fused_frames: int
+    """Frames with a face that is known to speak."""
 
 
 def check_answers(found: Float32Array, model: str = "the model") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fer_core.checkpoint import CheckpointInfo, InputSpec
+from fer_core.checkpoint import CheckpointInfo, InputSpec, SoundSpec
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import Workspace
 
@@ -50,6 +50,34 @@ def save_small_model(
         weights_sha256="0" * 64,
         num_parameters=0,
         metrics=tuple(metrics),
+    )
+    folder = workspace.run(name) / "best"
+    save_checkpoint(folder, network, info)
+    return folder
+
+
+def save_small_voice(workspace: Workspace, name: str, *, always: str = "anger") -> Path:
+    """Save a small network that hears `always` in any voice, as the best checkpoint of a run."""
+    import torch
+
+    from fer_core.models import build_model, save_checkpoint
+
+    classes = ("anger", "boredom", "happiness", "neutral")
+    network = build_model("voice_cnn", num_classes=4, in_channels=1, arguments={"widths": "8-8"})
+    with torch.no_grad():
+        network.classifier.weight.zero_()
+        network.classifier.bias.zero_()
+        network.classifier.bias[classes.index(always)] = 2.0
+    sound = SoundSpec(window_s=1.0)
+    size = {"height": sound.num_bands, "width": sound.num_frames}
+    info = CheckpointInfo(
+        name=name,
+        architecture="voice_cnn",
+        arguments={"widths": "8-8"},
+        classes=classes,
+        input=InputSpec(**size, color="gray", mean=(0.5,), std=(0.25,), kind="sound", sound=sound),
+        weights_sha256="0" * 64,
+        num_parameters=0,
     )
     folder = workspace.run(name) / "best"
     save_checkpoint(folder, network, info)

@@ -10,7 +10,8 @@ from app.analyze_media.video_task import VideoTask
 from app.shared.components.video_player import render_video_player
 from app.shared.messages import empty_state
 from fer_core.escaping import escape_markdown
-from fer_core.inference.video import VideoSummary, VoiceSummary
+from fer_core.inference.video import VideoSummary
+from fer_core.types import VoiceSummary
 
 _NUM_NAMED: Final[int] = 3
 """Expressions in the headline."""

@@ -8,6 +8,8 @@ class Key(StrEnum):
 
     NAME = "study_name"
     """Of a new study."""
+    VOICE = "study_voice"
+    """Model of voices of a new study; empty if none listens."""
     UPLOAD = "study_upload"
     """How often recordings were uploaded; part of the file dialog's key."""
     TABLE = "study_table"

@@ -9,6 +9,7 @@ from app.shared.messages import empty_state, error_boundary
 from app.shared.model_picker import choose_detector, choose_model
 from app.shared.overlay_options import choose_prior
 from app.shared.visitor import get_visitor
+from app.shared.voice_models import choose_voice
 from app.studies.state import Key
 from fer_core.escaping import escape_markdown
 from fer_core.studies import Study, StudyState, create_study
@@ -107,6 +108,7 @@ def _render_form(workspace: Workspace) -> None:
         entry = choose_model(workspace)
         detector = choose_detector(workspace)
         prior = choose_prior([entry] if entry else [])
+        voice = choose_voice(workspace, key=Key.VOICE, off="Do not listen")
     if st.button("Make the study", type="primary", icon=":material/add:", disabled=entry is None):
         with error_boundary():
             assert entry is not None
@@ -116,6 +118,7 @@ def _render_form(workspace: Workspace) -> None:
                 model=entry.key,
                 detector=detector,
                 prior=prior,
+                voice=voice,
                 codes=codes.split(","),
                 owner=get_visitor(),
             )

@@ -78,6 +78,7 @@ def create(
     prior: str = "general",
     detect_every: int = 5,
     smoothing: float = 0.4,
+    voice: str | None = None,
     codes: tuple[str, ...] = (),
 ) -> int:
     """Make an empty study, with the settings that all its recordings are analyzed with.
@@ -89,6 +90,8 @@ def create(
         prior: How often each class is expected, as for `fer annotate`.
         detect_every: Look for faces in every so-many-th frame.
         smoothing: Time constant of the smoothing of probabilities in seconds; 0 is off.
+        voice: Also listen, with this model of voices: tables and `fer study report --of voices` hold what
+            it hears.
         codes: Of events, at most nine: the page's player has a key for each.
     """
     study = create_study(
@@ -99,6 +102,7 @@ def create(
         prior=prior,
         detect_every=detect_every,
         smoothing_s=smoothing,
+        voice=voice,
         codes=codes,
     )
     settings = study.settings
@@ -361,6 +365,7 @@ def report(  # noqa: PLR0913 - the command's options
     by: str = "condition",
     step: float | None = None,
     around: tuple[str, ...] = (),
+    of: Literal["faces", "voices"] = "faces",
     baseline: Literal["none", "mean", "interval"] = "none",
     baseline_code: str = "baseline",
     test: Literal["t", "wilcoxon"] = "t",
@@ -374,6 +379,7 @@ def report(  # noqa: PLR0913 - the command's options
         by: Column of the recordings that makes the groups.
         step: Width of the bins of the curves in seconds; 1 if not given, more for very long recordings.
         around: Codes of events around which curves are shown by group, too.
+        of: What is summed up: the faces, or the voices, if the study has a model of voices.
         baseline: What is taken off each participant, in log-odds: nothing, their own mean, or their mean in
             the intervals with --baseline-code.
         baseline_code: Code of the neutral intervals.
@@ -388,6 +394,6 @@ def report(  # noqa: PLR0913 - the command's options
         raise ConfigError(f"{out.name!r} ends in {out.suffix!r}; expected .html")
     if out.exists() and not overwrite:
         raise ConfigError(f"{out} exists already; choose another name, or add --overwrite")
-    options = ReportOptions(baseline=baseline, baseline_code=baseline_code, test=test)
+    options = ReportOptions(of=of, baseline=baseline, baseline_code=baseline_code, test=test)
     write_output(out, write_report(study, by=by, step_s=step, around=around, options=options))
     return 0

@@ -20,6 +20,7 @@ from fer_core.inference.video_writer import EncoderSettings, VideoWriter, create
 from fer_core.inference.voices import VoiceJoiner
 from fer_core.results import find_format, list_extensions
 from fer_core.sound.vocal import VocalTrack
+from fer_core.types import VoiceSummary
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -85,19 +86,6 @@ class Progress:
         if not self.num_total or self.fps <= 0:
             return None
         return max(0, self.num_total - self.num_done) / self.fps
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoiceSummary:
-    """What was heard in a video."""
-
-    model: str
-    speech_s: float
-    """Seconds in which somebody speaks."""
-    mean_shares: Mapping[str, float]
-    """Mean probability of each class over the labelled time; empty if nobody speaks."""
-    num_fused_frames: int
-    """Frames with a face that is known to speak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from fer_core.inference.interfaces import Predictor
     from fer_core.inference.stream import FaceStream
     from fer_core.inference.video import Progress, VideoSummary
+    from fer_core.sound.vocal import VocalTrack
+    from fer_core.voice import VoiceModel
 
 _LOG: Final = logging.getLogger(__name__)
 _TELL_EVERY_S: Final[float] = 1.0
@@ -121,8 +123,11 @@ def _analyze(study: Study, job: Job, on_progress: Callable[["Progress"], None]) 
     if sha256_file(source) != job.sha256:
         raise StudyError(f"{source} is another file than when it was added; add it again")
     stream = build_stream(study, job.settings)
+    vocal = _listen(study, job.settings, source)
     with atomic_directory(study.result_folder(job.recording), replace=True) as folder:
-        found = annotate_video(source, None, stream, table=folder / TABLE_FILE, on_progress=on_progress)
+        found = annotate_video(
+            source, None, stream, table=folder / TABLE_FILE, vocal=vocal, on_progress=on_progress
+        )
         write_json(folder / SUMMARY_FILE, _summarise(job, found, stream.predictor.info.classes))
 
 
@@ -140,6 +145,33 @@ def build_stream(study: Study, settings: AnalysisSettings) -> "FaceStream":
     return pipeline.build_stream(settings.detector, _load(workspace, settings), workspace, temporal)
 
 
+def _listen(study: Study, settings: AnalysisSettings, source: Path) -> "VocalTrack | None":
+    """What is heard in a recording, if the study has a model of voices."""
+    from fer_core.inference.voices import hear
+
+    if not settings.voice:
+        return None
+    return hear(source, _load_voice(Workspace(study.folder.parents[1]), settings))
+
+
+@functools.lru_cache(maxsize=1)
+def _load_voice(workspace: Workspace, settings: AnalysisSettings) -> "VoiceModel":
+    """The model of voices, once a process."""
+    from fer_core.voice import load_voice_model
+
+    model = load_voice_model(settings.voice, workspace)
+    _check_weights(settings.voice, model.info.weights_sha256, settings.voice_sha256)
+    return model
+
+
+def _check_weights(name: str, found: str, expected: str) -> None:
+    if found != expected:
+        raise StudyError(
+            f"model {name!r} has weights {found[:12]}…; the study was made with {expected[:12]}…. Bring "
+            "these back, or make a new study"
+        )
+
+
 @functools.lru_cache(maxsize=1)
 def _load(workspace: Workspace, settings: AnalysisSettings) -> "Predictor":
     """The model, once a process."""
@@ -149,11 +181,7 @@ def _load(workspace: Workspace, settings: AnalysisSettings) -> "Predictor":
 
     limit_threads(1)
     predictor = load_predictor(settings.model, workspace)
-    if predictor.info.weights_sha256 != settings.model_sha256:
-        raise StudyError(
-            f"model {settings.model!r} has weights {predictor.info.weights_sha256[:12]}…; the study was made "
-            f"with {settings.model_sha256[:12]}…. Bring these back, or make a new study"
-        )
+    _check_weights(settings.model, predictor.info.weights_sha256, settings.model_sha256)
     return with_prior(predictor, settings.prior)
 
 
@@ -173,5 +201,6 @@ def _summarise(job: Job, found: "VideoSummary", classes: tuple[str, ...]) -> Res
         num_empty_frames=found.num_empty_frames,
         num_label_changes=found.num_label_changes,
         mean_shares=found.mean_shares,
+        voice=found.voice,
         notes=found.notes,
     )

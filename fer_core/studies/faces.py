@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fer_core.errors import StudyError
+from fer_core.results import OF_VOICE
 from fer_core.studies.persons import list_persons, load_decisions
 from fer_core.studies.state import read_state
 from fer_core.studies.study import TABLE_FILE, Study
@@ -43,6 +44,30 @@ def load_faces(study: Study, recording: str, columns: Sequence[str] | None = Non
     if "track_id" in table and (names := list_persons(study, recording)):
         table.insert(1, "person", table["track_id"].map(names).astype("string"))
     return table
+
+
+def to_voices(table: "pd.DataFrame") -> "pd.DataFrame":
+    """The voice of a recording as a table like that of one face, so that it is summed up in the same way.
+
+    Args:
+        table: of the faces of a recording that was listened to (`load_faces`).
+
+    Raises:
+        StudyError: nobody listened to the recording.
+    """
+    if "speech" not in table:
+        raise StudyError("this study was made without a model of voices; make one with `--voice MODEL`")
+    frames = table.drop_duplicates("frame").reset_index(drop=True)
+    columns = [name for name in frames.columns if name.startswith(OF_VOICE[0])]
+    is_labelled = frames["voice_label"].notna()
+    return frames[["recording", "frame", "time_s"]].assign(
+        num_faces=is_labelled.astype(int),
+        track_id=is_labelled.astype("Int64").where(is_labelled),
+        width=1.0,
+        height=1.0,
+        label=frames["voice_label"],
+        **{name.removeprefix(OF_VOICE[0]): frames[name] for name in columns},
+    )
 
 
 def read_columns(study: Study, recording: str, columns: Sequence[str] | None = None) -> "pa.Table":

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from fer_core import __version__
 from fer_core.checkpoint import find_checkpoint
@@ -9,12 +10,15 @@ from fer_core.errors import CheckpointError, ConfigError
 from fer_core.evaluation.html_page import render_page, render_table, show_text
 from fer_core.studies.charts import build_curves, list_classes
 from fer_core.studies.curves import MAX_BINS, compute_curves
-from fer_core.studies.faces import list_done, load_faces
+from fer_core.studies.faces import list_done, load_faces, to_voices
 from fer_core.studies.state import State, StudyState, read_state
 from fer_core.studies.statistics.methods import ReportOptions
 from fer_core.studies.statistics.report import render_statistics
 from fer_core.studies.study import Study
 from fer_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 
 def describe_methods(study: Study) -> str:
@@ -43,12 +47,16 @@ def describe_methods(study: Study) -> str:
             if settings.smoothing_s
             else "not smoothed over time."
         ),
+        f"The apparent expression of voices was classified by the model {settings.voice} (SHA-256 of its "
+        f"weights {settings.voice_sha256}) where Silero's detector finds speech."
+        if settings.voice
+        else "",
         "Means are over the faces of a recording first, then over the recordings of a participant, then over "
         "participants.",
     ]
     if counts["failed"]:
         parts.append(f"{counts['failed']} recordings could not be analyzed.")
-    return " ".join(parts)
+    return " ".join(filter(None, parts))
 
 
 def _ordinal(number: int) -> str:
@@ -109,7 +117,8 @@ def _render_results(
     around: Sequence[str],
     options: ReportOptions,
 ) -> str:
-    charts = []
+    charts: list[go.Figure] = []
+    is_of_faces = options.of == "faces"
     done, events = list_done(study), study.load_events()
     known = sorted(set(events["code"]))
     if unknown := [code for code in around if code not in known]:
@@ -117,7 +126,7 @@ def _render_results(
     longest_s = max(
         (item.summary.duration_s for item in state.recordings.values() if item.summary), default=0.0
     )
-    for code in ("", *around):
+    for code in ("", *around) if is_of_faces else ():
         fitting_s = 1.0 if code else max(1.0, math.ceil(longest_s / MAX_BINS))
         curves = compute_curves(study, by=by, step_s=fitting_s if step_s is None else step_s, around=code)
         if len(curves):
@@ -125,6 +134,7 @@ def _render_results(
     if done.empty:
         return "<p>Nothing is done yet.</p>"
     tables = (load_faces(study, recording) for recording in done["recording"])
+    tables = tables if is_of_faces else map(to_voices, tables)
     return render_statistics(done.assign(condition=done[by]), tables, events, options, charts)
 
 

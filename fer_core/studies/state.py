@@ -24,6 +24,7 @@ from fer_core.studies.study import (
     Study,
     list_studies,
 )
+from fer_core.types import VoiceSummary
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class ResultSummary:
     num_label_changes: Count
     mean_shares: Mapping[str, float]
     """Mean probability of each class over all rows; empty without a face."""
+    voice: VoiceSummary | None = None
+    """What was heard; None if nobody listened."""
     notes: tuple[str, ...] = ()
     """What the user should know of the file."""
 

@@ -12,7 +12,13 @@ import filelock
 import msgspec
 
 from fer_core import __version__
-from fer_core.checkpoint import default_checkpoint, find_checkpoint, list_checkpoint_folders
+from fer_core.checkpoint import (
+    CheckpointEntry,
+    default_checkpoint,
+    find_checkpoint,
+    list_checkpoint_folders,
+    require_kind,
+)
 from fer_core.errors import ConfigError, StudyError
 from fer_core.io import atomic_directory, hold_lock, remove_directory, write_text
 from fer_core.plain import parse_toml
@@ -56,6 +62,10 @@ class AnalysisSettings:
     """Faces are looked for in every so-many-th frame."""
     smoothing_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.4
     """Time constant of the smoothing of probabilities in seconds; 0 is off."""
+    voice: str = ""
+    """A model of voices that listens, too; empty if none does."""
+    voice_sha256: str = ""
+    """Of its weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +164,7 @@ def create_study(  # noqa: PLR0913 - its settings
     prior: str = "general",
     detect_every: int = 5,
     smoothing_s: float = 0.4,
+    voice: str | None = None,
     codes: Sequence[str] = (),
     owner: str = "",
 ) -> Study:
@@ -167,6 +178,7 @@ def create_study(  # noqa: PLR0913 - its settings
         prior: how often each class is expected.
         detect_every: look for faces in every so-many-th frame.
         smoothing_s: time constant of the smoothing of probabilities; 0 is off.
+        voice: a model of voices that listens, too; none if not given.
         codes: of events, for the keys 1 to 9.
         owner: who makes it, where the dashboard has a login.
 
@@ -183,14 +195,18 @@ def create_study(  # noqa: PLR0913 - its settings
         raise ConfigError(f"there is a study {name!r} already; choose another name, or delete it first")
     entry = find_checkpoint(model, workspace) if model else default_checkpoint(workspace)
     build_adjustment(entry.info, prior)
-    is_listed = any(key == entry.key for key, _ in list_checkpoint_folders(workspace))
+    listener = find_checkpoint(voice, workspace) if voice else None
+    if listener is not None:
+        require_kind(listener.info, "sound")
     settings = AnalysisSettings(
-        model=entry.key if is_listed else str(entry.folder.resolve()),
+        model=_refer_to(entry, workspace),
         model_sha256=entry.info.weights_sha256,
         detector=detector or choose_detector(workspace).name,
         prior=prior,
         detect_every=detect_every,
         smoothing_s=smoothing_s,
+        voice=_refer_to(listener, workspace) if listener else "",
+        voice_sha256=listener.info.weights_sha256 if listener else "",
     )
     _check(settings)
     record = StudyRecord(created=datetime.now(UTC), owner=owner, codes=clean_codes(codes), analysis=settings)
@@ -199,6 +215,12 @@ def create_study(  # noqa: PLR0913 - its settings
         for file, columns in ((RECORDINGS_FILE, RECORDING_COLUMNS), (EVENTS_FILE, EVENT_COLUMNS)):
             write_table(temporary / file, read_table(temporary / file, columns), columns)
     return load_study(workspace, name)
+
+
+def _refer_to(entry: CheckpointEntry, workspace: Workspace) -> str:
+    """How a study names a model: by its key, or by its folder where that is elsewhere."""
+    is_listed = any(key == entry.key for key, _ in list_checkpoint_folders(workspace))
+    return entry.key if is_listed else str(entry.folder.resolve())
 
 
 def _check(settings: AnalysisSettings) -> None:

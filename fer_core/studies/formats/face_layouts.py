@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from fer_core.errors import DataError
-from fer_core.results import FACE_COLUMNS
+from fer_core.results import FACE_COLUMNS, OF_VOICE
 from fer_core.studies.formats.tables import require_numbers
 
 if TYPE_CHECKING:
@@ -72,7 +72,10 @@ def list_classes(faces: "pd.DataFrame") -> list[str]:
     return [
         str(name)
         for name in faces.columns
-        if name not in known and pd.api.types.is_numeric_dtype(faces[name]) and faces[name].dtype != bool
+        if name not in known
+        and not str(name).startswith(OF_VOICE)
+        and pd.api.types.is_numeric_dtype(faces[name])
+        and faces[name].dtype != bool
     ]
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Final
+from typing import Final, Literal
 
 from fer_core import __version__
 from fer_core.studies.statistics.bootstrap import MIN_PERSONS, NUM_RESAMPLES
@@ -20,6 +20,8 @@ _TESTS: Final[dict[Test, str]] = {"t": "Student's paired t test", "wilcoxon": "W
 class ReportOptions:
     """How the figures of a report are computed."""
 
+    of: Literal["faces", "voices"] = "faces"
+    """What is summed up."""
     baseline: Baseline = "none"
     """What is taken off each participant's values, in log-odds."""
     baseline_code: str = "baseline"
@@ -51,12 +53,17 @@ def describe_methods(series: Sequence[Series], options: ReportOptions, valence: 
     conditions = ", ".join(f"{name}: {count}" for name, count in per_condition.items())
     settings = "; ".join(f"{name} {value}" for name, value in options.settings.items())
     valence_text = f"Valence is the projection {valence} (Noldus, FaceReader methodology), not a measurement."
+    is_of_faces = options.of == "faces"
+    kind = "facial" if is_of_faces else "vocal"
+    missing = f"{empty:,} frames ({empty / frames if frames else 0:.1%})"
     sentences = [
-        f"Apparent facial expressions were read in {len(series)} recordings of {len(persons)} participants "
+        f"Apparent {kind} expressions were read in {len(series)} recordings of {len(persons)} participants "
         f"({conditions}; {minutes:.1f} minutes, {frames:,} frames) with fer-workbench {__version__}"
         + (f" ({settings})." if settings else "."),
         "In each frame the face that was named as the participant counts, or the largest one where none was "
-        f"named; {empty:,} frames ({empty / frames if frames else 0:.1%}) showed none: missing values.",
+        f"named; {missing} showed none: missing values."
+        if is_of_faces
+        else f"Whoever spoke counts as the participant; {missing} have no voice to read: missing values.",
         f"Probabilities were averaged in steps of {STEP_S:g} s.",
         _describe_baseline(options),
         valence_text if valence else "",
@@ -71,7 +78,7 @@ def describe_methods(series: Sequence[Series], options: ReportOptions, valence: 
         f"Versions: Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
         + ".",
-        "The model names what faces look like, not what people feel.",
+        f"The model names what {'faces look' if is_of_faces else 'voices sound'} like, not what people feel.",
     ]
     return " ".join(filter(None, sentences))
 
