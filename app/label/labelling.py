@@ -10,7 +10,7 @@ from app.label.state import Key
 from app.shared.messages import empty_state, error_boundary
 from app.shared.visitor import get_visitor
 from fer_core.collecting import Collection
-from fer_core.collecting.labelling import WINDOW, describe_next, read_votes
+from fer_core.collecting.labelling import WINDOW, describe_next, list_faces, read_votes
 from fer_core.collecting.labels import LabelBook, open_labels
 from fer_core.collecting.queues import ORDERS, Order
 from fer_core.errors import FerError
@@ -108,7 +108,7 @@ def _save(collection: Collection, key: str) -> None:
     sent = take_sent(key)
     saved: tuple[str, ...] = ()
     problem = ""
-    faces = set(collection.load_faces()["face"])
+    faces = list_faces(collection)
     try:
         votes = read_votes(collection, sent.get("votes", []), annotator=get_visitor())
         _open(collection).add(votes)

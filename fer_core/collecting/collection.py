@@ -97,7 +97,7 @@ class Collection:
         Raises:
             CollectionError: the table is damaged.
         """
-        found: pd.DataFrame | None = read_cached(self.folder / TABLE_FILE, _read_faces)
+        found: pd.DataFrame | None = read_cached(self.folder / TABLE_FILE, load_table)
         return _empty_table() if found is None else found
 
     def face_file(self, face: str) -> Path:
@@ -229,7 +229,8 @@ def clean_person(name: str) -> str:
     return cleaned
 
 
-def _read_faces(path: Path) -> "pd.DataFrame":
+def load_table(path: Path) -> "pd.DataFrame":
+    """Read `faces.parquet`; see `Collection.load_faces`."""
     import pandas as pd
 
     try:

@@ -2,15 +2,15 @@
 
 from collections.abc import Collection as AnyOf
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
-from fer_core.collecting.collection import COLUMNS, Collection
+from fer_core.collecting.collection import COLUMNS, TABLE_FILE, Collection, load_table
 from fer_core.collecting.labels import NO_FACE, UNSURE, Vote, Votes, check_vote, now
 from fer_core.collecting.queues import Order, list_next
 from fer_core.errors import ConfigError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from fer_core.runs.cache import read_cached
 
 WINDOW: Final[int] = 24
 """Faces that a browser knows of before they are needed."""
@@ -31,7 +31,7 @@ def read_votes(collection: Collection, sent: object, *, annotator: str = "") -> 
     """
     if not isinstance(sent, list) or len(sent) > _MAX_SENT:
         raise ConfigError(f"expected a list of at most {_MAX_SENT} labels; reload the page")
-    faces = frozenset(map(str, collection.load_faces()["face"]))
+    faces = list_faces(collection)
     votes = []
     for item in sent:
         labels = item.get("labels") if isinstance(item, Mapping) else None
@@ -66,37 +66,59 @@ def describe_next(
         `time` and `guess`), `last` (the face that was labelled last; empty if none), and the words for
         `unsure` and `noFace`.
     """
-    table = collection.load_faces()
-    waiting = list_next(table["face"].to_list(), votes, annotator, order)
+    index = _open_index(collection)
+    waiting = list_next(index.faces, votes, annotator, order)
     skipped = frozenset(skip)
     window = [face for face in waiting if face not in skipped][:WINDOW]
     own = [vote for (_, who), vote in votes.items() if who == annotator]
     return {
-        "total": len(table),
+        "total": len(index.faces),
         "left": len(waiting),
-        "queue": _describe(table, window),
+        "queue": [index.facts[face] for face in window],
         "last": max(own, key=lambda vote: vote.time).face if own else "",
         "unsure": UNSURE,
         "noFace": NO_FACE,
     }
 
 
-def _describe(table: "pd.DataFrame", faces: Sequence[str]) -> list[dict[str, Any]]:
-    if not faces:
-        return []
-    rows = table[table["face"].isin(faces)]
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What a key needs of the table of faces, made once as long as the table stays as it is."""
+
+    faces: Sequence[str]
+    facts: Mapping[str, Mapping[str, Any]]
+
+
+def _read_index(path: Path) -> _Index:
+    table = load_table(path)
     columns = [name for name in table.columns if name not in COLUMNS]
-    found = {}
-    for row in rows[["face", "clip", "person", "time_s", "track_id", *columns]].to_dict("records"):
-        ranked = sorted(
-            ((name, row[name]) for name in columns if row[name] == row[name]), key=lambda item: -item[1]
-        )
-        is_clip = row["track_id"] == row["track_id"] and row["track_id"] is not None
-        found[row["face"]] = {
-            "face": row["face"],
-            "clip": row["clip"],
-            "person": "" if row["person"].startswith(row["clip"]) else row["person"],
-            "time": f"{row['time_s']:.1f} s" if is_clip else "",
-            "guess": [(name, round(float(share), 3)) for name, share in ranked[:_GUESSES]],
-        }
-    return [found[face] for face in faces]
+    facts = {
+        row["face"]: _describe(row, columns)
+        for row in table[["face", "clip", "person", "time_s", "track_id", *columns]].to_dict("records")
+    }
+    return _Index(list(facts), facts)
+
+
+def _describe(row: Mapping[Any, Any], columns: Sequence[str]) -> dict[str, Any]:
+    known = [(name, round(float(row[name]), 3)) for name in columns if row[name] == row[name]]
+    is_clip = row["track_id"] is not None and row["track_id"] == row["track_id"]
+    return {
+        "face": row["face"],
+        "clip": row["clip"],
+        "person": "" if row["person"].startswith(row["clip"]) else row["person"],
+        "time": f"{row['time_s']:.1f} s" if is_clip else "",
+        "guess": sorted(known, key=lambda item: -item[1])[:_GUESSES],
+    }
+
+
+def _open_index(collection: Collection) -> _Index:
+    return read_cached(collection.folder / TABLE_FILE, _read_index) or _Index([], {})
+
+
+def list_faces(collection: Collection) -> AnyOf[str]:
+    """The ids of all faces, quickly.
+
+    Raises:
+        CollectionError: the table is damaged.
+    """
+    return _open_index(collection).facts.keys()

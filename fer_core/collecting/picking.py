@@ -130,7 +130,8 @@ def _join(
         found = other.predict_crops(store.load_crops(other.info.input)).astype(float)
         parts.append(found[:, [list(other.info.classes).index(name) for name in shared]])
     joined = np.maximum(np.stack(parts), _LEAST)
-    return joined / joined.sum(axis=2, keepdims=True)
+    shares: npt.NDArray[np.float64] = joined / joined.sum(axis=2, keepdims=True)
+    return shares
 
 
 def _place(
@@ -144,11 +145,12 @@ def _place(
     before = collection.load_faces()
     before = before[before["model_sha256"] == model_sha256]
     if embeddings is not None:
-        known = before["embedding"].dropna()
-        return embeddings, np.stack(known.to_list()) if len(known) else None
-    columns = name_columns(classes, COLUMNS)
-    known = before[columns].to_numpy(float) if len(before) else None
-    return _to_logits(answers), None if known is None else _to_logits(known)
+        placed = before["embedding"].dropna()
+        return embeddings, np.stack(placed.to_list()) if len(placed) else None
+    if before.empty:
+        return _to_logits(answers), None
+    known = before[name_columns(classes, COLUMNS)].to_numpy(np.float64)
+    return _to_logits(answers), _to_logits(known)
 
 
 def _to_logits(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
