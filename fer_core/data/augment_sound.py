@@ -42,7 +42,7 @@ class SoundAugmenter(nn.Module):
         if config.noise_probability:
             images = self._add_noise(images)
         for axis, share in ((3, config.time_mask), (2, config.band_mask)):
-            for _ in range(_NUM_MASKS if share else 0):
+            if share:
                 images = _mask(images, axis, share)
         return images.clamp(0, 1)
 
@@ -64,21 +64,22 @@ class SoundAugmenter(nn.Module):
         return torch.where(images > 0, images + change, images)  # silence stays silent
 
     def _add_noise(self, images: Tensor) -> Tensor:
-        count = len(images)
-        floor = self.spec.floor_db
+        drawn = torch.rand(len(images), device=images.device) < self.config.noise_probability
+        return images.index_put((drawn,), self._make_noisy(images[drawn]))
+
+    def _make_noisy(self, images: Tensor) -> Tensor:
+        count, floor = len(images), self.spec.floor_db
         power = 10 ** ((images - 1) * (floor / 10))
         low, high = _SNR_DB
         distance = low + (high - low) * torch.rand(count, 1, 1, 1, device=images.device)
         ramp = torch.linspace(-0.5, 0.5, images.shape[2], device=images.device).view(1, 1, -1, 1)
         color = 10 ** (_NOISE_TILT_DB * _draw(images, count).view(-1, 1, 1, 1) * ramp / 10)
-        # The power of a band of noise wavers about its mean: the mean of four exponentials.
-        wavering = -torch.rand(4, *images.shape, device=images.device).clamp_min(1e-6).log().mean(dim=0)
+        # The power of a band of noise wavers about its mean.
+        wavering = -torch.rand(images.shape, device=images.device).clamp_min(1e-6).log()
         noise = color / color.mean(dim=2, keepdim=True) * wavering
         share = 10 ** (-distance / 10)
         noisy = (power + noise * power.mean(dim=(1, 2, 3), keepdim=True) * share) / (1 + share)
-        changed = 1 + 10 * noisy.clamp_min(1e-12).log10() / floor
-        drawn = torch.rand(count, 1, 1, 1, device=images.device) < self.config.noise_probability
-        return torch.where(drawn, changed, images)
+        return 1 + 10 * noisy.clamp_min(1e-12).log10() / floor
 
 
 def _draw(images: Tensor, count: int) -> Tensor:
@@ -97,11 +98,11 @@ def _locate_bands(spec: SoundSpec, speed: Tensor, height: int) -> Tensor:
 
 
 def _mask(images: Tensor, axis: int, share: float) -> Tensor:
-    """Blank one stretch of each picture with the mean of the batch."""
+    """Blank two stretches of each picture with the mean of the batch."""
     size, count = images.shape[axis], len(images)
-    lengths = torch.rand(count, 1, device=images.device) * share * size
-    starts = torch.rand(count, 1, device=images.device) * (size - lengths)
+    lengths = torch.rand(count, _NUM_MASKS, 1, device=images.device) * share * size
+    starts = torch.rand(count, _NUM_MASKS, 1, device=images.device) * (size - lengths)
     places = torch.arange(size, device=images.device)
-    hit = (places >= starts) & (places < starts + lengths)
+    hit = ((places >= starts) & (places < starts + lengths)).any(dim=1)
     shape = (count, 1, 1, size) if axis == 3 else (count, 1, size, 1)
     return torch.where(hit.view(shape), images.mean(), images)

@@ -26,7 +26,7 @@ class VoiceCnn(FerModel):
         Args:
             num_classes: number of logits.
             in_channels: 1, or 3 where pictures are RGB.
-            widths: channels of each stage, joined by dashes; every stage after the first halves the sides.
+            widths: channels of each stage, joined by dashes; three halve both sides, later ones the bands.
             dropout: chance of dropping a statistic, 0 to less than 1.
 
         Raises:
@@ -37,7 +37,7 @@ class VoiceCnn(FerModel):
         require(0 <= dropout < 1, "dropout", dropout, "0 to less than 1")
         super().__init__(feature_dim=2 * stages[-1], num_classes=num_classes, dropout=dropout)
         first, *others = stages
-        blocks = [nn.Sequential(*_convolve(in_channels, first, size=5, stride=(1, 2)), nn.MaxPool2d((2, 1)))]
+        blocks = [nn.Sequential(*_convolve(in_channels, first, size=5, stride=(2, 2)))]
         channels = first
         for place, width in enumerate(others):
             # Time is kept in the last stages: they watch how the voice moves.

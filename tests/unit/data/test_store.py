@@ -155,8 +155,8 @@ def test_a_data_set_without_a_kind_is_of_images(tmp_path):
 
 def test_an_unknown_kind_is_told(tmp_path):
     write(tmp_path / "set")
-    edit_kind(tmp_path / "set", "sound")
-    with pytest.raises(DataError, match="kind is 'sound'; this version reads image"):
+    edit_kind(tmp_path / "set", "smell")
+    with pytest.raises(DataError, match="kind is 'smell'; this version reads image"):
         load_dataset(tmp_path / "set")
 
 

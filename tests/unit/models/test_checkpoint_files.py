@@ -119,7 +119,7 @@ def edit(folder, **changes):
         ({"input": {"height": 48}}, r"missing required field `width` - at `\$\.input`"),
         ({"input": {"height": 48, "width": 48, "color": "bgr", "mean": [0.5], "std": [0.2]}}, "bgr"),
         ({"input": {"height": 48, "width": 48, "color": "gray", "mean": [0.5], "std": [0]}}, "std"),
-        ({"input": {"kind": "sound", "rate": 16_000}}, "input.kind is 'sound'; this version reads image"),
+        ({"input": {"kind": "smell", "rate": 16_000}}, "input.kind is 'smell'; this version reads image"),
         ({"input": {"height": 10**9, "width": 48, "color": "gray", "mean": [0.5], "std": [1]}}, "sides"),
         ({"surprise": 1}, "does not describe"),
     ],
