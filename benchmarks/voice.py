@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 import tyro
 
 from fer_core.config import TrainConfig, load_preset
@@ -34,7 +33,6 @@ NUM_RESAMPLES = 2000
 
 def main(
     source: tyro.conf.Positional[Path],
-    /,
     seeds: tuple[int, ...] = (0, 1, 2),
     speakers: int = 0,
     epochs: int = 0,
@@ -49,7 +47,6 @@ def main(
         epochs: in place of the preset's; 0 keeps them.
         out: JSON with all figures, and probabilities of each clip.
     """
-    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         import_source(inspect_source(source), Path(folder) / "voices")
         dataset = load_dataset(Path(folder) / "voices")
@@ -59,7 +56,11 @@ def main(
         found = []
         for seed in seeds:
             config = dataclasses.replace(load_preset("voice"), seed=seed, threads=1)
-            config = dataclasses.replace(config, epochs=epochs or config.epochs)
+            config = dataclasses.replace(
+                config,
+                epochs=epochs or config.epochs,
+                batch_size=min(config.batch_size, (len(groups) - 1) // 2),
+            )
             found.append(np.zeros((len(groups), len(dataset.info.classes))))
             for speaker in chosen:
                 begun = time.process_time()

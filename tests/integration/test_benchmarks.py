@@ -13,7 +13,9 @@ from fer_core.data.builtin import write_schematic_faces
 from fer_core.evaluation.corruptions import CORRUPTIONS
 from fer_core.inference.downloads import YUNET, weights_path
 from fer_core.workspace import PROJECT_ROOT, Workspace
+from tests.unit.data.pictures import write_zip
 from tests.unit.inference.videos import make_video
+from tests.voices import emodb_files
 
 RUN: dict[str, dict[str, Any]] = {
     "adapt": {"model": "fer-tiny", "second": "fer-tiny", "sizes": (1, 2), "seeds": 1, "people": 3},
@@ -32,9 +34,10 @@ RUN: dict[str, dict[str, Any]] = {
     "turned": {"model": "fer-tiny", "num_faces": 1, "angles": (0, 90)},
     "voice_clock": {"suffixes": ("mp4", "mp3")},
     "voice_speaker": {"seconds": 0.2, "model": "fer-tiny", "num_cases": 1},
+    "voice": {"seeds": (0,), "speakers": 1, "epochs": 1},
     "video": {"model": "fer-tiny", "repeats": 1, "memory": False},
 }
-LESS = {"CORRUPTIONS": CORRUPTIONS[:1], "NUM_DISTINCT": 8}
+LESS = {"CORRUPTIONS": CORRUPTIONS[:1], "NUM_DISTINCT": 8, "NUM_RESAMPLES": 2}
 """Constants of benchmarks that would take a while."""
 ELSEWHERE = {"coverage", "job_cycles", "load", "search_kills", "study_kills"}
 """Run in short by tests/unit/studies/test_statistics.py, test_jobs.py, tests/e2e/test_load.py,
@@ -75,6 +78,8 @@ def test_a_benchmark_runs(
         "framing": {"detector": weights_path(YUNET, ready)},
         "face_quality": {"cache": tmp_path / "boxes.json"},
     }
+    if name == "voice":
+        places[name] = {"source": write_zip(tmp_path / "emodb.zip", emodb_files(speakers=("03", "08")))}
     if name == "video":
         places[name] = {"videos": (make_video(tmp_path / "in.mp4"),)}
     module, _, function = name.partition(".")
