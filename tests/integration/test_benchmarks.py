@@ -44,6 +44,7 @@ ELSEWHERE = {"coverage", "job_cycles", "load", "search_kills", "study_kills"}
 test_sweep_workers.py and test_studies.py."""
 LONG = {
     "browser_live",
+    "camera_to_model",
     "install",
     "labelling",
     "new_user",
