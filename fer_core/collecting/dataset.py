@@ -11,14 +11,13 @@ from fer_core.collecting.crops import cut_for_model
 from fer_core.collecting.labels import NO_FACE, UNSURE, Vote, open_labels, share_votes
 from fer_core.collecting.queues import find_main_label, group_votes
 from fer_core.data.derive import RELABEL_VOTES
-from fer_core.data.image_writer import write_stream
+from fer_core.data.image_writer import StreamItem, write_stream
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import VOTE_COLUMNS, VOTE_PREFIX, DatasetInfo, load_dataset_info
 from fer_core.errors import CollectionError, ConfigError
 from fer_core.images import load_image
 from fer_core.labels import FERPLUS_NON_EMOTIONS
 from fer_core.provenance import Terms
-from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -136,12 +135,10 @@ def _name_groups(rows: "pd.DataFrame", group_by: Groups) -> "pd.Series[Any]":
     return rows["person"].where(rows["person"].astype(str) != "", rows["clip"])
 
 
-def _iterate(
-    collection: Collection, rows: "pd.DataFrame", spec: InputSpec
-) -> Iterator[tuple[UInt8Array, Mapping[str, Any]]]:
+def _iterate(collection: Collection, rows: "pd.DataFrame", spec: InputSpec) -> Iterator[StreamItem]:
     for row in rows.to_dict("records"):
-        path = collection.face_file(row["face"])
-        yield cut_for_model(load_image(path), spec), {str(key): value for key, value in row.items()}
+        image = cut_for_model(load_image(collection.face_file(row["face"])), spec)
+        yield StreamItem(image, {str(key): value for key, value in row.items()})
 
 
 def _describe_terms(collection: Collection) -> tuple[Terms, ...]:
