@@ -17,6 +17,7 @@ adapts whole models with `fer adapt`'s own settings, one seed each.
 """
 
 import json
+import shutil
 import time
 import zipfile
 from collections.abc import Sequence
@@ -56,7 +57,7 @@ from fer_core.workspace import Workspace
 
 NUM_PEOPLE, FACES_EACH = 120, 12
 HELD_OUT = 1 / 3
-NUM_REPLAYED = 8000
+NUM_REPLAYED = 2000
 REPLAY_SHARE = 0.75
 POOL_SHARE = 0.8
 """Each seed chooses from its own part of the pool, the same for all methods."""
@@ -170,7 +171,7 @@ class Head:
     def fit(self, own: Features, old: Features) -> None:
         """Least loss on own faces and on what was known before, from the first weights."""
         weights = [item.clone().requires_grad_() for item in self.first]
-        optimizer = torch.optim.LBFGS(weights, max_iter=40, line_search_fn="strong_wolfe")
+        optimizer = torch.optim.LBFGS(weights, max_iter=20, line_search_fn="strong_wolfe")
 
         def loss() -> torch.Tensor:
             optimizer.zero_grad()
@@ -270,6 +271,7 @@ class Bench:
                     chosen = np.concatenate([chosen, rest[picked]])
                     head.fit(features.take(chosen), self.old)
                     lines.append(self._line(faces.name, method, seed, size, head, held_out, others))
+            print(f"{faces.name}: seed {seed + 1} of {seeds}", flush=True)
         return lines
 
     def _line(
@@ -419,7 +421,7 @@ def plot(lines: Sequence[dict[str, Any]], image: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as player:
-        browser = player.chromium.launch()
+        browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1000, "height": 420})
         page.set_content(figure.to_html(include_plotlyjs=True, config={"staticPlot": True}))
         page.wait_for_selector(".scatterlayer .point", state="attached")

@@ -168,7 +168,7 @@ def _choose_column(dataset: Dataset, labelled: Targets, wanted: str) -> str:
             f"{dataset.name!r} has no column {wanted!r} that says who is on a face; it has "
             f"{', '.join(columns)}"
         )
-    present = [wanted] if wanted else [name for name in GROUP_COLUMNS if name in columns]
+    present = [wanted] if wanted else [name for name in GROUP_COLUMNS if _is_stated(dataset, name, labelled)]
     found = {name: len(set(_read_groups(dataset, name, labelled.indices))) for name in present}
     for name, number in found.items():
         if number >= FEWEST_GROUPS:
@@ -184,6 +184,12 @@ def _choose_column(dataset: Dataset, labelled: Targets, wanted: str) -> str:
         f"faces that it learned. Name a column with --group (there are {', '.join(columns)}), or "
         f"--group {EVERY_FACE} if nobody is in it twice"
     )
+
+
+def _is_stated(dataset: Dataset, column: str, labelled: Targets) -> bool:
+    """Whether it says of every face whose it is; in `group` an empty place is a statement, too."""
+    names = _read_groups(dataset, column, labelled.indices)
+    return column in dataset.samples and (column == "group" or not any(name[0] == "\0" for name in names))
 
 
 def _divide(dataset: Dataset, column: str, labelled: Targets, workspace: Workspace) -> Dataset:

@@ -61,6 +61,13 @@ def test_one_person_in_many_clips_is_divided_by_clip(ready: Workspace) -> None:
     assert any("one person" in note for note in made.notes)
 
 
+def test_people_who_are_not_known_do_not_hide_their_clips(ready: Workspace) -> None:
+    clips = [f"c{index // 5}" for index in range(60)]
+    write_own_faces(ready, person=["Ann"] + [""] * 59, clip=clips)
+    made = plan(ready)
+    assert (made.column, made.num_groups) == ("clip", 12)
+
+
 def test_the_network_and_its_preprocessing_are_the_models(ready: Workspace) -> None:
     write_own_faces(ready)
     info = load_checkpoint_info(ready.run("old") / "best")
