@@ -27,7 +27,8 @@ def mix_down(frame: "av.AudioFrame") -> Float32Array:
     scale = 128.0 if kind == "u8" else _FULL_SCALE.get(kind, 1.0)
     values: Float32Array = np.asarray((samples.astype(np.float32) - zero) / scale, np.float32)
     mono = _weigh(tuple(channel.name for channel in frame.layout.channels)) @ values
-    return np.clip(np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0), -1, 1)
+    kept: Float32Array = np.clip(np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0), -1, 1)
+    return kept
 
 
 @lru_cache(maxsize=32)
