@@ -6,9 +6,9 @@
 Pairs: a clip of EmoDB and a face of FER+ (valid to learn, test to judge) that its annotators gave the same
 expression, drawn at random; faces and voices of one expression are independent here, which flatters fusion.
 Voices are read by who never heard the speaker: `--probabilities` takes what `benchmarks/voice.py --out`
-wrote, else a logistic regression of each band's mean and deviation stands in. The weight is learned on half of the
-speakers and judged on the others, and the other way round. Faces and voices are also made
-worse: exchanged by another's in a third of the pairs.
+wrote, else a logistic regression of each band's mean and deviation stands in. The weight is learned on half
+of the speakers and judged on the others, and the other way round. Faces and voices are also made worse:
+exchanged by another's in a third of the pairs.
 """
 
 import json

@@ -54,6 +54,7 @@ LONG = {
     "study_runs",
     "upload_memory",
     "voice_activity",
+    "voice_fusion",
     "voice_pace",
 }
 """Minutes each, most in a browser; here they only say what they take."""

@@ -43,6 +43,7 @@ class Player {
     root.style.setProperty("--ratio", width / height);
     this.video.setAttribute("aria-label", `${name} with its faces marked`);
     this.find(".sound").hidden = !has_sound;
+    root.classList.toggle("listens", Boolean(results.voices));
     for (const part of [".voice", ".heard"]) this.find(part).hidden = !results.voices;
     this.find(".side").hidden = !results.tracks.length;
     this.buildSide();
