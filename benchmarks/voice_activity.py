@@ -9,35 +9,36 @@ without speech: every frame that is called speech is wrong.
 """
 
 import argparse
+import sys
 
 import numpy as np
-from made_speech import RATE, Speaker
 
 from fer_core.sound.activity import FRAME_S, SAMPLE_RATE, VoiceActivity, find_stretches
 from fer_core.sound.mixing import Resampler
 from fer_core.types import Float32Array
+from fer_core.workspace import PROJECT_ROOT
+
+sys.path.insert(0, str(PROJECT_ROOT))
+from benchmarks.made_speech import RATE, Speaker
 
 
-def main(seconds: float = 60.0) -> dict[str, float]:
+def main(seconds: float = 60.0) -> None:
     speech, truth = make_minute(Speaker().sentences(), seconds)
     rng = np.random.default_rng(0)
     level = np.sqrt(
         np.mean(np.square(speech[truth[(np.arange(len(speech)) / SAMPLE_RATE / FRAME_S).astype(int)]]))
     )
-    found = {}
     for name, snr_db in (("clean", None), ("20 dB noise", 20), ("10 dB noise", 10), ("5 dB noise", 5)):
         noise = 0.0 if snr_db is None else rng.normal(0, level * 10 ** (-snr_db / 20), len(speech))
         heard = hear(np.clip(speech + noise, -1, 1).astype(np.float32))[: len(truth)]
-        found[name] = float((heard == truth).mean())
+        right = (heard == truth).mean()
         missed, false = (~heard[truth]).mean(), heard[~truth].mean()
         print(
-            f"{name:12} {found[name]:6.1%} of frames right; {missed:.1%} of speech missed, {false:.1%} of "
+            f"{name:12} {right:6.1%} of frames right; {missed:.1%} of speech missed, {false:.1%} of "
             "pauses called speech"
         )
     for name, samples in make_other(seconds).items():
-        found[name] = float(1 - hear(samples).mean())
-        print(f"{name:12} {found[name]:6.1%} of frames right (no speech in it)")
-    return found
+        print(f"{name:12} {1 - hear(samples).mean():6.1%} of frames right (no speech in it)")
 
 
 def hear(samples: Float32Array) -> "np.ndarray":

@@ -34,7 +34,7 @@ CASES = (
 )
 
 
-def main(suffixes: Collection[str] = tuple(CODECS)) -> dict[str, float]:
+def main(suffixes: Collection[str] = tuple(CODECS)) -> None:
     late = {}
     print("file       sound       late ms  length ms")
     with tempfile.TemporaryDirectory(prefix="fer-clock-") as folder:
@@ -57,7 +57,6 @@ def main(suffixes: Collection[str] = tuple(CODECS)) -> dict[str, float]:
             longer_ms = 1e3 * (sound.start_s + sound.duration_s - LENGTH_S)
             print(f"{name:22} {late[name]:7.1f}  {longer_ms:9.1f}")
     print(f"worst: {max(late.values(), key=abs):.1f} ms")
-    return late
 
 
 if __name__ == "__main__":

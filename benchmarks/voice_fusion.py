@@ -34,7 +34,7 @@ Probabilities = npt.NDArray[np.float64]
 
 def main(
     source: tyro.conf.Positional[Path], /, model: str = "fer-small", probabilities: Path | None = None
-) -> dict[str, float]:
+) -> None:
     """Learn the weight and judge it.
 
     Args:
@@ -60,15 +60,11 @@ def main(
         for name, pairs in make_worse(second).items():
             found.setdefault(name, []).append((weight, *judge(pairs, prior)))
     print(f"{'pairs':32} learned weight   face    voice    fused with {WEIGHT:g}")
-    gains = {}
     for name, halves in found.items():
         face, voice, fused = np.mean([half[1:] for half in halves], axis=0)
-        gains[name] = float(fused - max(face, voice))
+        gain = fused - max(face, voice)
         weights = ", ".join(f"{half[0]:.2f}" for half in halves)
-        print(
-            f"{name:32} {weights:14} {face:7.1%} {voice:7.1%} {fused:7.1%}  ({100 * gains[name]:+.1f} points)"
-        )
-    return gains
+        print(f"{name:32} {weights:14} {face:7.1%} {voice:7.1%} {fused:7.1%}  ({100 * gain:+.1f} points)")
 
 
 def read_faces(model: str, split: str) -> dict[str, list[Prediction]]:

@@ -27,7 +27,7 @@ from tests.unit.sound.voices import speak
 RATE = 44_100
 
 
-def main(minutes: float = 60.0, model: str | None = None) -> float:
+def main(minutes: float = 60.0, model: str | None = None) -> None:
     voice = None
     if model is not None:
         from fer_core.voice import load_voice_model
@@ -49,7 +49,6 @@ def main(minutes: float = 60.0, model: str | None = None) -> float:
         f"{len(track.windows)} windows: {used_s:.1f} CPU s ({wall_s:.1f} s), "
         f"{60 * used_s / track.duration_s:.2f} CPU s a minute; {read_peak_mb() - before_mb:.0f} MB grown"
     )
-    return used_s
 
 
 def join(source: Path, target: Path, times: int) -> Path:

@@ -35,7 +35,7 @@ SHAKE = {"still": 0.0, "calm": 0.5, "lively": 1.0}
 """How much a head of a photo moves: up to 4 % of the picture, 3° and 3 % of its size, at `lively`."""
 
 
-def main(seconds: float = 9.0, model: str = "fer-tiny", num_cases: int = 99) -> Counter[str]:
+def main(seconds: float = 9.0, model: str = "fer-tiny", num_cases: int = 99) -> None:
     talker = list(read_film(SHARED / "videos" / "justinshenk_woman2.mp4", seconds))
     silent = list(read_film(SHARED / "videos" / "pyfeat_single_face.mp4", seconds))
     photos = [SHARED / "photos" / f"faceapi_{name}.jpg" for name in ("angry", "happy", "sad", "surprised")]
@@ -61,7 +61,6 @@ def main(seconds: float = 9.0, model: str = "fer-tiny", num_cases: int = 99) -> 
     print(
         f"all: {total.total()} windows; {', '.join(f'{kind} {count}' for kind, count in total.most_common())}"
     )
-    return total
 
 
 def judge(
