@@ -46,6 +46,6 @@ def build_voice_chart(table: "pd.DataFrame", duration_s: float) -> "go.Figure":
         margin={"l": 0, "r": 8, "t": 4, "b": 4},
         legend={"orientation": "h", "y": -0.25},
         xaxis={"range": [0, duration_s], "ticksuffix": " s", "fixedrange": True},
-        yaxis={"range": [-8, 100], "ticksuffix": " %", "fixedrange": True, "tickvals": [0, 50, 100]},
+        yaxis={"range": [-8, 106], "ticksuffix": " %", "fixedrange": True, "tickvals": [0, 50, 100]},
     )
     return figure
