@@ -219,10 +219,10 @@ def _print_summary(summary: "VideoSummary", video: Path | None, table: Path | No
         )
     if summary.voice is not None:
         shares = sorted(summary.voice.mean_shares.items(), key=lambda item: -item[1])
-        ranked = ", ".join(f"{name} {share:.0%}" for name, share in shares)
+        named = ", ".join(f"{name} {share:.0%}" for name, share in shares)
         fused = f"{summary.voice.num_fused_frames:,d} frames with a face that is known to speak"
         say(
-            f"{summary.voice.speech_s:.1f} s of speech; apparent vocal expressions: {ranked or 'none'}; "
+            f"{summary.voice.speech_s:.1f} s of speech; apparent vocal expressions: {named or 'none'}; "
             f"{fused}"
         )
     for note in summary.notes:

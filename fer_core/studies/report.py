@@ -133,8 +133,8 @@ def _render_results(
             charts += [build_curves(curves, label, around=code) for label in list_classes(curves)]
     if done.empty:
         return "<p>Nothing is done yet.</p>"
-    tables = (load_faces(study, recording) for recording in done["recording"])
-    tables = tables if is_of_faces else map(to_voices, tables)
+    loaded = (load_faces(study, recording) for recording in done["recording"])
+    tables = (faces if is_of_faces else to_voices(faces) for faces in loaded)
     return render_statistics(done.assign(condition=done[by]), tables, events, options, charts)
 
 
