@@ -295,14 +295,18 @@ class Bench:
         }
 
     def adapt_whole(
-        self, faces: StandIn, size: int, *, layers: Layers = "all", replay: bool = True
+        self, faces: StandIn, size: int, *, layers: Layers = "all", replay: bool = True, epochs: int = 0
     ) -> dict[str, Any]:
         """`fer adapt` with its own settings; whole people are labelled until there are enough."""
         name = f"{faces.name}-{size}"
         if not self.workspace.dataset(name).exists():
             self._write_own(faces, name, size)
         options = AdaptOptions(
-            model=self.entry.key, dataset=name, layers=layers, replay=self._write_rest() if replay else "none"
+            model=self.entry.key,
+            dataset=name,
+            layers=layers,
+            replay=self._write_rest() if replay else "none",
+            epochs=epochs,
         )
         plan = plan_adaptation(options, self.workspace)
         started = time.monotonic()
