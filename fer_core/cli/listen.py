@@ -31,6 +31,7 @@ def main(
     sounds: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE")],
     *,
     model: str | None = None,
+    one_speaker: bool = False,
     table: Annotated[Path | None, arg(help=describe_tables)] = None,
     json_output: Annotated[bool, arg(name="json")] = False,
     max_minutes: float = math.inf,
@@ -44,6 +45,8 @@ def main(
         sounds: WAV, FLAC, MP3, Opus, AAC ..., or films with sound.
         model: A voice model: a run's name, a folder, or an exported .onnx file. Without one only speech is
             found.
+        one_speaker: One person speaks in each file: take off what this voice always sounds like, if there is
+            enough speech.
         table: Also write one row per labelled time of speech to this file.
         json_output: Print JSON instead of lines.
         max_minutes: Refuse longer sound.
@@ -77,6 +80,10 @@ def main(
                         raise
                     say(f"fer listen: {error}", file=sys.stderr)
                     continue
+            if one_speaker and track.windows:
+                from fer_core.voice.one_speaker import take_baseline_off
+
+                track = take_baseline_off(track)
             tracks.append((str(path), track))
             if not json_output:
                 print_track(str(path), track)

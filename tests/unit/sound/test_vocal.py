@@ -9,6 +9,7 @@ import pytest
 from fer_core.sound.activity import Stretch
 from fer_core.sound.vocal import VocalTrack, VocalWindow, cut_sound, list_rows, listen, plan_spans
 from fer_core.types import Float32Array, Prediction
+from fer_core.voice.one_speaker import take_baseline_off
 from tests.unit.sound.sounds import write_sound
 from tests.unit.sound.voices import Loudness, speak
 
@@ -122,3 +123,16 @@ def test_windows_hold_no_sample_more_than_the_model_takes(tmp_path: Path) -> Non
 
     path = write_sound(tmp_path / "a.flac", np.concatenate([np.zeros(RATE, np.float32), speak(3.1)]))
     assert len(listen(path, Strict()).windows) >= 7
+
+
+def test_a_speakers_baseline_is_taken_off_where_there_is_enough_speech() -> None:
+    """A voice that always sounds loud is loud only where it is louder than usual."""
+    chances = [0.9] * 6 + [0.6] * 6
+    windows = [(float(number), number + 1.0, chance) for number, chance in enumerate(chances)]
+    levelled = take_baseline_off(_track(*windows, speech=[Stretch(0.0, 12.0)]))
+    assert [window.prediction.label for window in levelled.windows] == ["loud"] * 6 + ["quiet"] * 6
+    assert [window[:2] for window in levelled.windows] == [window[:2] for window in windows]
+    assert "baseline is taken off" in levelled.notes[-1]
+    short = _track(*windows[:9], speech=[Stretch(0.0, 9.0)])
+    assert take_baseline_off(short).windows == short.windows
+    assert "9 of 10 windows" in take_baseline_off(short).notes[-1]
