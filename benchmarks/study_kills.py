@@ -2,9 +2,9 @@
 
 python -m benchmarks.study_kills --recordings 1000 --kills 50
 
-A kill is SIGKILL to a worker process, to the process that watches it, or to the command, which holds the
-scheduler. The command is started anew when it is gone. In the end the Parquet files are compared, content by
-content, and the summaries, byte by byte, with those that one process made one recording after the other.
+A kill is SIGKILL to a worker process, to the one that workers are forked from, or to the command, which
+holds the scheduler. The command is started anew when it is gone. In the end the Parquet files are compared,
+content by content, and the summaries, byte by byte, with those that one process made one after the other.
 """
 
 import json
@@ -48,7 +48,9 @@ def find_processes(command: subprocess.Popen[bytes]) -> dict[str, list[psutil.Pr
     try:
         mine = psutil.Process(command.pid)
         children = [
-            item for item in mine.children(recursive=True) if "spawn_main" in " ".join(item.cmdline())
+            item
+            for item in mine.children(recursive=True)
+            if any(word in " ".join(item.cmdline()) for word in ("multiprocessing.forkserver", "spawn_main"))
         ]
     except psutil.Error:
         return {}

@@ -50,7 +50,10 @@ def render_curves(study: Study, recordings: "pd.DataFrame", state: StudyState) -
     if curves.empty:
         st.info("No face near such an event.", icon=":material/info:")
         return
-    st.caption("Means of participants, each of whom counts once; n is the number of participants.")
+    st.caption(
+        "Means of participants, each of whom counts once; n is the number of participants. Bands are 95 % "
+        "intervals of each point."
+    )
     left, right = st.columns(2)
     for number, label in enumerate(list_classes(curves)):
         with (left, right)[number % 2]:

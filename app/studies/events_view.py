@@ -144,8 +144,9 @@ def _render_import(study: Study, recording: str) -> None:
     number = st.session_state.setdefault(Key.EVENTS, 0)
     with st.popover("Import events", icon=":material/upload:"):
         found = ask_for_files(
-            f"ELAN, Praat, WebVTT, or a CSV with start_s, end_s and code; for {escape_markdown(recording)}",
-            types=["eaf", "textgrid", "vtt", "json", "csv", "parquet"],
+            "ELAN, Praat, WebVTT, SRT, or a CSV with start_s, end_s and code; for "
+            f"{escape_markdown(recording)}",
+            types=["eaf", "textgrid", "vtt", "srt", "json", "csv", "parquet"],
             max_mb=20,
             key=f"study_events_upload_{number}",
         )

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from app.shared.messages import empty_state
+from app.studies.proposals_view import render_proposals
 from app.studies.state import Key
 from fer_core.studies import Study, StudyState
 from fer_core.studies.gallery import MAX_TRACKS, SeenFace, list_faces
-from fer_core.studies.persons import load_decisions, name_faces, undo_naming
+from fer_core.studies.persons import Face, load_decisions, rename, undo_naming
 from fer_core.studies.tables import list_rows
+from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +24,7 @@ _NOTE: Final[str] = (
 )
 
 
-def render_people(study: Study, recordings: "pd.DataFrame", state: StudyState) -> None:
+def render_people(study: Study, recordings: "pd.DataFrame", state: StudyState, workspace: Workspace) -> None:
     """Show the faces of one recording, and let the user say who they are."""
     done = [key for key, item in state.recordings.items() if item.state == "done"]
     if not done:
@@ -41,6 +43,8 @@ def render_people(study: Study, recordings: "pd.DataFrame", state: StudyState) -
     with st.spinner("Looking at the faces…"):
         faces = _list(study, recording, row["path"], _mark(study, recording))
     _render_table(study, recording, row["participant"] or "", faces)
+    if faces and render_proposals(study, recording, row["participant"] or "", workspace):
+        _redraw()
     if len(faces) == MAX_TRACKS:
         st.caption(f"The {MAX_TRACKS} that are seen longest.")
     st.caption(_NOTE)
@@ -55,7 +59,7 @@ def _render_table(study: Study, recording: str, participant: str, faces: list[Se
     shown = pd.DataFrame(
         {
             "face": [_to_address(item.thumbnail_jpeg) for item in faces],
-            "number": [item.track_id for item in faces],
+            "number": [_describe_number(item) for item in faces],
             "seconds": [item.seconds for item in faces],
             "mostly": [item.label for item in faces],
             "person": [item.person for item in faces],
@@ -71,7 +75,7 @@ def _render_table(study: Study, recording: str, participant: str, faces: list[Se
         column_config={
             "face": st.column_config.ImageColumn(width="small"),
             "seconds": st.column_config.NumberColumn(format="%.1f", width="small"),
-            "number": st.column_config.NumberColumn(width="small"),
+            "number": st.column_config.TextColumn(width="small"),
             "person": st.column_config.TextColumn(
                 help="Click to name. The report takes the face that is named as the recording's participant."
             ),
@@ -81,13 +85,22 @@ def _render_table(study: Study, recording: str, participant: str, faces: list[Se
     names = edited["person"].fillna("")
     changed = names != shown["person"]
     if changed.any():
-        tracks = shown.loc[changed, "number"]
-        name_faces(study, recording, dict(zip(map(int, tracks), names[changed], strict=True)))
+        rename(
+            study,
+            {
+                Face(recording, faces[place].track_id, faces[place].from_s): str(names[place])
+                for place in names.index[changed]
+            },
+        )
         _redraw()
     is_asked = participant and participant not in set(shown["person"])
     if is_asked and st.button("The first one is the participant", icon=":material/person_check:"):
-        name_faces(study, recording, {faces[0].track_id: participant})
+        rename(study, {Face(recording, faces[0].track_id, faces[0].from_s): participant})
         _redraw()
+
+
+def _describe_number(face: SeenFace) -> str:
+    return f"{face.track_id:d}" + (f" from {face.from_s:.1f} s" if face.from_s else "")
 
 
 def _to_address(jpeg: bytes) -> str:

@@ -18,6 +18,8 @@ class Key(StrEnum):
     """How often the table of events changed; part of its key."""
     PEOPLE = "study_people"
     """How often faces were named; part of the table's key."""
+    DISMISSED = "study_dismissed"
+    """Proposals of who is who that the user said no to: task and number."""
     LAST_MARK = "study_last_mark"
     """Id of the event that was marked last: a redraw must not add it again."""
     ADDED = "study_added"

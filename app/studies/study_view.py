@@ -43,7 +43,7 @@ def render_study(name: str, workspace: Workspace) -> None:
             if tab == _TABS[0]:
                 render_recordings(study, recordings, state)
             elif tab == _TABS[1]:
-                render_people(study, recordings, state)
+                render_people(study, recordings, state, workspace)
             elif tab == _TABS[2]:
                 render_curves(study, recordings, state)
             elif tab == _TABS[3]:

@@ -80,7 +80,7 @@ class VideoReading:
 
         stream = build_stream(self.detector, self.model.predictor, self.model.workspace, self._temporal)
         with open_video(self.path) as reader:
-            for frames in batch_frames(reader.frames(), reader.info, stream.temporal):
+            for frames in batch_frames(reader.frames(), reader.info, stream):
                 yield from stream.step_many([(frame.picture, frame.time_s) for frame in frames])
 
     def to_pandas(self) -> "pd.DataFrame":

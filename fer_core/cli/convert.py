@@ -28,8 +28,8 @@ def main(
     place for is said.
 
     Args:
-        source: A table (.csv, .tsv, .parquet; also OpenFace's or Py-Feat's), .eaf, .TextGrid, .vtt, or the
-            .json that Label Studio exports.
+        source: A table (.csv, .tsv, .parquet; also OpenFace's or Py-Feat's), .eaf, .TextGrid, .vtt, .srt, or
+            the .json that Label Studio exports.
         target: The file to write.
         video: The video: ELAN and Label Studio show it; Label Studio needs it for the frame rate.
         layout: Columns of a table: as they are, those of OpenFace 2 (openface) or Py-Feat (fex), or one row

@@ -292,8 +292,8 @@ def events(
 
     Args:
         name: Of the study.
-        file: Events of ELAN (.eaf), Praat (.TextGrid), WebVTT (.vtt), Label Studio (.json), or a table (.csv,
-            .parquet) with the columns start_s, end_s and code.
+        file: Events of ELAN (.eaf), Praat (.TextGrid), WebVTT (.vtt), SRT (.srt), Label Studio (.json), or a
+            table (.csv, .parquet) with the columns start_s, end_s and code.
         recording: Which one they belong to; a table may say so in a column recording.
         json_output: Print JSON instead of a table.
     """
@@ -319,6 +319,59 @@ def events(
     return 0
 
 
+@_APP.command(name="persons")
+def persons(
+    name: Positional[str],
+    recordings: Positional[tuple[str, ...]] = (),
+    *,
+    json_output: Annotated[bool, arg(name="json")] = False,
+) -> int:
+    """Propose which faces could be one person, and which could be two, by colours and patterns.
+
+    The recordings of one participant are compared with each other. Nothing is named: that is done on the
+    page's tab People.
+
+    Args:
+        name: Of the study.
+        recordings: Only these, and the others of their participants; all that are done, if not given.
+        json_output: Print JSON.
+    """
+    from fer_core.progress import keep_result
+    from fer_core.studies.proposals import group_recordings, propose
+
+    study = load_study(Workspace.default(), name)
+    groups = group_recordings(study, recordings)
+    total, found = sum(map(len, groups)), []
+    with show_progress("Looking at the faces…") as show:
+        before = 0
+        for group in groups:
+            found += propose(study, group, lambda done, _: show(before + done, total))  # noqa: B023 - called at once
+            before += len(group)
+    rows = [
+        {
+            "kind": item.kind,
+            "faces": [face._asdict() for face in item.faces],
+            "distance": round(item.distance, 4),
+            "person": item.person,
+        }
+        for item in found
+    ]
+    keep_result({"proposals": rows})
+    if json_output:
+        say(json.dumps(rows, indent=2))
+        return 0
+    for item in found:
+        faces = ", ".join(
+            f"{face.recording} face {face.track_id}" + (f" from {face.from_s:.1f} s" if face.from_s else "")
+            for face in item.faces
+        )
+        question = "one person?" if item.kind == "same" else "two persons?"
+        say(f"{question} {faces} (distance {item.distance:.2f})")
+    if not found:
+        say("nobody looks like somebody else")
+    return 0
+
+
 @_APP.command(name="export")
 def export(
     name: Positional[str],
@@ -326,9 +379,11 @@ def export(
     *,
     part: Literal["faces", "recordings", "events"] = "faces",
     files: str = "",
+    blurred: bool = False,
+    show: tuple[str, ...] = (),
     overwrite: bool = False,
 ) -> int:
-    """Write the results to one table, or a file per recording for another tool.
+    """Write the results to one table, a file per recording for another tool, or videos with hidden faces.
 
     Args:
         name: Of the study.
@@ -337,20 +392,31 @@ def export(
             state and mean shares, or the events.
         files: Write a file per recording into the folder OUT: .eaf (ELAN), .TextGrid (Praat), .vtt, .srt or
             .json (Label Studio).
+        blurred: Write a video per recording into the folder OUT, in which all faces are hidden.
+        show: With --blurred, persons who agreed and are not hidden.
         overwrite: Replace what exists.
     """
-    from fer_core.studies.exporting import export_files, export_table
+    from fer_core.studies.exporting import export_files, export_table, export_videos
 
     study = load_study(Workspace.default(), name)
     if out.exists() and not overwrite:
         raise ConfigError(f"{out} exists already; choose another name, or add --overwrite")
+    if show and not blurred:
+        raise ConfigError("--show says who is not hidden; it goes with --blurred")
+    if blurred:
+        with show_progress("Hiding faces…") as tell:
+            hidden = export_videos(study, out, show, tell)
+        for recording, names in hidden.items():
+            say(f"{recording}: hidden {', '.join(names) or 'nobody'}")
+        say("What was never found is not hidden: look through each video before you hand it on.")
+        return 0
     if not files:
         export_table(study, part, out)
         say(f"{out}\n{out.with_suffix('.dictionary.csv')}")
         return 0
     suffix = files if files.startswith(".") else f".{files}"
-    with show_progress("Writing…") as show:
-        notes = export_files(study, suffix, out, show)
+    with show_progress("Writing…") as tell:
+        notes = export_files(study, suffix, out, tell)
     say(out)
     for note in notes:
         say(note)

@@ -65,10 +65,13 @@ class AnimationReader:
             codec=str(self._image.format).lower(),
         )
 
-    def frames(self, on_audio: Callable[[Any], None] | None = None) -> Iterator[VideoFrame]:
+    def frames(
+        self, on_audio: Callable[[Any], None] | None = None, *, from_s: float = 0.0
+    ) -> Iterator[VideoFrame]:
         """The frames one after the other; where one is damaged the animation ends."""
         for picture, start_ms in zip(self._pictures(), self._starts_ms, strict=False):
-            yield VideoFrame(RgbFrame(picture), start_ms, start_ms / 1000)
+            if start_ms / 1000 >= from_s:
+                yield VideoFrame(RgbFrame(picture), start_ms, start_ms / 1000)
 
     def seek(self, time_s: float) -> VideoFrame:
         """The frame that is shown at `time_s`; the last one, if the animation ends before."""

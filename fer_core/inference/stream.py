@@ -125,6 +125,15 @@ class FaceStream:
         with self._lock:
             self._reset_wanted = True
 
+    def refresh(self) -> None:
+        """Search and classify the next frame whatever was found before; faces keep their ids.
+
+        Belongs to the thread that steps. From there on boxes and probabilities are all that carries over.
+        """
+        _forget(self._active.detector)
+        self._frames_to_detection = 0
+        self._reader.reset()
+
     def step(self, picture: UInt8Array | Frame, time_s: float) -> FrameResult:
         """Find, follow and classify the faces of the next frame.
 

@@ -1,6 +1,7 @@
 """Annotating a video file: read, follow and classify faces, draw, write, and keep a table of it all."""
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,6 +45,10 @@ FILE_TEMPORAL: Final = TemporalConfig(detect_every=5)
 of a talking person every 5th frame is as exact this way as every 3rd is live: the boxes' mean IoU with those
 of every frame is 0.975 and 0.974."""
 
+SEGMENT_S: Final[float] = 20.0
+"""At multiples of this a recording is searched and classified anew, whatever was found before, so that it can
+be read from there on: only boxes and probabilities carry over, and these forget within seconds."""
+WHOLE: Final[tuple[float, float]] = (0.0, math.inf)
 _PROGRESS_EVERY_S: Final[float] = 0.2
 _MIN_SHARE_READ: Final[float] = 0.9
 """Decoders leave out what comes before the first whole frame without an error; some packets hold no frame."""
@@ -53,15 +58,20 @@ _MAX_BATCH_PX: Final[int] = 25_000_000
 
 
 def batch_frames(
-    frames: Iterator[VideoFrame], info: VideoInfo, temporal: TemporalConfig
+    frames: Iterator[VideoFrame], info: VideoInfo, stream: FaceStream
 ) -> Iterator[tuple[VideoFrame, ...]]:
-    """The first frame, then batches that end with a frame which is searched for faces."""
-    every = temporal.detect_every
+    """The first frame of each segment, then batches that end with a frame which is searched for faces.
+
+    The stream, which is given each batch before the next is taken, is refreshed where a segment begins.
+    """
+    every = stream.temporal.detect_every
     most = max(1, min(_MAX_BATCH, _MAX_BATCH_PX // (info.width_px * info.height_px)))
     size = most // every * every or most
-    yield from ((frame,) for frame in itertools.islice(frames, 1))
-    while batch := tuple(itertools.islice(frames, size)):
-        yield batch
+    for _, segment in itertools.groupby(frames, lambda frame: frame.time_s // SEGMENT_S):
+        stream.refresh()
+        yield from ((frame,) for frame in itertools.islice(segment, 1))
+        while batch := tuple(itertools.islice(segment, size)):
+            yield batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +125,10 @@ class VideoSummary:
     """What the user should know: no face found, the file ends early ..."""
     voice: VoiceSummary | None = None
     """What was heard; None if nobody listened."""
+    num_damaged: int = 0
+    """Packets that could not be decoded."""
+    file_notes: tuple[str, ...] = ()
+    """Those of the notes that are about the file alone."""
 
 
 def annotate_video(  # noqa: PLR0913 - each is a choice of its own
@@ -127,6 +141,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
     limits: VideoLimits | None = None,
     encoder: EncoderSettings | None = None,
     vocal: VocalTrack | None = None,
+    span_s: tuple[float, float] = WHOLE,
     on_progress: Callable[[Progress], None] | None = None,
     on_frame: Callable[[int, FrameResult], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -151,6 +166,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         limits: what is refused.
         encoder: compression.
         vocal: what is heard in it (`voices.hear`), which then stands in the table and in the results.
+        span_s: from when, a multiple of `SEGMENT_S`, to before when frames are analyzed, for a table alone.
         on_progress: called with the progress several times per second and at the end.
         on_frame: given every frame's number, from 0, and result.
         cancelled: asked before every frame whether to stop.
@@ -168,10 +184,11 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         rows = outputs.enter_context(create_table(table, totals.classes, heard)) if table else None
         writer = outputs.enter_context(create_like(reader, target, encoder)) if target else None
         joiner = None if vocal is None else VoiceJoiner(vocal)
-        job = _Job(reader, writer, rows, stream, OverlayPainter(style), totals, joiner, on_frame)
-        job.run(_Reporter(on_progress, reader.info.num_frames), cancelled or (lambda: False))
-        notes = (*_notes(reader, job), *(vocal.notes if vocal else ()))
-        info = reader.info
+        job = _Job(reader, writer, rows, stream, OverlayPainter(style), totals, span_s, joiner, on_frame)
+        expected = _count_expected(reader.info, span_s)
+        job.run(_Reporter(on_progress, expected), cancelled or (lambda: False))
+        file_notes = (*reader.notes, *(writer.notes if writer else ()))
+        info, num_damaged = reader.info, reader.num_damaged
     return VideoSummary(
         source=info,
         num_frames=job.num_done,
@@ -183,8 +200,16 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         num_label_changes=totals.num_label_changes,
         seconds=time.monotonic() - started,
         was_cancelled=job.was_cancelled,
-        notes=notes,
+        notes=(
+            *file_notes,
+            *describe_reading(
+                job.num_done, expected, num_damaged, totals.num_rows, was_cancelled=job.was_cancelled
+            ),
+            *(vocal.notes if vocal else ()),
+        ),
         voice=None if vocal is None or joiner is None else _summarise(vocal, joiner.num_fused),
+        num_damaged=num_damaged,
+        file_notes=file_notes,
     )
 
 
@@ -197,6 +222,12 @@ def _summarise(vocal: VocalTrack, num_fused: int) -> VoiceSummary:
     )
 
 
+def _count_expected(info: VideoInfo, span_s: tuple[float, float]) -> int | None:
+    if span_s == WHOLE or not info.duration_s:
+        return info.num_frames
+    return round(info.fps * max(0.0, min(span_s[1], info.duration_s) - span_s[0]))
+
+
 @dataclass(slots=True)
 class _Job:
     """The loop over the frames: one thread analyses while another draws and writes what came before."""
@@ -207,6 +238,7 @@ class _Job:
     stream: FaceStream
     painter: OverlayPainter
     totals: Totals
+    span_s: tuple[float, float]
     joiner: VoiceJoiner | None
     on_frame: Callable[[int, FrameResult], None] | None
     num_done: int = 0
@@ -218,8 +250,12 @@ class _Job:
         sound: list[Packet[Any]] = []
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fer-video-writer") as pool:
             written: Future[None] | None = None
-            frames_read = self.reader.frames(sound.append if self.writer else None)
-            for frames in batch_frames(frames_read, self.reader.info, self.stream.temporal):
+            first_s, end_s = self.span_s
+            frames_read = itertools.takewhile(
+                lambda frame: frame.time_s < end_s,
+                self.reader.frames(sound.append if self.writer else None, from_s=first_s),
+            )
+            for frames in batch_frames(frames_read, self.reader.info, self.stream):
                 # The first frames are written in any case, so that a cancelled video is a video.
                 if self.num_done and cancelled():
                     self.was_cancelled = True
@@ -307,14 +343,24 @@ def create_like(
     )
 
 
-def _notes(reader: FrameReader, job: _Job) -> tuple[str, ...]:
-    notes = [*reader.notes, *(job.writer.notes if job.writer else ())]
-    num_frames, expected = job.num_done, reader.info.num_frames
-    if job.was_cancelled:
+def describe_reading(
+    num_frames: int, expected: int | None, num_damaged: int, num_rows: int, *, was_cancelled: bool = False
+) -> list[str]:
+    """What the user should know of how a video was read.
+
+    Args:
+        num_frames: that were read.
+        expected: frames, as the file says; None if it does not.
+        num_damaged: packets that could not be decoded.
+        num_rows: faces summed over all frames.
+        was_cancelled: whether it was stopped before the end.
+    """
+    notes = []
+    if was_cancelled:
         notes.append(f"Stopped early, after {num_frames} frames; the files hold what was done up to there.")
-    elif reader.num_damaged or num_frames < _MIN_SHARE_READ * (expected or 0):
+    elif num_damaged or num_frames < _MIN_SHARE_READ * (expected or 0):
         of_all = f" of about {expected}" if expected else ""
         notes.append(f"The file is damaged or cut off: {num_frames}{of_all} frames could be read.")
-    if not job.totals.num_rows:
+    if not num_rows:
         notes.append("No face was found. Faces should be at least about 1/30 of the picture's width.")
-    return tuple(notes)
+    return notes

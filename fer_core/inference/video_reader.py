@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -49,6 +50,8 @@ _FALLBACK_RATE: Final[Fraction] = Fraction(25)
 _MAX_MISSING_S: Final[float] = 1.0
 """Headers are not exact to the last packet."""
 _RATE_TOLERANCE: Final[float] = 0.02
+_BACK_S: Final[tuple[float, ...]] = (1.0, 30.0)
+"""How far before a time decoding begins; further, if what comes first is later than that time."""
 _MAX_EVENTS_BEFORE_FRAME: Final[int] = 2000
 """Packets of sound that are kept while the first frame is looked for."""
 _MAX_PIXEL_ASPECT: Final[int] = 4
@@ -131,18 +134,23 @@ class VideoReader:
         frame = self._first_frame
         return VideoColor(int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc))
 
-    def frames(self, on_audio: Callable[["Packet[Any]"], None] | None = None) -> Iterator[VideoFrame]:
+    def frames(
+        self, on_audio: Callable[["Packet[Any]"], None] | None = None, *, from_s: float = 0.0
+    ) -> Iterator[VideoFrame]:
         """Decode the frames one after the other; damaged stretches are skipped and counted. Once only.
 
         Args:
             on_audio: called with the packets of the first sound track as they come by.
+            from_s: frames before this time are left out; those after it are the same as without.
 
         Raises:
-            MediaError: the file is longer than allowed, whatever it said of itself.
+            MediaError: the file is longer than allowed, whatever it said of itself, or can't be read from
+                there on.
         """
         import av
 
-        for event in itertools.chain(self._first_events, self._events):
+        whole = itertools.chain(self._first_events, self._events)
+        for event in self._decode_from(from_s) if from_s > 0 else whole:
             if isinstance(event, av.VideoFrame):
                 yield self._to_upright(event)
             elif on_audio is not None:
@@ -156,11 +164,7 @@ class VideoReader:
         """
         import av
 
-        try:
-            self._container.seek(int((max(0.0, time_s) + float(self._start_s)) * 1e6))
-        except av.FFmpegError:
-            self._container.seek(0)
-        self._last_pts = -1
+        self._go_to(time_s)
         found: av.VideoFrame | None = None
         for event in self._decode():
             if isinstance(event, av.VideoFrame):
@@ -170,6 +174,40 @@ class VideoReader:
                 if is_later:
                     break
         return self._to_upright(self._first_frame if found is None else found)
+
+    def _go_to(self, time_s: float) -> None:
+        """Let the next packet be that of the key frame before a time."""
+        import av
+
+        try:
+            self._container.seek(int((max(0.0, time_s) + float(self._start_s)) * 1e6))
+        except av.FFmpegError:
+            self._container.seek(0)
+        self._last_pts = -1
+
+    def _decode_from(self, from_s: float) -> "Iterator[av.VideoFrame | Packet[Any]]":
+        """Decode from a time on; from further back where a container's index is not exact."""
+        import av
+
+        for back_s in (*_BACK_S, math.inf):
+            self._go_to(from_s - back_s)
+            events = self._decode()
+            first = next((event for event in events if isinstance(event, av.VideoFrame)), None)
+            if first is None or first.pts is None or self._is_before(first, from_s):
+                break
+        if first is None or first.pts is None:
+            raise MediaError(
+                f"{self._path.name} can't be read from {from_s:g} s on: its frames have no times"
+            )
+        self.num_damaged = 0
+        for event in itertools.chain([first], events):
+            if not isinstance(event, av.VideoFrame) or not self._is_before(event, from_s):
+                yield event
+
+    def _is_before(self, frame: "av.VideoFrame", time_s: float) -> bool:
+        if frame.pts is None:
+            raise MediaError(f"{self._path.name} can't be read from {time_s:g} s on: a frame has no time")
+        return (frame.pts - self._start_pts) * self.time_base < time_s
 
     def _decode(self) -> "Iterator[av.VideoFrame | Packet[Any]]":
         import av

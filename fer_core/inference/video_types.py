@@ -120,14 +120,18 @@ class FrameReader(Protocol):
     def color(self) -> VideoColor:
         """How the file's luma and chroma are to be read."""
 
-    def frames(self, on_audio: "Callable[[Packet[Any]], None] | None" = None) -> Iterator[VideoFrame]:
+    def frames(
+        self, on_audio: "Callable[[Packet[Any]], None] | None" = None, *, from_s: float = 0.0
+    ) -> Iterator[VideoFrame]:
         """Decode the frames one after the other; damaged stretches are skipped and counted. Once only.
 
         Args:
             on_audio: called with the packets of the first sound track as they come by.
+            from_s: frames before this time are left out; those after it are the same as without.
 
         Raises:
-            MediaError: the file is longer than allowed, whatever it said of itself.
+            MediaError: the file is longer than allowed, whatever it said of itself, or can't be read from
+                there on.
         """
 
     def seek(self, time_s: float) -> VideoFrame:

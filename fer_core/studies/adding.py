@@ -302,4 +302,5 @@ def remove_recordings(study: Study, recordings: Sequence[str]) -> None:
         keep_names_of(study, set(left["recording"]))
         for recording in recordings:
             shutil.rmtree(study.result_folder(recording), ignore_errors=True)
+            shutil.rmtree(study.stretches_folder(recording), ignore_errors=True)
             failure_file(study, recording).unlink(missing_ok=True)

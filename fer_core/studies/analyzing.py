@@ -51,6 +51,12 @@ class Job:
     settings: AnalysisSettings
     num_frames: int = 0
     """About; 0 if not known."""
+    duration_s: float = 0.0
+    """About; 0 if not known."""
+
+    def load_study(self) -> Study:
+        """The study that it is of."""
+        return load_study(Workspace(Path(self.study).parents[1]), Path(self.study).name)
 
 
 def analyze(job: Job) -> str:
@@ -63,21 +69,26 @@ def analyze(job: Job) -> str:
         Why it failed; empty if it did not. Nothing is raised: a cluster that keeps errors would give the old
         one when the recording is tried again.
     """
-    study = load_study(Workspace(Path(job.study).parents[1]), Path(job.study).name)
+    study = job.load_study()
     if is_current(read_summary(study, job.recording), job.sha256, job.settings):
         return ""
-    try:
-        with _say_who(study, job) as on_progress:
-            _analyze(study, job, on_progress)
+    if reason := find_reason(job, lambda: _analyze(study, job)):
+        keep_failure(study, job, reason)
+    else:
         failure_file(study, job.recording).unlink(missing_ok=True)
-        return ""
+    return reason
+
+
+def find_reason(job: Job, work: Callable[[], None]) -> str:
+    """Do a part of a job; return why it failed, empty if it did not."""
+    try:
+        work()
     except (FerError, OSError) as error:
-        reason = str(error)
+        return str(error) or type(error).__name__
     except Exception as error:  # noqa: BLE001 - logged; one recording must not hold up the others
         _LOG.exception("%s failed unexpectedly", job.recording)
-        reason = f"{type(error).__name__}: {error}"
-    keep_failure(study, job, reason)
-    return reason
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def keep_failure(study: Study, job: Job, reason: str) -> None:
@@ -91,9 +102,11 @@ def keep_failure(study: Study, job: Job, reason: str) -> None:
 
 
 @contextmanager
-def _say_who(study: Study, job: Job) -> Iterator[Callable[["Progress"], None]]:
-    """Say in the study's folder which process works on a recording, and how far it is."""
-    path, process = running_file(study, job.recording), ProcessIdentity.current().to_status()
+def say_who(
+    study: Study, job: Job, stretch: int | None = None, num_parts: int = 1
+) -> Iterator[Callable[["Progress"], None]]:
+    """Say in the study's folder which process works on a recording, or a stretch of it, and how far it is."""
+    path, process = running_file(study, job.recording, stretch), ProcessIdentity.current().to_status()
     started = told = time.monotonic()
 
     def tell(progress: "Progress") -> None:
@@ -103,10 +116,10 @@ def _say_who(study: Study, job: Job) -> Iterator[Callable[["Progress"], None]]:
             return
         told = now
         total = progress.num_total or job.num_frames
-        write_json(
-            path,
-            WorkStatus(heartbeat=time.time(), num_done=progress.num_done, num_total=total, **process),
+        status = WorkStatus(
+            heartbeat=time.time(), num_done=progress.num_done, num_total=total, num_parts=num_parts, **process
         )
+        write_json(path, status)
 
     try:
         yield tell
@@ -114,21 +127,34 @@ def _say_who(study: Study, job: Job) -> Iterator[Callable[["Progress"], None]]:
         path.unlink(missing_ok=True)
 
 
-def _analyze(study: Study, job: Job, on_progress: Callable[["Progress"], None]) -> None:
+def _analyze(study: Study, job: Job) -> None:
     from fer_core.inference.video import annotate_video
 
+    source = find_source(study, job)
+    stream = build_stream(study, job.settings)
+    vocal = _listen(study, job.settings, source)
+    with (
+        say_who(study, job) as on_progress,
+        atomic_directory(study.result_folder(job.recording), replace=True) as folder,
+    ):
+        found = annotate_video(
+            source, None, stream, table=folder / TABLE_FILE, vocal=vocal, on_progress=on_progress
+        )
+        write_json(folder / SUMMARY_FILE, summarise(job, found, stream.predictor.info.classes))
+
+
+def find_source(study: Study, job: Job) -> Path:
+    """The file of a recording.
+
+    Raises:
+        StudyError: it is missing, or another one than when it was added.
+    """
     source = study.locate(job.path)
     if not source.is_file():
         raise StudyError(f"{source} is missing; put it back, or take the recording out of the study")
     if sha256_file(source) != job.sha256:
         raise StudyError(f"{source} is another file than when it was added; add it again")
-    stream = build_stream(study, job.settings)
-    vocal = _listen(study, job.settings, source)
-    with atomic_directory(study.result_folder(job.recording), replace=True) as folder:
-        found = annotate_video(
-            source, None, stream, table=folder / TABLE_FILE, vocal=vocal, on_progress=on_progress
-        )
-        write_json(folder / SUMMARY_FILE, _summarise(job, found, stream.predictor.info.classes))
+    return source
 
 
 def build_stream(study: Study, settings: AnalysisSettings) -> "FaceStream":
@@ -185,7 +211,8 @@ def _load(workspace: Workspace, settings: AnalysisSettings) -> "Predictor":
     return with_prior(predictor, settings.prior)
 
 
-def _summarise(job: Job, found: "VideoSummary", classes: tuple[str, ...]) -> ResultSummary:
+def summarise(job: Job, found: "VideoSummary", classes: tuple[str, ...]) -> ResultSummary:
+    """What a study keeps of what was found in a recording."""
     return ResultSummary(
         recording=job.recording,
         sha256=job.sha256,

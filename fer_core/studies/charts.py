@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from fer_core.escaping import escape_plotly
 from fer_core.palette import emotion_color
+from fer_core.studies.curves import HALF_WIDTH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,11 +19,11 @@ NOT_CLASSES: Final[tuple[str, ...]] = ("group", "time_s", "num_participants", "n
 
 def list_classes(table: "pd.DataFrame") -> list[str]:
     """The classes of a table of curves or groups."""
-    return [str(name) for name in table.columns if name not in NOT_CLASSES]
+    return [name for name in map(str, table) if name not in NOT_CLASSES and not name.startswith(HALF_WIDTH)]
 
 
 def build_curves(curves: "pd.DataFrame", label: str, *, around: str = "") -> "go.Figure":
-    """One class over time, a line per group.
+    """One class over time, a line per group, and a band of the intervals where there are any.
 
     Args:
         curves: of `compute_curves`.
@@ -33,13 +34,15 @@ def build_curves(curves: "pd.DataFrame", label: str, *, around: str = "") -> "go
 
     figure = go.Figure()
     for number, (group, rows) in enumerate(curves.groupby("group")):
+        color = _GROUP_COLORS[number % len(_GROUP_COLORS)]
+        _add_band(figure, rows, label, color)
         figure.add_scatter(
             name=f"{escape_plotly(str(group))} (n = {rows['num_participants'].max()})",
             x=rows["time_s"],
             y=rows[label],
             mode="lines+markers" if len(rows) == 1 else "lines",
             line={
-                "color": _GROUP_COLORS[number % len(_GROUP_COLORS)],
+                "color": color,
                 "dash": _DASHES[number // len(_GROUP_COLORS) % len(_DASHES)],
             },
             customdata=rows["num_participants"],
@@ -57,6 +60,27 @@ def build_curves(curves: "pd.DataFrame", label: str, *, around: str = "") -> "go
         showlegend=True,
     )
     return figure
+
+
+def _add_band(figure: "go.Figure", rows: "pd.DataFrame", label: str, color: str) -> None:
+    """The intervals of each point, where there are any, within 0 and 1."""
+    known = rows.dropna(subset=[HALF_WIDTH + label])
+    if known.empty:
+        return
+    edges = [
+        (known[label] + sign * known[HALF_WIDTH + label]).clip(0, 1).tolist()[::sign] for sign in (1, -1)
+    ]
+    figure.add_scatter(
+        x=[*known["time_s"], *known["time_s"][::-1]],
+        y=[*edges[0], *edges[1]],
+        fill="toself",
+        fillcolor=color,
+        opacity=0.18,
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def build_group_bars(groups: "pd.DataFrame") -> "go.Figure":

@@ -5,9 +5,10 @@ interface only, and talk over TLS with keys that nobody else has and that are go
 """
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fer_core.errors import ConfigError, StudyError
 from fer_core.inference.threads import num_usable_cores
@@ -31,7 +32,27 @@ _SETTINGS: Final[dict[str, object]] = {
     "distributed.scheduler.allowed-failures": 5,
     "distributed.worker.http.routes": [],
     "distributed.scheduler.http.routes": [],
+    # Nobody looks at these measurements, and each wakes every process up to a hundred times a second.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.disk": False,
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.scheduler.active-memory-manager.start": False,
+    # macOS does not allow to go on with its libraries in a forked process.
+    "distributed.worker.multiprocessing-method": "forkserver" if sys.platform == "linux" else "spawn",
 }
+_PRELOADED: Final[tuple[str, ...]] = (
+    "distributed.nanny",
+    "distributed.worker",
+    "fer_core.studies.analyzing",
+    "fer_core.inference.detectors.yunet",
+    "fer_core.inference.onnx_predictor",
+    "fer_core.inference.pipeline",
+    "fer_core.inference.video",
+    *("av", "cv2", "onnxruntime", "pyarrow.parquet"),
+)
+"""Imported once, in the process that workers are forked from. None of them starts a thread."""
 
 
 def count_workers() -> int:
@@ -76,7 +97,8 @@ def _start(workers: int) -> Iterator["Client"]:
     from distributed import Client, LocalCluster
     from distributed.security import Security
 
-    with scratch_folder() as folder:
+    with scratch_folder() as folder, _hide_main():
+        _preload()
         try:
             cluster = LocalCluster(
                 n_workers=workers,
@@ -94,6 +116,38 @@ def _start(workers: int) -> Iterator["Client"]:
             raise StudyError(f"the worker processes could not be started ({cause}); try again") from cause
         with cluster, Client(cluster) as client:
             yield client
+
+
+def _preload() -> None:
+    import multiprocessing
+
+    from distributed.utils import get_mp_context
+
+    get_mp_context()  # names modules of its own the first time
+    multiprocessing.set_forkserver_preload(list(_PRELOADED))
+
+
+@contextmanager
+def _hide_main() -> Iterator[None]:
+    """Keep workers from importing the calling script, which would start the study again.
+
+    multiprocessing tells every new process what to import as `__main__`. Workers need nothing from there.
+    """
+    from multiprocessing import spawn
+
+    prepare = spawn.get_preparation_data
+
+    def prepare_worker(name: str) -> dict[str, Any]:
+        data = prepare(name)
+        if name.startswith("Dask Worker"):
+            data = {key: value for key, value in data.items() if not key.startswith("init_main")}
+        return data
+
+    spawn.get_preparation_data = prepare_worker
+    try:
+        yield
+    finally:
+        spawn.get_preparation_data = prepare
 
 
 @contextmanager

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ALL: Final[str] = "all"
 """Name of the group of recordings without a condition."""
+HALF_WIDTH: Final[str] = "half-width of "
+"""Before the name of a class: the column of its intervals."""
 MAX_BINS: Final[int] = 2_000
 
 
@@ -42,13 +44,16 @@ def compute_curves(
 
     Returns:
         Columns `group`, `time_s` (middle of the bin), `num_participants`, `num_recordings`, and one per class
-        (0 to 1); empty if nothing is done.
+        (0 to 1); then, after `HALF_WIDTH`, half of the width of each one's 95 % interval, by Student's t over
+        the participants' means, missing where there is but one. Empty if nothing is done.
 
     Raises:
         ConfigError: there is no such column, or the step makes no sense.
         StudyError: a result can't be read.
     """
+    import numpy as np
     import pandas as pd
+    from scipy.special import stdtrit
 
     done = list_done(study)
     if by not in done.columns:
@@ -66,7 +71,10 @@ def compute_curves(
     means = groups[classes].mean()
     means.insert(0, "num_recordings", groups["num_recordings"].sum())
     means.insert(0, "num_participants", groups.size())
-    means = means.reset_index()
+    quantile = stdtrit(np.maximum(means["num_participants"] - 1, 1), 0.975)
+    factor = quantile / np.sqrt(means["num_participants"])
+    widths = groups[classes].std().mul(factor, axis=0).add_prefix(HALF_WIDTH)
+    means = means.join(widths).reset_index()
     means.insert(1, "time_s", (means.pop("bin") + 0.5) * step_s)
     return means
 

@@ -1,6 +1,6 @@
 """Handing on what a study found: as tables, or a file per recording in the format of another tool."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -19,6 +19,7 @@ from fer_core.studies.formats import (
     write_source,
 )
 from fer_core.studies.formats.tables import write_table as write_frame
+from fer_core.studies.persons import list_parts
 from fer_core.studies.state import read_state
 from fer_core.studies.study import Study
 from fer_core.studies.tables import list_rows
@@ -131,6 +132,56 @@ def export_files(
         if on_progress:
             on_progress(number + 1, len(done))
     return list(notes)
+
+
+def export_videos(
+    study: Study,
+    folder: Path,
+    show: Sequence[str],
+    on_progress: Callable[[float, float], None] | None = None,
+) -> dict[str, tuple[str, ...]]:
+    """Write every recording that is done as a video in which all faces are hidden but those of some persons.
+
+    Args:
+        study: to export.
+        folder: for the MP4 files, called after their recordings; made if it is missing.
+        show: names of persons who agreed, as they were given on the page.
+        on_progress: called with how much is done, in recordings, and the number of all.
+
+    Returns:
+        Whose faces are hidden, by recording.
+
+    Raises:
+        StudyError: nothing is done yet, a result can't be read, or no face of the study has one of the names.
+        MediaError: a recording is gone or can't be read, or a file can't be written.
+    """
+    from fer_core.studies.blurring import blur_video
+
+    done = _require_done(study)
+    names = {key: {name for parts in list_parts(study, key).values() for _, name in parts}
+             for key in done["recording"]}  # fmt: skip
+    if unknown := [name for name in show if not any(name in known for known in names.values())]:
+        raise StudyError(
+            f"nobody is called {unknown[0]!r} in study {study.name!r}; name faces on its page first"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    hidden = {}
+    for number, row in enumerate(list_rows(done)):
+        recording = row["recording"]
+
+        def tell(frames: int, total: int, number: int = number) -> None:
+            if on_progress is not None:
+                on_progress(number + frames / max(1, total), len(done))
+
+        summary = blur_video(
+            study.locate(row["path"]),
+            load_faces(study, recording),
+            folder / f"{recording}.mp4",
+            show=[name for name in show if name in names[recording]],
+            on_progress=tell,
+        )
+        hidden[recording] = summary.hidden
+    return hidden
 
 
 def export_recording(study: Study, row: "dict[str, object]", events: "pd.DataFrame", path: Path) -> list[str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from fer_core.errors import StudyError
 from fer_core.results import OF_VOICE
-from fer_core.studies.persons import list_persons, load_decisions
+from fer_core.studies.persons import list_parts, load_decisions, name_rows
 from fer_core.studies.state import read_state
 from fer_core.studies.study import TABLE_FILE, Study
 
@@ -27,7 +27,7 @@ def list_done(study: Study) -> "pd.DataFrame":
 def load_faces(study: Study, recording: str, columns: Sequence[str] | None = None) -> "pd.DataFrame":
     """The faces of one recording as `fer annotate` tables them, with the column `recording` first.
 
-    If some of its faces have names, these follow as the column `person`.
+    If some of its faces have names, these follow as the column `person` (where `time_s` is read).
 
     Args:
         study: of which.
@@ -41,8 +41,9 @@ def load_faces(study: Study, recording: str, columns: Sequence[str] | None = Non
 
     table: pd.DataFrame = read_columns(study, recording, columns).to_pandas()
     table.insert(0, "recording", pd.Series(recording, index=table.index, dtype="string"))
-    if "track_id" in table and (names := list_persons(study, recording)):
-        table.insert(1, "person", table["track_id"].map(names).astype("string"))
+    if {"track_id", "time_s"} <= set(table) and (parts := list_parts(study, recording)):
+        names = name_rows(parts, table["track_id"].tolist(), table["time_s"].tolist())
+        table.insert(1, "person", pd.Series(names, index=table.index, dtype="string"))
     return table
 
 
@@ -111,9 +112,9 @@ def iterate_batches(study: Study, recordings: "pd.DataFrame") -> "Iterator[pa.Re
                 facts = [pa.array([_to_text(row[name])] * len(batch), pa.string()) for name in OF_RECORDING]
                 names = [*OF_RECORDING, *batch.schema.names]
                 if has_names:
-                    persons = list_persons(study, str(row["recording"]))
-                    tracks = batch.column("track_id").to_pylist()
-                    facts.append(pa.array([persons.get(track) for track in tracks], pa.string()))
+                    parts = list_parts(study, str(row["recording"]))
+                    places = [batch.column(name).to_pylist() for name in ("track_id", "time_s")]
+                    facts.append(pa.array(name_rows(parts, *places), pa.string()))
                     names.insert(len(OF_RECORDING), "person")
                 found = pa.record_batch([*facts, *batch.columns], names=names)
                 if schema is not None and found.schema != schema:

@@ -14,7 +14,7 @@ def read_events(path: Path, recording: str = "") -> "pd.DataFrame":
     """The events of a file, with the columns of `events.parquet`.
 
     Args:
-        path: of ELAN, Praat, WebVTT or Label Studio, or a table.
+        path: of ELAN, Praat, WebVTT, SRT or Label Studio, or a table.
         recording: which one they belong to; a table may say so in a column of its own.
 
     Raises:

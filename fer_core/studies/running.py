@@ -6,16 +6,23 @@ Whatever is killed, what is done stays done, and running the study again does th
 import queue
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fer_core.checkpoint import find_checkpoint
 from fer_core.errors import StudyError
 from fer_core.studies.analyzing import Job, analyze, keep_failure
 from fer_core.studies.cluster import open_cluster
-from fer_core.studies.state import read_state
-from fer_core.studies.study import FAILURES_FOLDER, RESULTS_FOLDER, RUNNING_FOLDER, Study
+from fer_core.studies.state import measure_work, read_state
+from fer_core.studies.stretches import analyze_stretch, join_stretches, plan_stretches
+from fer_core.studies.study import (
+    FAILURES_FOLDER,
+    RESULTS_FOLDER,
+    RUNNING_FOLDER,
+    STRETCHES_FOLDER,
+    Study,
+)
 from fer_core.studies.tables import list_rows
 from fer_core.workspace import Workspace
 
@@ -74,8 +81,6 @@ def run_study(
 ) -> RunOutcome:
     """Analyze what is not done yet; recordings that failed before are tried again.
 
-    Worker processes import the calling script anew, so it calls this under `if __name__ == "__main__"`.
-
     Args:
         study: to run.
         workers: processes on this machine; 0 for as many as pay.
@@ -129,6 +134,7 @@ def list_jobs(study: Study) -> list[Job]:
             sha256=row["sha256"],
             settings=settings,
             num_frames=row["num_frames"] or 0,
+            duration_s=row["duration_s"] or 0.0,
         )
         for row in list_rows(recordings)
         if state.recordings[row["recording"]].state != "done"
@@ -137,9 +143,15 @@ def list_jobs(study: Study) -> list[Job]:
 
 
 def _remove_leftovers(study: Study, older_than_s: float) -> None:
-    """What killed processes left half-written."""
-    for name in (RESULTS_FOLDER, FAILURES_FOLDER, RUNNING_FOLDER):
-        for path in (study.folder / name).glob(".*"):
+    """What killed processes left half-written, or did not come to remove."""
+    folders = list((study.folder / STRETCHES_FOLDER).glob("*"))
+    states = read_state(study).recordings if folders else {}
+    for folder in folders:
+        if folder.name not in states or states[folder.name].state == "done":
+            shutil.rmtree(folder, ignore_errors=True)
+    places = (RESULTS_FOLDER, FAILURES_FOLDER, RUNNING_FOLDER, f"{STRETCHES_FOLDER}/*")
+    for place in places:
+        for path in study.folder.glob(f"{place}/.*"):
             try:
                 is_old = time.time() - path.stat().st_mtime >= older_than_s
             except FileNotFoundError:
@@ -197,10 +209,18 @@ class _Run:
 
     def _submit(self, jobs: Sequence[Job]) -> "dict[Future, Job]":
         # Not pure: a call that was made before would give the old result.
-        futures = self.client.map(analyze, jobs, pure=False, batch_size=100, fifo_timeout="0ms")
+        long = [job for job in jobs if plan_stretches(job)]
+        short = [job for job in jobs if not plan_stretches(job)]
+        futures = [self._submit_stretches(job) for job in long]
+        futures += self.client.map(analyze, short, pure=False, batch_size=100, fifo_timeout="0ms")
         for future in futures:
             future.add_done_callback(self._done.put)
-        return dict(zip(futures, jobs, strict=True))
+        return dict(zip(futures, [*long, *short], strict=True))
+
+    def _submit_stretches(self, job: Job) -> "Future":
+        numbers = range(len(plan_stretches(job)))
+        reasons = self.client.map(analyze_stretch, [job] * len(numbers), numbers, pure=False)
+        return self.client.submit(join_stretches, job, reasons, pure=False)
 
     def _take_done(self) -> "list[Future]":
         found = []
@@ -234,17 +254,10 @@ class _Run:
         if self.on_progress is None:
             return
         ended, total = self.outcome.num_done + len(self.outcome.failures), len(self.jobs)
-        share = (ended + self._share_of_running(ended)) / total
+        share = min(1.0, (ended + measure_work(self.study)) / total)
         elapsed = time.monotonic() - self._started
         left = elapsed * (1 - share) / share if share else None
         failed = len(self.outcome.failures)
         self.on_progress(
             RunProgress(share=share, num_done=ended, num_total=total, num_failed=failed, remaining_s=left)
         )
-
-    def _share_of_running(self, ended: int) -> float:
-        """Fractions of the recordings at work, summed; where there are many, not asked for."""
-        if len(self.jobs) > 50 or ended == len(self.jobs):
-            return 0.0
-        states: Mapping[str, Any] = read_state(self.study).recordings
-        return float(sum(item.share for item in states.values() if item.state == "running"))

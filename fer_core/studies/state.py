@@ -67,6 +67,8 @@ class ResultSummary:
     """What was heard; None if nobody listened."""
     notes: tuple[str, ...] = ()
     """What the user should know of the file."""
+    stretch_s: float = 0.0
+    """Length of the stretches that it was read in, side by side; 0 if it was read from beginning to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +83,15 @@ class FailureRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkStatus(ProcessStatus):
-    """running/<recording>.json: who works on a recording."""
+    """running/<recording>.json: who works on a recording; of a stretch of it, <recording>@<number>.json."""
 
     schema_version: int = SCHEMA_VERSION
     num_done: Count = 0
     """Frames."""
     num_total: Count = 0
     """Frames; 0 if that is not known."""
+    num_parts: Annotated[int, msgspec.Meta(ge=1)] = 1
+    """Stretches that the recording is read in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +140,7 @@ def read_state(study: Study, recordings: "pd.DataFrame | None" = None) -> StudyS
     table = study.load_recordings() if recordings is None else recordings
     results = _list_names(study.folder / RESULTS_FOLDER)
     failures = _list_names(study.folder / FAILURES_FOLDER)
-    running = _list_names(study.folder / RUNNING_FOLDER)
+    running = _list_work(study)
     found = {}
     for recording, sha256 in zip(table["recording"], table["sha256"], strict=True):
         state = RecordingState(state="waiting")
@@ -144,8 +148,8 @@ def read_state(study: Study, recordings: "pd.DataFrame | None" = None) -> StudyS
             state = _judge_result(study, recording, sha256)
         if state.state != "done" and f"{recording}.json" in failures:
             state = _judge_failure(study, recording, sha256) or state
-        if state.state != "done" and f"{recording}.json" in running:
-            state = _judge_work(running_file(study, recording)) or state
+        if state.state != "done" and recording in running:
+            state = _judge_work(study, recording, running[recording]) or state
         found[recording] = state
     return StudyState(found)
 
@@ -167,9 +171,26 @@ def failure_file(study: Study, recording: str) -> Path:
     return study.folder / FAILURES_FOLDER / f"{recording}.json"
 
 
-def running_file(study: Study, recording: str) -> Path:
-    """Where it is said who works on a recording."""
-    return study.folder / RUNNING_FOLDER / f"{recording}.json"
+def running_file(study: Study, recording: str, stretch: int | None = None) -> Path:
+    """Where it is said who works on a recording, or a stretch of it."""
+    # No recording has an @ in its name.
+    name = recording if stretch is None else f"{recording}@{stretch}"
+    return study.folder / RUNNING_FOLDER / f"{name}.json"
+
+
+def measure_work(study: Study) -> float:
+    """The fractions of the recordings that are being read now, summed; reads nothing but small files."""
+    states = (_judge_work(study, recording, files) for recording, files in _list_work(study).items())
+    return sum(state.share for state in states if state is not None)
+
+
+def _list_work(study: Study) -> dict[str, list[str]]:
+    """Who says to work on which recording: names of files."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(_list_names(study.folder / RUNNING_FOLDER)):
+        if name[0] != ".":
+            found.setdefault(name.removesuffix(".json").partition("@")[0], []).append(name)
+    return found
 
 
 def read_summary(study: Study, recording: str) -> ResultSummary | None:
@@ -203,13 +224,20 @@ def _judge_failure(study: Study, recording: str, sha256: str) -> RecordingState 
     return None
 
 
-def _judge_work(path: Path) -> RecordingState | None:
-    with contextlib.suppress(StudyError):
-        status = read_cached(path, _read_work)
-        if status and is_at_work(path, status):
-            share = min(1.0, status.num_done / status.num_total) if status.num_total else 0.0
-            return RecordingState(state="running", share=share)
-    return None
+def _judge_work(study: Study, recording: str, names: list[str]) -> RecordingState | None:
+    at_work = []
+    for path in (study.folder / RUNNING_FOLDER / name for name in names):
+        with contextlib.suppress(StudyError):
+            status = read_cached(path, _read_work)
+            if status and is_at_work(path, status):
+                at_work.append(status)
+    if not at_work:
+        return None
+    done = sum(min(1.0, item.num_done / item.num_total) for item in at_work if item.num_total)
+    if at_work[0].num_parts > 1:
+        names = list(_list_names(study.stretches_folder(recording)))
+        done += sum(name[0] != "." for name in names)
+    return RecordingState(state="running", share=min(1.0, done / at_work[0].num_parts))
 
 
 def _list_names(folder: Path) -> set[str]:

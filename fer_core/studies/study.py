@@ -35,6 +35,7 @@ PERSONS_FILE: Final[str] = "persons.parquet"
 RESULTS_FOLDER: Final[str] = "results"
 FAILURES_FOLDER: Final[str] = "failures"
 RUNNING_FOLDER: Final[str] = "running"
+STRETCHES_FOLDER: Final[str] = "stretches"
 MEDIA_FOLDER: Final[str] = "media"
 TABLE_FILE: Final[str] = "faces.parquet"
 SUMMARY_FILE: Final[str] = "summary.json"
@@ -123,6 +124,10 @@ class Study:
     def result_folder(self, recording: str) -> Path:
         """Where the result of a recording is, or will be."""
         return self.folder / RESULTS_FOLDER / recording
+
+    def stretches_folder(self, recording: str) -> Path:
+        """Where the stretches of a long recording are until they are joined."""
+        return self.folder / STRETCHES_FOLDER / recording
 
     def locate(self, path: str) -> Path:
         """The file of a recording, whose path may be relative to the study."""

@@ -2,20 +2,25 @@
 
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from fer_core.io import write_json
+from fer_core.runs.process import ProcessIdentity
 from fer_core.studies import create_study, list_studies, load_study
 from fer_core.studies.adding import NewRecording, add_recordings, change_facts
 from fer_core.studies.analyzing import analyze
 from fer_core.studies.events import Event, add_events
 from fer_core.studies.persons import list_persons
 from fer_core.studies.running import list_jobs
-from fer_core.studies.state import failure_file
+from fer_core.studies.state import WorkStatus, failure_file, running_file
 from fer_core.studies.study import STUDY_FILE
+from fer_core.studies.task import KIND
 from fer_core.workspace import PROJECT_ROOT
+from tests.app.test_background import write_task
 from tests.unit.inference.videos import make_video
 
 PAGE = str(PROJECT_ROOT / "pages" / "studies.py")
@@ -88,6 +93,26 @@ def test_running_starts_one_task(study, workspace, tasks_at_once, monkeypatch):
     assert not page.exception and ran == ["smiles"]
 
 
+def test_a_page_that_is_reloaded_shows_the_run_as_it_is(study):
+    """What a page shows of a run it reads from files, so each new session sees the same."""
+    workspace = study_workspace(study)
+    facts = {"kind": KIND, "title": "Running a study", "facts": {"study": "smiles"}}
+    write_task(workspace, "now", state="running", **facts)
+    status = WorkStatus(
+        heartbeat=time.time(), num_done=3, num_total=6, **ProcessIdentity.current().to_status()
+    )
+    write_json(running_file(study, "r3"), status)
+    for _ in range(2):
+        page = open_page(study="smiles")
+        text, labels = read(page), [button.label for button in page.button]
+        assert "**2** of 4 done" in text and "waiting" not in text and "Run the rest" not in labels
+        assert page.dataframe[0].value["state"].tolist() == ["done", "done", "failed", "running"]
+    running_file(study, "r3").unlink()
+    write_task(workspace, "now", state="finished", **facts)
+    page = open_page(study="smiles")
+    assert "1 waiting" in read(page) and "Run the rest" in [button.label for button in page.button]
+
+
 def _outcome():
     from fer_core.studies.running import RunOutcome
 
@@ -129,6 +154,23 @@ def test_people_are_named_and_that_is_undone(study):
     change_facts(study, pd.DataFrame({"recording": ["r0"], "participant": ["p" * 61]}))
     click(page, "The first one is the participant")
     assert "can't be a name" in read(page)
+
+
+def test_who_could_be_who_is_proposed_and_decided(study, tasks_at_once):
+    change_facts(study, pd.DataFrame({"recording": ["r0", "r1"], "participant": ["p0", "p0"]}))
+    page = open_page(study="smiles", tab="People")
+    click(page, "Who could be the same?")
+    assert "One person?" in read(page)
+    click(page, "Yes")
+    assert "Type a name first" in page.warning[0].value
+    next(box for box in page.text_input if box.label == "Name").set_value("p0").run()
+    click(page, "Yes")
+    assert list_persons(study, "r0") == list_persons(study, "r1") == {1: "p0"}
+    assert "All proposals are decided" in read(page)
+    click(page, "Undo")
+    assert list_persons(study, "r1") == {}
+    click(page, "No")
+    assert "All proposals are decided" in read(page) and list_persons(study, "r0") == {}
 
 
 def study_workspace(study):

@@ -51,6 +51,8 @@ LONG = {
     "page_actions",
     "page_speed",
     "player",
+    "study_long",
+    "study_persons",
     "study_runs",
     "upload_memory",
     "voice_activity",

@@ -1,9 +1,12 @@
 """Studies run by real commands on a real cluster, and what is left when any of their processes is killed."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -63,6 +66,22 @@ def test_whatever_is_killed_the_result_is_that_of_an_unbroken_run(capsys):
     assert sum(json.loads(capsys.readouterr().out)["kills"].values()) >= 1  # the rest may be done by then
 
 
+def test_a_plain_script_runs_a_study(workspace, media, tmp_path):
+    """Workers do not import the script, which would run the study again in each of them."""
+    make_study(workspace, "plain", media)
+    script = tmp_path / "plain.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from fer_core.studies import load_study\n"
+        "from fer_core.studies.running import run_study\n"
+        "from fer_core.workspace import Workspace\n"
+        f"done = run_study(load_study(Workspace(Path({str(workspace.root)!r})), 'plain'), workers=2)\n"
+        "print('done', done.num_done, done.failures)\n"
+    )
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ran.stdout == f"done {NUM_RECORDINGS} {{}}\n", ran.stderr
+
+
 def test_a_recording_that_fails_says_why_and_holds_nobody_up(workspace, media, capsys):
     study = make_study(workspace, "mixed", media)
     broken = media.parent / "gone.mp4"
@@ -80,20 +99,47 @@ def test_a_recording_that_fails_says_why_and_holds_nobody_up(workspace, media, c
     assert f"{NUM_RECORDINGS + 1} done" in capsys.readouterr().out
 
 
-def test_a_cluster_of_others_does_the_work(workspace, media, unbroken, tmp_path, capsys):
-    """A scheduler and two workers that were started by hand, as on another machine."""
+@pytest.fixture
+def other_host() -> Iterator[tuple[list[str], str]]:
+    """How a command is begun on another host, and this one's address there: a network namespace of its own.
+
+    Where the system allows none it is this machine.
+    """
+    name, mine, theirs = f"fer{os.getpid()}", "198.18.213.1", "198.18.213.2"  # of RFC 2544, for tests
+    commands = (
+        f"ip netns add {name}",
+        f"ip link add {name}a type veth peer name {name}b netns {name}",
+        f"ip address add {mine}/30 dev {name}a",
+        f"ip link set {name}a up",
+        f"ip -n {name} address add {theirs}/30 dev {name}b",
+        f"ip -n {name} link set {name}b up",
+    )
+    try:
+        for command in commands:
+            subprocess.run(command.split(), check=True, capture_output=True)
+        yield ["ip", "netns", "exec", name], mine
+    except (OSError, subprocess.CalledProcessError):
+        yield [], "127.0.0.1"
+    finally:
+        if shutil.which("ip"):
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
+def test_a_cluster_of_others_does_the_work(workspace, media, unbroken, tmp_path, other_host, capsys):
+    """A scheduler and a worker here and one on another host, started by hand."""
+    there, address = other_host
     study = make_study(workspace, "remote", media)
     address_file = tmp_path / "scheduler.json"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
-    options = ["--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={address_file}"]
+    options = [f"--host={address}", "--port=0", "--no-dashboard", f"--scheduler-file={address_file}"]
     scheduler = subprocess.Popen([sys.executable, "-m", "distributed.cli.dask_scheduler", *options], **quiet)
     wait_for(lambda: address_file.is_file() and address_file.stat().st_size > 0)
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", f"--scheduler-file={address_file}"]
     workers = [
         subprocess.Popen(
-            [*worker, "--nthreads=1", "--no-dashboard", f"--local-directory={tmp_path}"], **quiet
+            [*place, *worker, "--nthreads=1", "--no-dashboard", f"--local-directory={tmp_path}"], **quiet
         )
-        for _ in range(2)
+        for place in ([], there)
     ]
     try:
         address = json.loads(address_file.read_text())["address"]

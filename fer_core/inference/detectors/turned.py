@@ -44,12 +44,13 @@ class TurnedFaceDetector(ABC):
     def __init__(self, *, is_stream: bool = False) -> None:
         """Look at single pictures, or at those of a stream, where a turn may wait for the next one."""
         self._is_stream = is_stream
-        self._other_turns = [1, 2, 3]
-        self._was_empty = False
         self._revisits = Revisits(self.clear_score)
+        self.forget()
 
     def forget(self) -> None:
         """The next picture of the stream shows another scene."""
+        self._other_turns = [1, 2, 3]
+        self._was_empty = False
         self._revisits.forget()
 
     @abstractmethod

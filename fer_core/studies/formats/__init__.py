@@ -21,7 +21,7 @@ from fer_core.studies.formats.dictionary import describe_columns
 from fer_core.studies.formats.elan import read_elan, write_elan
 from fer_core.studies.formats.face_layouts import LAYOUTS, from_layout, list_classes, to_layout
 from fer_core.studies.formats.label_studio import read_label_studio, write_label_studio
-from fer_core.studies.formats.subtitles import read_vtt, write_srt, write_vtt
+from fer_core.studies.formats.subtitles import read_srt, read_vtt, write_srt, write_vtt
 from fer_core.studies.formats.tables import (
     PLACE_COLUMNS,
     choose_recording,
@@ -63,15 +63,15 @@ class AnnotationFormat:
     title: str
     write: "Callable[[pd.DataFrame, Path, Media | None], list[str]]"
     """Writes annotations and returns what the file could not hold."""
-    read: "Callable[[Path], pd.DataFrame] | None" = None
-    """Reads annotations; None where a format can't give them back."""
+    read: "Callable[[Path], pd.DataFrame]"
+    """Reads annotations."""
 
 
 ANNOTATION_FORMATS: Final[dict[str, AnnotationFormat]] = {
     ".eaf": AnnotationFormat(title="ELAN", write=write_elan, read=read_elan),
     ".textgrid": AnnotationFormat(title="Praat TextGrid", write=write_textgrid, read=read_textgrid),
     ".vtt": AnnotationFormat(title="WebVTT", write=write_vtt, read=read_vtt),
-    ".srt": AnnotationFormat(title="SRT", write=write_srt),
+    ".srt": AnnotationFormat(title="SRT", write=write_srt, read=read_srt),
     ".json": AnnotationFormat(title="Label Studio", write=write_label_studio, read=read_label_studio),
 }
 """By extension, in lower case."""
@@ -97,7 +97,7 @@ def read_source(path: Path, recording: str | None = None) -> Source:
 
     Args:
         path: .csv, .tsv or .parquet (faces, also in OpenFace's and Py-Feat's columns, or events), .eaf,
-            .TextGrid, .vtt, or Label Studio's .json.
+            .TextGrid, .vtt, .srt, or Label Studio's .json.
         recording: which one, where a table holds several.
 
     Raises:
@@ -105,10 +105,6 @@ def read_source(path: Path, recording: str | None = None) -> Source:
     """
     kind = ANNOTATION_FORMATS.get(path.suffix.lower())
     if kind is not None:
-        if kind.read is None:
-            raise DataError(
-                f"{kind.title} can't be read back: it has no tracks; use WebVTT (.vtt) in its place"
-            )
         return Source(annotations=kind.read(path))
     table = choose_recording(read_table(path), recording, path)
     if not is_of_faces(table):

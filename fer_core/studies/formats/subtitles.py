@@ -6,7 +6,7 @@ agree on numbered cues with a comma before the milliseconds.
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _TIMING: Final[re.Pattern[str]] = re.compile(
     r"\s*(?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3})\s+-->\s+(?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3})(?:\s.*)?"
 )
+_SRT_TIMING: Final[re.Pattern[str]] = re.compile(
+    r"\s*(\d+):([0-5]?\d):([0-5]?\d)[,.](\d{3})\s*-->\s*(\d+):([0-5]?\d):([0-5]?\d)[,.](\d{3})(?:\s.*)?"
+)
+_SRT_TAG: Final[re.Pattern[str]] = re.compile(r"</?[A-Za-z][^>]*>|\{\\[^}]*\}")
 _VOICE: Final[re.Pattern[str]] = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]*)>")
 _TAG: Final[re.Pattern[str]] = re.compile(r"</?[a-z][^>]*>|<\d[^>]*>")
 
@@ -98,19 +102,47 @@ def read_vtt(path: Path) -> "pd.DataFrame":
     lines = read_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if not re.match(r"WEBVTT(\s|$)", lines[0]):
         raise DataError(f"{path} is no WebVTT file: its first line is {lines[0][:40]!r}, not WEBVTT")
+    blocks = [item for item in _list_blocks(lines) if not re.match(r"(NOTE|STYLE|REGION)(\s|$)", item[1][0])]
+    expected = "00:01.000 --> 00:02.500, with a point before three digits"
+    return _read_cues(path, blocks, _TIMING, expected, _split_voices)
+
+
+def read_srt(path: Path) -> "pd.DataFrame":
+    """Annotations of the cues of an SRT file: what is before a colon and a space is the tier, or the speaker.
+
+    Formatting is left out.
+
+    Raises:
+        DataError: it is no SRT file, or a cue's time can't be read; the message names the line.
+    """
+    lines = read_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    blocks = list(_list_blocks(lines))
+    if not any("-->" in line for _, block in blocks for line in block[:2]):
+        raise DataError(f"{path} is no SRT file: it has no cue such as 00:00:01,000 --> 00:00:02,500")
+    return _read_cues(path, blocks, _SRT_TIMING, "00:00:01,000 --> 00:00:02,500", _split_speaker)
+
+
+def _read_cues(
+    path: Path,
+    blocks: list[tuple[int, list[str]]],
+    pattern: re.Pattern[str],
+    expected: str,
+    split: Callable[[str], Iterator[tuple[str, str]]],
+) -> "pd.DataFrame":
+    """Annotations of the blocks with a time in the first or second line."""
     rows: list[tuple[object, ...]] = []
-    for number, block in _list_blocks(lines):
+    for number, block in blocks:
         place = next((index for index, line in enumerate(block[:2]) if "-->" in line), None)
-        if place is None or re.match(r"(NOTE|STYLE|REGION)(\s|$)", block[0]):
-            continue  # notes, styles and regions
-        timing = _TIMING.fullmatch(block[place])
+        if place is None:
+            continue
+        timing = pattern.fullmatch(block[place])
         if timing is None:
             raise DataError(
                 f"{path}, line {number + place}: {block[place][:60]!r} is no time of a cue; expected "
-                "00:01.000 --> 00:02.500, with a point before three digits"
+                f"{expected}"
             )
         start, end = _read_time(timing.groups()[:4]), _read_time(timing.groups()[4:])
-        for tier, text in _split_voices("\n".join(block[place + 1 :])):
+        for tier, text in split("\n".join(block[place + 1 :])):
             rows.append((tier, start, end_or_point(start, end) if end >= start else end, text, "", ""))
     return build_annotations(rows, str(path))
 
@@ -130,6 +162,14 @@ def _list_blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
 def _read_time(parts: tuple[str | None, ...]) -> float:
     hours, minutes, seconds, milliseconds = (int(part or 0) for part in parts)
     return ((hours * 60 + minutes) * 60 + seconds) + milliseconds / 1000
+
+
+def _split_speaker(text: str) -> Iterator[tuple[str, str]]:
+    """Tier and text of a cue."""
+    plain = join_lines(_SRT_TAG.sub("", text))
+    tier, mark, code = plain.partition(": ")
+    if plain:
+        yield (tier, code) if mark and code else ("", plain)
 
 
 def _split_voices(text: str) -> Iterator[tuple[str, str]]:

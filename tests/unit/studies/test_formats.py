@@ -166,8 +166,21 @@ def test_srt_opens_in_pysubs2(tmp_path):
     found = [(one.start / 1000, one.end / 1000, one.text) for one in pysubs2.load(str(tmp_path / "a.srt"))]
     assert_same(found, list_expected(annotations), texts=False)
     assert (0.0, 1.0, "Ann: happiness") in [(start, round(end, 2), text) for start, end, text in found]
-    with pytest.raises(DataError, match=r"use WebVTT \(.vtt\)"):
-        read_source(tmp_path / "a.srt")
+    other = pysubs2.SSAFile()
+    for start_ms, end_ms, text in ((500, 1500, "Ann: {\\an8}<i>smile</i>"), (2000, 2250, "stimulus\\Nloud")):
+        other.append(pysubs2.SSAEvent(start=start_ms, end=end_ms, text=text))
+    other.save(str(tmp_path / "b.srt"))
+    back = read_source(tmp_path / "b.srt").annotations
+    assert back[["tier", "start_s", "end_s", "code"]].to_numpy().tolist() == [
+        ["Ann", 0.5, 1.5, "smile"],
+        ["events", 2.0, 2.25, "stimulus loud"],
+    ]
+    (tmp_path / "c.srt").write_text("1\n00:00:01,5 --> 00:00:02,000\nx\n")
+    with pytest.raises(DataError, match=r"line 2: .* is no time of a cue"):
+        read_source(tmp_path / "c.srt")
+    (tmp_path / "d.srt").write_text("x")
+    with pytest.raises(DataError, match="is no SRT file"):
+        read_source(tmp_path / "d.srt")
 
 
 @pytest.mark.parametrize("suffix", [".eaf", ".TextGrid", ".vtt", ".json", ".csv", ".parquet"])

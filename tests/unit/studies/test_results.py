@@ -13,7 +13,8 @@ from fer_core.cli import main
 from fer_core.errors import ConfigError, StudyError
 from fer_core.io import write_json
 from fer_core.studies import read_state
-from fer_core.studies.curves import compute_curves, summarise_groups
+from fer_core.studies.charts import build_curves
+from fer_core.studies.curves import HALF_WIDTH, compute_curves, summarise_groups
 from fer_core.studies.events import Event, add_events
 from fer_core.studies.exporting import describe_recordings, export_files, export_table
 from fer_core.studies.faces import load_faces
@@ -81,6 +82,12 @@ def test_curves_are_means_of_participants(results):
     assert np.allclose(curves.loc["calm", "happiness"], (0.2 + 0.4) / 2)
     assert np.allclose(curves.loc["loud", "happiness"], (0.8 + 0.6) / 2)
     assert curves.loc[("calm", 0.1), "num_participants"] == 2
+    # t with one degree of freedom is 12.706; the deviation of 0.2 and 0.4 is 0.1 * sqrt(2)
+    assert np.allclose(curves.loc["calm", HALF_WIDTH + "happiness"], 12.7062 * 0.1, atol=1e-4)
+    alone = compute_curves(results, by="participant", step_s=0.2)
+    assert alone[HALF_WIDTH + "happiness"].isna().all()
+    figures = [build_curves(table, "happiness") for table in (curves.reset_index(), alone)]
+    assert [len(figure.data) for figure in figures] == [4, 2]  # two groups, with bands and without
     by_person = summarise_groups(results, "participant").set_index("group")
     assert by_person.loc["p0", "happiness"] == pytest.approx(0.5)
     assert by_person.loc["p0", "num_recordings"] == 2 and by_person.loc["p0", "num_participants"] == 1
