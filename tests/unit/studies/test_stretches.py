@@ -98,7 +98,8 @@ def test_stretches_make_the_same_as_the_whole(make):
     assert read_state(study).counts["waiting"] == 1
     assert stretches.join_stretches(job, ["", ""]) == ""
     (expected, facts), (found, told) = read(whole), read(study)
-    assert facts["num_faces"] == 2 + 2 and facts["num_frames"] == FPS * SECONDS
+    # away for 1.1 s from 8.9 s on the second one keeps its number, for 3.1 s it does not
+    assert facts["num_faces"] == 3 and facts["num_frames"] == FPS * SECONDS
     pd.testing.assert_frame_equal(found, expected, rtol=0, atol=1e-6)
     assert (told.pop("stretch_s"), facts.pop("stretch_s")) == (12.0, 0.0)
     assert told.pop("mean_shares") == pytest.approx(facts.pop("mean_shares"))
