@@ -208,6 +208,7 @@ def kill_and_type(page: Page, server: Server, num_kills: int) -> set[str]:
         page.keyboard.press(chance.choice("12345678"))  # nobody is there
         server.start()
         wait_until_saved(page)
+        print(f"{len(read_saved(page))} acknowledged", file=sys.stderr, flush=True)
     return read_saved(page)
 
 
