@@ -283,7 +283,7 @@ def _configure(
         distill=DistillConfig(teachers="" if replay else entry.key, weight=0.5, temperature=2.0),
         augment=AugmentConfig(rotation_deg=10, scale=0.1, shift=0.05, erasing_probability=0, mixup_alpha=0),
         optimizer=OptimizerConfig(
-            learning_rate=0.05 if options.layers == "head" else 0.01, weight_decay=1e-4, warmup_fraction=0.1
+            learning_rate=0.02 if options.layers == "head" else 0.002, weight_decay=1e-4, warmup_fraction=0.1
         ),
         log=LogConfig(tensorboard=False, gradients=False),
         epochs=epochs,
