@@ -17,8 +17,6 @@ from app.shared.page_header import page_header
 from fer_core.data.store import load_dataset_info
 from fer_core.workspace import Workspace
 
-_CLIPS: Final[str] = "Images"
-"""The part that shows clips, where a data set holds sound."""
 _OF_FACES: Final[frozenset[str]] = frozenset({"Augmentation"})
 """Parts that say nothing of sound."""
 _PARTS: Final[dict[str, Callable[[str, Workspace], None]]] = {
@@ -28,6 +26,9 @@ _PARTS: Final[dict[str, Callable[[str, Workspace], None]]] = {
     "Augmentation": render_augmentation,
     "Clean up": lambda name, _workspace: audit_view.render(name),
 }
+_TITLES: Final[dict[str, str]] = {part: part for part in _PARTS}
+_SOUND_TITLES: Final[dict[str, str]] = {**_TITLES, "Images": "Clips"}
+"""What the parts are called, and where a data set holds sound."""
 _FIRST: Final[str] = "Overview"
 
 
@@ -60,7 +61,7 @@ def _choose_part(*, holds_sound: bool) -> str:
     part: str | None = st.segmented_control(
         "Part",
         parts,
-        format_func=lambda name: "Clips" if holds_sound and name == _CLIPS else name,
+        format_func=(_SOUND_TITLES if holds_sound else _TITLES).__getitem__,
         required=True,
         key=Key.EXPLORE_PART,
         label_visibility="collapsed",
