@@ -23,6 +23,8 @@ DEFAULT_TITLE: Final[str] = "Apparent expressions"
 _OFFLINE: Final[str] = "offline.js"
 _LARGE: Final[tuple[str, ...]] = (".onnx", ".gz")
 """Kept by the page when it has loaded them, so that nobody loads them twice."""
+_RARE: Final[str] = "onnxruntime-gpu"
+"""Begin of what is loaded only where frames take long and a graphics processor is there."""
 _README: Final[str] = """$title
 Put this folder on any web server (HTTPS, or localhost), and open index.html there.
 On this computer:  python3 -m http.server --bind localhost 8000   then  http://localhost:8000
@@ -75,7 +77,7 @@ def write_bundle(
         begin = settings or PageSettings(models=(entries[0].key,))
         page = build_page(entries, begin, workspace, publish, mode="alone", title=title, offline=_OFFLINE)
         (folder / "index.html").write_text(page, "utf-8")
-        small = [name for name in files if not name.endswith(_LARGE)]
+        small = [name for name in files if not name.endswith(_LARGE) and not name.startswith(_RARE)]
         script = Template((ASSETS / _OFFLINE).read_text("utf-8")).substitute(
             version=hash_name("", page.encode()).strip("-."), files=json.dumps(["./", *small])
         )

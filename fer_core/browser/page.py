@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from fer_core.browser.consent import AGREE, IN_BROWSER
 from fer_core.browser.modules import ASSETS, Publish, hash_name, join_modules, publish_modules
-from fer_core.browser.runtime import require_runtime
+from fer_core.browser.runtime import find_gpu_runtime, require_runtime
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.inference.class_prior import GENERAL_PRIOR
@@ -105,6 +105,11 @@ def build_page(
         FerError: the runtime or the detector is not installed, or a model has no fitting ONNX file.
     """
     config = _configure(entries, settings, workspace, publish)
+    if gpu := find_gpu_runtime(workspace):
+        config["runtime"]["gpu"] = {
+            "script": publish("onnxruntime-gpu.js", gpu.script.read_bytes()),
+            "binary": publish("onnxruntime-gpu.wasm.gz", gpu.binary_gz.read_bytes()),
+        }
     scripts = publish_modules(("app.js", "worker.js"), publish)
     config |= {"mode": mode, "purpose": purpose, "worker": scripts["worker.js"], "offline": offline}
     style = publish("app.css", (ASSETS / "app.css").read_bytes())

@@ -36,6 +36,13 @@ _SHA256: Final[dict[str, str]] = {
     _SCRIPT: "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
     _BINARY: "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
 }
+_GPU_SCRIPT: Final[str] = "ort.webgpu.bundle.min.mjs"
+_GPU_BINARY: Final[str] = "ort-wasm-simd-threaded.asyncify.wasm"
+_GPU_SHA256: Final[dict[str, str]] = {
+    _GPU_SCRIPT: "0730816731ce2cdfb06f273da065d4a1c7091eb9d1756a83b2916c8a89d015e2",
+    _GPU_BINARY: "39f9f0894d478800487ed9f7dbe92618498db320cf55c8e3d89adff8dce658da",
+}
+"""The same with graphics processors; a workspace of before is used without."""
 _MAX_BYTES: Final[int] = 64 * 1024 * 1024
 _TIMEOUT_S: Final[float] = 600.0
 
@@ -57,10 +64,20 @@ def runtime_folder(workspace: Workspace) -> Path:
 
 def find_runtime(workspace: Workspace) -> BrowserRuntime | None:
     """The files, if they are there and what they should be."""
+    return _find(workspace, _SHA256)
+
+
+def find_gpu_runtime(workspace: Workspace) -> BrowserRuntime | None:
+    """Those for graphics processors, likewise."""
+    return _find(workspace, _GPU_SHA256)
+
+
+def _find(workspace: Workspace, hashes: dict[str, str]) -> BrowserRuntime | None:
+    script, binary = hashes
     folder = runtime_folder(workspace)
-    found = BrowserRuntime(folder / _SCRIPT, folder / f"{_BINARY}.gz")
-    files = ((found.script, _SCRIPT), (found.binary_gz, _BINARY))
-    return found if all(_hash(path) == _SHA256[name] for path, name in files) else None
+    found = BrowserRuntime(folder / script, folder / f"{binary}.gz")
+    files = ((found.script, script), (found.binary_gz, binary))
+    return found if all(_hash(path) == hashes[name] for path, name in files) else None
 
 
 def require_runtime(workspace: Workspace) -> BrowserRuntime:
@@ -76,7 +93,7 @@ def require_runtime(workspace: Workspace) -> BrowserRuntime:
 
 
 def fetch_runtime(workspace: Workspace, *, tell: Callable[[str], None] = lambda text: None) -> BrowserRuntime:
-    """Let the npm client download the package, check it, and keep the two files that are needed.
+    """Let the npm client download the package, check it, and keep the files that are needed.
 
     Args:
         workspace: where to.
@@ -110,18 +127,21 @@ def install_runtime(workspace: Workspace, package: Path) -> BrowserRuntime:
     Raises:
         FerError: it can't be read or holds other files than expected, or the workspace can't be written.
     """
-    contents = {name: _read_member(package, name) for name in _SHA256}
+    hashes = _SHA256 | _GPU_SHA256
+    contents = {name: _read_member(package, name) for name in hashes}
     for name, content in contents.items():
         seen = hashlib.sha256(content).hexdigest()
-        if seen != _SHA256[name]:
+        if seen != hashes[name]:
             raise FerError(
                 f"{name} in {package} is not that of {PACKAGE} {VERSION}: SHA-256 {seen[:12]}…, expected "
-                f"{_SHA256[name][:12]}…. {_by_hand()}"
+                f"{hashes[name][:12]}…. {_by_hand()}"
             )
     folder = runtime_folder(workspace)
     try:
-        write_bytes(folder / _SCRIPT, contents[_SCRIPT])
-        write_bytes(folder / f"{_BINARY}.gz", gzip.compress(contents[_BINARY], 9, mtime=0))
+        for name, content in contents.items():
+            is_binary = name in (_BINARY, _GPU_BINARY)
+            packed = gzip.compress(content, 9, mtime=0) if is_binary else content
+            write_bytes(folder / (f"{name}.gz" if is_binary else name), packed)
     except OSError as cause:
         raise FerError(f"{folder} can't be written: {cause}") from cause
     return require_runtime(workspace)

@@ -1,5 +1,6 @@
 // The page: consent, camera, files, drawing and downloads. What takes time is done by the worker.
 import { Analyst, findObstacle } from "./analyst.js";
+import { Contest } from "./contest.js";
 import { describe, drawFrame } from "./draw.js";
 import { locate } from "./files.js";
 import { Media } from "./media.js";
@@ -12,7 +13,9 @@ import { Table } from "./table.js";
 const find = (id) => document.getElementById(id);
 const config = JSON.parse(find("config").textContent);
 config.worker = locate(config.worker);
-config.runtime = { script: locate(config.runtime.script), binary: locate(config.runtime.binary) };
+for (const runtime of [config.runtime, config.runtime.gpu].filter(Boolean)) {
+  for (const name of ["script", "binary"]) runtime[name] = locate(runtime[name]);
+}
 config.detector.file = locate(config.detector.file);
 for (const model of config.models) model.file = locate(model.file);
 
@@ -23,10 +26,12 @@ const canvas = find("picture");
 const context = canvas.getContext("2d");
 let settings = config.settings;
 let [analyst, loop, recording, pace] = [null, null, null, new Pace()];
+let [firstId, lastId] = [0, 0]; // numbers of faces, where another worker goes on
 let chosen = "";
 let lastSize = [0, 0];
 const table = new Table(config.columns);
 const readings = new Readings(find("readings"));
+const contest = new Contest(config);
 
 const findModels = (names) => names.map((name) => config.models.find((model) => model.name === name)).filter(Boolean);
 const modelsNow = () => findModels(settings.models);
@@ -58,6 +63,7 @@ async function trying(action) {
 async function prepare(isStream, isNew = true) {
   analyst ??= new Analyst(config);
   await analyst.ready;
+  contest.cancel();
   const wanted = JSON.stringify([modelsNow().map(({ file }) => file), isStream]);
   const values = { prior: settings.prior, temporal: temporalNow(), isNew };
   if (wanted === chosen) return analyst.ask("set", values);
@@ -91,10 +97,23 @@ const cameraSink = {
   end: () => {},
 };
 
+/** Where frames take long, a graphics processor may try, while frames go on; the faster one takes over. */
+async function compete(found, timeS) {
+  const mine = loop;
+  const choice = { models: modelsNow(), isStream: true, prior: settings.prior, temporal: temporalNow() };
+  const faster = await contest.follow(found, timeS, pace.report(), choice);
+  if (!faster) return;
+  if (loop !== mine) return faster.close();
+  const before = analyst;
+  [analyst, firstId] = [faster, lastId]; // it has counted its faces anew
+  before.ask("set", choice).finally(() => before.close()); // after the frame that it still reads
+}
+
 async function onFrame({ bitmap, timeS, cameMs }) {
-  const running = loop;
+  const [running, first] = [loop, firstId];
   try {
     const found = await analyst.look(bitmap, timeS);
+    for (const face of found.faces) lastId = Math.max(lastId, (face.id += first));
     if (running === loop && loop) {
       const models = findModels(found.models); // others may be chosen meanwhile
       lastSize = [found.bitmap.width, found.bitmap.height];
@@ -102,6 +121,7 @@ async function onFrame({ bitmap, timeS, cameMs }) {
       loop.sink.take(timeS, found, models);
       pace.finish(cameMs);
       hint("");
+      if (loop?.source.isCamera) compete(found, timeS);
     }
     found.bitmap.close();
   } catch (error) {
@@ -115,6 +135,7 @@ function begin(source, sink) {
   pace = new Pace();
   const mine = new FrameLoop(source, onFrame, () => pace.receive());
   loop = Object.assign(mine, { sink });
+  [firstId, lastId] = [0, 0];
   source.video.onended = () => mine.working.then(() => loop === mine && stop());
   document.documentElement.dataset.state = "playing";
 }

@@ -8,13 +8,14 @@ const BATCH = 64;
 
 /** One engine serves one stream. `load` turns a file's address into its bytes. */
 export class Engine {
-  constructor(ort, load, { detector, quality }) {
-    Object.assign(this, { ort, load, quality, detectorFile: detector, readers: new Map() });
+  constructor(ort, load, { detector, quality, runtime }) {
+    const provider = runtime?.provider ?? "wasm"; // or "webgpu", with a runtime that has it
+    Object.assign(this, { ort, load, quality, provider, detectorFile: detector, readers: new Map() });
   }
 
   async open(file) {
     const options = {
-      executionProviders: ["wasm"],
+      executionProviders: [this.provider],
       graphOptimizationLevel: "all",
       intraOpNumThreads: 1,
       // Parts of pictures have many sizes: an arena would keep room for each, and a page's memory never shrinks.

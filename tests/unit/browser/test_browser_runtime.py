@@ -13,6 +13,7 @@ from fer_core.browser import runtime
 from fer_core.browser.modules import ASSETS, publish_modules
 from fer_core.browser.runtime import (
     fetch_runtime,
+    find_gpu_runtime,
     find_runtime,
     install_runtime,
     require_runtime,
@@ -66,9 +67,16 @@ def test_a_package_with_other_files_is_refused(workspace, tmp_path, capsys):
 
 
 def test_a_package_that_was_downloaded_by_hand(workspace, browser_runtime, tmp_path, capsys):
-    script, binary = (next(browser_runtime.glob(f"*.{ending}")) for ending in ("mjs", "gz"))
-    files = {script.name: script.read_bytes(), binary.stem: gzip.decompress(binary.read_bytes())}
+    kept = {path.name: path.read_bytes() for path in browser_runtime.iterdir()}
+    files = {
+        name.removesuffix(".gz"): gzip.decompress(data) if name.endswith(".gz") else data
+        for name, data in kept.items()
+    }
+    assert len(files) == 4
     assert install_runtime(workspace, write_package(tmp_path / "ort.tgz", files)) == find_runtime(workspace)
+    assert find_gpu_runtime(workspace) is not None
+    next(runtime_folder(workspace).glob("*webgpu*")).unlink()
+    assert find_gpu_runtime(workspace) is None and find_runtime(workspace) is not None
 
 
 def test_without_npm_or_network_the_message_says_what_to_do(workspace, monkeypatch, tmp_path, capsys):

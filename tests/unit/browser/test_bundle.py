@@ -26,11 +26,13 @@ def test_the_command_writes_a_folder_that_names_only_its_own_files(browser_works
     assert html.escape(title) in text and "<b>" not in text
     named = re.findall(r'(?:src|href)="([^"]+\.\w+)"', text)
     config = json.loads(re.search(r'id="config">(.*?)</script>', text)[1])
+    gpu = config["runtime"].pop("gpu")
     named += [config["worker"], *config["runtime"].values(), config["detector"]["file"], config["offline"]]
     named += [model["file"] for model in config["models"]]
     assert {name for name in named if not (out / name).is_file()} == set()
     offline = json.loads(re.search(r"FILES = (\[.*\]);", (out / "offline.js").read_text())[1])
     assert {name for name in offline if not (out / name).exists()} == set()
+    assert all((out / name).is_file() and name not in offline for name in gpu.values()), "loaded where needed"
     policy = html.unescape(re.search(r'Security-Policy" content="([^"]+)"', text)[1])
     sources = {word for part in policy.split(";") for word in part.split()[1:]}
     assert sources == {"'none'", "'self'", "'wasm-unsafe-eval'", "blob:", "data:"}

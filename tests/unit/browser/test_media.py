@@ -5,6 +5,7 @@ import json
 import subprocess
 
 import pandas as pd
+import pytest
 
 from fer_core.browser.modules import ASSETS
 from fer_core.browser.page import PICTURE_COLUMNS
@@ -13,6 +14,7 @@ from tests.node import find_node
 RUN = """
 const { findFrame, rankFaces } = await import(`${process.argv[1]}/media.js`);
 const { Table } = await import(`${process.argv[1]}/table.js`);
+const { Contest } = await import(`${process.argv[1]}/contest.js`);
 const answer = (() => { %s })();
 console.log(JSON.stringify(await answer));
 """
@@ -51,3 +53,29 @@ def test_a_table_grows_by_parts_and_a_name_is_no_formula():
     assert len(found) == 1 + 2 * 1499 and set(found["picture"]) == {'\'=a,"b"'}
     assert found["num_faces"].tolist() == [0, *[2] * 2998]
     assert found["face"].tolist()[1:3] == [1, 2] and found["label"].tolist()[1] == "sad"
+
+
+@pytest.mark.parametrize(
+    ("rival_ms", "shift", "outcome"), [(10, 0, "won"), (18, 0, "lost"), (30, 0, "lost"), (1, 0.3, "lost")]
+)
+def test_a_graphics_processor_wins_only_if_it_is_clearly_faster_and_finds_the_same(rival_ms, shift, outcome):
+    """Its first frames do not count; nothing is settled before eight frames or two seconds are over."""
+    said = run(f"""
+        const contest = new Contest({{ runtime: {{ gpu: {{}} }} }});
+        const answer = (workMs, share) => ({{
+            workMs,
+            faces: [{{ box: {{ x: 1, width: 9 }}, readings: [{{ probabilities: [share, 1 - share] }}] }}],
+        }});
+        return Array.from({{ length: 60 }}, (_, at) =>
+            contest.judge(answer(20, 0.5), answer(at < 5 ? 900 : {rival_ms}, 0.5 + {shift}), 100 * at));""")
+    assert isinstance(said, list) and said[:5] == ["goes on"] * 5
+    settled = next(at for at, word in enumerate(said) if word != "goes on")
+    assert said[settled] == outcome and (settled == 5 if shift else settled >= 5 + 8)
+
+
+def test_without_the_files_or_where_frames_are_quick_nothing_is_tried():
+    follow = "contest.follow({}, 0, { numAnalysed: 99, p50Ms: 5 }, {}).then((to) => [to, contest.state])"
+    for gpu in ("null", "{}"):
+        assert run(f"const contest = new Contest({{ runtime: {{ gpu: {gpu} }} }}); return {follow};") == [
+            *(None, "over")
+        ]
