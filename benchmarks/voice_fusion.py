@@ -3,7 +3,7 @@
     python benchmarks/voice_fusion.py ../shared/data/emodb_2s.zip
     python benchmarks/voice_fusion.py ../shared/data/emodb_2s.zip --probabilities voices.json
 
-Pairs: a clip of EmoDB and a face of FER+ (valid to learn, test to judge) that its annotators gave the same
+Pairs: a clip of EmoDB and a face of FER+'s validation split that its annotators gave the same
 expression, drawn at random; faces and voices of one expression are independent here, which flatters fusion.
 Voices are read by who never heard the speaker: `--probabilities` takes what `benchmarks/voice.py --out`
 wrote, else a logistic regression of each band's mean and deviation stands in. The weight is learned on half
@@ -19,13 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import tyro
 
-from fer_core.checkpoint import find_checkpoint
 from fer_core.data.builtin import open_dataset
 from fer_core.data.importing import import_source, inspect_source
 from fer_core.data.store import Dataset, load_dataset
-from fer_core.evaluation.evaluator import evaluate_checkpoint
-from fer_core.inference.class_prior import build_adjustment
+from fer_core.inference.class_prior import with_prior
 from fer_core.inference.fusion import WEIGHT, fuse, learn_weight
+from fer_core.inference.predictor import load_predictor
 from fer_core.types import Prediction
 from fer_core.workspace import Workspace
 
@@ -50,13 +49,14 @@ def main(
     labels = dataset.samples["label"].to_numpy(object)
     speakers = dataset.samples["group"].to_numpy(object)
     prior = [float((labels == name).mean()) for name in classes]
-    faces = {split: read_faces(model, split) for split in ("valid", "test")}
+    read = read_faces(model)
+    faces = [{name: items[first::2] for name, items in read.items()} for first in (0, 1)]
     known = sorted(set(speakers))
     found: dict[str, list[tuple[float, float, float, float]]] = {}
     for learned, judged in ((known[::2], known[1::2]), (known[1::2], known[::2])):
-        first = pair(faces["valid"], voices, classes, labels, np.isin(speakers, learned), seed=0)
+        first = pair(faces[0], voices, classes, labels, np.isin(speakers, learned), seed=0)
         weight = learn_weight(*first, prior)
-        second = pair(faces["test"], voices, classes, labels, np.isin(speakers, judged), seed=1)
+        second = pair(faces[1], voices, classes, labels, np.isin(speakers, judged), seed=1)
         for name, pairs in make_worse(second).items():
             found.setdefault(name, []).append((weight, *judge(pairs, prior)))
     print(f"{'pairs':32} learned weight   face    voice    fused with {WEIGHT:g}")
@@ -67,17 +67,21 @@ def main(
         print(f"{name:32} {weights:14} {face:7.1%} {voice:7.1%} {fused:7.1%}  ({100 * gain:+.1f} points)")
 
 
-def read_faces(model: str, split: str) -> dict[str, list[Prediction]]:
-    """Faces of FER+ by the annotators' majority, as `fer annotate` reads them."""
+def read_faces(model: str) -> dict[str, list[Prediction]]:
+    """Up to 160 faces of FER+ a class, by the annotators' majority, as `fer annotate` reads them."""
     workspace = Workspace.default()
-    entry = find_checkpoint(model, workspace)
-    data = evaluate_checkpoint(entry.folder, open_dataset("ferplus", workspace), split).data
-    adjust = build_adjustment(entry.info, "general")
-    rows = data.probabilities.astype(np.float32)
-    rows = rows if adjust is None else adjust(rows)
-    found: dict[str, list[Prediction]] = {}
-    for row, label in zip(rows, data.labels, strict=True):
-        found.setdefault(data.classes[label], []).append(Prediction.from_array(data.classes, row))
+    dataset = open_dataset("ferplus", workspace)
+    predictor = with_prior(load_predictor(model, workspace, device="cpu"), "general")
+    classes = predictor.info.classes
+    votes = dataset.samples[[f"votes_{name}" for name in classes]].to_numpy(float)
+    most = votes.max(axis=1) / np.maximum(votes.sum(axis=1), 1)
+    is_clear = (dataset.samples["split"].to_numpy(object) == "valid") & (most > 0.5)
+    found = {}
+    for place, name in enumerate(classes):
+        rows = np.flatnonzero(is_clear & (votes.argmax(axis=1) == place))[:160]
+        if len(rows):
+            answers = predictor.predict_crops(np.asarray(dataset.images[rows]))
+            found[name] = [Prediction.from_array(classes, row) for row in answers]
     return found
 
 
