@@ -18,7 +18,7 @@ from fer_core.data.store import load_dataset_info
 from fer_core.workspace import Workspace
 
 _OF_FACES: Final[frozenset[str]] = frozenset({"Augmentation"})
-"""Parts that say nothing of sound."""
+# Parts that say nothing of sound.
 _PARTS: Final[dict[str, Callable[[str, Workspace], None]]] = {
     "Overview": render_overview,
     "Images": render_images,
@@ -28,7 +28,7 @@ _PARTS: Final[dict[str, Callable[[str, Workspace], None]]] = {
 }
 _TITLES: Final[dict[str, str]] = {part: part for part in _PARTS}
 _SOUND_TITLES: Final[dict[str, str]] = {**_TITLES, "Images": "Clips"}
-"""What the parts are called, and where a data set holds sound."""
+# What the parts are called, and where a data set holds sound.
 _FIRST: Final[str] = "Overview"
 
 

@@ -35,7 +35,10 @@ def render_detail(audited: Audited, row: int) -> None:
         with picture:
             st.image(dataset.images[row], width=_IMAGE_PX, alt=f"Image {row}: {label}")
             if dataset.clips is not None and dataset.info.sound is not None:
-                st.audio(dataset.clips[row], sample_rate=dataset.info.sound.sample_rate)
+                import numpy as np
+
+                clip = np.array(dataset.clips[row])  # Streamlit takes no memory map
+                st.audio(clip, sample_rate=dataset.info.sound.sample_rate)
         with facts:
             _render_facts(audited, row, label)
         with votes:

@@ -69,7 +69,7 @@ def test_a_data_set_of_sound_is_explored(voices):
     assert page.get("audio")
     page.session_state[Key.EXPLORE_PART] = "Augmentation"  # left over from a set of faces
     page.run()
-    assert not page.exception and "The sound of each class" in _texts(page)
+    assert not page.exception and "Clip 3" in _texts(page)
 
 
 def test_a_model_of_voices_is_described(heard):
