@@ -78,11 +78,12 @@ def _prepare(spec: SoundSpec) -> tuple[Float32Array, Float32Array, int]:
     return (window * scale).astype(np.float32), _build_bands(spec, frequencies), size
 
 
-def _build_bands(spec: SoundSpec, frequencies: npt.NDArray[np.float64]) -> Float32Array:
+def _build_bands(spec: SoundSpec, frequencies: npt.NDArray[np.floating]) -> Float32Array:
     """Triangles evenly spaced in mel, as in HTK (2595 log10(1 + f / 700)); frequencies x bands."""
     low, high = (2595 * np.log10(1 + hz / 700) for hz in (spec.low_hz, spec.high_hz))
     edges = 700 * (10 ** (np.linspace(low, high, spec.num_bands + 2) / 2595) - 1)
     left, peak, right = edges[:-2], edges[1:-1], edges[2:]
     column = frequencies[:, None]
     rising, falling = (column - left) / (peak - left), (right - column) / (right - peak)
-    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    bands: Float32Array = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    return bands

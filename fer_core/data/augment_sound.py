@@ -94,7 +94,8 @@ def _locate_bands(spec: SoundSpec, speed: Tensor, height: int) -> Tensor:
     mels = torch.linspace(high - step, low + step, height, device=speed.device)  # the highest first
     hz = 700 * (10 ** (mels / 2595) - 1)
     sources = 2595 * torch.log10(1 + hz / speed[:, None] / 700)
-    return 2 * (high - step - sources) / ((height - 1) * step) - 1
+    rows: Tensor = 2 * (high - step - sources) / ((height - 1) * step) - 1
+    return rows
 
 
 def _mask(images: Tensor, axis: int, share: float) -> Tensor:

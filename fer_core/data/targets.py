@@ -85,7 +85,8 @@ def _soften(labels: npt.NDArray[np.float64], rates: npt.NDArray[np.float64]) -> 
     """One-hot rows with the share `rates` on the label; no less than chance, which would mean "not this"."""
     num_classes = labels.shape[1]
     rates = np.clip(rates, 1 / num_classes, 1)[:, None]
-    return labels * rates + (1 - labels) * (1 - rates) / (num_classes - 1)
+    softened: npt.NDArray[np.float64] = labels * rates + (1 - labels) * (1 - rates) / (num_classes - 1)
+    return softened
 
 
 def mix_labels(dataset: Dataset, targets: Targets, weight: float) -> Targets:

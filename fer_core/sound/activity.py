@@ -1,14 +1,11 @@
 """Where somebody speaks: Silero's voice activity detector, from its wheel, and stretches of speech."""
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from fer_core.extras import explain_missing_packages
 from fer_core.types import Float32Array
-
-if TYPE_CHECKING:
-    pass
 
 SAMPLE_RATE: Final[int] = 16_000
 FRAME: Final[int] = 512

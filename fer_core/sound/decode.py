@@ -139,8 +139,7 @@ class SoundReader:
         if rate < self.sample_rate:
             notes.append(
                 f"The sound has {rate:,d} samples a second, like a telephone's; at {self.sample_rate:,d} "
-                "more "
-                "of the voice can be heard."
+                "more of the voice can be heard."
             )
         if self.num_damaged:
             notes.append("The sound is damaged: what could not be decoded is silent here.")
@@ -258,8 +257,7 @@ class SoundReader:
         if time_s > self._max_duration_s:
             raise MediaError(
                 f"{self._path.name} is at least {time_s:.0f} s long; {self._max_duration_s:.0f} s are the "
-                "most "
-                "that is taken here. Cut it, or use `fer listen` in a terminal, which has no such limit."
+                "most that is taken here. Cut it, or use `fer listen` in a terminal, which has no such limit."
             )
 
 
@@ -270,8 +268,7 @@ def _find_sound(container: "InputContainer", path: Path) -> "AudioStream":
     if container.streams.audio:
         raise MediaError(
             f"The sound of {path.name} is compressed in a way that can't be decoded here. Export it as "
-            "WAV, FLAC "
-            "or MP4 with AAC."
+            "WAV, FLAC or MP4 with AAC."
         )
     kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
     raise MediaError(f"{path.name} holds no sound, only {kinds}; expected a file with a sound track")

@@ -111,7 +111,8 @@ def take_off(
     shares = np.full(probabilities.shape[1], 1.0) if prior is None else np.maximum(prior, _LEAST)
     odds = np.log(np.maximum(probabilities, _LEAST)) - baseline + np.log(shares)
     powers = np.exp(odds - odds.max(axis=1, keepdims=True))
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    result: Float32Array = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return result
 
 
 def load_voice_model(
