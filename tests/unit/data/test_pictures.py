@@ -142,8 +142,8 @@ def test_bad_files_are_skipped_and_listed(tmp_path):
 @pytest.mark.parametrize(
     ("files", "match"),
     [
-        ({}, "no pictures in class folders"),
-        ({"happy/a.txt": b"x"}, "no pictures in class folders"),
+        ({}, "no pictures or sound in class folders"),
+        ({"happy/a.txt": b"x"}, "no pictures or sound in class folders"),
         (class_files(classes=("happy",)), "two classes or more"),
         (class_files(classes=("happy", "blorp")), "unknown class names 'blorp'"),
         ({"happy/1.png": b"x", "sad/1.png": b"y"}, "could be used"),
