@@ -127,7 +127,10 @@ def test_one_emotion_is_not_enough(app_workspace, tmp_path):
     ("make", "words"),
     [
         (lambda folder: folder / "absent", "does not exist"),
-        (lambda folder: write_tree(folder / "empty", {"a.txt": b"x"}), "no pictures in class folders"),
+        (
+            lambda folder: write_tree(folder / "empty", {"a.txt": b"x"}),
+            "no pictures or sound in class folders",
+        ),
         (lambda folder: write_zip(folder / "a.zip", {"../evil.png": encode()}), "unsafe path"),
         (lambda folder: write_tree(folder, {"a.zip": b"PK\x03\x04" + bytes(99)}) / "a.zip", "expected"),
     ],

@@ -26,6 +26,7 @@ from tests.browser_support import BINARY, MODEL, RUNTIME, Golden, check_answer
 from tests.e2e.conftest import TIMEOUT_MS
 from tests.e2e.dashboard import serve_faultless_dashboard
 from tests.e2e.live_support import CAMERA_FPS, camera_frame, write_camera_file
+from tests.e2e.waiting import pick
 
 UNPACK = """async (bytes) => new Uint8Array(await new Response(
     new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer())"""
@@ -366,8 +367,7 @@ def test_analyze_reads_a_picture_that_stays_on_the_device(camera_browser, live_u
     inner.locator("#more").set_input_files(sample_path())
     expect(inner.locator("#faces tbody strong")).to_have_text("happiness")
     page.get_by_role("button", name="Settings").click()
-    page.get_by_role("combobox", name="Model").click()
-    page.get_by_role("option", name="fer-seven").click()
+    pick(page, "Model", "fer-seven")
     expect(inner.locator("#faces thead")).not_to_contain_text("contempt")
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="Kept").click()

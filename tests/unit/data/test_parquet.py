@@ -90,7 +90,7 @@ def test_rows_without_picture_or_label_are_skipped_and_listed(tmp_path):
         (b"PAR1 and nothing else", "can't be read as Parquet"),
         (parquet([0, 1])[:-30], "can't be read as Parquet"),
         (parquet([0, 7]), "label 7; the file names classes 0 to 2"),
-        (parquet([0, 1], image="pixels_of_it"), "no pictures in class folders"),
+        (parquet([0, 1], image="pixels_of_it"), "no pictures or sound in class folders"),
     ],
 )
 def test_bad_files_leave_nothing(tmp_path, content, match):
