@@ -99,7 +99,7 @@ def _is_decided(study: Study, kind: str, faces: tuple[Face, ...]) -> bool:
             return True
         names.append(known.get(face.from_s, ""))
     if kind == "other":
-        return len(parts[faces[0].recording].get(faces[0].track_id, ())) > 1
+        return faces[-1].from_s in dict(parts[faces[-1].recording].get(faces[-1].track_id, ()))
     return (len(set(names)) == 1 and bool(names[0])) or len({name for name in names if name}) > 1
 
 

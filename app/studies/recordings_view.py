@@ -174,5 +174,10 @@ def _tell_added() -> None:
         return
     known = f", {len(added.known)} known already" if added.known else ""
     st.toast(f"{len(added.recordings)} new recordings{known}", icon=":material/check:")
+    if added.changed:
+        names = escape_markdown(", ".join(added.changed[:10]))
+        st.toast(
+            f"{names}: another file now. Run the study, then name its faces again.", icon=":material/info:"
+        )
     for path, problem in list(added.problems.items())[:10]:
         show_error(FerError(problem.replace(path, escape_markdown(Path(path).name))), about=Path(path).name)

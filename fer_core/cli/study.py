@@ -169,6 +169,8 @@ def add(
             study, found, lambda done, total: show(done, total, f"{done} of {total} files")
         )
     say(f"{len(added.recordings)} new, {len(added.known)} known already, {len(added.problems)} left out")
+    for recording in added.changed:
+        say(f"  {recording}: another file now; run the study, then name its faces again")
     for path, problem in added.problems.items():
         say(f"  {path}: {problem}")
     return SOME_FAILED if added.problems else 0
@@ -387,7 +389,8 @@ def export(
 
     Args:
         name: Of the study.
-        out: A table (.csv, .parquet), with its data dictionary beside it; or, with --files, a folder or .zip.
+        out: A table (.csv, .parquet), with its data dictionary beside it; with --files, a folder or .zip;
+            with --blurred, a folder.
         part: Which table: the faces of all recordings (one row per face and frame), the recordings with their
             state and mean shares, or the events.
         files: Write a file per recording into the folder OUT: .eaf (ELAN), .TextGrid (Praat), .vtt, .srt or
@@ -403,6 +406,8 @@ def export(
         raise ConfigError(f"{out} exists already; choose another name, or add --overwrite")
     if show and not blurred:
         raise ConfigError("--show says who is not hidden; it goes with --blurred")
+    if blurred and files:
+        raise ConfigError("--blurred writes videos, --files writes annotations; name one of them")
     if blurred:
         with show_progress("Hiding faces…") as tell:
             hidden = export_videos(study, out, show, tell)

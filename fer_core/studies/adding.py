@@ -47,6 +47,9 @@ class Added:
     """Ids of those whose file was in the study already; their facts were brought up to date."""
     problems: Mapping[str, str]
     """Why which files are none."""
+    changed: tuple[str, ...] = ()
+    """Ids of those whose file is another now; the names of its faces were taken away, for others have their
+    numbers."""
 
 
 def find_files(folder: Path, pattern: str) -> list[NewRecording]:
@@ -212,14 +215,18 @@ def _describe(path: Path) -> dict[str, Any]:
 def _merge(study: Study, described: Mapping[str, dict[str, Any]], problems: Mapping[str, str]) -> Added:
     import pandas as pd
 
+    from fer_core.studies.persons import keep_names_of
+
     rows: list[dict[str, Any]] = list_rows(study.load_recordings())
     by_path = {str(study.locate(row["path"]).resolve()): row for row in rows}
     taken = {str(row["recording"]) for row in rows}
-    new, known = [], []
+    new, known, changed = [], [], []
     for path, facts in described.items():
         stem = facts.pop("_stem")
         if (row := by_path.get(path)) is not None:
             known.append(str(row["recording"]))
+            if row["sha256"] != facts["sha256"]:
+                changed.append(str(row["recording"]))
             row.update({key: value for key, value in facts.items() if key != "recording"})
             continue
         key = _choose_id(facts.pop("recording", None), stem, taken)
@@ -232,9 +239,11 @@ def _merge(study: Study, described: Mapping[str, dict[str, Any]], problems: Mapp
     for name in RECORDING_COLUMNS:
         if name not in frame:
             frame[name] = None
+    if changed:
+        keep_names_of(study, taken - set(changed))
     if rows:
         write_table(study.folder / RECORDINGS_FILE, frame, RECORDING_COLUMNS)
-    return Added(tuple(new), tuple(known), problems)
+    return Added(tuple(new), tuple(known), problems, tuple(changed))
 
 
 def _choose_id(asked: str | None, stem: str, taken: set[str]) -> str:

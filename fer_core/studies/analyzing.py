@@ -130,7 +130,7 @@ def say_who(
 def _analyze(study: Study, job: Job) -> None:
     from fer_core.inference.video import annotate_video
 
-    source = find_source(study, job)
+    source = find_source(study, job.path, job.sha256)
     stream = build_stream(study, job.settings)
     vocal = _listen(study, job.settings, source)
     with (
@@ -143,16 +143,21 @@ def _analyze(study: Study, job: Job) -> None:
         write_json(folder / SUMMARY_FILE, summarise(job, found, stream.predictor.info.classes))
 
 
-def find_source(study: Study, job: Job) -> Path:
+def find_source(study: Study, path: str, sha256: str) -> Path:
     """The file of a recording.
+
+    Args:
+        study: of which.
+        path: as in the table of recordings.
+        sha256: of the file when it was added.
 
     Raises:
         StudyError: it is missing, or another one than when it was added.
     """
-    source = study.locate(job.path)
+    source = study.locate(path)
     if not source.is_file():
         raise StudyError(f"{source} is missing; put it back, or take the recording out of the study")
-    if sha256_file(source) != job.sha256:
+    if sha256_file(source) != sha256:
         raise StudyError(f"{source} is another file than when it was added; add it again")
     return source
 

@@ -69,7 +69,10 @@ def choose_hidden(faces: "pd.DataFrame", show: Sequence[str]) -> tuple["pd.DataF
     names = [f"face {name}" if name.isdigit() and name not in known else name for name in show]
     if unknown := [name for name in names if name not in known]:
         raise ConfigError(f"no face is called {unknown[0]!r}; the table has {', '.join(known) or 'none'}")
-    return rows[~rows["tier"].isin(names)], tuple(names)
+    # A person may be called like a face that nobody named: that one did not agree.
+    is_unnamed = name_tiers(rows.drop(columns="person", errors="ignore"))["tier"] == rows["tier"]
+    is_like_person = is_unnamed & rows["tier"].isin(set(rows["tier"][~is_unnamed]))
+    return rows[~rows["tier"].isin(names) | is_like_person], tuple(names)
 
 
 def plan_areas(hidden: "pd.DataFrame", times_s: "npt.NDArray[np.floating[Any]]") -> dict[int, list[Area]]:

@@ -52,7 +52,8 @@ _PRELOADED: Final[tuple[str, ...]] = (
     "fer_core.inference.video",
     *("av", "cv2", "onnxruntime", "pyarrow.parquet"),
 )
-"""Imported once, in the process that workers are forked from. None of them starts a thread."""
+"""Imported once, in the process that workers are forked from. None of them starts a thread, but for pyarrow's
+allocator, which begins its own anew after a fork."""
 
 
 def count_workers() -> int:

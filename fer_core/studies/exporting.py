@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from fer_core.errors import ConfigError, StudyError
-from fer_core.io import atomic_path
+from fer_core.io import atomic_path, storage_errors
 from fer_core.results import BatchWriter, find_format
 from fer_core.scratch import scratch_folder
+from fer_core.studies.analyzing import find_source
 from fer_core.studies.faces import iterate_batches, list_done, load_faces
 from fer_core.studies.formats import (
     ANNOTATION_FORMATS,
@@ -152,8 +153,10 @@ def export_videos(
         Whose faces are hidden, by recording.
 
     Raises:
-        StudyError: nothing is done yet, a result can't be read, or no face of the study has one of the names.
-        MediaError: a recording is gone or can't be read, or a file can't be written.
+        StudyError: nothing is done yet, a result can't be read, no face of the study has one of the names, or
+            a recording is gone or another file now: it could show anybody.
+        StorageError: the folder can't be made.
+        MediaError: a recording can't be read, or a file can't be written.
     """
     from fer_core.studies.blurring import blur_video
 
@@ -164,7 +167,8 @@ def export_videos(
         raise StudyError(
             f"nobody is called {unknown[0]!r} in study {study.name!r}; name faces on its page first"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     hidden = {}
     for number, row in enumerate(list_rows(done)):
         recording = row["recording"]
@@ -173,11 +177,13 @@ def export_videos(
             if on_progress is not None:
                 on_progress(number + frames / max(1, total), len(done))
 
+        faces = load_faces(study, recording)
+        seen = set(faces["person"].dropna()) if "person" in faces else set()
         summary = blur_video(
-            study.locate(row["path"]),
-            load_faces(study, recording),
+            find_source(study, row["path"], row["sha256"]),
+            faces,
             folder / f"{recording}.mp4",
-            show=[name for name in show if name in names[recording]],
+            show=[name for name in show if name in seen],
             on_progress=tell,
         )
         hidden[recording] = summary.hidden

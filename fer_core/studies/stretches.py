@@ -102,7 +102,7 @@ def _analyze_stretch(study: Study, job: Job, number: int) -> None:
     from fer_core.inference.video import annotate_video
 
     # The file is compared once before and once after all, for that takes as long as reading it.
-    source = find_source(study, job) if number == 0 else study.locate(job.path)
+    source = find_source(study, job.path, job.sha256) if number == 0 else study.locate(job.path)
     stream, plan = build_stream(study, job.settings), plan_stretches(job)
     start_s, end_s = plan[number]
     with (
@@ -154,7 +154,7 @@ def _join(study: Study, job: Job) -> None:
     from fer_core.inference.face_table import FIXED_COLUMNS
     from fer_core.results import build_schema, find_format
 
-    find_source(study, job)
+    find_source(study, job.path, job.sha256)
     plan = plan_stretches(job)
     parts = [found for number in range(len(plan)) if (found := _read_found(study, job, number))]
     if len(parts) < len(plan):

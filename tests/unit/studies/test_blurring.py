@@ -48,6 +48,8 @@ def test_nobody_is_shown_unless_named():
     assert set(choose_hidden(faces, [])[0]["tier"]) == {"face 0", "face 3"}
     assert set(choose_hidden(faces, ["3"])[0]["tier"]) == {"face 0"}
     assert set(choose_hidden(named, ["Ann"])[0]["tier"]) == {"face 3"}
+    named_like_another = choose_hidden(faces.assign(person=["face 3", None]), ["face 3"])[0]
+    assert named_like_another["track_id"].tolist() == [3]
     assert set(choose_hidden(faces.assign(person=["7", None]), ["7"])[0]["tier"]) == {"face 3"}
     with pytest.raises(ConfigError, match="no face is called 'Bob'; the table has Ann, face 3"):
         choose_hidden(named, ["Bob"])

@@ -1,5 +1,7 @@
 """Who is who: looks, proposals among faces, faces that are two persons."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from benchmarks.study_persons import compute_idf1
 from fer_core.cli import main
 from fer_core.errors import StudyError
+from fer_core.studies.adding import NewRecording, add_recordings
 from fer_core.studies.analyzing import analyze
 from fer_core.studies.gallery import list_faces, list_pictures
 from fer_core.studies.looks import Look, choose_moments, describe, iterate_frames, measure_distance
@@ -14,6 +17,7 @@ from fer_core.studies.persons import Face, decide, list_parts, name_rows, rename
 from fer_core.studies.proposals import KnownFace, compare, group_faces, group_recordings, propose
 from fer_core.studies.running import list_jobs
 from fer_core.types import FaceBox
+from tests.unit.inference.videos import make_video
 
 RED, BLUE, GRAY = (200, 30, 30), (30, 40, 190), (128, 128, 128)
 FACE = pd.Series({"x": 40.0, "y": 30.0, "width": 40.0, "height": 40.0, "roll": 0.0})
@@ -123,6 +127,12 @@ def test_videos_hide_all_who_did_not_agree(done, tmp_path, capsys):
     assert "nobody is called 'bob'" in capsys.readouterr().err
     assert main([*export[:-1], "--overwrite", "--show", "ann"]) == 1
     assert "goes with --blurred" in capsys.readouterr().err
+    path = Path(done.load_recordings().path[0])
+    make_video(path, 12, size=(200, 160))  # as many frames at the same times, of somebody else
+    assert main([*export, "--overwrite"]) == 1
+    assert "is another file than when it was added" in capsys.readouterr().err
+    assert add_recordings(done, [NewRecording(path=path)]).changed == ("r0",)
+    assert not list_parts(done, "r0")
 
 
 def test_pictures_come_in_one_pass_or_by_jumps(done, monkeypatch):
