@@ -71,7 +71,7 @@ def test_class_folders_are_mapped_then_imported(app_workspace, tmp_path):
     page.selectbox(key="import_color").set_value("RGB").run()
     _finish(page)
     assert not page.exception and not page.error
-    assert "10 images of 32 × 40 px RGB" in page.success[0].value
+    assert "10 images of 40 × 32 px, RGB" in page.success[0].value
     info = load_dataset(app_workspace.dataset("my-faces")).info
     assert info.classes == ("happiness", "fear") and info.color == "rgb"
     assert any("1 file was left out" in item.label for item in page.expander)
