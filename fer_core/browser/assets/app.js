@@ -61,8 +61,14 @@ async function trying(action) {
 
 /** Bring the worker to the chosen models and settings; a stream that is new knows nothing of the one before. */
 async function prepare(isStream, isNew = true) {
-  analyst ??= new Analyst(config);
-  await analyst.ready;
+  const mine = (analyst ??= new Analyst(config));
+  try {
+    await mine.ready;
+  } catch (error) {
+    mine.close();
+    if (analyst === mine) analyst = null; // the next try begins anew: a network may be back
+    throw error;
+  }
   contest.cancel();
   const wanted = JSON.stringify([modelsNow().map(({ file }) => file), isStream]);
   const values = { prior: settings.prior, temporal: temporalNow(), isNew };

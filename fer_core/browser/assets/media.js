@@ -43,7 +43,7 @@ export class Media {
     find("play").onclick = () => (this.video.paused ? this.video.play() : this.video.pause());
     find("curve").onpointerdown = (event) => this.point(event);
     find("curve").onpointermove = (event) => event.buttons && this.point(event);
-    find("halt").onclick = () => this.halt();
+    find("halt").onclick = () => this.rest();
     find("remove").onclick = () => this.remove();
     addEventListener("resize", () => this.drawCurve());
   }
@@ -75,9 +75,17 @@ export class Media {
 
   /** Read no further; what was found so far stays, a file that waits is forgotten. */
   halt() {
+    this.isHalted = true;
     this.queue = [];
     this.items = this.items.filter(({ state }) => state !== "waiting");
     this.page.stop();
+  }
+
+  /** The same, as the user asks for it: then something that was read is shown. */
+  async rest() {
+    this.halt();
+    await this.reading;
+    if (!this.shown) await this.show(this.items[0] ?? null);
   }
 
   /** Forget all files. */
@@ -101,12 +109,16 @@ export class Media {
       const place = this.items.length > 1 ? ` (${this.items.indexOf(item) + 1} of ${this.items.length})` : "";
       this.page.pace(`Reading ${item.file.name}${place}`);
       if (!this.shown) this.page.hint(`Reading ${item.file.name}…`);
+      this.isHalted = false;
+      let outcome = { state: "read", error: "" };
       try {
         await this.readOne(item);
-        item.state = "read";
       } catch (error) {
-        Object.assign(item, { state: "failed", error: error.message });
+        outcome = { state: "failed", error: error.message };
       }
+      if (this.queue.includes(item)) continue; // it is to be read anew
+      Object.assign(item, outcome);
+      if (this.isHalted && !item.frames.length) this.items = this.items.filter((other) => other !== item);
       if (!this.shown && this.items.includes(item)) await this.show(item);
     }
     this.reading = null;
@@ -127,7 +139,13 @@ export class Media {
       const [lasts, most] = [video.duration, MAX_VIDEO_S].map(clock);
       throw new Error(`${item.file.name} lasts ${lasts}; up to ${most} are read in a browser. Cut it, or read it on the server.`);
     }
-    await this.page.prepare(true);
+    try {
+      await this.page.prepare(true);
+    } catch (error) {
+      source.close();
+      throw error;
+    }
+    if (this.isHalted) return source.close();
     await this.page.play(source, (timeS, { faces }) => {
       item.frames.push({ timeS, faces });
       this.page.pace(`Reading ${item.file.name}: ${clock(timeS)} of ${clock(video.duration)}`);
@@ -157,11 +175,11 @@ export class Media {
     this.find("save").disabled = !isRead;
     this.page.hint("");
     this.page.say(item?.error ?? "");
+    if (!this.reading) this.page.pace(item ? this.describe(item) : "");
     if (!this.items.length) return this.page.clear();
     if (!isRead) return;
     const source = await openFile(item.file, SHOWN_PX);
-    if (this.shown !== item) return source.bitmap?.close() ?? source.close();
-    if (!this.reading) this.page.pace(this.describe(item));
+    if (this.shown !== item) return source.bitmap ? source.bitmap.close() : source.close();
     if (item.isVideo) this.openVideo(source, item);
     else {
       this.picture = source.bitmap;
@@ -265,7 +283,7 @@ export class Media {
       const chip = make("button", { className: "chip", text: `${shorten(item.file.name)} · ${note}`, title: item.file.name });
       chip.setAttribute("aria-pressed", String(item === this.shown));
       chip.disabled = Boolean(this.reading);
-      chip.onclick = () => this.show(item);
+      chip.onclick = () => this.show(item).catch(({ message }) => this.page.say(message));
       return chip;
     });
     this.find("chips").replaceChildren(...chips);

@@ -12,7 +12,7 @@ from fer_core.browser.page import PICTURE_COLUMNS
 from tests.node import find_node
 
 RUN = """
-const { findFrame, rankFaces } = await import(`${process.argv[1]}/media.js`);
+const { findFrame, rankFaces, Media } = await import(`${process.argv[1]}/media.js`);
 const { Table } = await import(`${process.argv[1]}/table.js`);
 const { Contest } = await import(`${process.argv[1]}/contest.js`);
 const answer = (() => { %s })();
@@ -30,6 +30,31 @@ def test_the_frame_that_is_shown_is_the_last_that_has_begun():
     assert run(f"return [-1, 0, 0.09, 0.1, 0.4, 9].map((at) => findFrame({frames}, at).timeS);") == [
         *(0, 0, 0, 0.1, 0.1, 0.5)
     ]
+
+
+@pytest.mark.parametrize("does", ["again", "rest"])
+def test_a_video_that_is_stopped_before_its_first_frame_has_no_error(does):
+    """Other settings have it read once more; after *Stop* it is forgotten, and is not played."""
+    said = run(f"""
+        globalThis.addEventListener = () => {{}};
+        globalThis.document = {{ createElement: () => ({{
+            videoWidth: 8, videoHeight: 6, duration: 1, pause() {{}}, append() {{}}, setAttribute() {{}},
+            load() {{ this.onloadeddata(); }},
+        }}) }};
+        const element = {{ replaceChildren() {{}}, clientWidth: 0 }};
+        let [numOpen, numPlayed, numPrepared] = [0, 0, 0];
+        URL.createObjectURL = () => `blob:${{numOpen++}}`;
+        URL.revokeObjectURL = () => numOpen--;
+        const page = {{
+            say() {{}}, hint() {{}}, pace() {{}}, clear() {{}}, stop() {{}}, models: () => [],
+            async prepare() {{ if (!numPrepared++) media.{does}(); }},
+            async play(source, take) {{ numPlayed++; take(0, {{ faces: [] }}); source.close(); }},
+        }};
+        const media = new Media(() => element, {{}}, page);
+        media.show = async (item) => {{ media.shown = item; }};
+        const end = () => [media.items.map(({{ state, error }}) => [state, error]), numPlayed, numOpen];
+        return media.add([new File(["x"], "a.mp4", {{ type: "video/mp4" }})]).then(end);""")
+    assert said == [[["read", ""]] if does == "again" else [], int(does == "again"), 0]
 
 
 def test_the_face_that_is_there_longest_comes_first():
