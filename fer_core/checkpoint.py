@@ -409,10 +409,12 @@ def choose_default(key: str, workspace: Workspace) -> None:
     """Use this model from now on wherever nobody names one; choosing another is the way back.
 
     Raises:
-        CheckpointError: there is no such model.
+        CheckpointError: there is no such model, or it reads voices.
         StorageError: the workspace can't be written.
     """
-    write_text(workspace.root / _DEFAULT_FILE, find_listed_checkpoint(key, workspace).key + "\n")
+    entry = find_listed_checkpoint(key, workspace)
+    require_kind(entry.info, "image")
+    write_text(workspace.root / _DEFAULT_FILE, entry.key + "\n")
 
 
 def list_checkpoints(workspace: Workspace, kind: InputKind | None = None) -> list[CheckpointEntry]:

@@ -28,11 +28,15 @@ def render_actions(facts: ModelFacts, workspace: Workspace) -> None:
         _render_download(facts)
         if st.button("Compare", icon=COMPARE_RUNS.icon, key="models-compare"):
             _leave_to(COMPARE_RUNS, compare_models=facts.name)
-        if not facts.is_default and st.button(
-            "Use by default",
-            icon=":material/star:",
-            help="Wherever nobody chooses a model. Choosing another is the way back.",
-            key="models-default",
+        if (
+            facts.entry.info.input.kind == "image"
+            and not facts.is_default
+            and st.button(
+                "Use by default",
+                icon=":material/star:",
+                help="Wherever nobody chooses a model. Choosing another is the way back.",
+                key="models-default",
+            )
         ):
             choose_default(facts.key, workspace)
             st.session_state[SharedKey.MODEL] = facts.key

@@ -64,6 +64,8 @@ def main(  # noqa: PLR0913 - the command's options
     validate_name(name, "collection")
     if sum((bool(paths), study is not None, camera is not None)) != 1:
         raise ConfigError("name pictures and videos, or --study, or --camera: one of them")
+    if count < 1:
+        raise ConfigError(f"count is {count}; expected at least 1")
     if method == "disagreement" and not beside:
         raise ConfigError("one model can't disagree; name others with --beside, such as --beside fer-tiny")
     if camera is not None:

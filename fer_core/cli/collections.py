@@ -124,13 +124,14 @@ def dataset(
         test: Share for the test.
         seed: Of the division.
     """
-    from fer_core.checkpoint import default_checkpoint, find_checkpoint
+    from fer_core.checkpoint import default_checkpoint, find_checkpoint, require_kind
     from fer_core.collecting import load_collection
     from fer_core.collecting.dataset import build_dataset
     from fer_core.data.splits import SplitPlan
 
     workspace = Workspace.default()
     entry = find_checkpoint(model, workspace) if model else default_checkpoint(workspace)
+    require_kind(entry.info, "image")
     info = build_dataset(
         workspace,
         load_collection(workspace, name),
@@ -160,8 +161,9 @@ def export(
     from fer_core.collecting import load_collection
     from fer_core.collecting.label_studio import write_face_tasks
 
-    if out.exists() and not overwrite:
-        raise ConfigError(f"{out} exists already; choose another name, or add --overwrite")
+    for path in (out, out.parent / f"{out.stem}.xml"):  # the labelling interface
+        if path.exists() and not overwrite:
+            raise ConfigError(f"{path} exists already; choose another name, or add --overwrite")
     for note in (str(out), *write_face_tasks(load_collection(Workspace.default(), name), out, guess=guess)):
         say(note)
     return 0
@@ -197,6 +199,8 @@ def delete(name: Positional[str], *, person: str | None = None, yes: bool = Fals
     from fer_core.collecting.collection import remove_person
 
     workspace = Workspace.default()
+    if person is not None and not person.strip():
+        raise ConfigError("--person is empty; name who is to be deleted, or leave it out to delete everybody")
     what = f"all faces of {person} in {name}" if person else f"the collection {name}"
     if not (yes or is_confirmed(f"Delete {what}, and the data sets made of it? [y/N] ")):
         say("nothing was deleted")

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -140,4 +140,5 @@ def _read_task(task: Mapping[str, Any]) -> Iterator[Vote]:
         stamp = str(annotation.get("updated_at") or annotation.get("created_at") or "")
         digest = hashlib.sha256("\0".join((face, annotator, stamp, *labels)).encode()).hexdigest()
         time = datetime.fromisoformat(stamp) if stamp else now()
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)
         yield Vote(id=f"ls-{digest[:32]}", face=face, annotator=annotator, labels=labels, time=time)

@@ -122,10 +122,12 @@ def _append(path: Path, votes: Iterable[Vote]) -> None:
         size = os.fstat(handle).st_size
         if size and os.pread(handle, 1, size - 1) != b"\n":
             data = b"\n" + data
-        written = os.write(handle, data)
-        if written < len(data):  # the disk is full: the rest would be half a line
-            os.ftruncate(handle, size)
-            os.write(handle, data)  # says why
+        try:
+            while data:  # of what does not fit, the first part is written, and the next one says why
+                data = data[os.write(handle, data) :]
+        except OSError:
+            os.ftruncate(handle, size)  # or half a line would stay
+            raise
         os.fsync(handle)
     finally:
         os.close(handle)

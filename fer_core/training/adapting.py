@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.checkpoint import CheckpointEntry, find_checkpoint
+from fer_core.checkpoint import KIND_WORDS, CheckpointEntry, find_checkpoint, require_kind
 from fer_core.config import (
     AugmentConfig,
     DataConfig,
@@ -96,14 +96,20 @@ def plan_adaptation(options: AdaptOptions, workspace: Workspace) -> AdaptPlan:
         CheckpointError: there is no such model, or it can't be trained further.
         ConfigError: the model lacks a class of the faces, or a setting does not work.
         DataError: there is no such data set, or its faces are too few, unlabelled, of one class, or of too
-            few people or clips.
+            few people or clips; or it holds voices.
     """
     entry = find_checkpoint(options.model, workspace)
     if not (entry.folder / entry.info.weights_file).is_file():
         raise CheckpointError(
             f"{options.model} is an ONNX file without weights, which can't learn; choose another model"
         )
+    require_kind(entry.info, "image")
     dataset = open_dataset(describe_dataset(options.dataset, workspace).name, workspace)
+    if dataset.info.kind != "image":
+        raise DataError(
+            f"data set {dataset.name!r} holds {KIND_WORDS[dataset.info.kind]}; only models that read faces "
+            "can be adapted: name a data set of faces"
+        )
     labelled = _find_labelled(dataset, entry)
     column = _choose_column(dataset, labelled, options.group)
     dataset = _divide(dataset, column, labelled, workspace)

@@ -199,7 +199,7 @@ def read_tasks(path: Path) -> list[Any]:
 
 def name_coder(annotation: Mapping[str, Any]) -> str:
     """Who completed an annotation: the address or number of a user; empty if it does not say."""
-    who = annotation.get("completed_by", "")
+    who = annotation.get("completed_by") or ""
     return str(who.get("email") or who.get("id") or "") if isinstance(who, dict) else str(who)
 
 

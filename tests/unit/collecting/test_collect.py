@@ -85,6 +85,7 @@ def test_what_could_not_be_read_is_told(workspace, media, capsys):
         (["../own", "x.png"], "can't be the name"),
         (["own", "gone.png"], "does not exist"),
         (["own", "gone.png", "--method", "disagreement"], "can't disagree"),
+        (["own", "gone.png", "--count", "0"], "at least 1"),
         (["own", "--study", "none"], "no study 'none'"),
     ],
 )
@@ -163,6 +164,10 @@ def test_collections_at_the_command_line(workspace, tmp_path, capsys):
     assert "label some" in capsys.readouterr().err
     tasks = tmp_path / "tasks.json"
     assert main(["collections", "export", "own", str(tasks), "--guess"]) == 0
+    tasks.rename(tmp_path / "done.json")  # the interface beside it may be somebody's own
+    assert main(["collections", "export", "own", str(tasks)]) == 1
+    assert "tasks.xml exists already" in capsys.readouterr().err
+    (tmp_path / "done.json").rename(tasks)
     done = json.loads(tasks.read_text())
     assert done[0]["predictions"][0]["result"][0]["value"] == {"choices": ["happiness"]}
     assert done[0]["data"]["image"].startswith("data:image/jpeg;base64,")
@@ -170,6 +175,7 @@ def test_collections_at_the_command_line(workspace, tmp_path, capsys):
         result = [{"type": "choices", "value": {"choices": ["fear", "anger"] if place else ["unsure"]}}]
         task["annotations"] = [
             {"result": result, "completed_by": {"email": "ann@lab"}, "was_cancelled": place == 3}
+            | {"updated_at": "2026-11-01T10:00:00"}
         ]
     tasks.write_text(json.dumps(done))
     capsys.readouterr()
@@ -179,11 +185,12 @@ def test_collections_at_the_command_line(workspace, tmp_path, capsys):
     assert main(["collections", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["num_labelled"] == 3
     lines = (load_collection(workspace, "own").folder / "labels.jsonl").read_text().splitlines()
-    assert len(lines) == 3
+    assert [json.loads(line)["time"] for line in lines] == ["2026-11-01T10:00:00Z"] * 3
     assert main(["collections", "show", "own"]) == 0
     assert "annotators: 1 (ann@lab)" in capsys.readouterr().out
     assert main(["collections", "dataset", "own", "--valid", "0", "--test", "0"]) == 0
     assert "2 faces (2 train)" in capsys.readouterr().out
+    assert main(["collections", "delete", "own", "--person", " ", "--yes"]) == 1  # not everybody
     assert main(["collections", "delete", "own", "--person", "person 0", "--yes"]) == 0
     assert main(["collections", "delete", "own", "--yes"]) == 0
     assert not workspace.collection("own").exists()

@@ -60,6 +60,25 @@ def test_half_a_line_of_a_power_cut_spoils_no_other(collection, torn):
     assert read(collection) == {("000001", "Ann"): ("fear",), ("000002", "Ann"): ("anger",)}
 
 
+def test_a_full_disk_is_told_and_leaves_no_half_line(collection):
+    """A file that may not grow takes a part of a line first, as a full disk does."""
+    made = "from tests.collections import make_vote\nfrom fer_core.collecting.labels import LabelBook\n"
+    program = made + textwrap.dedent(f"""
+        import pathlib, resource, signal
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        path = pathlib.Path({str(collection.folder / LABELS_FILE)!r})
+        book = LabelBook(path)
+        book.add([make_vote(1, 1, ["fear"])])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, resource.RLIM_INFINITY))
+        book.add([make_vote(2, 2, ["anger"])])
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
+    assert "StorageError" in done.stderr
+    assert (collection.folder / LABELS_FILE).read_bytes().count(b"{") == 1
+
+
 def test_damage_is_told(collection):
     (collection.folder / LABELS_FILE).write_text('{"id": 3}\n')
     with pytest.raises(CollectionError, match="is no label"):

@@ -5,7 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_core.checkpoint import EARLIER_KEY, load_checkpoint_info, save_checkpoint_info
+from fer_core.checkpoint import (
+    DEFAULT_CHECKPOINT,
+    EARLIER_KEY,
+    choose_default,
+    get_default_key,
+    load_checkpoint_info,
+    save_checkpoint_info,
+)
 from fer_core.data.builtin import open_dataset
 from fer_core.data.store import SPLITS, VOTE_COLUMNS
 from fer_core.errors import CheckpointError, ConfigError, DataError
@@ -13,7 +20,7 @@ from fer_core.labels import EMOTIONS
 from fer_core.training.adapting import AdaptOptions, plan_adaptation
 from fer_core.workspace import Workspace
 from tests.own_faces import write_own_faces
-from tests.small_models import save_small_model
+from tests.small_models import save_small_model, save_small_voice
 
 
 @pytest.fixture
@@ -145,6 +152,15 @@ def test_an_onnx_file_alone_can_not_learn(ready: Workspace) -> None:
         path.unlink()
     with pytest.raises(CheckpointError, match="ONNX file without weights"):
         plan(ready)
+
+
+def test_voices_are_neither_adapted_nor_chosen_for_faces(ready: Workspace) -> None:
+    save_small_voice(ready, "voice")
+    with pytest.raises(CheckpointError, match="reads voices"):
+        plan_adaptation(AdaptOptions(model="voice", dataset="own"), ready)
+    with pytest.raises(CheckpointError, match="reads voices"):
+        choose_default("voice/best", ready)
+    assert get_default_key(ready) == DEFAULT_CHECKPOINT
 
 
 def test_a_division_depends_on_nothing_but_the_faces(ready: Workspace) -> None:
