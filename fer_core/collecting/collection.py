@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -68,6 +68,9 @@ class CollectionRecord:
     """Who made it, where the dashboard has a login; empty for everybody."""
     classes: tuple[str, ...] = EMOTIONS
     """What faces can be labelled as, in the order of the keys 1 to 8."""
+    last_face: int = 0
+    """Highest id that a face had when faces were deleted: an id is never given twice, for labels that come
+    late, from an open tab or from Label Studio, name the face by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +280,7 @@ def add_faces(
 
     with collection.edit():
         before = collection.load_faces()
-        first = max((int(face) for face in before["face"]), default=0) + 1
+        first = _find_last(before, _open(collection.folder).record) + 1
         ids = [f"{first + place:06d}" for place in range(len(rows))]
         with storage_errors(collection.folder / FACES_FOLDER):
             for face, (png, jpeg) in zip(ids, files, strict=True):
@@ -287,6 +290,11 @@ def add_faces(
         # Files without a row are overwritten by the next ones; a row always has its files.
         _write_faces(collection, new if before.empty else pd.concat([before, new], ignore_index=True))
     return ids
+
+
+def _find_last(faces: "pd.DataFrame", record: CollectionRecord) -> int:
+    """The highest id that a face has or had."""
+    return max([record.last_face, *map(int, faces["face"])])
 
 
 def _write_faces(collection: Collection, faces: "pd.DataFrame") -> None:
@@ -311,6 +319,9 @@ def remove_faces(collection: Collection, is_meant: "Callable[[pd.DataFrame], Any
         mask = is_meant(faces)
         gone = [str(face) for face in faces.loc[mask, "face"]]
         if gone:
+            record = _open(collection.folder).record
+            kept = replace(record, last_face=_find_last(faces, record))
+            write_json(collection.folder / RECORD_FILE, _to_json(kept))
             drop_labels(collection.folder / LABELS_FILE, frozenset(gone))
             _write_faces(collection, faces[~mask].reset_index(drop=True))
             for face in gone:

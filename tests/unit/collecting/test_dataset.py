@@ -5,7 +5,7 @@ import pytest
 
 from fer_core.checkpoint import FramingSpec, InputSpec
 from fer_core.collecting import delete_collection, list_collections, load_collection
-from fer_core.collecting.collection import remove_person
+from fer_core.collecting.collection import add_faces, remove_faces, remove_person
 from fer_core.collecting.crops import cut_for_model, cut_wide
 from fer_core.collecting.dataset import build_dataset
 from fer_core.collecting.labels import open_labels
@@ -96,6 +96,19 @@ def test_a_person_is_deleted_everywhere(workspace):
     assert not workspace.dataset("own").exists()
     with pytest.raises(CollectionError, match="known: person 0"):
         remove_person(workspace, collection, "person 1")
+
+
+def test_the_id_of_a_deleted_face_is_never_given_again(workspace):
+    collection = make_collection(workspace, 4, num_clips=4)
+    faces = collection.load_faces()
+    last = faces.iloc[-1]
+    remove_faces(collection, lambda table: table["face"] == last["face"])
+    files = (collection.face_file("000001"), collection.frame_file("000001"))
+    row = {key: value for key, value in last.items() if key != "face"}
+    assert add_faces(collection, [row], [files]) == [f"{int(last['face']) + 1:06d}"]
+    remove_faces(collection, lambda table: table["face"] != "")
+    assert add_faces(collection, [], []) == []
+    assert load_collection(workspace, collection.name).record.last_face == int(last["face"]) + 1
 
 
 def test_a_collection_is_deleted_with_its_data_sets(workspace, draw_faces):
