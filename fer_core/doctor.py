@@ -24,6 +24,7 @@ _DECODERS: Final[tuple[str, ...]] = ("h264", "hevc", "vp9", "av1", "mpeg4")
 _ENCODERS: Final[tuple[str, ...]] = ("libx264", "aac")
 _PARTS: Final[dict[str, str]] = {
     "tables": "tables",
+    "voice": "voices",
     "app": "dashboard",
     "train": "training",
     "serve": "HTTP service",

@@ -44,7 +44,7 @@ def test_python_computes_the_same(program):
 def test_javascript_computes_the_same(program, browser_runtime):
     """With onnxruntime-web as it was fetched by npm, in place of the package's name."""
     folder, codes, classes, expected = program
-    (script,), (binary,) = browser_runtime.glob("*.mjs"), browser_runtime.glob("*.wasm.gz")
+    (script,), (binary,) = browser_runtime.glob("ort.wasm.*.mjs"), browser_runtime.glob("*-threaded.wasm.gz")
     imported = f"""import * as ort from {str(script)!r};
 import {{ readFileSync }} from "node:fs";
 import {{ gunzipSync }} from "node:zlib";
