@@ -110,9 +110,12 @@ def share_over(page: Page, seconds: float) -> float:
 
 
 def take_snapshot(page: Page) -> np.ndarray:
-    with page.expect_download(timeout=PATIENCE_MS) as download:
-        page.get_by_role("button", name="Snapshot").click()
-    return np.asarray(Image.open(io.BytesIO(download.value.path().read_bytes())))
+    for _ in range(5):
+        with page.expect_download(timeout=PATIENCE_MS) as download:
+            page.get_by_role("button", name="Snapshot").click()
+        if download.value.failure() is None:  # a redraw of the page cancels one that is on its way
+            return np.asarray(Image.open(io.BytesIO(download.value.path().read_bytes())))
+    raise AssertionError("every snapshot was cut off")
 
 
 def drawn_box(picture: np.ndarray, emotion: str) -> FaceBox | None:
