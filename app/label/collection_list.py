@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.label.state import Key
 from app.shared.messages import empty_state, error_boundary
+from app.shared.open_list import render_open_list
 from app.shared.visitor import get_visitor
 from fer_core.collecting import Collection, create_collection, list_collections
 from fer_core.collecting.labels import open_labels
@@ -41,30 +42,14 @@ def render_collections(workspace: Workspace) -> None:
 
 
 def _render_list(collections: Sequence[Collection]) -> None:
-    chosen = st.dataframe(
+    render_open_list(
         _tabulate(collections),
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
+        [item.name for item in collections],
         key="collection_list",
-        column_config={
-            "made": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", width="small"),
-            "labelled": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
-        },
+        share="labelled",
         alt="The collections: name, number of faces, how many are labelled, date",
+        on_open=open_collection,
     )
-    rows = chosen["selection"]["rows"]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Open",
-            icon=":material/open_in_full:",
-            type="primary" if rows else "secondary",
-            disabled=not rows,
-            on_click=open_collection,
-            args=(collections[rows[0]].name if rows else "",),
-        )
-        if not rows:
-            st.caption("Tick one to open it.", width="content")
 
 
 def _tabulate(collections: Sequence[Collection]) -> "pd.DataFrame":

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.shared.messages import empty_state, error_boundary
 from app.shared.model_picker import choose_detector, choose_model
+from app.shared.open_list import render_open_list
 from app.shared.overlay_options import choose_prior
 from app.shared.visitor import get_visitor
 from app.shared.voice_models import choose_voice
@@ -44,30 +45,14 @@ def render_studies(workspace: Workspace) -> None:
 
 
 def _render_list(studies: Mapping[Study, StudyState]) -> None:
-    chosen = st.dataframe(
+    render_open_list(
         _tabulate(studies),
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
+        [study.name for study in studies],
         key="study_list",
-        column_config={
-            "made": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", width="small"),
-            "done": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
-        },
+        share="done",
         alt="The studies: name, number of recordings, how many are done and failed, date",
+        on_open=open_study,
     )
-    rows = chosen["selection"]["rows"]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Open",
-            icon=":material/open_in_full:",
-            type="primary" if rows else "secondary",
-            disabled=not rows,
-            on_click=open_study,
-            args=(list(studies)[rows[0]].name if rows else "",),
-        )
-        if not rows:
-            st.caption("Tick one to open it.", width="content")
 
 
 def _tabulate(studies: Mapping[Study, StudyState]) -> "pd.DataFrame":
