@@ -25,7 +25,9 @@ STUDY_FILE: Final[str] = "study.db"
 _ATTEMPTS: Final[int] = 5
 _RETRY_S: Final[float] = 0.2
 _CONNECT_TIMEOUT_S: Final[int] = 10
-_READ_TIMEOUT_S: Final[float] = 10.0
+_SERVER_TIMEOUT_S: Final[float] = 10.0
+_FILE_TIMEOUT_S: Final[float] = 300.0
+"""A busy disk is waited for; a server may be gone without a word."""
 _TIMEOUT_OPTIONS: Final[dict[str, str]] = {
     "pysqlite": "timeout",
     "psycopg": "connect_timeout",
@@ -83,7 +85,7 @@ def open_study(sweep: Sweep, *, seed_offset: int = 0) -> "Study":
     raise AssertionError("unreachable")
 
 
-def read_study(sweep: Sweep, *, timeout_s: float = _READ_TIMEOUT_S) -> "Study":
+def read_study(sweep: Sweep, *, timeout_s: float | None = None) -> "Study":
     """A copy of a sweep's study in memory, without trials if no worker has made it yet.
 
     Nothing is made or changed: no file, no table. A thread of its own does it, for a database that does not
@@ -91,11 +93,14 @@ def read_study(sweep: Sweep, *, timeout_s: float = _READ_TIMEOUT_S) -> "Study":
 
     Args:
         sweep: the sweep.
-        timeout_s: how long to wait; while the database is still silent, later calls fail at once.
+        timeout_s: how long to wait, 10 s for a server if not given; while the database is still silent,
+            later calls fail at once.
 
     Raises:
         RunError: as for `open_study`, or the database does not answer in time.
     """
+    if timeout_s is None:
+        timeout_s = _SERVER_TIMEOUT_S if sweep.settings.storage else _FILE_TIMEOUT_S
     with _LOCK:
         began, future = _READS.get(sweep.folder, (0.0, None))
         if future is None:

@@ -355,9 +355,14 @@ def test_the_live_page_reads_faces_in_the_browser(camera_browser, live_url, brow
 def test_analyze_reads_a_picture_that_stays_on_the_device(camera_browser, live_url, browser_workspace):
     context = camera_browser.new_context(viewport={"width": 1280, "height": 1200})
     context.set_default_timeout(TIMEOUT_MS)
-    sent, asked = [], []
+    sent, asked, held = [], [], []
     context.on("request", lambda request: asked.append(request.url))
     context.on("request", lambda request: sent.append(request.url) if request.method != "GET" else None)
+
+    def hold(request):  # a file may be chosen while the script is on its way
+        held.append(request)
+
+    context.route("**/media/*.js", hold)
     page = context.new_page()
     page.goto(f"{live_url}/analyze_media")
     page.get_by_role("tab", name="In this browser").click()
@@ -365,6 +370,9 @@ def test_analyze_reads_a_picture_that_stays_on_the_device(camera_browser, live_u
     inner = page.frame_locator("iframe[title^='Pictures and videos']")
     expect(inner.locator("#start")).to_be_hidden()
     inner.locator("#more").set_input_files(sample_path())
+    for request in held:
+        request.continue_()
+    context.unroute("**/media/*.js")
     expect(inner.locator("#faces tbody strong")).to_have_text("happiness")
     page.get_by_role("button", name="Settings").click()
     pick(page, "Model", "fer-seven")

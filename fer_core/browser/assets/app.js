@@ -267,13 +267,13 @@ find("start").onclick = start;
 find("record").onclick = toggleRecording;
 find("snapshot").onclick = () => canvas.toBlob((blob) => saveFile(blob, `snapshot-${stamp()}.png`), "image/png");
 find("save").onclick = () => saveFile((hasFiles() ? media.toTable() : table).toBlob(), `results-${stamp()}.csv`);
-for (const id of ["file", "more"]) {
-  find(id).onchange = ({ target }) => {
-    const files = [...target.files];
-    target.value = "";
-    takeFiles(files);
-  };
+const inputs = [find("file"), find("more")];
+function takeChosen() {
+  const files = inputs.flatMap((input) => [...input.files]);
+  for (const input of inputs) input.value = "";
+  takeFiles(files);
 }
+for (const input of inputs) input.onchange = takeChosen;
 const mark = (isOver) => document.documentElement.classList.toggle("dropping", isOver);
 document.ondragover = (event) => {
   event.preventDefault();
@@ -295,7 +295,10 @@ if (obstacle) {
   agree(false);
   find("consent").hidden = true;
   say(obstacle);
-} else agree(config.mode === "embedded");
+} else {
+  agree(config.mode === "embedded");
+  takeChosen(); // files chosen while this script was on its way
+}
 if (config.offline) navigator.serviceWorker?.register(config.offline).catch(() => {});
 
 /** What the workbench around an embedded page uses, and tests. */
