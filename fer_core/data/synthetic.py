@@ -165,8 +165,6 @@ def _random_color(rng: np.random.Generator, low: int, high: int) -> Color:
 def _draw(
     emotion: str, intensity: float, rng: np.random.Generator, *, size: int, color: ColorMode
 ) -> UInt8Array:
-    import cv2
-
     view = View(
         side=float(rng.uniform(1.55, 2.15)),
         center=(float(rng.normal(0, 0.05)), float(rng.normal(0.09, 0.05))),
@@ -181,9 +179,8 @@ def _draw(
         height_px=size,
         width_px=size,
         background=(_random_color(rng, *_BACKGROUND), _random_color(rng, *_BACKGROUND)),
+        is_grey=color == "gray",
     )
-    if color == "gray":
-        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
     return _photograph(image, rng)
 
 

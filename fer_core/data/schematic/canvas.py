@@ -32,6 +32,12 @@ def mix(first: Color, second: Color, weight: float) -> Color:
     )
 
 
+@lru_cache(maxsize=4096)
+def luma(color: Color | int) -> int:
+    """The grey that a colour becomes (ITU-R BT.601)."""
+    return color if isinstance(color, int) else round(0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2])
+
+
 def scaled(color: Color, factor: float) -> Color:
     """`color` made darker by `factor`, in [0, 1]."""
     return mix((0, 0, 0), color, factor)
@@ -59,7 +65,7 @@ pixels (0 fills the polygon), whether it is closed."""
 
 
 class Canvas:
-    """A picture that is drawn on in face units. What was drawn is on it after `flush`.
+    """A picture, H x W x 3 RGB or H x W grey, drawn on in face units. What was drawn is on it after `flush`.
 
     The points of many shapes are turned into pixels at once: one by one, numpy's calls would take most of the
     time.
@@ -94,12 +100,14 @@ class Canvas:
         ends = list(itertools.accumulate(len(shape[0]) for shape in self._waiting))
         places = self._to_pixels(self._waiting, ends)
         start = 0
+        is_grey = self.pixels.ndim == 2
         for end, (_, _, color, thickness, closed) in zip(ends, self._waiting, strict=True):
             shape = [places[start:end]]
+            drawn = luma(color) if is_grey else color
             if thickness:
-                cv2.polylines(self.pixels, shape, closed, color, thickness, cv2.LINE_AA, 4)
+                cv2.polylines(self.pixels, shape, closed, drawn, thickness, cv2.LINE_AA, 4)
             else:
-                cv2.fillPoly(self.pixels, shape, color, cv2.LINE_AA, 4)
+                cv2.fillPoly(self.pixels, shape, drawn, cv2.LINE_AA, 4)
             start = end
         self._waiting.clear()
 

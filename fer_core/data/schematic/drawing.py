@@ -6,6 +6,7 @@ The picture is drawn larger and reduced, so that edges stay soft at 48 x 48 pixe
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from fer_core.data.schematic.canvas import (
     circle,
     clip_between,
     join,
+    luma,
     mix,
     oval,
     scaled,
@@ -103,7 +105,7 @@ class _Drawing:
         np.copyto(grey, 1.0, where=self.shade.pixels == 0)  # the background stays as it is
         height, width = self.canvas.pixels.shape[:2]
         grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR)
-        factors = cv2.merge([grey, grey, grey])
+        factors = grey if self.canvas.pixels.ndim == 2 else cv2.merge([grey, grey, grey])
         cv2.multiply(self.canvas.pixels, factors, dst=self.canvas.pixels, dtype=cv2.CV_8U)
 
     def _shadows(self) -> None:
@@ -319,6 +321,11 @@ class _Drawing:
         return hairline
 
 
+@lru_cache(maxsize=16)
+def _ramp(height: int) -> Points:
+    return np.linspace(0.0, 1.0, height)[:, None]
+
+
 def render_face(
     person: Person,
     actions: FaceActions,
@@ -327,6 +334,7 @@ def render_face(
     height_px: int,
     width_px: int,
     background: tuple[Color, Color] = ((205, 214, 220), (150, 163, 175)),
+    is_grey: bool = False,
 ) -> UInt8Array:
     """Draw one face; the same arguments give the same pixels.
 
@@ -337,18 +345,21 @@ def render_face(
         height_px: height of the picture.
         width_px: width of the picture.
         background: colours at the top and at the bottom.
+        is_grey: draw in grey from the beginning, which takes half the time.
 
     Returns:
-        height_px x width_px x 3 RGB uint8.
+        height_px x width_px x 3 RGB uint8, or height_px x width_px if it is grey.
     """
     import cv2
 
     factor = 4 if height_px <= 96 else 2
     height, width = height_px * factor, width_px * factor
-    ramp = np.linspace(0.0, 1.0, height)[:, None]
-    rows = np.asarray(background[0]) * (1 - ramp) + np.asarray(background[1]) * ramp
-    pixels = np.empty((height, width, 3), np.uint8)
+    ramp = _ramp(height)
+    top, bottom = ([luma(end)] if is_grey else end for end in background)
+    rows = np.asarray(top) * (1 - ramp) + np.asarray(bottom) * ramp
+    pixels = np.empty((height, width, rows.shape[1]), np.uint8)
     pixels[:] = rows.astype(np.uint8)[:, None]
+    pixels = pixels[:, :, 0] if is_grey else pixels
     shade = np.full((max(1, height // 4), max(1, width // 4)), 128, np.uint8)
     drawing = _Drawing(person, actions, Canvas(pixels, view), Canvas(shade, view))
     drawing.back()

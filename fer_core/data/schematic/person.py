@@ -32,7 +32,8 @@ _HAIR: Final = (
 _IRIS: Final = ("#3b2417", "#4d3319", "#2e4a62", "#456b4a", "#5b6b73")
 _CLOTH: Final = ("#2f6f8f", "#a3483b", "#3d7a56", "#76588f", "#c08a2d", "#40506b", "#b8b4a7", "#2b2b33")
 _STYLES: Final[tuple[HairStyle, ...]] = ("short", "fringe", "long", "curls", "bun", "bald", "scarf")
-_STYLE_SHARES: Final = (0.24, 0.18, 0.18, 0.14, 0.1, 0.07, 0.09)
+_STYLE_ENDS: Final = np.cumsum((0.24, 0.18, 0.18, 0.14, 0.1, 0.07, 0.09))
+"""Shares of the styles, summed up."""
 
 
 def _pick(rng: np.random.Generator, colors: Sequence[str]) -> Color:
@@ -72,7 +73,7 @@ class Person:
         low = int(tone)
         near, next_ = (hex_to_rgb(SKIN_TONES[min(low + step, len(SKIN_TONES) - 1)]) for step in (0, 1))
         skin = mix(mix(near, next_, tone - low), _BLOOD, 0.14)
-        style = _STYLES[int(rng.choice(len(_STYLES), p=_STYLE_SHARES))]
+        style = _STYLES[int(np.searchsorted(_STYLE_ENDS[:-1], rng.random(), side="right"))]
         beard = float(rng.uniform(0.35, 1.0)) if rng.random() < 0.3 and style in ("short", "bald") else 0.0
         # Hair of the darker half of the scale is mostly dark; a light streak there would be a rare sight.
         hair = _pick(rng, _HAIR[:3] if tone > 5 and rng.random() < 0.8 else _HAIR)

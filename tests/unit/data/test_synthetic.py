@@ -149,8 +149,20 @@ def test_every_emotion_has_a_prototype_of_known_actions():
 def test_drawing_a_face_is_little_work():
     with cProfile.Profile() as profile:
         generate_schematic_faces(50, seed=9)
-    # Calls, which no machine slows down; benchmarks/library.py measures the speed. 3,100 a face at present.
-    assert pstats.Stats(profile).total_calls / 50 < 5000
+    # Calls, which no machine slows down; benchmarks/speed.py measures the speed. 1,000 a face at present.
+    assert pstats.Stats(profile).total_calls / 50 < 1500
+
+
+def test_a_face_drawn_in_grey_is_the_grey_of_the_coloured_one():
+    for seed, emotion in enumerate(EMOTIONS):
+        person = Person.random(np.random.default_rng(seed))
+        actions = draw_actions(emotion, 0.8, np.random.default_rng(seed))
+        coloured, grey = (
+            render_face(person, actions, View(), height_px=48, width_px=48, is_grey=is_grey)
+            for is_grey in (False, True)
+        )
+        expected = cv2.cvtColor(coloured, cv2.COLOR_RGB2GRAY)
+        assert cv2.absdiff(grey, expected).max() <= 2
 
 
 @pytest.mark.parametrize(
