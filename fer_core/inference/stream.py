@@ -90,6 +90,7 @@ class FaceStream:
         self._size: tuple[int, ...] | None = None
         self._cuts = CutDetector()
         self._reader = FaceReader()
+        self._reads_anew = False
 
     @property
     def detector(self) -> FaceDetector:
@@ -132,7 +133,7 @@ class FaceStream:
         """
         _forget(self._active.detector)
         self._frames_to_detection = 0
-        self._reader.reset()
+        self._reads_anew = True
 
     def step(self, picture: UInt8Array | Frame, time_s: float) -> FrameResult:
         """Find, follow and classify the faces of the next frame.
@@ -149,13 +150,36 @@ class FaceStream:
         Boxes on frames between two detections lie between these, instead of being foreseen from the first,
         and so do the probabilities of a face that stays as it is (`classifying`).
         """
-        predictor = self._take_parts()
+        return self.read(self.follow(pictures))
+
+    def follow(self, pictures: Sequence[tuple[UInt8Array | Frame, float]]) -> "Followed":
+        """The first half of `step_many`: find and follow the faces.
+
+        One thread may follow the next frames while another reads what was followed before.
+        """
+        parts, forgets = self._take_parts()
+        reads_anew, self._reads_anew = self._reads_anew or forgets, False
         views = self._follow([(as_frame(picture), time_s) for picture, time_s in pictures])
+        return Followed(
+            views=views,
+            predictor=parts.predictor,
+            smoothing_s=parts.temporal.smoothing_s,
+            forgets=forgets,
+            reads_anew=reads_anew,
+        )
+
+    def read(self, followed: "Followed") -> list[FrameResult]:
+        """The second half of `step_many`: classify and smooth what `follow` gave, in its order."""
+        if followed.forgets:
+            self._smoother.reset()
+        if followed.reads_anew:
+            self._reader.reset()
+        self._smoother.time_constant_s = followed.smoothing_s
         start = time.perf_counter()
-        sightings = [item for view in views for item in view.sightings]
-        readings = iter(self._reader.read(predictor, sightings, self._smoother.time_constant_s))
-        classify_ms = 1e3 * (time.perf_counter() - start) / max(1, len(views))
-        return [self._collect(view, readings, classify_ms) for view in views]
+        sightings = [item for view in followed.views for item in view.sightings]
+        readings = iter(self._reader.read(followed.predictor, sightings, followed.smoothing_s))
+        classify_ms = 1e3 * (time.perf_counter() - start) / max(1, len(followed.views))
+        return [self._collect(view, readings, classify_ms) for view in followed.views]
 
     def _follow(self, frames: Sequence[tuple[Frame, float]]) -> "list[_View]":
         views: list[_View] = []
@@ -266,24 +290,20 @@ class FaceStream:
             ),
         )
 
-    def _take_parts(self) -> Predictor:
-        """Put into effect what was asked for since the last step; return the predictor."""
+    def _take_parts(self) -> tuple[_Parts, bool]:
+        """Put into effect what was asked for since the last step; whether faces' readings are forgotten."""
         with self._lock:
             parts, before, reset_wanted = self._parts, self._active, self._reset_wanted
             self._active, self._reset_wanted = parts, False
         if reset_wanted:
             self._tracker.reset()
             self._cuts.reset()
-        if reset_wanted or parts.predictor is not before.predictor:
-            self._smoother.reset()
-            self._reader.reset()
         if reset_wanted or parts.detector is not before.detector:
             _forget(parts.detector)
             self._frames_to_detection = 0
         self._frames_to_detection = min(self._frames_to_detection, parts.temporal.detect_every - 1)
         self._tracker.config = parts.temporal
-        self._smoother.time_constant_s = parts.temporal.smoothing_s
-        return parts.predictor
+        return parts, reset_wanted or parts.predictor is not before.predictor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +326,19 @@ class _View:
             for face in self.tracked
             if face.is_current
         ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """Frames whose faces are followed, and how they are to be read."""
+
+    views: Sequence[_View]
+    predictor: Predictor
+    smoothing_s: float
+    forgets: bool
+    """Whether nothing that was read before counts."""
+    reads_anew: bool
+    """Whether nothing is interpolated from what was read before."""
 
 
 def _forget(detector: FaceDetector) -> None:

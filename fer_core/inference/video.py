@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fer_core.errors import ConfigError
 from fer_core.inference.face_table import TableWriter, Totals, create_table
@@ -230,7 +230,11 @@ def _count_expected(info: VideoInfo, span_s: tuple[float, float]) -> int | None:
 
 @dataclass(slots=True)
 class _Job:
-    """The loop over the frames: one thread analyses while another draws and writes what came before."""
+    """The loop over the frames, in three threads.
+
+    This one decodes and follows faces, one classifies those of the batch before, one draws and writes the
+    batch before that.
+    """
 
     reader: FrameReader
     writer: VideoWriter | None
@@ -241,6 +245,7 @@ class _Job:
     span_s: tuple[float, float]
     joiner: VoiceJoiner | None
     on_frame: Callable[[int, FrameResult], None] | None
+    num_followed: int = 0
     num_done: int = 0
     num_counted: int = 0
     time_s: float = 0.0
@@ -248,7 +253,8 @@ class _Job:
 
     def run(self, reporter: "_Reporter", cancelled: Callable[[], bool]) -> None:
         sound: list[Packet[Any]] = []
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fer-video-writer") as pool:
+        with _one_thread("fer-video-reader") as reading, _one_thread("fer-video-writer") as writing:
+            batch: _Batch | None = None
             written: Future[None] | None = None
             first_s, end_s = self.span_s
             frames_read = itertools.takewhile(
@@ -257,17 +263,17 @@ class _Job:
             )
             for frames in batch_frames(frames_read, self.reader.info, self.stream):
                 # The first frames are written in any case, so that a cancelled video is a video.
-                if self.num_done and cancelled():
+                if self.num_followed and cancelled():
                     self.was_cancelled = True
                     break
-                results = self.stream.step_many([(frame.picture, frame.time_s) for frame in frames])
-                if written is not None:
-                    written.result()
-                written = pool.submit(self._write, frames, results, tuple(sound))
+                followed = self.stream.follow([(frame.picture, frame.time_s) for frame in frames])
+                self.num_followed += len(frames)
+                if batch is not None:
+                    written = self._pass_on(batch, written, writing, reporter)
+                batch = _Batch(frames, tuple(sound), reading.submit(self.stream.read, followed))
                 sound.clear()
-                self._count(self.joiner.join(frames, results) if self.joiner else results)
-                self.num_done += len(frames)
-                reporter.tell(self.num_done)
+            if batch is not None:
+                written = self._pass_on(batch, written, writing, reporter)
             if self.joiner:
                 self._count(self.joiner.finish())
             if written is not None:
@@ -275,6 +281,23 @@ class _Job:
             if not self.was_cancelled:
                 self._write((), (), sound)
         reporter.tell(self.num_done, is_last=True)
+
+    def _pass_on(
+        self,
+        batch: "_Batch",
+        written: "Future[None] | None",
+        writing: ThreadPoolExecutor,
+        reporter: "_Reporter",
+    ) -> "Future[None]":
+        """Let a batch be written as soon as it is read and the one before is written; count it."""
+        results = batch.results.result()
+        if written is not None:
+            written.result()
+        written = writing.submit(self._write, batch.frames, results, batch.sound)
+        self._count(self.joiner.join(batch.frames, results) if self.joiner else results)
+        self.num_done += len(batch.frames)
+        reporter.tell(self.num_done)
+        return written
 
     def _write(
         self, frames: Sequence[VideoFrame], results: Sequence[FrameResult], sound: Sequence["Packet[Any]"]
@@ -295,6 +318,18 @@ class _Job:
             if self.on_frame is not None:
                 self.on_frame(number, result)
         self.num_counted += len(results)
+
+
+class _Batch(NamedTuple):
+    """Frames whose faces are being read."""
+
+    frames: Sequence[VideoFrame]
+    sound: Sequence["Packet[Any]"]
+    results: "Future[list[FrameResult]]"
+
+
+def _one_thread(name: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
 
 class _Reporter:
