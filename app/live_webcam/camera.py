@@ -85,6 +85,16 @@ def live_session() -> LiveSession:
     return session
 
 
+def show_switch(key: LiveKey, is_on: bool) -> None:
+    """Let a switch, not drawn yet, show what is: that can change without it.
+
+    Written only where it differs: what is written goes out to the browser, and undoes a click that was made
+    while the page was being redrawn.
+    """
+    if st.session_state.get(key, False) != is_on:
+        st.session_state[key] = is_on
+
+
 def choose_live_setup(workspace: Workspace, *, in_browser: bool) -> LiveChoice | None:
     """Let the user choose models, detector and settings; None if there is no model yet.
 

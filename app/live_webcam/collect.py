@@ -5,7 +5,7 @@ from typing import Final
 
 import streamlit as st
 
-from app.live_webcam.camera import LiveChoice, LiveKey
+from app.live_webcam.camera import LiveChoice, LiveKey, show_switch
 from app.shared.messages import error_boundary
 from app.shared.navigation import LABEL
 from app.shared.session_cache import load_shared_predictor
@@ -16,6 +16,7 @@ from fer_core.collecting.live import LiveCollector
 from fer_core.errors import CollectionError
 from fer_core.escaping import escape_markdown
 from fer_core.inference.live import LiveSession
+from fer_core.words import count
 from fer_core.workspace import Workspace, validate_name
 
 QUERY: Final[str] = "collect"
@@ -46,7 +47,7 @@ def render_collect(session: LiveSession, choice: LiveChoice, workspace: Workspac
     if not playing:  # the camera's own button ended it
         _finish(session, choice, workspace)
     collector = clips.current
-    st.session_state[LiveKey.COLLECT] = collector is not None
+    show_switch(LiveKey.COLLECT, collector is not None)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.text_input(
             "Collection",
@@ -81,7 +82,7 @@ def render_collect(session: LiveSession, choice: LiveChoice, workspace: Workspac
 @st.fragment(run_every=1.0)
 def _count(collector: LiveCollector) -> None:
     with error_boundary():
-        st.markdown(f":red-badge[:material/face: Collecting] {collector.num_seen:d} faces seen")
+        st.markdown(f":red-badge[:material/face: Collecting] {count(collector.num_seen, 'face')} seen")
         if collector.problem:
             st.warning(escape_markdown(collector.problem), icon=":material/warning:")
 
@@ -131,7 +132,8 @@ def _tell() -> None:
     name, num_kept, num_seen = st.session_state[LiveKey.COLLECTED]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/check: {num_kept:d} of {num_seen:d} faces are in **{escape_markdown(name)}** now. "
+            f":material/check: {num_kept:d} of {count(num_seen, 'face')} went into "
+            f"**{escape_markdown(name)}**. "
             "Collect two or three times, in another light or place: one of them then shows how good the "
             "model is.",
             width="stretch",

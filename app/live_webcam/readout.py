@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from app.live_webcam.camera import LiveKey
+from app.live_webcam.camera import LiveKey, show_switch
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import error_boundary
 from fer_core.escaping import escape_markdown, escape_plotly, quote_markdown
@@ -223,8 +223,7 @@ def build_history_chart(curve: HistoryCurve) -> "go.Figure":
 def render_actions(session: LiveSession, *, playing: bool) -> None:
     """Snapshot and recording."""
     state = session.recording()
-    # The recording can end by itself (too long, stream stopped): the switch shows what is.
-    st.session_state[LiveKey.RECORD] = state.is_recording
+    show_switch(LiveKey.RECORD, state.is_recording)  # it can end by itself: too long, stream stopped
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.download_button(
             "Snapshot",

@@ -246,6 +246,20 @@ def test_errors_of_frames_are_shown(model, camera):
     assert not page.exception
 
 
+@pytest.mark.parametrize("key", [live.LiveKey.RECORD, live.LiveKey.COLLECT])
+def test_a_redraw_undoes_no_click(model, camera, key):
+    camera.playing = True
+    page = _run(detector="whole-image")
+    assert not page.toggle(key=key).proto.set_value, "the browser is told to forget what was clicked since"
+    page.toggle(key=key).set_value(True).run()
+    assert page.toggle(key=key).value and not page.toggle(key=key).proto.set_value
+    camera.playing = False
+    page.session_state["live_session"].stop_recording()
+    page.run()
+    assert page.toggle(key=key).proto.set_value and not page.toggle(key=key).value, "it ended by itself"
+    assert not page.exception
+
+
 def test_recording_is_off_until_it_is_switched_on(model, camera):
     camera.playing = True
     page = _run(detector="whole-image")

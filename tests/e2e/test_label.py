@@ -95,18 +95,6 @@ def camera_browser(launch_browser, tmp_path_factory):
     return launch_browser([*flags, f"--use-file-for-fake-video-capture={camera}"])
 
 
-def flip(page, switch, wanted):
-    """Set the switch; again where a redraw of the running page swallowed the click."""
-    for _ in range(10):
-        page.get_by_text("Collect faces", exact=True).click()
-        try:
-            expect(switch).to_be_checked(checked=wanted, timeout=TIMEOUT_MS / 10)
-        except AssertionError:
-            continue
-        return
-    raise AssertionError("the switch does not change")
-
-
 def test_from_the_camera_to_labels(camera_browser, dashboard_url, dashboard_workspace):
     page = camera_browser.new_page(viewport={"width": 1400, "height": 1300})
     page.set_default_timeout(TIMEOUT_MS)
@@ -116,9 +104,9 @@ def test_from_the_camera_to_labels(camera_browser, dashboard_url, dashboard_work
     switch = page.get_by_role("switch", name="Collect faces")
     expect(switch).to_be_enabled()
     assert not dashboard_workspace.collection("seen").exists()  # nothing is kept unasked
-    flip(page, switch, True)
-    expect(page.get_by_text(re.compile(r"[1-9]\d* faces seen"))).to_be_visible()
-    flip(page, switch, False)
+    page.get_by_text("Collect faces", exact=True).click()  # once: no redraw may undo it
+    expect(page.get_by_text(re.compile(r"[1-9]\d* faces? seen"))).to_be_visible()
+    page.get_by_text("Collect faces", exact=True).click()
     page.get_by_role("link", name="Label them").click()
     expect(shows(page, "000001")).to_be_attached()
     page.keyboard.press("2")
