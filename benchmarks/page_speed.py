@@ -6,13 +6,14 @@
 page at rest, in a new session of a server that has shown this page to nobody. `again`: the same in further
 new sessions. `repeat`: from the click on the page's link to the page at rest, in a session that knows it (of
 the one-line app: a rerun). At rest means: the script is done and nothing stale is left. The workspace gets a
-data set and runs, so that pages have something to show. Medians; the one-line app is measured before and
-after.
+data set, runs and a study of 1,000 recordings, so that pages have something to show. Medians; the one-line
+app is measured before and after.
 """
 
 import argparse
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -20,16 +21,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from fer_core.data.builtin import write_schematic_faces
+from fer_core.studies import create_study
+from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.analyzing import analyze
+from fer_core.studies.running import list_jobs
+from fer_core.studies.study import RECORDINGS_FILE
+from fer_core.studies.tables import RECORDING_COLUMNS, write_table
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
 sys.path.insert(0, str(PROJECT_ROOT))
 from benchmarks.script_runs import RUN_ENDED, WATCH_RUNS
-from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
+from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, moving_face, serve_dashboard, write_clip
 from tests.small_runs import save_small_run
 
 ONE_LINE = "one line"
@@ -44,6 +52,9 @@ PAGES = {
     "studies": "Studies",
     "live_webcam": "Live",
 }
+MANY = "studies?study=many"
+"""The study of `NUM_RECORDINGS`; no link leads there."""
+NUM_RECORDINGS = 1000
 _PATIENCE_MS = 120_000
 _AT_REST = """() => {
     const app = document.querySelector('[data-testid=stApp]');
@@ -113,7 +124,7 @@ def measure_dashboard(browser: Browser, workspace: Workspace, folder: Path, repe
     with serve_dashboard(workspace, folder / "dashboard.log") as url:
         visit(browser, f"{url}/home")
         start = time.perf_counter() - started
-        for path in PAGES:
+        for path in (*PAGES, MANY):
             first = visit(browser, f"{url}/{path}")
             again = statistics.median(visit(browser, f"{url}/{path}") for _ in range(repeats))
             times[path] = {"first": first, "again": again}
@@ -144,6 +155,22 @@ def fill(workspace: Workspace) -> None:
     write_schematic_faces(workspace, "faces", num_images=2000)
     for number in range(20):
         save_small_run(workspace, f"run-{number:02}", num_epochs=10)
+    write_study(workspace)
+
+
+def write_study(workspace: Workspace) -> None:
+    """One recording, and its result, as `NUM_RECORDINGS`."""
+    study = create_study(workspace, "many", model="fer-tiny", detector="whole-image")
+    clip = write_clip(workspace.root / "clip.mp4", moving_face(10, (160, 120)))
+    add_recordings(study, [NewRecording(path=clip, facts={"participant": "p1", "condition": "calm"})])
+    if reason := analyze(list_jobs(study)[0]):
+        raise RuntimeError(reason)
+    row = study.load_recordings()
+    names = [f"r{number:04}" for number in range(NUM_RECORDINGS)]
+    for name in names:
+        shutil.copytree(study.result_folder(row["recording"][0]), study.result_folder(name))
+    table = row.loc[row.index.repeat(NUM_RECORDINGS)].assign(recording=names)
+    write_table(study.folder / RECORDINGS_FILE, table.astype(row.dtypes), RECORDING_COLUMNS)
 
 
 def measure_scripts(workspace: Workspace, repeats: int) -> Times:
@@ -158,9 +185,11 @@ def measure_scripts(workspace: Workspace, repeats: int) -> Times:
     AppTest.from_string('import streamlit as st; st.write("x")').run()  # what AppTest itself imports
     scripts = {ONE_LINE: AppTest.from_string('import streamlit as st; st.write("x")')}
     scripts["home"] = AppTest.from_file(PROJECT_ROOT / "app" / "Home.py", default_timeout=600)
-    for name in PAGES:
+    for name in (*PAGES, MANY):
         if name != "home":
-            scripts[name] = AppTest.from_file(PROJECT_ROOT / "pages" / f"{name}.py", default_timeout=600)
+            page, _, query = name.partition("?")
+            scripts[name] = AppTest.from_file(PROJECT_ROOT / "pages" / f"{page}.py", default_timeout=600)
+            scripts[name].query_params.update(dict(parse_qsl(query)))
     times: Times = {}
     for name, script in scripts.items():
         runs = []
@@ -206,12 +235,12 @@ def describe(base: dict[str, float], times: Times) -> str:
     """A table in ms, with the ratio to the one-line app behind each figure."""
     kinds = ("start", "first", "again", "repeat")
     lines = [f"load average {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores; ms (x one-line app)"]
-    lines.append(f"{'page':16}" + "".join(f"{kind:>16}" for kind in kinds))
+    lines.append(f"{'page':20}" + "".join(f"{kind:>16}" for kind in kinds))
     for page, row in {ONE_LINE: base, **times}.items():
         cells = [
             f"{1000 * row[kind]:.0f} ({row[kind] / base[kind]:.1f})" if kind in row else "" for kind in kinds
         ]
-        lines.append(f"{page:16}" + "".join(f"{cell:>16}" for cell in cells))
+        lines.append(f"{page:20}" + "".join(f"{cell:>16}" for cell in cells))
     return "\n".join(lines)
 
 

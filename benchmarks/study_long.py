@@ -1,9 +1,9 @@
 """A long recording: its memory, and what reading it in stretches changes against reading it as a whole.
 
-python -m benchmarks.study_long ../shared/media/videos/justinshenk_woman2.mp4 --minutes 60
+python -m benchmarks.study_long ../shared/media/videos/justinshenk_woman2.mp4 --minutes 60 --fps 8
 
-The clip is looped without decoding it. It is read by a study with two workers, then by one `fer annotate`,
-and both tables are compared value by value.
+The clip is looped without decoding it, after it was thinned out if asked for. It is read by a study with two
+workers, then by one `fer annotate`, and both tables are compared value by value.
 """
 
 import json
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,13 @@ import tyro
 from tyro.conf import Positional
 
 from fer_core.inference.downloads import YUNET, is_installed
+from fer_core.inference.video_reader import open_video
 from fer_core.studies import create_study, read_state
 from fer_core.studies.adding import NewRecording, add_recordings
 from fer_core.studies.stretches import STRETCH_S
+from fer_core.types import UInt8Array
 from fer_core.workspace import PROJECT_ROOT, Workspace
+from tests.e2e.dashboard import write_clip
 
 TOLERANCE = 1e-6
 
@@ -47,6 +51,20 @@ def loop_video(source: Path, target: Path, seconds: float) -> None:
                     packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
                     output.mux(packet)
                 offset_s += float(video.frames / video.average_rate)
+
+
+def thin_out(source: Path, target: Path, fps: int) -> Path:
+    """Write a video with fewer frames a second."""
+
+    def choose() -> Iterator[UInt8Array]:
+        number = 0
+        with open_video(source) as reader:
+            for frame in reader.frames():
+                if frame.time_s * fps >= number - 1e-6:
+                    number += 1
+                    yield frame.image_rgb
+
+    return write_clip(target, choose(), fps=fps)
 
 
 def watch(command: list[str], environment: dict[str, str]) -> dict[str, Any]:
@@ -99,18 +117,19 @@ def compare(whole: Path, joined: Path) -> dict[str, Any]:
     }
 
 
-def main(clip: Positional[Path], minutes: float = 60.0, workers: int = 2) -> int:
+def main(clip: Positional[Path], minutes: float = 60.0, workers: int = 2, fps: int = 0) -> int:
     """Loop, read in both ways, compare, print what was found.
 
     Args:
         clip: the video to loop.
         minutes: length of the recording.
         workers: of the study.
+        fps: frames a second of the recording; those of the clip if not given.
     """
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         recording = root / "long.mp4"
-        loop_video(clip, recording, 60 * minutes)
+        loop_video(thin_out(clip, root / "clip.mp4", fps) if fps else clip, recording, 60 * minutes)
         workspace = Workspace.default()
         detector = "yunet" if is_installed(YUNET, workspace) else "haar"
         (root / "workspace").mkdir()
@@ -121,7 +140,7 @@ def main(clip: Positional[Path], minutes: float = 60.0, workers: int = 2) -> int
         environment = {**os.environ, "FER_WORKSPACE": str(root / "workspace"), "OMP_NUM_THREADS": "1"}
         fer = [sys.executable, "-m", "fer_core"]
         whole = root / "whole.parquet"
-        report: dict[str, Any] = {"minutes": minutes, "load": psutil.getloadavg()[0]}
+        report: dict[str, Any] = {"minutes": minutes, "fps": fps, "load": psutil.getloadavg()[0]}
         report["study"] = watch([*fer, "study", "run", "long", f"--workers={workers}"], environment)
         report["whole"] = watch(
             [*fer, "annotate", str(recording), str(whole), f"--detector={detector}"], environment

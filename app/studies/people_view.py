@@ -59,10 +59,10 @@ def _render_table(study: Study, recording: str, participant: str, faces: list[Se
     shown = pd.DataFrame(
         {
             "face": [_to_address(item.thumbnail_jpeg) for item in faces],
-            "number": [_describe_number(item) for item in faces],
+            "person": [item.person for item in faces],  # what can be changed is in sight on a phone, too
             "seconds": [item.seconds for item in faces],
             "mostly": [item.label for item in faces],
-            "person": [item.person for item in faces],
+            "number": [_describe_number(item) for item in faces],
         }
     )
     number = st.session_state.setdefault(Key.PEOPLE, 0)

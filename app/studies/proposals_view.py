@@ -116,9 +116,9 @@ def _ask(study: Study, key: str, kind: str, faces: tuple[Face, ...], person: str
     if len(faces) > _MOST_PICTURES:
         st.caption(f"and {len(faces) - _MOST_PICTURES:d} more")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = [st.text_input("Name", person, key=f"study_name_{key}", width=180)]
+        names = [st.text_input("Name", person, key=f"study_name_{key}", width=150)]
         if kind == "other":
-            names.append(st.text_input("Name from then on", key=f"study_other_{key}", width=180))
+            names.append(st.text_input("Name from then on", key=f"study_other_{key}", width=150))
         is_yes = st.button("Yes", icon=":material/check:", key=f"study_yes_{key}")
         st.button("No", icon=":material/close:", key=f"study_no_{key}")
     if not is_yes:

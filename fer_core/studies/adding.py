@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.errors import ConfigError, FerError, StudyError
+from fer_core.errors import ConfigError, FerError
 from fer_core.io import sha256_file
 from fer_core.studies.study import RECORDINGS_FILE, Study
 from fer_core.studies.tables import RECORDING_COLUMNS, list_rows, write_table
@@ -276,8 +276,7 @@ def change_facts(study: Study, facts: "pd.DataFrame") -> None:
     with study.edit():
         frame = study.load_recordings().set_index("recording")
         given = facts.set_index("recording")
-        if unknown := set(given.index) - set(frame.index):
-            raise StudyError(f"there is no recording {min(unknown)!r} in the study")
+        study.check_recordings(given.index)
         for name in names:
             column = frame[name].copy() if name in frame else None
             if column is None:
@@ -303,8 +302,7 @@ def remove_recordings(study: Study, recordings: Sequence[str]) -> None:
 
     with study.claim(), study.edit():
         frame = study.load_recordings()
-        if unknown := set(recordings) - set(frame["recording"]):
-            raise StudyError(f"there is no recording {min(unknown)!r} in the study")
+        study.check_recordings(recordings)
         left = frame[~frame["recording"].isin(recordings)]
         write_table(study.folder / RECORDINGS_FILE, left, RECORDING_COLUMNS)
         keep_events_of(study, set(left["recording"]))

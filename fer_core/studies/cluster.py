@@ -78,11 +78,13 @@ def open_cluster(workers: int = 0, scheduler: str = "", *, most: int = 0) -> Ite
         ConfigError: a negative number of workers, or both a number and an address.
         StudyError: nobody answers at the address, or its programs do not fit.
     """
+    if workers < 0 or (workers and scheduler):
+        raise ConfigError("expected a number of workers, 0 for as many as pay, or the address of a scheduler")
+    if not scheduler:
+        _preload()  # while this process imports, too
     import dask
     import distributed  # noqa: F401 - its defaults, brought in later, would be undone with the settings below
 
-    if workers < 0 or (workers and scheduler):
-        raise ConfigError("expected a number of workers, 0 for as many as pay, or the address of a scheduler")
     with dask.config.set(_SETTINGS):
         if scheduler:
             with _connect(scheduler) as client:
@@ -97,8 +99,10 @@ def open_cluster(workers: int = 0, scheduler: str = "", *, most: int = 0) -> Ite
 def _start(workers: int) -> Iterator["Client"]:
     from distributed import Client, LocalCluster
     from distributed.security import Security
+    from distributed.utils import get_mp_context
 
     with scratch_folder() as folder, _hide_main():
+        get_mp_context()  # names modules of its own the first time
         _preload()
         try:
             cluster = LocalCluster(
@@ -120,12 +124,14 @@ def _start(workers: int) -> Iterator["Client"]:
 
 
 def _preload() -> None:
+    """Begin the process that workers are forked from, unless it is there."""
+    if _SETTINGS["distributed.worker.multiprocessing-method"] != "forkserver":
+        return
     import multiprocessing
+    from multiprocessing import forkserver
 
-    from distributed.utils import get_mp_context
-
-    get_mp_context()  # names modules of its own the first time
     multiprocessing.set_forkserver_preload(list(_PRELOADED))
+    forkserver.ensure_running()
 
 
 @contextmanager

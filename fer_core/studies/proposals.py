@@ -73,15 +73,16 @@ def group_recordings(study: Study, recordings: Sequence[str] = ()) -> list[list[
         recordings: only groups with one of these; all if not given.
 
     Raises:
-        StudyError: nothing of it is done yet.
+        StudyError: nothing of it is done yet, or one of these is not, or is unknown.
     """
+    study.check_recordings(recordings)
     done = list_done(study)
     groups: dict[str, list[str]] = {}
     for row in list_rows(done):
         groups.setdefault(row["participant"] or f"\0{row['recording']}", []).append(row["recording"])
     found = [group for group in groups.values() if not recordings or set(recordings) & set(group)]
     if missing := set(recordings) - {recording for group in found for recording in group}:
-        raise StudyError(f"{min(missing)} has no result; run the study first")
+        raise StudyError(f"{min(missing)} has no result yet: fer study status {study.name} says why")
     if not found:
         raise StudyError(f"nothing is done yet; run it first: fer study run {study.name}")
     return found
@@ -107,9 +108,8 @@ def propose(
     """
     paths = {row["recording"]: row["path"] for row in list_rows(study.load_recordings())}
     known: list[KnownFace] = []
+    study.check_recordings(recordings)
     for number, recording in enumerate(recordings):
-        if recording not in paths:
-            raise StudyError(f"there is no recording {recording!r} in study {study.name!r}")
         known += look_at(study, recording, paths[recording])
         if on_progress is not None:
             on_progress(number + 1, len(recordings))

@@ -84,6 +84,11 @@ def _warm_up_s(settings: AnalysisSettings) -> float:
     return math.ceil((_SETTLE_S + _SETTLE_TIMES * settings.smoothing_s) / SEGMENT_S) * SEGMENT_S
 
 
+def _first_s(job: Job, span_s: tuple[float, float]) -> float:
+    """From when a stretch is read."""
+    return max(0.0, span_s[0] - _warm_up_s(job.settings))
+
+
 def analyze_stretch(job: Job, number: int) -> str:
     """Read one stretch of a recording and keep what was found, until it is joined.
 
@@ -104,7 +109,7 @@ def _analyze_stretch(study: Study, job: Job, number: int) -> None:
     # The file is compared once before and once after all, for that takes as long as reading it.
     source = find_source(study, job.path, job.sha256) if number == 0 else study.locate(job.path)
     stream, plan = build_stream(study, job.settings), plan_stretches(job)
-    start_s, end_s = plan[number]
+    _, end_s = plan[number]
     with (
         say_who(study, job, number, len(plan)) as on_progress,
         atomic_directory(_folder(study, job, number), replace=True) as folder,
@@ -114,7 +119,7 @@ def _analyze_stretch(study: Study, job: Job, number: int) -> None:
             None,
             stream,
             table=folder / TABLE_FILE,
-            span_s=(max(0.0, start_s - _warm_up_s(job.settings)), end_s),
+            span_s=(_first_s(job, plan[number]), end_s),
             on_progress=on_progress,
         )
         record = _Found(
@@ -164,8 +169,10 @@ def _join(study: Study, job: Job) -> None:
     with atomic_directory(study.result_folder(job.recording), replace=True) as folder:
         path = folder / TABLE_FILE
         writer = find_format(path).open(path, build_schema(FIXED_COLUMNS, classes))
-        for number, (start_s, _) in enumerate(plan):
-            writer.write_batch(joined.add(_read_table(_folder(study, job, number) / TABLE_FILE), start_s))
+        for number, span_s in enumerate(plan):
+            table = _read_table(_folder(study, job, number) / TABLE_FILE)
+            for batch in joined.add(table, span_s[0], _first_s(job, span_s)).to_batches():
+                writer.write_batch(batch)
         writer.close()
         summary = summarise(job, joined.describe(parts), classes)
         write_json(folder / SUMMARY_FILE, replace(summary, stretch_s=STRETCH_S))
@@ -216,29 +223,37 @@ class _Joined:
     labels: dict[float, str] = field(default_factory=dict)
     """The last label of each face."""
 
-    def add(self, table: "pa.Table", start_s: float) -> "pa.RecordBatch":
-        """Take in the next stretch, whose table begins before `start_s`; return its rows in the whole."""
+    def add(self, table: "pa.Table", start_s: float, first_s: float) -> "pa.Table":
+        """Take in the next stretch, which was read from `first_s` on; return its rows in the whole.
+
+        It has none where the file ends before it, whatever the file says of its length.
+        """
         import pyarrow as pa
 
         rows = table.select([*_PLACE, "label", "num_faces"]).to_pandas()
         is_new = (rows["time_s"] >= start_s).to_numpy()
-        ids = self._join_ids(rows, is_new)
+        ids = self._join_ids(rows, is_new, first_s)
         rows["track_id"] = rows["track_id"].map(ids)
         first = int(rows["frame"][is_new].min()) if is_new.any() else 0
         rows["frame"] += self.num_frames - first
         new = rows[is_new].sort_values(["frame", "track_id"], kind="stable")
         self._count(new, table.filter(is_new))
-        self.last = rows[rows["time_s"] >= rows["time_s"].max() - _COMPARED_S]
+        if len(rows):
+            self.last = rows[rows["time_s"] >= rows["time_s"].max() - _COMPARED_S]
         found = table.take(new.index.to_numpy())
         for name, column in (("frame", new["frame"]), ("track_id", new["track_id"])):
             place = found.schema.get_field_index(name)
             values = pa.array(column, found.schema.types[place], from_pandas=True, safe=False)
             found = found.set_column(place, found.schema.field(place), values)
-        return found.combine_chunks().to_batches(max_chunksize=None)[0]
+        return found.combine_chunks()
 
-    def _join_ids(self, rows: "pd.DataFrame", is_new: "npt.NDArray[np.bool_]") -> dict[float, int]:
+    def _join_ids(
+        self, rows: "pd.DataFrame", is_new: "npt.NDArray[np.bool_]", first_s: float
+    ) -> dict[float, int]:
         """The number in the whole of each face of a stretch."""
-        ids = {} if self.last is None else self._find_again(rows[~is_new], self.last)
+        ids = {}
+        if self.last is not None:
+            ids = self._find_again(rows[~is_new], self.last[self.last["time_s"] >= first_s])
         for track in rows["track_id"][is_new].dropna().unique():
             if track not in ids:
                 self.num_faces += 1

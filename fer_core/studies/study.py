@@ -1,7 +1,7 @@
 """What a study is on the disk: `study.toml` and its place; making, finding, listing and deleting one."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -45,6 +45,8 @@ MAX_CODES: Final[int] = 9
 _EDIT_LOCK: Final[str] = ".edit.lock"
 RUN_LOCK: Final[str] = ".run.lock"
 _LOCK_WAIT_S: Final[float] = 30.0
+_MOST_SAID: Final[int] = 5
+"""Recordings that a message names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,19 @@ class Study:
             StudyError: the table is damaged.
         """
         return read_table(self.folder / RECORDINGS_FILE, RECORDING_COLUMNS)
+
+    def check_recordings(self, recordings: Iterable[str]) -> None:
+        """Refuse ids of recordings that the study does not have.
+
+        Raises:
+            StudyError: it lacks one of them, or its table is damaged.
+        """
+        known = list(self.load_recordings()["recording"])
+        if unknown := set(recordings) - set(known):
+            shown = ", ".join(known[:_MOST_SAID]) + (", …" if len(known) > _MOST_SAID else "")
+            raise StudyError(
+                f"there is no recording {min(unknown)!r} in study {self.name!r}; it has {shown or 'none yet'}"
+            )
 
     def load_events(self) -> "pd.DataFrame":
         """One row per event: `EVENT_COLUMNS`, by recording and start.

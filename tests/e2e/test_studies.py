@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from fer_core.jobs.tasks import discard_task, list_tasks
 from fer_core.studies import delete_study, load_study
+from fer_core.studies.persons import list_persons
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import moving_face, write_clip
 
@@ -73,6 +74,16 @@ def test_a_study_from_recordings_to_report(page, media, dashboard_workspace, tmp
     kept = load_study(dashboard_workspace, NAME).load_events()
     assert list(kept.code) == ["smile", "stimulus"] and kept.end_s.isna().tolist() == [False, True]
     assert kept.start_s[0] < kept.end_s[0] < kept.start_s[1]
+
+    page.get_by_role("tab", name="People").click()
+    page.get_by_role("button", name="The first one is the participant").click()
+    study = load_study(dashboard_workspace, NAME)
+    page.get_by_role("button", name="Who could be the same?").click()
+    expect(page.get_by_text("One person?")).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_role("textbox", name="Name")).to_have_value("p1")
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_text("All proposals are decided")).to_be_visible()
+    assert list_persons(study, "p1-calm-take") == list_persons(study, "p1-loud-take") == {1: "p1"}
 
     page.get_by_role("tab", name="Curves").click()
     expect(page.get_by_text("apparent happiness")).to_be_visible()

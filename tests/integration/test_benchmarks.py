@@ -60,7 +60,7 @@ LONG = {
     "voice_pace",
 }
 """Minutes each, most in a browser; here they only say what they take."""
-SHARED = {"made_speech", "script_runs"}
+SHARED = {"composed_clips", "made_speech", "script_runs"}
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ import json
 import math
 import warnings
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pandas as pd
 import praatio.textgrid
@@ -13,6 +15,7 @@ import pympi
 import pysubs2
 import pytest
 import webvtt
+import xmlschema
 
 from fer_core.cli import main
 from fer_core.errors import ConfigError, DataError
@@ -86,51 +89,50 @@ def test_elan_opens_in_pympi(tmp_path):
     assert any("1 points" in note for note in notes)
 
 
-EAF_ORDER = (
-    *("LICENSE", "HEADER", "TIME_ORDER", "TIER", "LINGUISTIC_TYPE", "LOCALE", "LANGUAGE", "CONSTRAINT"),
-    *("CONTROLLED_VOCABULARY", "LEXICON_REF", "REF_LINK_SET", "EXTERNAL_REF"),
-)
-EAF_ATTRIBUTES = {
-    "ANNOTATION_DOCUMENT": {"AUTHOR", "DATE", "VERSION", "FORMAT"},
-    "HEADER": {"MEDIA_FILE", "TIME_UNITS"},
-    "MEDIA_DESCRIPTOR": {"MEDIA_URL", "MIME_TYPE", "RELATIVE_MEDIA_URL", "TIME_ORIGIN", "EXTRACTED_FROM"},
-    "PROPERTY": {"NAME"},
-    "TIME_ORDER": set(),
-    "TIME_SLOT": {"TIME_SLOT_ID", "TIME_VALUE"},
-    "TIER": {"TIER_ID", "PARTICIPANT", "ANNOTATOR", "LINGUISTIC_TYPE_REF"},
-    "ANNOTATION": set(),
-    "ALIGNABLE_ANNOTATION": {"ANNOTATION_ID", "TIME_SLOT_REF1", "TIME_SLOT_REF2"},
-    "ANNOTATION_VALUE": set(),
-    "LINGUISTIC_TYPE": {"LINGUISTIC_TYPE_ID", "TIME_ALIGNABLE", "GRAPHIC_REFERENCES"},
-}
-"""What the EAF 3.0 document says of order and attributes, as far as it is written here."""
+@pytest.fixture(scope="module")
+def eaf_schema():
+    return xmlschema.XMLSchema(Path(__file__).with_name("eaf_3.xsd"))
 
 
-def test_elan_keeps_the_rules_of_eaf_3(tmp_path):
-    write(make_annotations(), tmp_path / "a.eaf")
-    root = ET.parse(tmp_path / "a.eaf").getroot()
-    places = [EAF_ORDER.index(child.tag) for child in root]
-    assert places == sorted(places)
-    for element in root.iter():
-        plain = {name for name in element.attrib if not name.startswith("{")}
-        assert plain <= EAF_ATTRIBUTES[element.tag], element.tag
-    assert datetime.fromisoformat(root.attrib["DATE"]).tzinfo is not None  # xsd:dateTime
-    times = [int(slot.attrib["TIME_VALUE"]) for slot in root.iter("TIME_SLOT")]
-    assert times == sorted(times)
-    ids = [element.attrib[name] for element in root.iter() for name in element.attrib if name in
-           ("TIME_SLOT_ID", "ANNOTATION_ID", "TIER_ID", "LINGUISTIC_TYPE_ID")]  # fmt: skip
-    assert len(ids) == len(set(ids))
-    for element in root.iter("ALIGNABLE_ANNOTATION"):
-        assert {element.attrib["TIME_SLOT_REF1"], element.attrib["TIME_SLOT_REF2"]} <= set(ids)
-    assert {tier.attrib["LINGUISTIC_TYPE_REF"] for tier in root.iter("TIER")} <= set(ids)
+@pytest.mark.parametrize("rows", [ROWS, [("Ünï ß", 1.5, None, "☺", "", "")], []], ids=["all", "point", "none"])
+@pytest.mark.parametrize("name", ["clip.mp4", "Ünï & 100 %.mp4", None])
+def test_elan_keeps_the_rules_of_eaf_3(tmp_path, eaf_schema, rows, name):
+    path = tmp_path / "a.eaf"
+    write(make_annotations(rows), path, None if name is None else replace(MEDIA, name=name))
+    eaf_schema.validate(path)
+    root = ET.parse(path).getroot()
+    assert datetime.fromisoformat(root.attrib["DATE"]).tzinfo is not None
+    slots = {slot.attrib["TIME_SLOT_ID"]: int(slot.attrib["TIME_VALUE"]) for slot in root.iter("TIME_SLOT")}
+    assert list(slots.values()) == sorted(slots.values())
     for tier in root.iter("TIER"):
-        slots = {
-            slot.attrib["TIME_SLOT_ID"]: int(slot.attrib["TIME_VALUE"]) for slot in root.iter("TIME_SLOT")
-        }
         spans = [(slots[item.attrib["TIME_SLOT_REF1"]], slots[item.attrib["TIME_SLOT_REF2"]])
                  for item in tier.iter("ALIGNABLE_ANNOTATION")]  # fmt: skip
         assert all(start < end for start, end in spans)
         assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
+
+
+@pytest.mark.parametrize(
+    ("seen", "instead"),
+    [
+        (' VERSION="3.0"', ""),
+        ('DATE="2', 'DATE="on 2'),
+        ("milliseconds", "seconds"),
+        ('TIME_VALUE="0"', 'TIME_VALUE="0.5"'),
+        ('TIME_SLOT_ID="ts2"', 'TIME_SLOT_ID="ts1"'),
+        ('TIME_SLOT_REF1="ts1"', 'TIME_SLOT_REF1="ts99"'),
+        ('ANNOTATION_ID="a2"', 'ANNOTATION_ID="a1"'),
+        ('ANNOTATION_ID="a1"', 'ANNOTATION_ID="1"'),
+        ('LINGUISTIC_TYPE_REF="annotation"', 'LINGUISTIC_TYPE_REF="other"'),
+        ('TIER_ID="Ann (2)"', 'TIER_ID="Ann"'),
+        ("<TIME_ORDER", '<LINGUISTIC_TYPE LINGUISTIC_TYPE_ID="x"/><TIME_ORDER'),
+        ("<TIER ", '<TIER COLOR="red" '),
+    ],
+)
+def test_the_rules_find_what_is_wrong(tmp_path, eaf_schema, seen, instead):
+    """EAFv3.0.xsd itself, of pympi's source distribution, refuses each of these, too."""
+    write(make_annotations(), tmp_path / "a.eaf")
+    text = (tmp_path / "a.eaf").read_text(encoding="utf-8")
+    assert seen in text and not eaf_schema.is_valid(text.replace(seen, instead, 1))
 
 
 def test_textgrid_opens_in_praatio(tmp_path):

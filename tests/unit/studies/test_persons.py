@@ -1,5 +1,7 @@
 """Who is who: looks, proposals among faces, faces that are two persons."""
 
+import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -90,10 +92,12 @@ def test_recordings_of_one_participant_are_compared(done, capsys):
     rename(done, dict.fromkeys(found.faces, "p0"))
     assert main(["study", "persons", done.name]) == 0 and "nobody looks like" in capsys.readouterr().out
     assert undo_naming(done) == "r0" and list_parts(done, "r1") == {}  # both at once
-    with pytest.raises(StudyError, match="r9 has no result"):
-        group_recordings(done, ["r9"])
-    with pytest.raises(StudyError, match="no recording 'r9'"):
-        propose(done, ["r9"])
+    for ask in (group_recordings, propose):
+        with pytest.raises(StudyError, match="no recording 'r9' in study 'smiles'; it has r0, r1, r2"):
+            ask(done, ["r0", "r9"])
+    shutil.rmtree(done.result_folder("r2"))
+    with pytest.raises(StudyError, match="r2 has no result yet"):
+        group_recordings(done, ["r0", "r2"])
 
 
 def test_a_face_can_be_two_persons(done):
@@ -161,3 +165,4 @@ def test_idf1_by_hand():
     found = [{"1": box(1)}, {"1": box(1)}, {"2": box(0)}, {"2": box(80)}]
     assert compute_idf1(truths, found) == pytest.approx(2 * 2 / (4 + 4))
     assert compute_idf1(truths, truths) == 1.0 and compute_idf1(truths, [{}] * 4) == 0.0
+    assert math.isnan(compute_idf1([{}], [{}])) and compute_idf1([{}], [{"1": box(1)}]) == 0.0

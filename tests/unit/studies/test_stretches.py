@@ -86,17 +86,27 @@ def read(study):
     return pd.read_parquet(folder / TABLE_FILE), json.loads((folder / SUMMARY_FILE).read_text())
 
 
-def test_stretches_make_the_same_as_the_whole(make):
+@pytest.mark.parametrize(
+    ("told_s", "plan"),
+    [
+        (SECONDS, [(0, 12), (12, np.inf)]),
+        (65, [(0, 12), (12, 24), (24, 36), (36, 48), (48, np.inf)]),  # it claims to be longer than it is
+    ],
+)
+def test_stretches_make_the_same_as_the_whole(make, monkeypatch, told_s, plan):
     whole, job = make("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(analyzing, "build_stream", stretches.build_stream)
         assert analyze(job) == ""
     study, job = make("cut")
-    assert stretches.plan_stretches(job) == [(0.0, 12.0), (12.0, np.inf)]
+    job = stretches.replace(job, duration_s=told_s)
+    assert stretches.plan_stretches(job) == plan
+    numbers = range(len(plan))
     # in whatever order, and more than once
-    assert [stretches.analyze_stretch(job, number) for number in (1, 0, 1)] == ["", "", ""]
+    assert not any(stretches.analyze_stretch(job, number) for number in (*reversed(numbers), 1))
     assert read_state(study).counts["waiting"] == 1
-    assert stretches.join_stretches(job, ["", ""]) == ""
+    monkeypatch.setattr(stretches, "analyze", None)  # it is not read once more
+    assert stretches.join_stretches(job, [""] * len(plan)) == ""
     (expected, facts), (found, told) = read(whole), read(study)
     # away for 1.1 s from 8.9 s on the second one keeps its number, for 3.1 s it does not
     assert facts["num_faces"] == 3 and facts["num_frames"] == FPS * SECONDS
