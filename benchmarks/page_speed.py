@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -117,23 +117,26 @@ def measure_one_line(browser: Browser, folder: Path, repeats: int) -> dict[str, 
     return {"start": start, "first": again, "again": again, "repeat": statistics.median(times)}
 
 
-def measure_dashboard(browser: Browser, workspace: Workspace, folder: Path, repeats: int) -> Times:
-    """All pages of the dashboard, each first on a server of its own start."""
-    times: Times = {}
+def measure_dashboard(
+    browser: Browser, workspace: Workspace, folder: Path, repeats: int, pages: Sequence[str]
+) -> Times:
+    """Pages of the dashboard, each first on a server of its own start."""
+    times: Times = {"home": {}}
     started = time.perf_counter()
     with serve_dashboard(workspace, folder / "dashboard.log") as url:
         visit(browser, f"{url}/home")
         start = time.perf_counter() - started
-        for path in (*PAGES, MANY):
+        for path in pages:
             first = visit(browser, f"{url}/{path}")
             again = statistics.median(visit(browser, f"{url}/{path}") for _ in range(repeats))
             times[path] = {"first": first, "again": again}
         with open_session(browser) as page:
             page.goto(url)
             rest(page)
-            for path, title in PAGES.items():
+            for path in PAGES.keys() & pages:
                 times[path]["repeat"] = statistics.median(
-                    _revisit(page, title, "Home" if title != "Home" else "Models") for _ in range(repeats)
+                    _revisit(page, PAGES[path], "Home" if path != "home" else "Models")
+                    for _ in range(repeats)
                 )
     times["home"]["start"] = start
     return times
@@ -206,6 +209,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, help="file for all that was measured")
+    parser.add_argument("--only", nargs="+", default=[*PAGES, MANY], help=f"pages, such as '{MANY}'")
     parser.add_argument("--scripts", action="store_true", help="processor time of the scripts alone")
     arguments = parser.parse_args()
     if arguments.scripts:
@@ -221,7 +225,7 @@ def main() -> int:
         fill(workspace)
         browser = playwright.chromium.launch(executable_path=find_browser(), args=list(BROWSER_FLAGS))
         before = measure_one_line(browser, folder, arguments.repeats)
-        times = measure_dashboard(browser, workspace, folder, arguments.repeats)
+        times = measure_dashboard(browser, workspace, folder, arguments.repeats, arguments.only)
         after = measure_one_line(browser, folder, arguments.repeats)
         browser.close()
     base = {key: (before[key] + after[key]) / 2 for key in before}

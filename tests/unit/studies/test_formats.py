@@ -94,7 +94,7 @@ def eaf_schema():
     return xmlschema.XMLSchema(Path(__file__).with_name("eaf_3.xsd"))
 
 
-@pytest.mark.parametrize("rows", [ROWS, [("Ünï ß", 1.5, None, "☺", "", "")], []], ids=["all", "point", "none"])
+@pytest.mark.parametrize("rows", [ROWS, [("Ünï ß", 1.5, None, "☺", "", "")], []], ids=["all", "one", "none"])
 @pytest.mark.parametrize("name", ["clip.mp4", "Ünï & 100 %.mp4", None])
 def test_elan_keeps_the_rules_of_eaf_3(tmp_path, eaf_schema, rows, name):
     path = tmp_path / "a.eaf"
