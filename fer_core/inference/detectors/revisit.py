@@ -6,9 +6,9 @@ Where not even these changed, the faces are where they were.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -34,16 +34,24 @@ _MAX_AREA: Final[float] = 0.7
 _MAX_ROLL: Final[float] = 30.0
 
 
-FindAgain = Callable[[UInt8Array], list[FaceBox]]
-"""The faces of a part of a picture, best score first."""
+class FindAgain(Protocol):
+    """The faces of a part of a picture, best score first."""
+
+    def __call__(self, patch_rgb: UInt8Array, *, only_large: bool) -> list[FaceBox]:
+        """All of them, or at least those that are large."""
 
 
 class Revisits:
     """What is known of the faces of the picture before."""
 
-    def __init__(self, clear_score: float) -> None:
-        """Begin with nothing. Faces with a lower score than `clear_score` need a whole search."""
-        self._clear_score = clear_score
+    def __init__(self, clear_score: float, large_px: float) -> None:
+        """Begin with nothing.
+
+        Args:
+            clear_score: faces with a lower one need a whole search.
+            large_px: height from which faces are large.
+        """
+        self._clear_score, self._large_px = clear_score, large_px
         self._faces: list[FaceBox] = []
         self._small = np.zeros(_SMALL[::-1], np.uint8)
         self._size = (0, 0)
@@ -86,23 +94,18 @@ class Revisits:
         windows = [_place_window(face, size) for face in self._faces]
         area = sum(window.area for window in windows)
         num_moved = np.count_nonzero(_blank(change, windows, size) > _MOVED)
-        if not self._are_clear(self._faces) or area > _MAX_AREA * size[0] * size[1] or num_moved > _NUM_MOVED:
+        are_large = all(face.height >= self._large_px for face in self._faces)
+        if area > _MAX_AREA * size[0] * size[1]:
+            windows = [_Window(0, 0, *size)]
+        does_not_pay = windows[0].area == size[0] * size[1] and not are_large
+        if not self._are_clear(self._faces) or num_moved > _NUM_MOVED or does_not_pay:
             return []
-        found = [
-            self._find_one(image_rgb, *pair, find_again) for pair in zip(self._faces, windows, strict=True)
+        there = [
+            replace(found, x=found.x + window.left, y=found.y + window.top)
+            for window in windows
+            for found in find_again(window.cut(image_rgb), only_large=are_large)
         ]
-        return merge_boxes([face for face in found if face is not None])
-
-    def _find_one(
-        self, image_rgb: UInt8Array, face: FaceBox, window: "_Window", find_again: FindAgain
-    ) -> FaceBox | None:
-        patch = np.ascontiguousarray(image_rgb[window.top : window.bottom, window.left : window.right])
-        for found in find_again(patch):
-            there = replace(found, x=found.x + window.left, y=found.y + window.top)
-            x, y = there.center
-            if face.x <= x <= face.x + face.width and face.y <= y <= face.y + face.height:
-                return there
-        return None
+        return merge_boxes([found for face in self._faces if (found := _find_inside(face, there))])
 
     def _are_clear(self, faces: Sequence[FaceBox]) -> bool:
         return all(face.score >= self._clear_score and abs(face.roll) <= _MAX_ROLL for face in faces)
@@ -116,9 +119,23 @@ class _Window(NamedTuple):
     right: int
     bottom: int
 
+    def cut(self, image_rgb: UInt8Array) -> UInt8Array:
+        return np.ascontiguousarray(image_rgb[self.top : self.bottom, self.left : self.right])
+
     @property
     def area(self) -> int:
         return max(0, self.right - self.left) * max(0, self.bottom - self.top)
+
+
+def _find_inside(face: FaceBox, others: Sequence[FaceBox]) -> FaceBox | None:
+    """The best of some boxes whose centre lies in a face's."""
+    inside = [
+        other
+        for other in others
+        if face.x <= other.center[0] <= face.x + face.width
+        and face.y <= other.center[1] <= face.y + face.height
+    ]
+    return max(inside, key=lambda other: other.score, default=None)
 
 
 def _place_window(face: FaceBox, size: tuple[int, int]) -> _Window:

@@ -36,6 +36,8 @@ class TurnedFaceDetector(ABC):
     name: ClassVar[str]
     clear_score: ClassVar[float] = math.inf
     """Score from which a face of a stream is looked for where it was, if the detector gains by it."""
+    large_px: ClassVar[float] = math.inf
+    """Height from which known faces are found again faster (`_find_again`)."""
     sure_score: ClassVar[float]
     """Score from which a face is upright for sure; nothing is compared from there on."""
     turns: ClassVar[tuple[int, ...]] = (0, 45, 90, 135, 180, 225, 270, 315)
@@ -44,7 +46,7 @@ class TurnedFaceDetector(ABC):
     def __init__(self, *, is_stream: bool = False) -> None:
         """Look at single pictures, or at those of a stream, where a turn may wait for the next one."""
         self._is_stream = is_stream
-        self._revisits = Revisits(self.clear_score)
+        self._revisits = Revisits(self.clear_score, self.large_px)
         self.forget()
 
     def forget(self) -> None:
@@ -67,8 +69,8 @@ class TurnedFaceDetector(ABC):
             self._revisits.keep(image_rgb, found)
         return found
 
-    def _find_again(self, patch_rgb: UInt8Array) -> list[FaceBox]:
-        """The upright faces of a part of a picture, searched as large as it is."""
+    def _find_again(self, patch_rgb: UInt8Array, *, only_large: bool) -> list[FaceBox]:
+        """The upright faces of a part of a picture, searched as large as it is; perhaps only large ones."""
         return self._find_upright(patch_rgb)
 
     def _search(self, image_rgb: UInt8Array) -> list[FaceBox]:

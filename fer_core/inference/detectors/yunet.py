@@ -16,7 +16,7 @@ from fer_core.inference.detectors.base import (
 )
 from fer_core.inference.detectors.pose import estimate_pose
 from fer_core.inference.detectors.turned import TurnedFaceDetector
-from fer_core.inference.detectors.yunet_network import YuNetNetwork
+from fer_core.inference.detectors.yunet_network import LARGE_PX, YuNetNetwork
 from fer_core.inference.downloads import YUNET, require_file
 from fer_core.types import FaceBox, UInt8Array
 
@@ -35,6 +35,7 @@ class YuNetDetector(TurnedFaceDetector):
 
     name = "yunet"
     clear_score = sure_score = 0.9
+    large_px = LARGE_PX
 
     def __init__(
         self,
@@ -76,13 +77,18 @@ class YuNetDetector(TurnedFaceDetector):
             boxes = merge_boxes(boxes + self._detect_at(image_rgb, COARSE_SIDE_PX))
         return boxes
 
-    def _find_again(self, patch_rgb: UInt8Array) -> list[FaceBox]:
-        return self._detect_at(patch_rgb, max(patch_rgb.shape[:2]))
+    def _find_again(self, patch_rgb: UInt8Array, *, only_large: bool) -> list[FaceBox]:
+        return self._detect_at(patch_rgb, max(patch_rgb.shape[:2]), only_large=only_large)
 
-    def _detect_at(self, image_rgb: UInt8Array, longest_px: int) -> list[FaceBox]:
+    def _detect_at(
+        self, image_rgb: UInt8Array, longest_px: int, *, only_large: bool = False
+    ) -> list[FaceBox]:
         scale = longest_px / max(image_rgb.shape[:2])
         faces = self._network.find(
-            resize(image_rgb, scale), score_threshold=self._score_threshold, nms_threshold=self._nms_threshold
+            resize(image_rgb, scale),
+            score_threshold=self._score_threshold,
+            nms_threshold=self._nms_threshold,
+            only_large=only_large,
         )
         boxes = [_read_face(*row).scaled(1 / scale) for row in faces.tolist()]
         return [box for box in boxes if box.width > 0 and box.height > 0]

@@ -20,7 +20,7 @@ from fer_core.inference.detectors.base import merge_boxes
 from fer_core.inference.detectors.haar import HaarDetector
 from fer_core.inference.detectors.turned import TurnedFaceDetector
 from fer_core.inference.detectors.whole_image import WholeImageDetector
-from fer_core.inference.detectors.yunet_network import YuNetNetwork
+from fer_core.inference.detectors.yunet_network import LARGE_PX, YuNetNetwork
 from fer_core.inference.downloads import YUNET, weights_path
 from fer_core.inference.face_import import build_cropper
 from fer_core.inference.pipeline import build_pipeline, build_stream
@@ -108,6 +108,14 @@ def test_the_network_answers_as_opencv_does(with_yunet, shared, size):
 def test_yunet_finds_the_one_face_of_a_portrait(with_yunet, shared, name):
     image = load_image(shared / "media" / "photos" / f"{name}.jpg")
     assert len(build_detector("yunet", with_yunet).detect(image)) == 1
+    network = YuNetNetwork((shared / "models" / "face_detection_yunet_2023mar.onnx").read_bytes())
+    small = cv2.resize(image, (480, 480), interpolation=cv2.INTER_AREA)
+    whole, large = (
+        network.find(small, score_threshold=0.7, nms_threshold=0.3, only_large=only_large)
+        for only_large in (False, True)
+    )
+    assert whole[0, 3] > LARGE_PX
+    np.testing.assert_allclose(large, whole, atol=1e-3)
 
 
 def test_yunet_finds_all_29_of_the_solvay_conference(with_yunet, shared):

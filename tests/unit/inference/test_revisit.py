@@ -45,6 +45,7 @@ def picture(*spots: tuple[int, int], size: tuple[int, int] = (640, 360)) -> UInt
 
 
 WHOLE = [(640, 360)]
+CROWD = [(60 + 150 * column, 40 + 150 * row) for column in range(4) for row in range(2)]
 
 
 def test_a_face_that_moves_is_searched_where_it_was_and_one_that_stays_not_at_all() -> None:
@@ -89,9 +90,26 @@ def test_after_a_cut_the_whole_is_searched() -> None:
 
 def test_a_crowd_is_searched_as_a_whole() -> None:
     detector = Spots()
-    crowd = [(60 + 150 * column, 40 + 150 * row) for column in range(4) for row in range(2)]
-    detector.look(picture(*crowd))
-    assert detector.look(picture(*[(x + 3, y) for x, y in crowd]))[1] == WHOLE
+    detector.look(picture(*CROWD))
+    assert detector.look(picture(*[(x + 3, y) for x, y in CROWD]))[1] == WHOLE
+
+
+class LargeSpots(Spots):
+    """Takes its spots for large, and tells how they were found again."""
+
+    large_px = 40
+
+    def _find_again(self, patch_rgb: UInt8Array, *, only_large: bool) -> list[FaceBox]:
+        assert only_large
+        return super()._find_again(patch_rgb, only_large=only_large)
+
+
+@pytest.mark.parametrize(("spots", "searched"), [([(100, 100)], [(160, 160)]), (CROWD, WHOLE)])
+def test_large_faces_are_found_again_as_such_even_where_the_whole_is_searched(spots, searched) -> None:
+    detector = LargeSpots()
+    detector.look(picture(*spots, size=(640, 360)))
+    spots = [(x + 3, y) for x, y in spots]
+    assert detector.look(picture(*spots)) == (sorted(spots), searched)
 
 
 def test_yunet_sees_in_a_part_what_it_sees_in_the_whole(workspace, shared) -> None:
