@@ -1,6 +1,7 @@
 """What adapting to own faces gains and costs, and whether active choice beats chance: on stand-ins.
 
-    python benchmarks/adapt.py --full --out adapt.json     # twenty minutes and more on one core
+    python benchmarks/adapt.py --out adapt.json                          # the curves
+    python benchmarks/adapt.py --seeds 0 --whole 50 100 200 500 --out whole.json   # an hour of one core
     python benchmarks/adapt.py --plot-file adapt.json --image docs/images/adapt-curves.png
 
 Nobody's faces are at hand, so two sets stand in for them, neither seen by the model:
@@ -9,21 +10,25 @@ Nobody's faces are at hand, so two sets stand in for them, neither seen by the m
 - `shifted`: half of FER+'s validation faces in dim light, cropped too wide and too low, with FER2013's
   labels, another labelling habit than FER+'s votes; every second face is held out
 
-What was known before is measured on the other half of FER+'s validation faces. The press photos
+What was known before is measured on the other half of FER+'s validation faces: how much of a change is kept
+(`fer_core.training.taking_over`) is chosen on every second of them, what it cost is told of the others. The
+press photos
 (`--photos`) are measured only, by their two sources: those of 350 x 350 pixels, and all others.
 
-Curves adapt the head on cached features, five seeds for each method and number of labels. `--full` also
-adapts whole models with `fer adapt`'s own settings, one seed each.
+Curves adapt the head on cached features, five seeds for each method and number of labels. `--whole` adapts
+whole models with `fer adapt`'s own settings, one seed each; `--ways` names how.
 """
 
+import itertools
 import json
 import shutil
 import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -51,6 +56,7 @@ from fer_core.inference.detectors import build_detector
 from fer_core.models import FerModel, load_checkpoint
 from fer_core.runs.adaptation import load_adaptation
 from fer_core.training.adapting import AdaptOptions, Layers, plan_adaptation
+from fer_core.training.taking_over import choose_share
 from fer_core.training.trainer import create_trainer
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace
@@ -168,8 +174,11 @@ class Head:
         self.first = [item.detach().clone() for item in model.classifier.parameters()]
         self.now = self.first
 
-    def fit(self, own: Features, old: Features) -> None:
-        """Least loss on own faces and on what was known before, from the first weights."""
+    def fit(self, own: Features, old: Features, known: Features) -> None:
+        """Least loss on own faces and on what was known before, from the first weights.
+
+        As much of the change is kept as the accuracy on `known` bears.
+        """
         weights = [item.clone().requires_grad_() for item in self.first]
         optimizer = torch.optim.LBFGS(weights, max_iter=20, line_search_fn="strong_wolfe")
 
@@ -187,7 +196,14 @@ class Head:
             return total
 
         optimizer.step(loss)
-        self.now = [item.detach() for item in weights]
+        after, self.now = [item.detach() for item in weights], self.first
+        before = self.score(known)
+
+        def lost(share: float) -> float:
+            self.now = [old.lerp(new, share) for old, new in zip(self.first, after, strict=True)]
+            return before - self.score(known)
+
+        lost(choose_share(lost))
 
     def answer(self, features: Features) -> Floats:
         """Probabilities, N x K."""
@@ -203,7 +219,7 @@ class Bench:
     """One model, its features of everything, and what is measured with them."""
 
     def __init__(self, model: str, known: str, second: str, workspace: Workspace) -> None:
-        """Compute features of what is replayed and of what was known before."""
+        """Find the model and the faces."""
         self.workspace = workspace
         self.entry = find_checkpoint(model, workspace)
         self.network, self.info = load_checkpoint(self.entry.folder)
@@ -212,12 +228,22 @@ class Bench:
         rows = compute_targets(self.known, "valid", "majority").indices
         rows = rows[~mark_training_copies(self.known, rows, within="train")]
         self.shift_rows, self.known_rows = rows[::2], rows[1::2]
+
+    @cached_property
+    def old(self) -> Features:
+        """What is replayed."""
         train = self._match("train", "crossentropy")
         spread = np.linspace(0, len(train) - 1, min(NUM_REPLAYED, len(train))).astype(np.int64)
-        self.old = self._read(self.known.images, train.indices[spread], train.distributions[spread])
+        return self._read(self.known.images, train.indices[spread], train.distributions[spread])
+
+    @cached_property
+    def known_halves(self) -> list[Features]:
+        """What was known before: to choose on, and to judge on."""
         valid = self._match("valid", "majority")
-        kept = np.isin(valid.indices, self.known_rows)
-        self.known_before = self._read(self.known.images, valid.indices[kept], valid.distributions[kept])
+        rows = np.flatnonzero(np.isin(valid.indices, self.known_rows))
+        parts = [rows[half::2] for half in (0, 1)]
+        images = self.known.images
+        return [self._read(images, valid.indices[part], valid.distributions[part]) for part in parts]
 
     def _match(self, split: str, mode: Any) -> Any:
         return match_classes(
@@ -269,7 +295,7 @@ class Bench:
                         seed,
                     )
                     chosen = np.concatenate([chosen, rest[picked]])
-                    head.fit(features.take(chosen), self.old)
+                    head.fit(features.take(chosen), self.old, self.known_halves[0])
                     lines.append(self._line(faces.name, method, seed, size, head, held_out, others))
             print(f"{faces.name}: seed {seed + 1} of {seeds}", flush=True)
         return lines
@@ -290,7 +316,7 @@ class Bench:
             "seed": seed,
             "labels": size,
             "own": head.score(held_out),
-            "known": head.score(self.known_before),
+            "known": head.score(self.known_halves[1]),
             **{other: head.score(features) for other, features in others.items()},
         }
 
@@ -356,8 +382,8 @@ class Bench:
             self.known.images, self.known_rows, np.zeros((len(self.known_rows), len(info.classes)))
         )
         head = Head(network)
-        answers = head.answer(features).argmax(axis=1)
-        return float((answers == self.known_before.targets.argmax(dim=1).numpy()).mean())
+        answers = head.answer(features).argmax(axis=1)[1::2]
+        return float((answers == self.known_halves[1].targets.argmax(dim=1).numpy()).mean())
 
 
 def replace_network(bench: Bench, network: FerModel) -> Bench:
@@ -440,9 +466,11 @@ def main(  # noqa: PLR0913 - each is a choice of its own
     second: str = "fer-tiny",
     sizes: tuple[int, ...] = (50, 100, 200, 500),
     seeds: int = 5,
+    stand_ins: tuple[str, ...] = ("drawn", "shifted"),
     people: int = NUM_PEOPLE,
     photos: Path | None = None,
-    full: bool = False,
+    whole: tuple[int, ...] = (),
+    ways: tuple[Literal["all", "head", "no replay"], ...] = ("all",),
     out: Path | None = None,
     plot_file: Path | None = None,
     image: Path = Path("adapt-curves.png"),
@@ -455,9 +483,11 @@ def main(  # noqa: PLR0913 - each is a choice of its own
         second: Another model, which may disagree with it.
         sizes: Numbers of labels.
         seeds: For each method and size.
+        stand_ins: Which of them.
         people: Drawn ones.
         photos: The press photos (a zip with labels.csv), measured only.
-        full: Adapt whole models, too: with replay, without, and the head alone.
+        whole: Numbers of labels to adapt whole models to.
+        ways: How: all layers, the head alone, all layers without replay.
         out: File for all figures (JSON); added to after each step.
         plot_file: Draw the curves of this file instead.
         image: Where to.
@@ -469,6 +499,7 @@ def main(  # noqa: PLR0913 - each is a choice of its own
     workspace = Workspace.default()
     bench = Bench(model, known, second, workspace)
     sets = [draw_people(bench.info.classes, people), shift_faces(bench.known, bench.shift_rows)]
+    sets = [faces for faces in sets if faces.name in stand_ins]
     press = read_photos(photos, bench.info, workspace) if photos else []
     found: dict[str, list[dict[str, Any]]] = {"curves": [], "whole": []}
 
@@ -476,28 +507,33 @@ def main(  # noqa: PLR0913 - each is a choice of its own
         if out is not None:
             out.write_text(json.dumps(found))
 
-    for faces in sets:
+    for faces in sets if seeds else ():
         found["curves"] += bench.measure_curves(faces, press, sizes, seeds)
         keep()
-    print_summary(found["curves"])
-    if not full:
-        return
-    variants: list[tuple[Layers, bool]] = [("all", True), ("all", False), ("head", True)]
-    for size in sizes:
-        for faces in sets:
-            for layers, replay in variants:
-                if (layers == "all" and replay) or size == 200:
-                    line = bench.adapt_whole(faces, size, layers=layers, replay=replay)
-                    found["whole"].append(line)
-                    keep()
-                    own, old = line["own"]["difference"], line["old"]
-                    print(
-                        f"{faces.name} {size} {layers} replay={replay}: own {100 * own['value']:+.1f} "
-                        f"[{100 * own['low']:+.1f}, {100 * own['high']:+.1f}], known "
-                        f"{100 * old['difference']['value'] if old else float('nan'):+.2f}, "
-                        f"{line['seconds']:.0f} s",
-                        flush=True,
-                    )
+    if seeds:
+        print_summary(found["curves"])
+    for way, size, faces in itertools.product(ways, whole, sets):
+        line = bench.adapt_whole(
+            faces, size, layers="head" if way == "head" else "all", replay=way != "no replay"
+        )
+        found["whole"].append({"way": way, **line})
+        keep()
+        print(f"{faces.name} {size} {way}: {_tell(line)}", flush=True)
+
+
+def _tell(line: dict[str, Any]) -> str:
+    parts = []
+    for name in ("own", "old"):
+        if item := line[name]:
+            gap = item["difference"]
+            parts.append(
+                f"{name} {100 * item['before']['value']:.1f} {100 * gap['value']:+.1f} "
+                f"({100 * gap['low']:+.1f} to {100 * gap['high']:+.1f}), "
+                f"ECE {100 * item['ece_before']:.1f} to {100 * item['ece_after']:.1f}"
+            )
+    if "known" in line:
+        parts.append(f"known {100 * line['known']:.1f}")
+    return "; ".join([*parts, f"kept {line['share']:.2f}", line["verdict"], f"{line['seconds']:.0f} s"])
 
 
 if __name__ == "__main__":

@@ -64,27 +64,26 @@ def main() -> int:
     return int(found["clicks"] > MOST_CLICKS or found["seconds"] > MOST_S)
 
 
-def flip(page: Page, click: Clicks, wanted: bool) -> None:
-    """Set the switch; again, and counted, where a redraw of the running page swallowed the click."""
-    switch = page.get_by_role("switch", name="Collect faces")
-    while switch.is_checked() != wanted:
-        click(page.get_by_text("Collect faces", exact=True))
-        page.wait_for_timeout(3000)
-
-
 def go(page: Page, url: str, workspace: Workspace) -> dict[str, Any]:
     click, start = Clicks(), time.monotonic()
+    found: dict[str, Any] = {}
+
+    def note(stage: str) -> None:
+        """Told at once, so that a run that is cut off has said how far it came."""
+        found.update({"clicks": click.count, stage: round(time.monotonic() - start, 1)})
+        print(f"{stage} {found[stage]}, {click.count} clicks", file=sys.stderr, flush=True)
+
     page.goto(f"{url}/live_webcam?collect=mine")
     click(page.get_by_role("button", name="Everyone in view agreed"))
     click(page.frame_locator("iframe").get_by_role("button", name="Start the camera"))
     expect(page.get_by_role("switch", name="Collect faces")).to_be_enabled()
-    page.wait_for_timeout(2000)  # the picture's shape settles
-    for _ in range(NUM_CLIPS):
-        flip(page, click, True)
+    for number in range(NUM_CLIPS):
+        click(page.get_by_text("Collect faces", exact=True))
         expect(page.get_by_text(re.compile(r"(2[0-9]|[3-9]\d) faces seen"))).to_be_visible()
-        flip(page, click, False)
-        expect(page.get_by_text("faces are in")).to_be_visible()
-    collected_s = time.monotonic() - start
+        click(page.get_by_text("Collect faces", exact=True))
+        expect(page.get_by_text("faces seen")).to_have_count(0)
+        expect(page.get_by_text("faces went into")).to_be_visible()
+        note(f"clip_{number + 1}_s")
     click(page.get_by_role("link", name="Label them"))
     for place in range(NUM_CLIPS * FACES_A_CLIP):
         face = f"{place + 1:06d}"
@@ -92,21 +91,19 @@ def go(page: Page, url: str, workspace: Workspace) -> dict[str, Any]:
         page.keyboard.press("12"[place % 2])
     expect(page.get_by_text("All done")).to_be_visible()
     expect(page.locator("[data-unsaved='0']")).to_be_attached()
-    labelled_s = time.monotonic() - start
+    note("labelled_s")
     click(page.get_by_role("button", name="Adapt the model"))
     expect(page.get_by_text("Model to adapt")).to_be_visible()
     click(page.get_by_role("button", name="Adapt the model"))
-    while not any(run.folder.joinpath("adaptation.json").is_file() for run in list_runs(workspace)):
+    while not (runs := list_runs(workspace)):
         page.wait_for_timeout(500)
+    note("begun_s")
+    while not (runs[0].folder / "adaptation.json").is_file():
+        page.wait_for_timeout(500)
+    note("seconds")
+    print((runs[0].folder / "log.txt").read_text(), file=sys.stderr)
     votes = open_labels(load_collection(workspace, "mine")).read()
-    return {
-        "clicks": click.count,
-        "labels": len(votes),
-        "collected_s": round(collected_s, 1),
-        "labelled_s": round(labelled_s, 1),
-        "seconds": round(time.monotonic() - start, 1),
-        "load": round(psutil.getloadavg()[0], 1),
-    }
+    return {**found, "labels": len(votes), "load": round(psutil.getloadavg()[0], 1)}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from app.shared.messages import empty_state
 from fer_core.escaping import escape_markdown
 from fer_core.inference.video import VideoSummary
 from fer_core.types import VoiceSummary
+from fer_core.words import count
 
 _NUM_NAMED: Final[int] = 3
 """Expressions in the headline."""
@@ -42,7 +43,7 @@ def describe_answer(summary: VideoSummary) -> str:
     """How many faces, and what they express most, as one line of Markdown."""
     shares = sorted(summary.mean_shares.items(), key=lambda item: -item[1])
     parts = [f"{escape_markdown(name)} {100 * share:.0f} %" for name, share in shares[:_NUM_NAMED]]
-    return f"{_count(summary.num_faces, 'face')}: mostly {', '.join(parts)}"
+    return f"{count(summary.num_faces, 'face')}: mostly {', '.join(parts)}"
 
 
 def describe_voice(voice: VoiceSummary) -> str:
@@ -84,10 +85,6 @@ def describe_work(summary: VideoSummary) -> str:
     pace = summary.num_frames / max(summary.seconds, 1e-9)
     return (
         f"{summary.num_frames:,} frames of {size}, {summary.num_empty_frames:,} of them without a face · "
-        f"{_count(summary.num_faces, 'face')} · {_count(summary.num_label_changes, 'label change')} · "
+        f"{count(summary.num_faces, 'face')} · {count(summary.num_label_changes, 'label change')} · "
         f"analyzed in {summary.seconds:.1f} s ({pace:.0f} frames a second)"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -20,6 +20,7 @@ from fer_core.images import IMAGE_SUFFIXES
 from fer_core.inference.video_reader import VIDEO_SUFFIXES
 from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.studies import list_studies
+from fer_core.words import count
 from fer_core.workspace import Workspace, expand_home
 
 _KIND: Final[str] = "collect"
@@ -41,7 +42,7 @@ def render_progress(collection: Collection, workspace: Workspace) -> None:
 def _tell(task: BackgroundTask, workspace: Workspace) -> None:
     found = task.result() or {}
     st.success(
-        f"{found.get('num_faces', 0):d} of {found.get('num_seen', 0):d} faces that were seen are here now.",
+        f"{found.get('num_faces', 0):d} of {count(found.get('num_seen', 0), 'face')} taken.",
         icon=":material/check:",
     )
     for clip, problem in list(dict(found.get("problems", {})).items())[:10]:

@@ -24,6 +24,7 @@ from fer_core.collecting.queues import compare_annotators, find_disagreements
 from fer_core.errors import CollectionError
 from fer_core.escaping import escape_markdown
 from fer_core.scratch import scratch_folder
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -171,10 +172,10 @@ def _render_label_studio(collection: Collection) -> None:
         found = ask_for_files("Its export (JSON)", types=["json"], max_mb=200, key=f"label_studio_{number}")
         if found:
             with error_boundary():
-                count = read_face_tasks(collection, found[0].path)
+                taken = read_face_tasks(collection, found[0].path)
                 forget_uploads(found)
                 st.session_state[Key.UPLOAD] = number + 1
-                st.toast(f"{count:d} labels taken over", icon=":material/check:")
+                st.toast(f"{count(taken, 'label')} taken over", icon=":material/check:")
                 st.rerun()
 
 

@@ -14,6 +14,7 @@ from fer_core.checkpoint import CheckpointEntry, choose_default, find_checkpoint
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown, escape_plotly
 from fer_core.runs.adaptation import Adaptation, Change, Measured, load_adaptation
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _metric(label: str, change: Change) -> None:
         f"{100 * change.after.value:.1f} %",
         delta=f"{100 * change.difference.value:+.1f} points",
         border=True,
-        help=f"{change.n:,} faces; {100 * change.before.value:.1f} % before.",
+        help=f"{count(change.n, 'face')}; {100 * change.before.value:.1f} % before.",
         width="content",
     )
 
@@ -115,11 +116,8 @@ def build_changes(found: Adaptation) -> "go.Figure":
     ]
     if found.old is not None:
         rows.append((f"{found.old.dataset} ({found.old.n:,})", found.old.before, found.old.after))
-    groups = sorted(found.groups, key=lambda group: group.after - group.before)[:_MAX_GROUPS]
-    rows += [
-        (f"{group.name} ({group.n:,})", Measured(value=group.before), Measured(value=group.after))
-        for group in groups
-    ]
+    groups = sorted(found.groups, key=lambda group: group.after.value - group.before.value)[:_MAX_GROUPS]
+    rows += [(f"{group.name} ({group.n:,})", group.before, group.after) for group in groups]
     figure = go.Figure()
     names = [escape_plotly(name) for name, _, _ in rows]
     for name, before, after in zip(names, *_split(rows), strict=True):

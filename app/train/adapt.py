@@ -16,6 +16,7 @@ from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown
 from fer_core.jobs.adapting import submit_adaptation
 from fer_core.training.adapting import EVERY_FACE, AdaptOptions, Layers
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 _LAYERS: dict[Layers, str] = {"all": "The whole model", "head": "Only its last layer"}
@@ -56,7 +57,7 @@ def _choose_faces(entry: CheckpointEntry, workspace: Workspace) -> DatasetInfo |
         st.session_state.pop(Key.ADAPT_DATASET, None)
     name = st.selectbox("Your faces", list(found), key=Key.ADAPT_DATASET, persist_state="session")
     info = found[name]
-    st.caption(f"{info.num_images:,} faces · {escape_markdown(', '.join(info.classes))}")
+    st.caption(f"{count(info.num_images, 'face')} · {escape_markdown(', '.join(info.classes))}")
     return info
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from fer_core.cli.terminal import say
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 
@@ -48,7 +49,7 @@ def main(  # noqa: PLR0913 - the options of the command
     plan = plan_adaptation(options, Workspace.default())
     counts = plan.counts
     say(
-        f"{plan.config.data.dataset}: {counts['train']:,} faces to learn from, {counts['valid']:,} to "
+        f"{plan.config.data.dataset}: {count(counts['train'], 'face')} to learn from, {counts['valid']:,} to "
         f"validate on, {counts['test']:,} held out; {plan.num_groups:,} by {plan.column or 'image'}"
     )
     for note in plan.notes:

@@ -10,6 +10,7 @@ from fer_core.cli.terminal import describe_detectors, pick_detector, say, show_p
 from fer_core.data.choosing import ChoiceMethod
 from fer_core.errors import CollectionError, ConfigError
 from fer_core.progress import Report, get_audience, keep_result
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace, validate_name
 
 if TYPE_CHECKING:
@@ -96,11 +97,11 @@ def main(  # noqa: PLR0913 - the command's options
             say(f"{clip}: {problem}")
         if not store.found:
             raise CollectionError("no face was found, so nothing was collected; name other files")
-        show(0, 0, f"choosing among {len(store.found):,} faces")
+        show(0, 0, f"choosing among {count_words(len(store.found), 'face')}")
         embed = build_embed(entry) if method in ("mixed", "most_different") else None
         collection = open_or_create(workspace, name, owner=owner)
         picked = pick_faces(collection, store, predictors, count=count, method=method, seed=seed, embed=embed)
-    say(f"{collection.folder}: {len(picked.faces)} of {picked.num_seen:,} faces taken")
+    say(f"{collection.folder}: {len(picked.faces)} of {count_words(picked.num_seen, 'face')} taken")
     say(f"next: fer label {name}")
     keep_result({"num_faces": len(picked.faces), "num_seen": picked.num_seen, "problems": problems})
     return SOME_FAILED if problems and get_audience() is None else 0  # a page shows them, too

@@ -9,6 +9,7 @@ from tyro.extras import SubcommandApp
 
 from fer_core.cli.terminal import build_console, is_confirmed, run_subcommand, say
 from fer_core.errors import ConfigError
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def show(name: Positional[str], json_output: Annotated[bool, arg(name="json")] =
     if json_output:
         say(json.dumps({**facts, "agreement": json.loads(agreement.to_json(orient="records"))}, indent=2))
         return 0
-    say(f"{facts['num_labelled']:,} of {facts['num_faces']:,} faces have a label")
+    say(f"{facts['num_labelled']:,} of {count(facts['num_faces'], 'face')} labelled")
     for word in ("persons", "clips", "annotators"):
         say(f"{word}: {len(facts[word]):,}" + (f" ({', '.join(facts[word])})" if facts[word] else ""))
     say(f"faces on which annotators disagree: {len(facts['disagreements']):,}")
@@ -141,8 +142,8 @@ def dataset(
         unsure=unsure,
         splits=SplitPlan(valid=valid, test=test, seed=seed),
     )
-    parts = ", ".join(f"{count} {split}" for split, count in info.split_counts.items())
-    say(f"{workspace.dataset(info.name)}: {info.num_images} faces ({parts})")
+    parts = ", ".join(f"{number} {split}" for split, number in info.split_counts.items())
+    say(f"{workspace.dataset(info.name)}: {count(info.num_images, 'face')} ({parts})")
     return 0
 
 
@@ -180,7 +181,8 @@ def import_labels(name: Positional[str], source: Positional[Path]) -> int:
     from fer_core.collecting import load_collection
     from fer_core.collecting.label_studio import read_face_tasks
 
-    say(f"{read_face_tasks(load_collection(Workspace.default(), name), source)} labels taken over")
+    taken = read_face_tasks(load_collection(Workspace.default(), name), source)
+    say(f"{count(taken, 'label')} taken over")
     return 0
 
 

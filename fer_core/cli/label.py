@@ -21,8 +21,9 @@ def main(
     """
     from fer_core.cli.app import open_dashboard
     from fer_core.collecting import load_collection
+    from fer_core.words import count
     from fer_core.workspace import Workspace
 
     collection = load_collection(Workspace.default(), name)
-    say(f"{collection.name}: {len(collection.load_faces()):,} faces")
+    say(f"{collection.name}: {count(len(collection.load_faces()), 'face')}")
     return open_dashboard(port=port, browser=browser, page=f"label?collection={name}")

@@ -18,7 +18,7 @@ import filelock
 
 from fer_core import __version__
 from fer_core.data.store import list_datasets
-from fer_core.errors import CollectionError, ConfigError
+from fer_core.errors import CollectionError, ConfigError, FerError
 from fer_core.io import (
     atomic_directory,
     atomic_path,
@@ -161,9 +161,13 @@ def open_or_create(workspace: Workspace, name: str, *, owner: str = "") -> Colle
         ConfigError: nothing can be called that.
         CollectionError: it is damaged.
     """
-    if workspace.collection(name).is_dir():
-        return load_collection(workspace, name)
-    return create_collection(workspace, name, owner=owner)
+    if not workspace.collection(name).is_dir():
+        try:
+            return create_collection(workspace, name, owner=owner)
+        except FerError:
+            if not workspace.collection(name).is_dir():
+                raise  # else another process made it in the meantime
+    return load_collection(workspace, name)
 
 
 def _to_json(record: CollectionRecord) -> Mapping[str, Any]:

@@ -105,9 +105,10 @@ def read_face_tasks(collection: Collection, path: Path) -> int:
     """Take labels over from Label Studio's export as JSON. The same file, read twice, doubles nothing.
 
     Only what was submitted counts: no prediction, no cancelled annotation. The annotator is who completed it.
+    A label that is older than what the same annotator said last of the face is left out.
 
     Returns:
-        How many labels the file holds.
+        How many labels were taken over, or had been before.
 
     Raises:
         DataError: it is no export of such tasks, or nothing was submitted.
@@ -124,8 +125,7 @@ def read_face_tasks(collection: Collection, path: Path) -> int:
         ) from cause
     if not checked:
         raise DataError(f"{path} has no submitted annotation; submit tasks in Label Studio and export them")
-    open_labels(collection).add(checked)
-    return len(checked)
+    return open_labels(collection).add(sorted(checked, key=lambda vote: vote.time), only_newer=True)
 
 
 def _read_task(task: Mapping[str, Any]) -> Iterator[Vote]:

@@ -58,6 +58,7 @@ class LabelBook:
     path: Path
     """Of `labels.jsonl`."""
     _votes: dict[tuple[str, str], Vote] = field(default_factory=dict)
+    """The last ones, those that take one back too."""
     _ids: set[str] = field(default_factory=set)
     _size: int = 0
     _inode: int = 0
@@ -71,10 +72,18 @@ class LabelBook:
         """
         with self._lock:
             self._catch_up()
-            return dict(self._votes)
+            return {key: vote for key, vote in self._votes.items() if vote.labels}
 
-    def add(self, votes: Sequence[Vote]) -> None:
+    def add(self, votes: Sequence[Vote], *, only_newer: bool = False) -> int:
         """Write votes; they are on the disk when this returns. What is there already is not written again.
+
+        Args:
+            votes: in the order in which they were made.
+            only_newer: leave out those that are older than the last of the same annotator about the same
+                face, for votes that were made elsewhere and come late.
+
+        Returns:
+            How many were not left out.
 
         Raises:
             CollectionError: the file is gone or damaged, or another process holds it for too long.
@@ -85,13 +94,19 @@ class LabelBook:
         try:
             with self._lock, hold_lock(_lock_file(self.path), timeout_s=_LOCK_WAIT_S):
                 self._catch_up()
-                new = list({vote.id: vote for vote in votes if vote.id not in self._ids}.values())
+                taken = [vote for vote in votes if not only_newer or self._is_newest(vote)]
+                new = list({vote.id: vote for vote in taken if vote.id not in self._ids}.values())
                 if new:
                     with storage_errors(self.path):
                         _append(self.path, new)
                     self._catch_up()
         except filelock.Timeout as cause:
             raise CollectionError(f"{self.path} is held by another process; try again") from cause
+        return len(taken)
+
+    def _is_newest(self, vote: Vote) -> bool:
+        last = self._votes.get((vote.face, vote.annotator))
+        return last is None or vote.time >= last.time
 
     def _catch_up(self) -> None:
         try:
@@ -107,7 +122,7 @@ class LabelBook:
         for line in whole.splitlines():
             if line.strip() and (vote := _parse(line, self.path)) is not None and vote.id not in self._ids:
                 self._ids.add(vote.id)
-                _count(self._votes, vote)
+                self._votes[vote.face, vote.annotator] = vote
         self._size += len(whole)
 
 
@@ -141,14 +156,6 @@ def _parse(line: bytes, path: Path) -> Vote | None:
         raise CollectionError(f"{path}: {line[:80]!r} is no label: {cause}; restore the file") from cause
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-def _count(votes: dict[tuple[str, str], Vote], vote: Vote) -> None:
-    key = (vote.face, vote.annotator)
-    if vote.labels:
-        votes[key] = vote
-    else:
-        votes.pop(key, None)
 
 
 def open_labels(collection: Collection) -> LabelBook:

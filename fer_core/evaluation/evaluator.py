@@ -56,7 +56,7 @@ class Evaluation:
         return self.data.to_frame()
 
 
-def evaluate_checkpoint(
+def evaluate_checkpoint(  # noqa: PLR0913 - what may be left out of a split
     folder: Path,
     dataset: Dataset,
     split: str,
@@ -65,6 +65,7 @@ def evaluate_checkpoint(
     tta: TestTimeAugmentation = "none",
     exclude_copies: bool = False,
     training: Dataset | None = None,
+    half: Literal[0, 1] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Score the checkpoint in `folder` on a split, in majority mode, in fp32.
@@ -78,6 +79,8 @@ def evaluate_checkpoint(
         exclude_copies: leave out images that have exactly the pixels of a training image.
         training: what the model was trained on, if that is another data set: images with exactly the pixels
             of one of its training images are left out, and the protocol counts them.
+        half: score every second image only, from the first (0) or the second on (1): where something is
+            chosen on one half and judged on the other.
         on_progress: called with images done and images in all.
 
     Raises:
@@ -95,6 +98,8 @@ def evaluate_checkpoint(
         scored = _drop_copies(scored, dataset, split)
     if training is not None:
         scored = _drop_seen(scored, dataset, training, info.name)
+    if half is not None:
+        scored = scored.take(np.arange(half, len(scored.rows), 2), f", {('first', 'second')[half]} half")
     target_device = resolve_device(device)
     model = model.to(target_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     logits = compute_logits(

@@ -256,7 +256,7 @@ def _score(predictions: Predictions, name: str, num_resamples: int, seed: int) -
     prepared = PreparedMetrics(predictions, GROUP_FIGURES)
     figures = compute_intervals(prepared, num_resamples=num_resamples, seed=seed)
     # Small groups are often all right, and every resample of them too: that interval would have no width.
-    figures["accuracy"] = _measure_accuracy(predictions)
+    figures["accuracy"] = measure_accuracy(predictions)
     return Group(
         name=name,
         n=len(predictions),
@@ -265,7 +265,7 @@ def _score(predictions: Predictions, name: str, num_resamples: int, seed: int) -
     )
 
 
-def _measure_accuracy(predictions: Predictions) -> Figure:
+def measure_accuracy(predictions: Predictions) -> Figure:
     """With the score interval of Wilson (1927), which has a width at 0 and at 100 % too."""
     from scipy.stats import binomtest
 

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from fer_core.errors import RunError
 from fer_core.io import read_record, write_json
 from fer_core.plain import Count
+from fer_core.words import count
 
 ADAPTATION_FILE: Final[str] = "adaptation.json"
 SCHEMA_VERSION: Final[int] = 1
@@ -51,12 +52,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupChange:
-    """Accuracy on the held-out images of one person or clip."""
+    """Accuracy on the held-out images of one person or clip; the intervals take single images for chance."""
 
     name: str
     n: Count
-    before: float
-    after: float
+    before: Measured
+    after: Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +87,14 @@ class Adaptation:
     """The difference that this is about, as a fraction."""
     calibrated_on: str
     """What its probabilities were calibrated on, in words."""
+    share: float
+    """Of the change of the weights that was learned, the part that was kept."""
     schema_version: int = SCHEMA_VERSION
 
     def describe(self) -> tuple[str, ...]:
         """The finding in sentences of plain text: own faces, evidence, what was known before, calibration."""
-        return tuple(filter(None, (self._judge(), self._prove(), self._tell_old(), self._tell_calibration())))
+        told = self._judge(), self._prove(), self._tell_old(), self._tell_share(), self._tell_calibration()
+        return tuple(filter(None, told))
 
     def _judge(self) -> str:
         own, points = self.own, 100 * self.own.difference.value
@@ -98,7 +102,9 @@ class Adaptation:
             return f"It reads your faces better: {points:+.1f} points of accuracy on clips it has never seen."
         if self.verdict == "worse":
             return f"It reads your faces worse: {points:+.1f} points. Keep using {self.model}."
-        seen = f"{own.n:,} held-out faces of {_count(own.num_groups, 'person or clip', 'people or clips')}"
+        seen = (
+            f"{count(own.n, 'held-out face')} of {count(own.num_groups, 'person or clip', 'people or clips')}"
+        )
         if self.verdict == "too_few":
             left = f"{seen} leave {points:+.1f} points open to chance"
             return f"Too few faces to tell: {left}.{self._tell_more()}"
@@ -109,14 +115,14 @@ class Adaptation:
         if more <= 0:
             return " The faces are of too few people or clips: hold out more of those."
         return (
-            f" About {more:,} more held-out faces ({self.needed:,} in all) would show a difference of "
+            f" About {count(more, 'more held-out face')} ({self.needed:,} in all) would show a difference of "
             f"{100 * self.sought:.0f} points in four of five cases."
         )
 
     def _prove(self) -> str:
         own = self.own
         if not own.only_after + own.only_before:
-            return f"Both are right on the same of the {own.n:,} held-out faces."
+            return f"Both are right on the same of {count(own.n, 'held-out face')}."
         gap = own.difference
         interval = (
             ""
@@ -125,8 +131,8 @@ class Adaptation:
         )
         p_value = "< 0.001" if own.p_value < 0.001 else f"= {own.p_value:.3f}"
         return (
-            f"Of {own.n:,} held-out faces the adapted model alone is right on {own.only_after:,}, the one "
-            f"before alone on {own.only_before:,} (McNemar p {p_value}{interval})."
+            f"Of {count(own.n, 'held-out face')} the adapted model alone is right on {own.only_after:,}, the "
+            f"one before alone on {own.only_before:,} (McNemar p {p_value}{interval})."
         )
 
     def _tell_old(self) -> str:
@@ -141,6 +147,12 @@ class Adaptation:
             f"{old.after.value:.1%} ({100 * old.difference.value:+.1f} points, n = {old.n:,})."
         )
 
+    def _tell_share(self) -> str:
+        if self.share == 1:
+            return ""
+        why = f"more of it costs too much on {self.replay}" if self.replay else "to stay near what it knew"
+        return f"Of what it learned {self.share:.0%} was kept: {why}."
+
     def _tell_calibration(self) -> str:
         parts = [f"{100 * self.own.ece_before:.1f} to {100 * self.own.ece_after:.1f} points on your faces"]
         if self.old is not None:
@@ -148,10 +160,6 @@ class Adaptation:
                 f"{100 * self.old.ece_before:.1f} to {100 * self.old.ece_after:.1f} on {self.old.dataset}"
             )
         return f"Calibration error: {', '.join(parts)}. {self.calibrated_on}"
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def save_adaptation(folder: Path, record: Adaptation) -> None:

@@ -17,6 +17,7 @@ from fer_core.evaluation.calibration import compute_ece, expect_generally, fit_t
 from fer_core.evaluation.evaluator import Evaluation, evaluate_checkpoint
 from fer_core.evaluation.figures import Figure, summarise_samples
 from fer_core.evaluation.general_calibration import collect_scores, fit_general
+from fer_core.evaluation.groups import measure_accuracy
 from fer_core.evaluation.paired import PairedResult, compare_with_baseline, compute_needed_pairs
 from fer_core.evaluation.predictions import Predictions
 from fer_core.evaluation.publish import build_model_card
@@ -24,9 +25,14 @@ from fer_core.io import write_text
 from fer_core.runs.adaptation import Adaptation, Change, GroupChange, Measured, Verdict, save_adaptation
 from fer_core.runs.run_files import BEST_FOLDER
 from fer_core.training.checks import HELD_OUT
+from fer_core.training.taking_over import take_over
 from fer_core.training.task import Task
+from fer_core.words import count
 
 FEWEST_TO_CALIBRATE: Final[int] = 30
+CHOSEN_ON: Final = 0
+JUDGED_ON: Final = 1
+"""Halves of the validation split of what was known before: settings are chosen on one, the other is told."""
 _FEWEST_FACES: Final[int] = 30
 _FEWEST_GROUPS: Final[int] = 5
 """Held-out faces, and people or clips: the interval of a cluster bootstrap over fewer is too narrow."""
@@ -52,7 +58,8 @@ class _Pair:
 def measure_adaptation(task: Task, folder: Path) -> Adaptation:
     """Calibrate an adapted model, compare it with the one before, and write both down.
 
-    Written are the calibration and figures in `best/model.json`, its card, and `adaptation.json`.
+    Written are the weights, as far as they are kept, calibration and figures in `best`, its card, and
+    `adaptation.json`.
 
     Args:
         task: what was learned from what; it has a parent.
@@ -62,7 +69,10 @@ def measure_adaptation(task: Task, folder: Path) -> Adaptation:
         DataError: the data set has nothing held out.
     """
     assert task.parent is not None, "only an adapted model has a model before"
-    best = folder / BEST_FOLDER
+    best, split = folder / BEST_FOLDER, task.config.data.valid_split
+    replay = None if task.replay is None else task.replay[0]
+    known = None if replay is None else evaluate_checkpoint(task.parent.folder, replay, split, half=CHOSEN_ON)
+    share = take_over(task.parent, best, None if replay is None or known is None else (replay, known))
     info, calibrated_on = _calibrate(task, best)
     save_checkpoint_info(best, info)
     own_before, own_after = (
@@ -71,9 +81,10 @@ def measure_adaptation(task: Task, folder: Path) -> Adaptation:
     own = _pair(own_before, own_after, _number_groups(task.dataset, own_after.data.rows), as_used=True)
     old_change = None
     metrics = [_summarise(own_after)]
-    if task.replay is not None:
-        replay, split = task.replay[0], task.config.data.valid_split
-        before, after = (evaluate_checkpoint(place, replay, split) for place in (task.parent.folder, best))
+    if replay is not None:
+        before, after = (
+            evaluate_checkpoint(place, replay, split, half=JUDGED_ON) for place in (task.parent.folder, best)
+        )
         old = _pair(before, after, _number_groups(replay, after.data.rows), as_used=False)
         old_change = _describe(after, old)
         metrics.append(_summarise(after))
@@ -86,7 +97,7 @@ def measure_adaptation(task: Task, folder: Path) -> Adaptation:
         dataset=task.dataset.name,
         num_train=len(task.train),
         num_valid=len(task.valid),
-        replay=task.replay[0].name if task.replay is not None else "",
+        replay="" if replay is None else replay.name,
         own=_describe(own_after, own),
         old=old_change,
         groups=tuple(_list_groups(task.dataset, own)),
@@ -94,6 +105,7 @@ def measure_adaptation(task: Task, folder: Path) -> Adaptation:
         needed=needed,
         sought=sought,
         calibrated_on=calibrated_on,
+        share=share,
     )
     write_text(best / CARD_FILE, build_model_card(info, task.dataset.info, own_after, record.describe()))
     save_adaptation(folder, record)
@@ -105,25 +117,31 @@ def _calibrate(task: Task, best: Path) -> tuple[CheckpointInfo, str]:
     """The temperature for the kind of data that it learned from, and what to expect of any face.
 
     Both are chosen on validation images, which no weight learned from; the held-out ones stay untouched.
+    What to expect of any face says little of own faces if it is chosen on others alone: with few own ones the
+    parent's stays.
     """
     assert task.parent is not None
+    before, split = task.parent.info, task.config.data.valid_split
     info = dataclasses.replace(load_checkpoint_info(best), temperature=1.0, general=None)
     save_checkpoint_info(best, info)
-    sets = [task.dataset, *([task.replay[0]] if task.replay is not None else [])]
-    found = [evaluate_checkpoint(best, dataset, task.config.data.valid_split) for dataset in sets]
+    found = [evaluate_checkpoint(best, task.dataset, split)]
+    if task.replay is not None:
+        found.append(evaluate_checkpoint(best, task.replay[0], split, half=CHOSEN_ON))
     enough = [item for item in found if len(item.data) >= FEWEST_TO_CALIBRATE]
-    if not enough:
-        before = task.parent.info
-        kept = dataclasses.replace(info, temperature=before.temperature, general=before.general)
-        return (
-            kept,
-            f"Too few validation faces to calibrate on: the calibration of {task.parent.key} was kept.",
+    words = " and ".join(f"{count(len(item.data), 'validation face')} of {item.dataset}" for item in enough)
+    temperature, general = before.temperature, before.general
+    if enough:
+        main = enough[-1].data
+        temperature = fit_temperature(recover_logits(main.probabilities), main.labels)
+    if found[0] in enough:
+        general = fit_general([collect_scores(item) for item in enough]) if info.class_prior else None
+        told = f"Calibrated on {words}."
+    else:
+        told = (
+            f"Too few validation faces of yours to calibrate on ({len(found[0].data)}): that of "
+            f"{task.parent.key} was kept" + (f", but for the temperature on {words}." if enough else ".")
         )
-    main = enough[-1].data
-    temperature = fit_temperature(recover_logits(main.probabilities), main.labels)
-    general = fit_general([collect_scores(item) for item in enough]) if info.class_prior else None
-    words = " and ".join(f"{len(item.data):,} validation faces of {item.dataset}" for item in enough)
-    return dataclasses.replace(info, temperature=temperature, general=general), f"Calibrated on {words}."
+    return dataclasses.replace(info, temperature=temperature, general=general), told
 
 
 def _read_as_used(evaluation: Evaluation) -> Predictions:
@@ -217,7 +235,9 @@ def _list_groups(dataset: Dataset, pair: _Pair) -> Sequence[GroupChange]:
     found = []
     for name in sorted(set(names) - {""}):
         rows = names == name
-        before, after = (float(item.is_right[rows].mean()) for item in (pair.before, pair.after))
+        before, after = (
+            _to_measured(measure_accuracy(item.take(rows))) for item in (pair.before, pair.after)
+        )
         found.append(GroupChange(name=name, n=int(rows.sum()), before=before, after=after))
     return found
 

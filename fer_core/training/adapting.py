@@ -28,6 +28,7 @@ from fer_core.data.store import ALL_SPLITS, SPLITS, Dataset, list_datasets, load
 from fer_core.data.targets import Targets, compute_targets
 from fer_core.errors import CheckpointError, ConfigError, DataError
 from fer_core.titles import name_after
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 Layers = Literal["all", "head"]
@@ -42,9 +43,9 @@ EVERY_FACE: Final[str] = "none"
 NO_REPLAY: Final[str] = "none"
 _PLAN: Final = SplitPlan(valid=0.15, test=0.25)
 _REPLAY_SHARE: Final[float] = 0.75
-_SHOWN_OWN: Final[int] = 6000
-"""Own faces shown in all; with the replay share it sets the time: two minutes on two cores."""
-_EPOCHS: Final[tuple[int, int]] = (8, 30)
+_SHOWN_OWN: Final[int] = 3000
+"""Own faces shown in all; with the replay share it sets the time."""
+_EPOCHS: Final[tuple[int, int]] = (6, 12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +139,8 @@ def _find_labelled(dataset: Dataset, entry: CheckpointEntry) -> Targets:
     shown = [item for item, count in zip(dataset.info.classes, counts, strict=True) if count]
     if len(labelled) < FEWEST_FACES:
         raise DataError(
-            f"{name!r} has {len(labelled)} labelled faces; label at least {FEWEST_FACES} before a model "
-            "learns from them"
+            f"{name!r} has {count(len(labelled), 'labelled face')}; label at least {FEWEST_FACES} before a "
+            "model learns from them"
         )
     if len(shown) < 2:
         raise DataError(

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from fer_core.checkpoint import find_checkpoint, load_checkpoint_info, save_checkpoint_info
+from fer_core.checkpoint import (
+    GeneralCalibration,
+    find_checkpoint,
+    load_checkpoint_info,
+    save_checkpoint_info,
+)
 from fer_core.cli import main
 from fer_core.data.builtin import open_dataset
 from fer_core.evaluation.label_errors import is_trained_on
@@ -15,6 +20,7 @@ from fer_core.provenance import judge_use
 from fer_core.runs.adaptation import load_adaptation
 from fer_core.runs.reader import load_run
 from fer_core.training.adapting import AdaptOptions, plan_adaptation
+from fer_core.training.taking_over import SHARE_KEY
 from fer_core.training.trainer import create_trainer, resume_trainer
 from fer_core.workspace import Workspace
 from tests.integration.test_training import StopAfter
@@ -25,13 +31,15 @@ from tests.small_models import save_small_model
 @pytest.fixture
 def ready(workspace: Workspace, draw_faces: Any) -> Workspace:
     """A small model that was trained on `known`, and own faces of ten people."""
-    draw_faces(workspace, "known", num_images=320)
+    draw_faces(workspace, "known", num_images=400)  # 60 to validate on, half of them to calibrate
     folder = save_small_model(workspace, "old")
     info = load_checkpoint_info(folder)
     known = open_dataset("known", workspace).info
     data = {"name": "known", "fingerprint": known.fingerprint}
     prior = {"class_prior": dict.fromkeys(info.classes, 0.125)}
-    save_checkpoint_info(folder, dataclasses.replace(info, data={**data, **prior}, terms=known.terms))
+    general = GeneralCalibration(prior_strength=0.5, temperature=1.2)
+    info = dataclasses.replace(info, data={**data, **prior}, terms=known.terms, general=general)
+    save_checkpoint_info(folder, info)
     write_own_faces(workspace, is_drawn=True)
     return workspace
 
@@ -62,7 +70,11 @@ def test_the_command_adapts_measures_and_leaves_the_model_before_alone(
     assert {item.source for item in after.terms} == {"own-by-person", "schematic-faces"}
     assert judge_use(after.terms) == "unresolved", "own faces say nothing of their terms"
     assert [item["dataset"] for item in after.metrics] == ["own-by-person", "known"]
-    assert after.general is not None, "48 validation faces of the known set are enough to calibrate on"
+    assert after.general is not None
+    assert after.general.prior_strength == 0.5, "nine own faces say little of what to expect of any face"
+    assert found.old.n == 30, "the other half chose how much is kept"
+    assert found.old.difference.value >= -0.1
+    assert after.origin[SHARE_KEY] == found.share
     known = open_dataset("known", ready)
     assert is_trained_on(after, known)
     assert choose_split(after, known) == "valid", "not on what it has learned again"

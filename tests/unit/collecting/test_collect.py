@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from fer_core.cli import main
+from fer_core.collecting import collection as collections
 from fer_core.collecting import create_collection, load_collection
 from fer_core.collecting.candidates import keep_candidates
 from fer_core.collecting.live import LiveCollector
@@ -38,6 +39,19 @@ def media(tmp_path):
     (folder / "notes.txt").write_text("none")
     (folder / ".hidden.png").write_text("none")
     return folder
+
+
+def test_two_make_one_collection_at_once(workspace, monkeypatch):
+    make = create_collection
+
+    def make_late(*arguments, **facts):  # another process was quicker
+        make(*arguments, **facts)
+        return make(*arguments, **facts)
+
+    monkeypatch.setattr(collections, "create_collection", make_late)
+    assert collections.open_or_create(workspace, "own").name == "own"
+    monkeypatch.undo()
+    assert collections.open_or_create(workspace, "own").load_faces().empty
 
 
 def test_files_of_a_folder(media):
@@ -182,6 +196,12 @@ def test_collections_at_the_command_line(workspace, tmp_path, capsys):
     for _ in range(2):  # the second time it doubles nothing
         assert main(["collections", "import", "own", str(tasks)]) == 0
         assert "3 labels taken over" in capsys.readouterr().out
+    for task in done:  # an older export, of what was corrected since
+        task["annotations"][0]["result"][0]["value"]["choices"] = ["neutral"]
+        task["annotations"][0]["updated_at"] = "2026-10-31T10:00:00"
+    tasks.write_text(json.dumps(done))
+    assert main(["collections", "import", "own", str(tasks)]) == 0
+    assert "0 labels taken over" in capsys.readouterr().out
     assert main(["collections", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["num_labelled"] == 3
     lines = (load_collection(workspace, "own").folder / "labels.jsonl").read_text().splitlines()

@@ -48,6 +48,15 @@ def test_what_is_sent_twice_counts_once(collection):
     assert read(collection) == {("000001", "Ann"): ("anger",)}
 
 
+def test_what_comes_late_does_not_win(collection):
+    book = open_labels(collection)
+    book.add([make_vote(5, 1, ["anger"]), make_vote(6, 2, ["fear"]), make_vote(7, 2, [])])
+    late = [make_vote(3, 1, ["fear"]), make_vote(4, 2, ["anger"]), make_vote(2, 1, ["fear"], "Ben")]
+    assert book.add(late, only_newer=True) == 1
+    assert read(collection) == {("000001", "Ann"): ("anger",), ("000001", "Ben"): ("fear",)}
+    assert book.add(late, only_newer=True) == 1, "read again, it is there already"
+
+
 @pytest.mark.parametrize("torn", [b'{"id":"x","fa', b'{"id":"\xf0\x9f', b"\0\0\0"])
 def test_half_a_line_of_a_power_cut_spoils_no_other(collection, torn):
     path = collection.folder / LABELS_FILE

@@ -48,11 +48,12 @@ FOUND = Adaptation(
     replay="ferplus",
     own=OWN,
     old=OLD,
-    groups=(GroupChange(name="Ann", n=15, before=0.4, after=0.6),),
+    groups=(GroupChange(name="Ann", n=15, before=Measured(value=0.4), after=Measured(value=0.6)),),
     verdict="better",
     needed=0,
     sought=0.1,
     calibrated_on="Calibrated on 60 validation faces of own-by-person.",
+    share=0.5,
 )
 
 
@@ -71,12 +72,13 @@ def test_it_reads_back_as_it_was_written(tmp_path: Path) -> None:
         ({}, "+10.0 points of accuracy on clips it has never seen"),
         ({}, "alone is right on 15, the one before alone on 3 (McNemar p = 0.007"),
         ({}, "from 89.3% to 88.7% (-0.6 points, n = 3,199)"),
+        ({}, "Of what it learned 50% was kept: more of it costs too much on ferplus."),
         ({"verdict": "worse"}, "Keep using fer-small"),
         ({"verdict": "too_few", "needed": 500}, "About 380 more held-out faces (500 in all) would show"),
         ({"verdict": "too_few", "needed": 60}, "too few people or clips: hold out more"),
         ({"verdict": "unclear", "needed": 500}, "No clear difference"),
         ({"old": None}, "What it forgot is not known"),
-        ({"own": replace(OWN, only_after=0, only_before=0)}, "right on the same of the 120"),
+        ({"own": replace(OWN, only_after=0, only_before=0)}, "right on the same of 120 held-out faces"),
     ],
 )
 def test_the_words_say_what_was_found(change: dict, words: str) -> None:
