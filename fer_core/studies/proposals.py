@@ -229,16 +229,21 @@ def group_faces(
     for index, person in enumerate(persons):
         named.setdefault(person or f"\0{index}", []).append(index)
     groups, joined = list(named.values()), [0.0] * len(named)
+    sums = np.array([[distances[np.ix_(one, other)].sum() for other in groups] for one in groups])
+    np.fill_diagonal(sums, np.inf)
     while len(groups) > 1:
-        least, first, second = min(
-            (float(distances[np.ix_(groups[one], groups[other])].mean()), one, other)
-            for one, other in itertools.combinations(range(len(groups)), 2)
-        )
-        if least > same:
+        sizes = np.array([len(group) for group in groups])
+        means = sums / np.outer(sizes, sizes)
+        first, second = divmod(int(means.argmin()), len(groups))
+        if means[first, second] > same:
             break
+        joined[first] = float(means[first, second])
         groups[first] += groups.pop(second)
-        joined[first] = least
         joined.pop(second)
+        sums[first] += sums[second]
+        sums[:, first] = sums[first]
+        sums[first, first] = np.inf
+        sums = np.delete(np.delete(sums, second, axis=0), second, axis=1)
     return [sorted(group) for group in groups], joined
 
 
