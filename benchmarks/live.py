@@ -25,7 +25,8 @@ from fer_core.data.schematic.drawing import render_face
 from fer_core.data.schematic.person import Person
 from fer_core.inference.detectors import default_detector
 from fer_core.inference.interfaces import Predictor
-from fer_core.inference.live import LiveSession, LiveSettings
+from fer_core.inference.live import LiveSession
+from fer_core.inference.live_engine import LiveSettings
 from fer_core.inference.live_stats import LiveReport
 from fer_core.inference.pipeline import build_pipeline
 from fer_core.inference.predictor import load_predictor

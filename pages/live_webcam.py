@@ -1,5 +1,7 @@
 """Live webcam: apparent expressions of the faces in front of this computer's camera."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.live_webcam.camera import (
@@ -15,6 +17,7 @@ from app.live_webcam.camera import (
 from app.live_webcam.collect import render_collect
 from app.live_webcam.consent import ask_consent, has_consent, offer_withdrawal
 from app.live_webcam.in_browser import render_in_browser
+from app.live_webcam.microphone import render_voice
 from app.live_webcam.place import ON_SERVER as SERVER_TITLE
 from app.live_webcam.place import choose_place
 from app.live_webcam.readout import REMOTE, picture_ratio, render_actions, render_pace, render_reading
@@ -24,7 +27,7 @@ from app.shared.navigation import LIVE_WEBCAM
 from app.shared.page_header import page_header
 from app.shared.run_data import name_model
 from app.shared.session_end import at_session_end
-from fer_core.browser.consent import IN_BROWSER, ON_SERVER
+from fer_core.browser.consent import HEARD_IN_BROWSER, HEARD_ON_SERVER, IN_BROWSER, ON_SERVER
 from fer_core.errors import FerError
 from fer_core.workspace import Workspace
 
@@ -53,6 +56,8 @@ def main() -> None:
             names = [name_model(entry.key, workspace).removesuffix("/best") for entry in choice.models]
             with reading:
                 render_reading(live_session(), names)
+                if choice.voice is not None:
+                    render_voice(live_session())
     with st.expander("From another computer: HTTPS and TURN", icon=":material/lan:"):
         st.markdown(REMOTE)
     st.caption(RESPONSIBLE_USE)
@@ -61,8 +66,7 @@ def main() -> None:
 def _render_in_browser(choice: LiveChoice, workspace: Workspace) -> None:
     if explain_missing(workspace, SERVER_TITLE, LIVE_WEBCAM.address()):
         return
-    if not has_consent(IN_BROWSER):
-        ask_consent(IN_BROWSER)
+    if not _is_agreed(IN_BROWSER, HEARD_IN_BROWSER, choice):
         return
     try:
         render_in_browser(choice, workspace)
@@ -72,10 +76,20 @@ def _render_in_browser(choice: LiveChoice, workspace: Workspace) -> None:
     offer_withdrawal(disabled=False)
 
 
+def _is_agreed(seen: Sequence[str], heard: Sequence[str], choice: LiveChoice) -> bool:
+    """Whether everyone in view, and everyone who is heard, agreed; else the question is shown."""
+    if not has_consent(seen):
+        ask_consent(seen)
+        return False
+    if choice.voice is not None and not has_consent(heard, microphone=True):
+        ask_consent(heard, microphone=True)
+        return False
+    return True
+
+
 def _render_stream(choice: LiveChoice, workspace: Workspace) -> bool:
     """Show the camera and what goes with it; returns whether it plays."""
-    if not has_consent(ON_SERVER):
-        ask_consent(ON_SERVER)
+    if not _is_agreed(ON_SERVER, HEARD_ON_SERVER, choice):
         return False
     session = live_session()
     at_session_end(LiveKey.SESSION, session.close)
@@ -91,7 +105,7 @@ def _render_stream(choice: LiveChoice, workspace: Workspace) -> bool:
         if not session.is_ready:
             return False  # else the models that ran before go on
     ratio = picture_ratio(session, len(choice.models) * 4 / 3)
-    playing = render_camera(session, ratio, rtc_configuration)
+    playing = render_camera(session, ratio, rtc_configuration, hears=choice.voice is not None)
     offer_withdrawal(disabled=playing)
     render_actions(session, playing=playing)
     render_collect(session, choice, workspace, playing=playing)

@@ -19,9 +19,9 @@ _BY: Final[dict[str, str]] = {
 }
 
 
-def render_matrices(comparison: Comparison) -> None:
-    """Every model's matrix, or its difference to the baseline's."""
-    kind, by = _choose(has_others=len(comparison.evaluations) > 1)
+def render_matrices(comparison: Comparison, what: str = "faces") -> None:
+    """Every model's matrix, or its difference to the baseline's; `what` its samples are called."""
+    kind, by = _choose(what, has_others=len(comparison.evaluations) > 1)
     first, *others = comparison.evaluations
     if kind == "differences":
         for column, item in zip(_columns(len(others)), others, strict=False):
@@ -41,7 +41,7 @@ def render_matrices(comparison: Comparison) -> None:
             _render_matrix(item, by)
 
 
-def _choose(*, has_others: bool) -> tuple[str, str]:
+def _choose(what: str, *, has_others: bool) -> tuple[str, str]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         kind = "matrices"
         if has_others:
@@ -62,7 +62,7 @@ def _choose(*, has_others: bool) -> tuple[str, str]:
             key=Key.COMPARE_BY,
             help="Share of the truth is recall, share of the predictions precision. Numbers are counts.",
         )
-        st.caption("Click a cell to see its faces.")
+        st.caption(f"Click a cell to see its {what}.")
     return kind or "matrices", by or "truth"
 
 

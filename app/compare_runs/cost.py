@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.shared.navigation import MODELS
 from app.shared.reports import find_key, list_models
+from app.shared.samples import FACES, find_kind
 from fer_core.escaping import escape_markdown
 from fer_core.evaluation.charts import build_cost_scatter
 from fer_core.evaluation.comparison import Comparison
@@ -12,8 +13,10 @@ from fer_core.workspace import Workspace
 
 
 def render_cost(comparison: Comparison, workspace: Workspace) -> None:
-    """Accuracy against size, and against the time for a face where it was measured."""
+    """Accuracy against size, and against the time for a face or clip where it was measured."""
     reports = comparison.reports
+    kind = find_kind(comparison.evaluations[0].report.subject.dataset, workspace)
+    one = FACES[kind].removesuffix("s")
     found = {key: find_latency(item.subject.weights_sha256, workspace) for key, item in reports.items()}
     times = {key: item for key, item in found.items() if item is not None}
     size, latency = st.columns(2, gap="medium")
@@ -22,7 +25,7 @@ def render_cost(comparison: Comparison, workspace: Workspace) -> None:
     with latency:
         if times:
             costs = {key: item.ms for key, item in times.items()}
-            st.plotly_chart(build_cost_scatter(reports, costs, "ms per face"), key="compare-latency")
+            st.plotly_chart(build_cost_scatter(reports, costs, f"ms per {one}"), key="compare-latency")
             st.caption(
                 "\n".join(
                     f"- **{escape_markdown(key)}**: {item.ms:.2f} ms, {escape_markdown(item.describe())}"
@@ -31,7 +34,7 @@ def render_cost(comparison: Comparison, workspace: Workspace) -> None:
             )
         missing = [key for key in reports if key not in times]
         if missing:
-            st.info("Time for a face was not measured here yet: open the model and time it.")
+            st.info(f"Time for a {one} was not measured here yet: open the model and time it.")
             entries = list_models(workspace)
             for name in missing:
                 if (key := find_key(name, workspace)) in entries:

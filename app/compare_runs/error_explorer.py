@@ -10,6 +10,7 @@ from app.compare_runs.heat_maps import blend, render_maps
 from app.compare_runs.state import Key
 from app.shared.grid import iterate_cells
 from app.shared.reports import find_key
+from app.shared.samples import FACES, find_kind, play_sample
 from fer_core.data.store import Dataset, load_dataset
 from fer_core.errors import DataError, FerError
 from fer_core.escaping import escape_markdown
@@ -34,8 +35,9 @@ _PAIRED: Final[tuple[str, ...]] = ("only first right", "only second right", "bot
 def render_explorer(comparison: Comparison, workspace: Workspace) -> None:
     """Matrices, and the faces that are chosen in them or beneath them."""
     first, second = _prepare(comparison)
-    render_matrices(comparison)
-    selection = _choose(comparison, first, second)
+    what = FACES[find_kind(first.report.subject.dataset, workspace)]
+    render_matrices(comparison, what)
+    selection = _choose(comparison, first, second, what)
     _render_selection(selection, first, second, workspace)
 
 
@@ -59,12 +61,14 @@ def _prepare(comparison: Comparison) -> tuple[StoredEvaluation, StoredEvaluation
     return by_key[state[Key.COMPARE_FIRST]], by_key.get(state[Key.COMPARE_SECOND])
 
 
-def _choose(comparison: Comparison, first: StoredEvaluation, second: StoredEvaluation | None) -> Selection:
+def _choose(
+    comparison: Comparison, first: StoredEvaluation, second: StoredEvaluation | None, what: str
+) -> Selection:
     keys = [item.key for item in comparison.evaluations]
     names = [ANY, *first.report.classes]
     places = iter(st.columns(6 if second else 4, gap="small"))
     if second is not None:
-        next(places).selectbox("Faces of", keys, key=Key.COMPARE_FIRST)
+        next(places).selectbox(f"{what.capitalize()} of", keys, key=Key.COMPARE_FIRST)
         next(places).selectbox("beside", [key for key in keys if key != first.key], key=Key.COMPARE_SECOND)
     truth, prediction, outcome, band = places
     wanted = truth.selectbox("Truth", names, key=Key.COMPARE_TRUTH)
@@ -98,14 +102,16 @@ def _render_selection(
 ) -> None:
     positions = selection.find(first.predictions, second.predictions if second else None)
     words = selection.describe(first.key, second.key if second else "")
-    st.markdown(f"**{len(positions):,} faces** of {escape_markdown(f'{first.key}: {words}')}")
-    if len(positions) == 0:
-        st.caption("No face matches; click another cell or widen the choice.")
-        return
     subject = first.report.subject
+    kind = find_kind(subject.dataset, workspace)
+    what = FACES[kind]
+    st.markdown(f"**{len(positions):,} {what}** of {escape_markdown(f'{first.key}: {words}')}")
+    if len(positions) == 0:
+        st.caption(f"No {what} match; click another cell or widen the choice.")
+        return
     chosen = first.predictions.to_frame().iloc[positions]
     with st.container(horizontal=True, vertical_alignment="center"):
-        show_maps = st.toggle(
+        show_maps = kind == "image" and st.toggle(
             "Show where each model looked",
             key=Key.COMPARE_MAPS,
             help="Orange: where the model found evidence for its prediction (Grad-CAM).",
@@ -123,7 +129,7 @@ def _render_selection(
             "Mark as suspected label errors",
             key="compare_suspects",
             icon=":material/flag:",
-            help="Marks these faces as having a possibly wrong label; review them on Explore data, Clean up.",
+            help=f"Marks these {what} as possibly having a wrong label; review them on Explore data, Clean up.",
         ):
             source = f"{first.key}: {words}"
             rows = chosen["row"].tolist()
@@ -132,7 +138,7 @@ def _render_selection(
     try:
         dataset = _open(workspace, first)
     except FerError as error:
-        st.warning(f"The faces can't be shown: {escape_markdown(str(error))}")
+        st.warning(f"The {what} can't be shown: {escape_markdown(str(error))}")
         return
     shown = [item for item in (first, second) if item is not None]
     _render_faces(dataset, shown, positions.tolist()[:_FACES_SHOWN], workspace, show_maps=show_maps)
@@ -163,13 +169,17 @@ def _render_faces(
     cells = iterate_cells(len(rows), _NUM_COLUMNS)
     for index, (cell, place, row) in enumerate(zip(cells, positions, rows, strict=True)):
         pictures = [dataset.images[row], *(blend(dataset.images[row], maps[key][0][index]) for key in maps)]
-        with cell, st.container(border=True, horizontal=not maps, gap="small"):
-            st.image(
-                pictures,
-                width=_FACE_PX,
-                alt=[f"face of row {row}", *(f"map of {key}" for key in maps)],
-            )
-            with st.container(gap="xsmall", width=_CHIPS_PX if not maps else "stretch"):
+        is_beside = not maps and dataset.info.sound is None
+        with cell, st.container(border=True, horizontal=is_beside, gap="small"):
+            if dataset.info.sound is not None:
+                play_sample(dataset, row)
+            else:
+                st.image(
+                    pictures,
+                    width=_FACE_PX,
+                    alt=[f"face of row {row}", *(f"map of {key}" for key in maps)],
+                )
+            with st.container(gap="xsmall", width=_CHIPS_PX if is_beside else "stretch"):
                 _describe(dataset, row, place, shown)
     if maps:
         order = ", then ".join(

@@ -9,6 +9,7 @@ from app.compare_runs.state import Key
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state
 from app.shared.reports import Stamp
+from app.shared.samples import IMAGES, find_kind
 from fer_core.escaping import escape_markdown
 from fer_core.evaluation.charts import build_group_bars
 from fer_core.evaluation.comparison import Comparison
@@ -25,7 +26,7 @@ from fer_core.workspace import Workspace
 _TITLES: Final[dict[str, str]] = {
     AGREEMENT: "how many annotators agree",
     "label": "label in the source",
-    "source": "source of the image",
+    "source": "source",
     "group": "person",
 }
 
@@ -38,7 +39,7 @@ def render_groups(comparison: Comparison, workspace: Workspace) -> None:
     if not columns:
         _explain_nothing(first.report.subject.dataset, is_here=dataset is not None)
         return
-    by, figure_name = _choose(columns)
+    by, figure_name = _choose(columns, IMAGES[find_kind(first.report.subject.dataset, workspace)])
     stamps = tuple((item.key, item.report.predictions_sha256) for item in comparison.evaluations)
     reports = _load(by, stamps, str(workspace.root), comparison)
     bars = {item.key: {group.name: group.figures[figure_name] for group in item.groups} for item in reports}
@@ -61,18 +62,18 @@ def render_groups(comparison: Comparison, workspace: Workspace) -> None:
         st.dataframe(build_group_table(reports), hide_index=True)
 
 
-def _choose(columns: list[str]) -> tuple[str, str]:
+def _choose(columns: list[str], what: str) -> tuple[str, str]:
     if st.session_state.get(Key.COMPARE_GROUPING) not in (None, *columns):
         del st.session_state[Key.COMPARE_GROUPING]  # chosen for another data set
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         by: str = st.selectbox(
-            "Group the images by",
+            f"Group the {what} by",
             columns,
             format_func=lambda name: _TITLES.get(name, name),
             key=Key.COMPARE_GROUPING,
             width=300,
             help="Columns of the data set with 2 to 30 values. Further columns of an "
-            "imported list (age group, camera, glasses …) are kept with the images.",
+            f"imported list (age group, camera, glasses …) are kept with the {what}.",
         )
         figure_name = st.segmented_control(
             "Figure",

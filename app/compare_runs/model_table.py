@@ -13,7 +13,8 @@ import streamlit as st
 from app.compare_runs.published import describe_published, find_published
 from app.compare_runs.state import Key
 from app.shared.reports import TTA_TITLES, Conditions, list_names, load_summary
-from fer_core.checkpoint import CheckpointEntry
+from app.shared.samples import find_kind
+from fer_core.checkpoint import KIND_WORDS, CheckpointEntry
 from fer_core.data.store import SCHEMATIC_FACES, SPLITS, list_datasets
 from fer_core.errors import FerError
 from fer_core.escaping import escape_markdown
@@ -73,17 +74,7 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
         width=300,
     )
     with row.popover("More", icon=":material/tune:", help="Mirror images, and the table's columns."):
-        augmentation = st.segmented_control(
-            "Faces",
-            list(TTA_TITLES),
-            default="none",
-            required=True,
-            format_func=TTA_TITLES.__getitem__,
-            key=Key.COMPARE_TTA,
-            bind="query-params",
-            help="Averaging the answers for a face and its mirror image (test-time augmentation) takes twice "
-            "the time and is often a little better. Reports with and without are kept apart.",
-        )
+        augmentation = "none" if find_kind(chosen, workspace) == "sound" else _choose_augmentation()
         st.multiselect(
             "Columns; the first sorts the table",
             list(list_titles()),
@@ -93,6 +84,20 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
             persist_state="session",
         )
     return Conditions(chosen, part or DEFAULT_SPLIT, augmentation or "none")
+
+
+def _choose_augmentation() -> str:
+    return st.segmented_control(
+        "Faces",
+        list(TTA_TITLES),
+        default="none",
+        required=True,
+        format_func=TTA_TITLES.__getitem__,
+        key=Key.COMPARE_TTA,
+        bind="query-params",
+        help="Averaging the answers for a face and its mirror image (test-time augmentation) takes twice "
+        "the time and is often a little better. Reports with and without are kept apart.",
+    )
 
 
 def _describe_place(name: str, installed: Sequence[str]) -> str:
@@ -115,18 +120,25 @@ def choose_models(
 
     Those of the address that a search hides stay chosen.
     """
-    names = list_names(workspace)
-    rows = [_describe(key, names[key], entry, conditions, workspace) for key, entry in models.items()]
+    names, kind = list_names(workspace), find_kind(conditions.dataset, workspace)
+    rows = [
+        _describe(key, names[key], entry, conditions, workspace)
+        for key, entry in models.items()
+        if entry.info.input.kind == kind
+    ]
     words = str(st.session_state[Key.COMPARE_SEARCH] or "").lower().split()
     figures = list(st.session_state[Key.COMPARE_COLUMNS])
     shown = [row for row in rows if all(_matches(row, word) for word in words)]
-    chosen = [key for key in dict.fromkeys(st.query_params.get_all(Key.COMPARE_MODELS)) if key in models]
+    known = {row["model"] for row in rows}
+    chosen = [key for key in dict.fromkeys(st.query_params.get_all(Key.COMPARE_MODELS)) if key in known]
     for index, (title, part) in enumerate(_split_by_classes(shown)):
         if title:
             st.caption(escape_markdown(title))
         _render(_sort(part, figures), figures, chosen, f"{Key.COMPARE_TABLE}_{index}")
         _render_seeds(part, figures)
-    if not shown:
+    if not rows:
+        st.caption(f"No model here reads {KIND_WORDS[kind]} yet; train one on this data set.")
+    elif not shown:
         st.caption(f"None of the {len(rows):,} models matches; change the search.")
     if len(chosen) > MAX_COMPARED:
         st.caption(f"The first {MAX_COMPARED} of {len(chosen)} ticked models are compared.")

@@ -16,6 +16,7 @@ from app.compare_runs.sources import render_sources
 from app.compare_runs.state import Key
 from app.compare_runs.training import render_training
 from app.shared.messages import error_boundary
+from app.shared.samples import find_kind
 from app.shared.tabs import render_tabs
 from fer_core.evaluation.comparison import Comparison
 from fer_core.workspace import Workspace
@@ -33,10 +34,16 @@ TABS: Final[dict[str, Callable[[Comparison, Workspace], None]]] = {
 }
 
 
+_OF_IMAGES: Final[frozenset[str]] = frozenset({"Sources", "Robustness"})
+"""What blurs, crops or searches faces makes no sense for sound."""
+
+
 @st.fragment
 def render_questions(comparison: Comparison, workspace: Workspace) -> None:
     """Only the open tab is drawn; the address holds which."""
+    kind = find_kind(comparison.evaluations[0].report.subject.dataset, workspace)
+    names = [name for name in TABS if kind == "image" or name not in _OF_IMAGES]
     with error_boundary():
-        for name, place in render_tabs(list(TABS), key=Key.COMPARE_TAB):
+        for name, place in render_tabs(names, key=Key.COMPARE_TAB):
             with place:
                 TABS[name](comparison, workspace)

@@ -9,6 +9,7 @@ from app.explore_data.cleanup_data import Audited
 from app.explore_data.image_grid import render_grid
 from app.explore_data.state import Key
 from app.shared.charts import STATIC_CONFIG
+from app.shared.samples import IMAGES, play_sample
 from fer_core.config import LabelMode
 from fer_core.escaping import escape_markdown
 from fer_core.labels import FERPLUS_COLUMNS
@@ -34,11 +35,7 @@ def render_detail(audited: Audited, row: int) -> None:
         label = str(audited.classes[row]) or "no majority"
         with picture:
             st.image(dataset.images[row], width=_IMAGE_PX, alt=f"Image {row}: {label}")
-            if dataset.clips is not None and dataset.info.sound is not None:
-                import numpy as np
-
-                clip = np.array(dataset.clips[row])  # Streamlit takes no memory map
-                st.audio(clip, sample_rate=dataset.info.sound.sample_rate)
+            play_sample(dataset, row)
         with facts:
             _render_facts(audited, row, label)
         with votes:
@@ -50,7 +47,7 @@ def render_detail(audited: Audited, row: int) -> None:
                     key="explore_votes",
                 )
                 st.caption("Votes of the annotators.")
-        st.markdown("**Most similar images**")
+        st.markdown(f"**Most similar {IMAGES[dataset.info.kind]}**")
         _render_similar(audited, row)
 
 

@@ -9,12 +9,16 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from app.live_webcam.microphone import CONSTRAINTS as MICROPHONE
+from app.live_webcam.microphone import choose_microphone, open_microphone
+from app.live_webcam.state import Key
 from app.shared.model_picker import choose_detector, choose_model
 from app.shared.overlay_options import choose_prior, choose_style
-from app.shared.session_cache import load_shared_predictor
+from app.shared.session_cache import load_shared_predictor, load_shared_voice
 from fer_core.checkpoint import CheckpointEntry, list_checkpoints
 from fer_core.inference.ice import parse_ice_servers
-from fer_core.inference.live import LiveSession, LiveSettings
+from fer_core.inference.live import LiveSession
+from fer_core.inference.live_engine import LiveSettings
 from fer_core.inference.tracker import TemporalConfig
 from fer_core.workspace import Workspace
 
@@ -33,7 +37,6 @@ _CONSTRAINTS: Final[dict[str, Any]] = {
         "height": {"ideal": 480},
         "frameRate": {"ideal": 30, "max": 30},
     },
-    "audio": False,
 }
 _MAX_HEIGHT_PX: Final[int] = 600
 """Of the picture: a camera held upright must not push all else off the screen."""
@@ -77,6 +80,8 @@ class LiveChoice:
     prior: str
     """How often each class is expected."""
     settings: LiveSettings
+    voice: CheckpointEntry | None = None
+    """What reads the voice; None if nobody listens."""
 
 
 def live_session() -> LiveSession:
@@ -109,9 +114,10 @@ def choose_live_setup(workspace: Workspace, *, in_browser: bool) -> LiveChoice |
         models = (first, *_choose_second(first, workspace))
         detector = "yunet" if in_browser else choose_detector(workspace)
         prior = choose_prior(models)
+        voice = choose_microphone(workspace)
     with st.container(border=True):
         settings = _choose_settings()
-    return LiveChoice(models=models, detector=detector, prior=prior, settings=settings)
+    return LiveChoice(models=models, detector=detector, prior=prior, settings=settings, voice=voice)
 
 
 def _choose_second(first: CheckpointEntry, workspace: Workspace) -> tuple[CheckpointEntry, ...]:
@@ -183,6 +189,7 @@ def configure_session(session: LiveSession, choice: LiveChoice, workspace: Works
     if detector is None or detector.name != choice.detector:
         detector = build_pipeline(choice.detector, predictors[0], workspace, is_stream=True).detector
     session.configure(detector, predictors, choice.settings)
+    session.listen(None if choice.voice is None else load_shared_voice(choice.voice))
 
 
 def load_ice_servers() -> list[dict[str, Any]]:
@@ -229,21 +236,37 @@ def build_frames_callback(session: LiveSession) -> FramesCallback:
     return on_frames
 
 
-def render_camera(session: LiveSession, ratio: float, rtc_configuration: dict[str, Any]) -> bool:
-    """Show the camera, in a box of this width by height, with its buttons; returns whether it plays."""
+def render_camera(
+    session: LiveSession, ratio: float, rtc_configuration: dict[str, Any], *, hears: bool
+) -> bool:
+    """Show the camera, in a box of this width by height, with its buttons; returns whether it plays.
+
+    Args:
+        session: takes the frames.
+        ratio: width by height of the box.
+        rtc_configuration: see `build_rtc_configuration`.
+        hears: whether the microphone is asked for, too; a camera that was started otherwise stops.
+    """
     from streamlit_webrtc import webrtc_streamer
 
+    is_other = st.session_state.get(Key.HEARS, hears) != hears
     context = webrtc_streamer(
         key=LiveKey.CAMERA,
         queued_video_frames_callback=build_frames_callback(session),
         on_video_ended=session.release,
         rtc_configuration=rtc_configuration,
-        media_stream_constraints=_CONSTRAINTS,
+        media_stream_constraints={**_CONSTRAINTS, "audio": MICROPHONE if hears else False},
+        sink_audio_track=open_microphone(session) if hears else None,
+        desired_playing_state=False if is_other else None,
         video_html_attrs=_video_attributes(ratio),
         translations=_BUTTONS,
         media_toggle_controls=False,
         async_processing=True,
     )
+    if not context.state.playing:
+        st.session_state.pop(Key.HEARS, None)
+    elif not is_other:
+        st.session_state[Key.HEARS] = hears
     return bool(context.state.playing)
 
 

@@ -6,31 +6,33 @@ import streamlit as st
 
 from app.live_webcam.state import Key
 from app.shared.navigation import RESPONSIBLE_USE
-from fer_core.browser.consent import AGREE
+from fer_core.browser.consent import AGREE, AGREE_HEARD
 
 
-def has_consent(points: Sequence[str]) -> bool:
-    """Whether the user said in this session that everyone in view agreed, having read just this."""
-    return bool(st.session_state.get(Key.CAMERA_CONSENT) == tuple(points))
+def has_consent(points: Sequence[str], *, microphone: bool = False) -> bool:
+    """Whether the user said in this session that everyone agreed, having read just this."""
+    return bool(st.session_state.get(_key(microphone)) == tuple(points))
 
 
-def ask_consent(points: Sequence[str]) -> None:
+def ask_consent(points: Sequence[str], *, microphone: bool = False) -> None:
     """Ask, in the place of the camera.
 
     Args:
         points: what is read before, as Markdown.
+        microphone: whether it is about who is heard, not about who is seen.
     """
+    title, agree = ("microphone listens", AGREE_HEARD) if microphone else ("camera starts", AGREE)
     with st.container(border=True):
-        st.markdown("##### :material/privacy_tip: Before the camera starts")
+        st.markdown(f"##### :material/privacy_tip: Before the {title}")
         st.markdown("\n".join(f"- {point}" for point in points))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                AGREE,
+                agree,
                 type="primary",
                 icon=":material/check:",
-                key="live-consent",
+                key="live-consent-microphone" if microphone else "live-consent",
                 on_click=_agree,
-                args=(tuple(points),),
+                args=(tuple(points), _key(microphone)),
             )
             st.page_link(RESPONSIBLE_USE.build(), label="Read more")
 
@@ -53,9 +55,14 @@ def offer_withdrawal(*, disabled: bool) -> None:
         )
 
 
-def _agree(points: tuple[str, ...]) -> None:
-    st.session_state[Key.CAMERA_CONSENT] = points
+def _key(microphone: bool) -> Key:
+    return Key.MICROPHONE_CONSENT if microphone else Key.CAMERA_CONSENT
+
+
+def _agree(points: tuple[str, ...], key: Key) -> None:
+    st.session_state[key] = points
 
 
 def _withdraw() -> None:
-    del st.session_state[Key.CAMERA_CONSENT]
+    for key in (Key.CAMERA_CONSENT, Key.MICROPHONE_CONSENT):
+        st.session_state.pop(key, None)

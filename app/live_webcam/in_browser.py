@@ -27,7 +27,7 @@ def render_in_browser(choice: LiveChoice, workspace: Workspace) -> None:
         style=choice.settings.style,
         mirror=choice.settings.mirror,
     )
-    if results := render_browser_page("camera", settings, choice.models, workspace):
+    if results := render_browser_page("camera", settings, choice.models, workspace, choice.voice):
         _keep(results, choice, workspace)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import OrderedDict
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import streamlit as st
 
@@ -11,6 +11,9 @@ from fer_core.checkpoint import CheckpointEntry
 from fer_core.inference.class_prior import GENERAL_PRIOR, with_prior
 from fer_core.inference.interfaces import Predictor
 from fer_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from fer_core.voice import VoiceModel
 
 T = TypeVar("T")
 
@@ -47,6 +50,22 @@ def _load_predictor(folder: str, fingerprint: str) -> Predictor:
     from fer_core.inference.predictor import load_predictor
 
     return load_predictor(folder, Workspace.default())
+
+
+def load_shared_voice(entry: CheckpointEntry) -> "VoiceModel":
+    """Return a voice model, loaded once for all sessions.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    return _load_voice(str(entry.folder), checkpoint_fingerprint(entry))
+
+
+@st.cache_resource(max_entries=_MAX_MODELS, show_spinner="Loading the model…")
+def _load_voice(folder: str, fingerprint: str) -> "VoiceModel":
+    from fer_core.voice import load_voice_model
+
+    return load_voice_model(folder, Workspace.default())
 
 
 class SessionCache(Generic[T]):

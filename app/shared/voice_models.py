@@ -1,11 +1,18 @@
 """Choosing a model of voices, and how to get one: none is shipped, for recorded voices have owners."""
 
+from typing import Final
+
 import streamlit as st
 
 from app.shared.messages import empty_state
 from app.shared.run_data import name_model
 from fer_core.checkpoint import CheckpointEntry, list_checkpoints
 from fer_core.workspace import Workspace
+
+HOW_TO_TRAIN: Final[str] = (
+    "Train one in a terminal: `fer import my-recordings.zip --name voices`, then `fer train --preset voice "
+    "--data.dataset voices`."
+)
 
 
 def list_voice_models(workspace: Workspace) -> dict[str, CheckpointEntry]:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.shared.grid import iterate_cells
 from app.shared.messages import show_error
+from app.shared.samples import IMAGES
 from app.train.architectures import follow_count, list_architectures
 from app.train.draft import (
     Draft,
@@ -201,7 +202,7 @@ def _find_dataset(config: TrainConfig, datasets: list[DatasetInfo]) -> DatasetIn
     if config.batch_size > num_images:
         raise ConfigError(
             f"batch_size is {config.batch_size}, but split {config.data.train_split!r} of {info.name!r} has "
-            f"only {num_images:,} images; take a smaller batch"
+            f"only {num_images:,} {IMAGES[info.kind]}; take a smaller batch"
         )
     return info
 
@@ -237,7 +238,7 @@ def _render_facts(config: TrainConfig, info: DatasetInfo | None, num_parameters:
             f"{info.split_counts[name]:,} {escape_markdown(name)}"
             for name in (config.data.train_split, config.data.valid_split)
         ]
-        data = f"{' and '.join(sizes)} images, {len(info.classes)} classes"
+        data = f"{' and '.join(sizes)} {IMAGES[info.kind]}, {len(info.classes)} classes"
     summary = list_architectures().get(config.model.name, "a backbone of timm")
     size = "" if num_parameters is None else f", **{num_parameters:,} parameters**"
     st.caption(

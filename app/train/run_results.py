@@ -18,6 +18,7 @@ from app.shared.run_charts import (
     build_small_curve,
 )
 from app.shared.run_data import load_gradients, load_metrics, load_steps, load_validation
+from app.shared.samples import IMAGES, find_kind
 from app.train.run_samples import render_samples
 from app.train.state import Key
 from fer_core.escaping import escape_markdown
@@ -159,11 +160,12 @@ def render_best_epoch(run: Run, workspace: Workspace) -> None:
     total = sum(map(sum, confusion))
     right = sum(row[index] for index, row in enumerate(confusion))
     protocol = next((item.protocol for item in load_metrics(run)), "")
+    kind = find_kind(str(run.config.get("data", {}).get("dataset", "")), workspace)
     st.markdown(
-        f"Epoch **{validation.epoch:d}**: {right:,} of {total:,} validation images right, "
+        f"Epoch **{validation.epoch:d}**: {right:,} of {total:,} validation {IMAGES[kind]} right, "
         f"**{100 * right / total:.1f} %** ({escape_markdown(protocol)})."
         if total
-        else "No validation image."
+        else f"No validation {IMAGES[kind].removesuffix('s')}."
     )
     matrix, samples = st.columns([5, 6], gap="large")
     with matrix:

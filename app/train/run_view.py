@@ -16,6 +16,7 @@ from app.shared.run_format import (
     describe_state,
     get_progress,
 )
+from app.shared.samples import IMAGES, find_kind
 from app.train.run_actions import close_run, render_actions, render_notes
 from app.train.run_results import (
     list_warnings,
@@ -51,7 +52,7 @@ def render_run(name: str, workspace: Workspace) -> None:
     _render_trouble(run)
     with error_boundary():
         render_adaptation(run.folder, workspace)
-    _render_numbers(run)
+    _render_numbers(run, workspace)
     _render_results(run, workspace)
 
 
@@ -144,23 +145,24 @@ def _render_trouble(run: Run) -> None:
         st.warning(escape_markdown(warning), icon=":material/warning:")
 
 
-def _render_numbers(run: Run) -> None:
+def _render_numbers(run: Run, workspace: Workspace) -> None:
     records = load_metrics(run)
     best = find_best(records)
     if best is None:
         return
     last = records[-1]
+    what = IMAGES[find_kind(str(run.config.get("data", {}).get("dataset", "")), workspace)]
     with st.container(horizontal=True, gap="small"):
         for label, value in {
             "Best accuracy": describe_percent(best.valid_accuracy),
             "Its macro-F1": describe_percent(best.valid_macro_f1),
             "Best epoch": f"{best.epoch:d}",
-            "Images per second": describe_number(last.images_per_s),
+            f"{what.capitalize()} per second": describe_number(last.images_per_s),
             "An epoch takes": describe_duration(last.seconds or 0.0),
         }.items():
             st.metric(label, value, border=True, width="content")
     st.caption(
-        f"On {describe_number(last.valid_n)} validation images, "
+        f"On {describe_number(last.valid_n)} validation {what}, "
         f"{escape_markdown(last.protocol)}. "
         f"The best epoch is that with the best {escape_markdown(str(run.config.get('monitor', '')))}."
     )

@@ -1,4 +1,4 @@
-"""What a person reads before a camera starts, wherever the faces are read; as Markdown, one point each."""
+"""What a person reads before camera or microphone start, wherever faces are read; as Markdown points."""
 
 from typing import Final
 
@@ -19,3 +19,19 @@ ON_SERVER: Final[tuple[str, ...]] = (
     "nothing is stored unless you record or collect faces.",
 )
 AGREE: Final[str] = "Everyone in view agreed"
+
+_HEARD: Final[str] = (
+    "**Who is heard?** Listen only to people who know that a program reads their voices, and who agreed: "
+    "those out of view, too. It reads **apparent expressions**, not words, and is often wrong."
+)
+HEARD_IN_BROWSER: Final[tuple[str, ...]] = (
+    _HEARD,
+    "**Where does it go?** Nowhere: the sound stays in this browser, which holds at most 3 s of it. "
+    "It is never stored.",
+)
+HEARD_ON_SERVER: Final[tuple[str, ...]] = (
+    _HEARD,
+    "**Where does it go?** To the computer that runs this page and nowhere else. At most 3 s are "
+    "held in memory. It is never stored: recordings have no sound.",
+)
+AGREE_HEARD: Final[str] = "Everyone who is heard agreed"

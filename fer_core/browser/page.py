@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from fer_core.browser.consent import AGREE, IN_BROWSER
 from fer_core.browser.modules import ASSETS, Publish, hash_name, join_modules, publish_modules
 from fer_core.browser.runtime import find_gpu_runtime, require_runtime
-from fer_core.checkpoint import CheckpointEntry
+from fer_core.checkpoint import CheckpointEntry, require_kind
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.inference.class_prior import GENERAL_PRIOR
 from fer_core.inference.detectors.yunet_network import open_sides
@@ -31,6 +31,7 @@ from fer_core.onnx_file import load_onnx_info
 from fer_core.palette import emotion_color
 from fer_core.provenance import answer_use
 from fer_core.results import name_columns
+from fer_core.sound.activity import find_network
 from fer_core.workspace import Workspace
 
 DETECTOR_SIDE_PX: Final[int] = 320
@@ -75,6 +76,7 @@ class PageSettings:
             "topK": self.style.top_k,
             "sureFrom": self.style.sure_from,
             "mirror": self.mirror,
+            "voice": None,
         }
 
 
@@ -110,8 +112,9 @@ def build_page(
             "script": publish("onnxruntime-gpu.js", gpu.script.read_bytes()),
             "binary": publish("onnxruntime-gpu.wasm.gz", gpu.binary_gz.read_bytes()),
         }
-    scripts = publish_modules(("app.js", "worker.js"), publish)
-    config |= {"mode": mode, "purpose": purpose, "worker": scripts["worker.js"], "offline": offline}
+    scripts = publish_modules(("app.js", "worker.js", "tap.js"), publish)
+    config |= {"mode": mode, "purpose": purpose, "offline": offline}
+    config |= {name: scripts[f"{name}.js"] for name in ("worker", "tap")}
     style = publish("app.css", (ASSETS / "app.css").read_bytes())
     head = (
         f'<link rel="stylesheet" href="{style}">\n<script type="module" src="{scripts["app.js"]}"></script>'
@@ -231,6 +234,18 @@ def describe_model(entry: CheckpointEntry, workspace: Workspace, publish: Publis
         "learned": info.class_prior,
         "general": general and {"prior_strength": general.prior_strength, "temperature": general.temperature},
     }
+
+
+def describe_voice(entry: CheckpointEntry, workspace: Workspace, publish: Publish) -> dict[str, Any]:
+    """The same of a voice model, with the detector of speech.
+
+    Raises:
+        CheckpointError: it has no ONNX file that fits.
+        MissingPackageError: the package that holds the detector is not installed.
+    """
+    require_kind(entry.info, "sound")
+    speech = publish("silero-vad.onnx", find_network().read_bytes())
+    return {**describe_model(entry, workspace, publish), "speech": speech}
 
 
 def _to_html(text: str) -> str:

@@ -54,10 +54,13 @@ def main(
     """
     if not sounds:
         raise ConfigError("no sound was named; try: fer listen talk.wav")
+    if one_speaker and model is None:
+        raise ConfigError(
+            "--one-speaker takes off what a voice always sounds like to a model, and no model was named; add "
+            "--model, or leave it out"
+        )
     if table is not None:
-        find_format(table)
-        if table.exists() and not overwrite:
-            raise ConfigError(f"{table} exists already; choose another name, or add --overwrite")
+        _check_table(table, overwrite=overwrite)
     from fer_core.cli.streams import stop_on_interrupt
     from fer_core.sound.tables import write_vocal_table
     from fer_core.sound.vocal import listen
@@ -98,6 +101,12 @@ def main(
     if is_stopped():
         return INTERRUPTED
     return 0 if len(tracks) == len(sounds) else 1
+
+
+def _check_table(table: Path, *, overwrite: bool) -> None:
+    find_format(table)
+    if table.exists() and not overwrite:
+        raise ConfigError(f"{table} exists already; choose another name, or add --overwrite")
 
 
 def load_voice(name: str | None) -> "VoiceModel | None":

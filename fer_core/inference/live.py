@@ -7,22 +7,22 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from fer_core.errors import ConfigError
-from fer_core.inference.face_quality import judge, read_faces
+from fer_core.inference.face_quality import read_faces
 from fer_core.inference.interfaces import FaceDetector, Predictor
+from fer_core.inference.live_engine import LiveEngine, LiveSettings
 from fer_core.inference.live_stats import HistoryCurve, LiveReport, LiveStats, ProbabilityHistory
-from fer_core.inference.overlay import OverlayPainter, OverlayStyle, shown_label
+from fer_core.inference.live_voice import LiveVoice
+from fer_core.inference.overlay import OverlayStyle, shown_label
 from fer_core.inference.recorder import Recorder, RecordingState
-from fer_core.inference.smoothing import ProbabilitySmoother
-from fer_core.inference.stream import FaceStream, FrameResult
-from fer_core.inference.tracker import TemporalConfig
-from fer_core.types import FaceBox, FaceResult, UInt8Array
+from fer_core.sound.vocal import VoiceModel
+from fer_core.types import FaceBox, FaceResult, UInt8Array, VoiceResult
 
 if TYPE_CHECKING:
     import av
@@ -31,21 +31,9 @@ logger = logging.getLogger(__name__)
 
 MAX_MODELS: Final[int] = 2
 """As many are shown side by side."""
-_PANEL_SCALE: Final[float] = 0.75
-"""Size of each picture when two stand side by side: 2 x 0.75 is what a browser link still carries well."""
 _HISTORY_S: Final[float] = 30.0
 Watcher = Callable[[UInt8Array, Sequence[FaceResult], float], None]
 _WARM_UP_SIZE: Final[tuple[int, int]] = (480, 640)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveSettings:
-    """What can be changed at any moment without loading anything."""
-
-    temporal: TemporalConfig = field(default_factory=TemporalConfig)
-    style: OverlayStyle = field(default_factory=OverlayStyle)
-    mirror: bool = True
-    """Show the picture as a mirror does, which is what people expect of their own face."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,106 +46,6 @@ class FaceReading:
     """The largest face, with smoothed probabilities; None if there is none."""
     label: str = ""
     """What is written at it in the picture; empty without a face."""
-
-
-class _Comparison:
-    """A second model on the faces that the stream has found: no second search, the same ids."""
-
-    def __init__(self, predictor: Predictor) -> None:
-        self.predictor = predictor
-        self._smoother = ProbabilitySmoother(0.0)
-
-    def read(
-        self, frame_rgb: UInt8Array, faces: Sequence[FaceResult], time_s: float, smoothing_s: float
-    ) -> tuple[FaceResult, ...]:
-        self._smoother.time_constant_s = smoothing_s
-        ids = [face.track_id or 0 for face in faces]
-        self._smoother.keep_only(set(ids))
-        readings = read_faces(self.predictor, [(frame_rgb, [face.box for face in faces])])
-        return tuple(
-            judge(face.box, self._smoother.update(track_id, prediction, time_s), quality, face.track_id)
-            for face, track_id, (prediction, quality) in zip(faces, ids, readings, strict=True)
-        )
-
-    def reset(self) -> None:
-        self._smoother.reset()
-
-
-class _Engine:
-    """Detector and models on one stream. Belongs to the thread that holds the session's step lock."""
-
-    def __init__(
-        self, detector: FaceDetector, predictors: Sequence[Predictor], settings: LiveSettings
-    ) -> None:
-        self.detector = detector
-        self.predictors = tuple(predictors)
-        self._stream = FaceStream(detector, predictors[0], settings.temporal)
-        self._others = [_Comparison(predictor) for predictor in predictors[1:]]
-        self._painters = [OverlayPainter(settings.style) for _ in predictors]
-        self._frame_size: tuple[int, ...] = ()
-
-    def has_parts(self, detector: FaceDetector, predictors: Sequence[Predictor]) -> bool:
-        """Whether these very parts are in use."""
-        parts = list(map(id, (self.detector, *self.predictors)))
-        return parts == list(map(id, (detector, *predictors)))
-
-    def follow(self, before: "_Engine | None") -> None:
-        """Continue with the faces of the engine that this one replaces, where they can be kept."""
-        if before is not None and before.detector is self.detector:
-            self._stream = before._stream
-            self._stream.swap(predictor=self.predictors[0])
-            self._frame_size = before._frame_size
-
-    def step(
-        self, frame_rgb: UInt8Array, time_s: float, settings: LiveSettings
-    ) -> tuple[UInt8Array, tuple[tuple[FaceResult, ...], ...], dict[str, float]]:
-        """Return the drawn frame, the faces by model, and the stages' times in ms."""
-        if frame_rgb.shape != self._frame_size:  # WebRTC changes the size of the picture as the link allows
-            self._stream.reset()
-            for other in self._others:
-                other.reset()
-            self._frame_size = frame_rgb.shape
-        self._stream.swap(temporal=settings.temporal)
-        result = self._stream.step(frame_rgb, time_s)
-        start = time.perf_counter()
-        faces = (result.faces, *self._read_others(frame_rgb, result, settings))
-        compared = time.perf_counter()
-        drawn = self._draw(frame_rgb, faces, settings.style)
-        done = time.perf_counter()
-        stages = {
-            "classify": result.times.classify_ms + 1e3 * (compared - start),
-            "track": result.times.track_ms,
-            "draw": 1e3 * (done - compared),
-        }
-        if result.was_searched:
-            stages["detect"] = result.times.detect_ms
-        return drawn, faces, stages
-
-    def _read_others(
-        self, frame_rgb: UInt8Array, result: FrameResult, settings: LiveSettings
-    ) -> list[tuple[FaceResult, ...]]:
-        smoothing_s = settings.temporal.smoothing_s
-        return [other.read(frame_rgb, result.faces, result.time_s, smoothing_s) for other in self._others]
-
-    def _draw(
-        self, frame_rgb: UInt8Array, faces: Sequence[Sequence[FaceResult]], style: OverlayStyle
-    ) -> UInt8Array:
-        import cv2
-
-        for painter in self._painters:
-            painter.style = style
-        if len(faces) == 1:
-            return self._painters[0].draw(frame_rgb, faces[0])
-        small = cv2.resize(frame_rgb, None, fx=_PANEL_SCALE, fy=_PANEL_SCALE, interpolation=cv2.INTER_AREA)
-        panels = [
-            painter.draw(np.asarray(small, np.uint8), [_scaled(face) for face in group])
-            for painter, group in zip(self._painters, faces, strict=True)
-        ]
-        return np.concatenate(panels, axis=1)
-
-
-def _scaled(face: FaceResult) -> FaceResult:
-    return replace(face, box=face.box.scaled(_PANEL_SCALE))
 
 
 def _main_face(faces: Sequence[FaceResult]) -> FaceResult | None:
@@ -182,13 +70,15 @@ class LiveSession:
         self._lock = threading.Lock()
         self._step_lock = threading.Lock()
         self._settings = LiveSettings()
-        self._engine: _Engine | None = None
+        self._engine: LiveEngine | None = None
         self._stats = LiveStats(window_s=window_s)
         self._histories: list[ProbabilityHistory] = []
         self._readings: tuple[FaceReading, ...] = ()
         self._last_frame: UInt8Array | None = None
         self._recorder = Recorder()
         self._watcher: Watcher | None = None
+        self._ears: LiveVoice | None = None
+        self._voice: VoiceResult | None = None
 
     # What the page asks for
 
@@ -236,7 +126,7 @@ class LiveSession:
                 self._settings = settings
             return
         _warm_up(detector if before is None or before.detector is not detector else None, predictors)
-        engine = _Engine(detector, predictors, settings)
+        engine = LiveEngine(detector, predictors, settings)
         # Taken so that no step of the old engine runs while its faces are handed over.
         with self._step_lock, self._lock:
             models = self._engine.predictors if self._engine else ()
@@ -247,6 +137,35 @@ class LiveSession:
             ]
             engine.follow(self._engine)
             self._engine, self._settings, self._readings = engine, settings, ()
+
+    def listen(self, model: VoiceModel | None) -> None:
+        """Read the voice of the sound that `process_sound` is given, too; None ends that.
+
+        Raises:
+            FerError: the package that finds speech is not installed, or the model does not fit it.
+        """
+        before = self._ears
+        if before is not None and before.model is model:
+            return
+        self._ears = None if model is None else LiveVoice(model, self._clock)
+        self._voice = None
+        if before is not None:
+            before.close()
+
+    def voice(self) -> VoiceResult | None:
+        """What was heard at the last frame; None if nobody listens, or nothing could be heard."""
+        ears = self._ears
+        with self._lock:
+            return self._voice if ears is not None and ears.heard() is not None else None
+
+    def sound_problem(self) -> str:
+        """What went wrong with the sound, for people; empty if nothing did."""
+        ears = self._ears
+        if ears is None:
+            return ""
+        if ears.problem:
+            return ears.problem
+        return f"{ears.num_skipped:,d} pieces of sound were skipped" if ears.num_skipped else ""
 
     def report(self) -> LiveReport:
         """Counts, pace and errors as of now."""
@@ -299,6 +218,7 @@ class LiveSession:
         """
         with self._lock:
             self._engine = None
+        self.listen(None)
         self._recorder.stop(wait=False)  # called on the server's event loop, which must not wait
 
     def close(self) -> None:
@@ -309,7 +229,12 @@ class LiveSession:
         with self._lock:
             self._last_frame = None
 
-    # What the frames' thread calls
+    # What the streams' threads call
+
+    def process_sound(self, frame: "av.AudioFrame") -> None:
+        """Hear a frame of sound, unless nobody listens. Neither waits nor raises; nothing of it is stored."""
+        if (ears := self._ears) is not None:
+            ears.put(frame)
 
     def process_video_frames(self, frames: "Sequence[av.VideoFrame]") -> "av.VideoFrame":
         """Process the last of the frames that have arrived; the older ones count as dropped. Never raises.
@@ -369,7 +294,7 @@ class LiveSession:
             engine, settings = self._engine, self._settings
             if engine is None:
                 return self._pass_on(frame_rgb, start, num_received)
-            drawn, faces, stages = engine.step(frame_rgb, time_s, settings)
+            drawn, faces, voice, stages = engine.step(frame_rgb, time_s, settings, self._ears)
         finally:
             self._step_lock.release()
         self._recorder.add(drawn, start)
@@ -378,7 +303,7 @@ class LiveSession:
         with self._lock:
             end = self._clock()
             self._stats.add_processed(end, num_received, 1e3 * (end - start), stages)
-            self._last_frame = drawn
+            self._last_frame, self._voice = drawn, voice
             if self._engine is engine:
                 self._note_faces(engine, [_main_face(group) for group in faces], end, settings.style)
         return drawn
@@ -389,7 +314,7 @@ class LiveSession:
         return frame_rgb
 
     def _note_faces(
-        self, engine: _Engine, faces: Sequence[FaceResult | None], time_s: float, style: OverlayStyle
+        self, engine: LiveEngine, faces: Sequence[FaceResult | None], time_s: float, style: OverlayStyle
     ) -> None:
         self._readings = tuple(
             FaceReading(

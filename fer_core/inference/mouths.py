@@ -1,6 +1,7 @@
 """How much the mouths of followed faces move, beside their heads: a sign of who speaks."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -11,9 +12,10 @@ from fer_core.types import FaceResult, Float32Array
 
 _SIDE_PX: Final[int] = 64
 """Side of the upright picture of a face, hairline to chin, that is compared with the one before."""
-_EYES: Final = (slice(12, 36), slice(10, 54))
+_EYES: Final = (slice(12, 36), slice(12, 52))
 _MOUTH: Final = (slice(40, 62), slice(16, 48))
-"""Rows and columns of it, in YuNet's box convention."""
+"""Rows and columns of it, in YuNet's box convention. 24 and 40 are not padded: where `phaseCorrelate` pads to
+an odd number (45 for 44) it errs by half a pixel."""
 _MAX_SHIFT_PX: Final[float] = 4.0
 """A face that seems to jump further is another, or a cut."""
 
@@ -51,12 +53,22 @@ def _cut(frame: Frame, face: FaceResult) -> Float32Array:
     return extract_square(frame.luma, square, width=_SIDE_PX, height=_SIDE_PX).astype(np.float32)
 
 
+@lru_cache(maxsize=1)
+def _window() -> Float32Array:
+    import cv2
+
+    rows, columns = _EYES
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    return np.asarray(cv2.createHanningWindow(size, cv2.CV_32F), np.float32)
+
+
 def _compare(before: Float32Array, after: Float32Array) -> float | None:
     """See `MouthWatcher.look`; None where the faces can't be laid upon each other."""
     import cv2
 
     # Boxes shake, and heads move: the part of the face that speech leaves alone says by how much.
-    (x, y), _ = cv2.phaseCorrelate(before[_EYES], after[_EYES], cv2.createHanningWindow((44, 24), cv2.CV_32F))
+    # Copies, for `phaseCorrelate` multiplies the window into what it is given.
+    (x, y), _ = cv2.phaseCorrelate(before[_EYES].copy(), after[_EYES].copy(), _window())
     if max(abs(x), abs(y)) > _MAX_SHIFT_PX:
         return None
     moved = cv2.warpAffine(

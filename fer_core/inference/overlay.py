@@ -10,10 +10,10 @@ from fer_core.errors import ConfigError
 from fer_core.inference.canvas import Canvas, Color
 from fer_core.inference.face_quality import FLAWS, find_flaws
 from fer_core.inference.frames import Frame
-from fer_core.inference.panel import DARK, PanelText, list_looks
+from fer_core.inference.panel import DARK, PanelText, list_looks, render_tag
 from fer_core.inference.panel_layout import Placement, layout_panels
 from fer_core.palette import UNKNOWN_COLOR, emotion_color, hex_to_rgb
-from fer_core.types import FaceBox, FaceResult, UInt8Array
+from fer_core.types import FaceBox, FaceResult, Prediction, UInt8Array, VoiceResult
 
 UNCERTAIN: Final[str] = "uncertain"
 """Shown instead of a label that is right too rarely."""
@@ -111,27 +111,45 @@ class OverlayPainter:
         self._num_frames = 0
         self._painted: Frame | None = None
 
-    def draw(self, image_rgb: UInt8Array, results: Sequence[FaceResult]) -> UInt8Array:
-        """Return a copy of an H x W x 3 RGB image with the faces drawn in."""
+    def draw(
+        self, image_rgb: UInt8Array, results: Sequence[FaceResult], voice: VoiceResult | None = None
+    ) -> UInt8Array:
+        """Return a copy of an H x W x 3 RGB image with the faces drawn in, and what is heard."""
         image = np.array(image_rgb, dtype=np.uint8, order="C")
-        self._draw_into(Canvas.of_rgb(image), (image.shape[1], image.shape[0]), results)
+        self._draw_into(Canvas.of_rgb(image), (image.shape[1], image.shape[0]), results, voice)
         return image
 
-    def paint(self, frame: Frame, results: Sequence[FaceResult]) -> Frame:
-        """Return a copy of a frame, in its layout, with the faces drawn in; itself, if there are none.
+    def paint(self, frame: Frame, results: Sequence[FaceResult], voice: VoiceResult | None = None) -> Frame:
+        """Return a copy of a frame, in its layout, with all of it drawn in; itself, if there is nothing.
 
         The copy is good until the next call.
         """
-        if not results:
+        if not results and not (voice and voice.is_speech):
             return frame
         self._painted, canvas = frame.editable(self._painted)
-        self._draw_into(canvas, frame.size, results)
+        self._draw_into(canvas, frame.size, results, voice)
         return self._painted
 
-    def _draw_into(self, canvas: Canvas, size: tuple[int, int], results: Sequence[FaceResult]) -> None:
-        if not results:
-            return
-        texts = [_describe(index, result, self.style) for index, result in enumerate(results)]
+    def _draw_into(
+        self,
+        canvas: Canvas,
+        size: tuple[int, int],
+        results: Sequence[FaceResult],
+        voice: VoiceResult | None = None,
+    ) -> None:
+        tags = [] if voice is None else _describe_voice(voice)
+        if results:
+            self._draw_faces(canvas, size, results, None if voice is None else voice.speaker)
+        bottom = size[1]
+        for tag in reversed(tags):
+            tile = render_tag(tag, size, self.style.font_scale)
+            bottom = max(0, bottom - tile.pixels.shape[0])
+            canvas.lay(tile, 0, bottom)
+
+    def _draw_faces(
+        self, canvas: Canvas, size: tuple[int, int], results: Sequence[FaceResult], speaker: int | None
+    ) -> None:
+        texts = [_describe(index, result, self.style, speaker) for index, result in enumerate(results)]
         boxes = [result.box for result in results]
         looks = list_looks(*size, self.style.font_scale)
         thickness = max(1, round(min(size) ** 0.5 / 8))
@@ -156,10 +174,28 @@ class OverlayPainter:
         return placements
 
 
-def _describe(index: int, result: FaceResult, style: OverlayStyle) -> PanelText:
+def _describe_voice(voice: VoiceResult) -> list[PanelText]:
+    """What stands in the corner, a line each: nothing where nobody speaks."""
+    if not voice.is_speech:
+        return []
+    if voice.prediction is None:
+        return [PanelText("voice", "", hex_to_rgb(UNKNOWN_COLOR), (), ("",))]
+    lines = [_tag("voice:", voice.prediction)]
+    if voice.fused is not None:
+        lines.append(_tag(f"#{voice.speaker} face and voice:", voice.fused))
+    return lines
+
+
+def _tag(title: str, found: Prediction) -> PanelText:
+    label = f"{found.label} {100 * found.confidence:.0f}%"
+    return PanelText(title, label, hex_to_rgb(emotion_color(found.label)), (), (label,))
+
+
+def _describe(index: int, result: FaceResult, style: OverlayStyle, speaker: int | None = None) -> PanelText:
     label = shown_label(result, style.sure_from)
     is_grey = is_uncertain(result, style.sure_from)
     number = index + 1 if result.track_id is None else result.track_id
+    speaks = speaker is not None and speaker == result.track_id
     return PanelText(
         number=f"#{number}" if style.show_numbers else "",
         label=label,
@@ -169,7 +205,7 @@ def _describe(index: int, result: FaceResult, style: OverlayStyle) -> PanelText:
             for name, value in result.prediction.ranked()[: style.top_k]
         ),
         names=(*result.prediction.classes, UNCERTAIN),
-        turn=describe_turn(result.box.roll),
+        note=", ".join(filter(None, (describe_turn(result.box.roll), "speaks" if speaks else ""))),
     )
 
 

@@ -41,13 +41,13 @@ class PanelText:
     """Class, probability and colour, top to bottom."""
     names: tuple[str, ...]
     """Every text the label can become, so that the panel's width does not change with the label."""
-    turn: str = ""
-    """How the face is turned, if it is."""
+    note: str = ""
+    """How the face is turned, and whether it is known to speak."""
 
     @property
     def title(self) -> str:
         """The first line."""
-        return f"{self.number} {self.label} {self.turn}".strip()
+        return f"{self.number} {self.label} {self.note}".strip()
 
 
 class _Content(Enum):
@@ -70,7 +70,7 @@ class Look:
         if self.content is _Content.NUMBER and text.number:
             return frame + _text_width(text.number, self.font_px), measures.row + measures.stripe
         if self.content is _Content.BARS and text.bars:
-            widest = _widest_title(text.number, text.turn, text.names, self.font_px)
+            widest = _widest_title(text.number, text.note, text.names, self.font_px)
             height = measures.row * (1 + len(text.bars)) + measures.padding + measures.stripe
             return frame + max(widest, measures.columns), height
         return frame + _text_width(text.title, self.font_px), measures.row + measures.stripe
@@ -98,6 +98,13 @@ def list_looks(width: int, height: int, font_scale: float) -> tuple[Look, ...]:
         *(Look(_Content.TITLE, scaled(scale)) for scale in _TAG_SCALES),
         Look(_Content.NUMBER, scaled(_TAG_SCALES[-1])),
     )
+
+
+def render_tag(text: PanelText, frame_size: tuple[int, int], font_scale: float) -> Tile:
+    """One line for a corner of a picture of this size: what is said of no place in it."""
+    look = list_looks(*frame_size, font_scale)[len(_PANEL_SCALES)]
+    measures = _metrics(look.font_px, text.names)
+    return _render(text.title, text.color, (), "left", look.size(text), measures, look.font_px)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +145,9 @@ def _text_width(text: str, font_px: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _widest_title(number: str, turn: str, names: tuple[str, ...], font_px: int) -> int:
+def _widest_title(number: str, note: str, names: tuple[str, ...], font_px: int) -> int:
     """Width of the longest title the face can get, so that its panel keeps its size from frame to frame."""
-    return max(_text_width(PanelText(number, name, DARK, (), (), turn).title, font_px) for name in names)
+    return max(_text_width(PanelText(number, name, DARK, (), (), note).title, font_px) for name in names)
 
 
 def _facing_side(placement: Placement, box: FaceBox) -> Side:

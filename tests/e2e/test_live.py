@@ -15,9 +15,9 @@ from fer_core.palette import emotion_color, hex_to_rgb
 from fer_core.types import FaceBox
 from fer_core.workspace import PROJECT_ROOT, Workspace
 from tests.e2e.dashboard import serve_dashboard
-from tests.e2e.live_support import FRAME_SIZE, camera_frame, write_camera_file
+from tests.e2e.live_support import FRAME_SIZE, camera_frame, write_camera_file, write_microphone_file
 from tests.e2e.watched_live import read_watch
-from tests.small_models import save_small_model
+from tests.small_models import save_small_model, save_small_voice
 
 pytestmark = pytest.mark.e2e
 
@@ -30,6 +30,7 @@ def live_workspace(tmp_path_factory):
     workspace = Workspace(tmp_path_factory.mktemp("live") / "workspace")
     save_small_model(workspace, "zz-disgusted", always="disgust")  # the last name is first in the list
     save_small_model(workspace, "aa-sad", always="sadness")
+    save_small_voice(workspace, "ears", always="happiness")
     return workspace
 
 
@@ -50,19 +51,25 @@ def browser(launch_browser, tmp_path_factory):
             "--use-fake-ui-for-media-stream",
             "--use-fake-device-for-media-stream",
             f"--use-file-for-fake-video-capture={camera}",
+            f"--use-file-for-fake-audio-capture={write_microphone_file(camera.with_suffix('.wav'))}",
         ]
     )
 
 
 @contextmanager
-def started(browser, url, model="zz-disgusted/best"):
-    """A tab whose camera plays."""
+def started(browser, url, model="zz-disgusted/best", *, listens=False):
+    """A tab whose camera plays, and whose microphone is heard where it is asked for."""
     page = browser.new_page(viewport={"width": 1400, "height": 1300})
     page.goto(url)
     expect(page.get_by_text("Before the camera starts")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("iframe")).to_have_count(0)  # nothing asks for the camera yet
     page.get_by_role("button", name="Everyone in view agreed").click(timeout=PATIENCE_MS)
     choose(page, "Model", model)
+    if listens:
+        page.get_by_text("Listen, too").click(timeout=PATIENCE_MS)
+        expect(page.get_by_text("Before the microphone listens")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.locator("iframe")).to_have_count(0)
+        page.get_by_role("button", name="Everyone who is heard agreed").click(timeout=PATIENCE_MS)
     frame = page.frame_locator("iframe")
     frame.get_by_role("button", name="Start the camera").click(timeout=PATIENCE_MS)
     expect(frame.get_by_role("button", name="Stop")).to_be_visible(timeout=PATIENCE_MS)
@@ -197,6 +204,18 @@ def test_models_are_swapped_and_compared_while_it_plays(browser, live_url):
         filled = "v => Math.abs((v.clientWidth * v.videoHeight) / (v.clientHeight * v.videoWidth) - 1) < 0.03"
         wait_for(lambda: video.evaluate(filled), "bars stay beside the picture")
         assert read_counts(page)[3] == 0
+
+
+def test_the_voice_is_heard_beside_the_face_where_the_user_asks_for_it(browser, live_url):
+    with started(browser, live_url, listens=True) as page:
+        voice = page.get_by_test_id("stMetric").filter(has_text="Voice")
+        expect(voice).to_contain_text("happiness", timeout=PATIENCE_MS)
+        expect(voice).to_contain_text("nobody speaks", timeout=PATIENCE_MS)  # the microphone's pauses
+        expect(page.get_by_text("disgust", exact=True).first).to_be_visible()
+        expect(page.get_by_text(re.compile("Face #.* and voice"))).to_have_count(0)  # its mouth is still
+        page.get_by_text("Listen, too").click()
+        frame = page.frame_locator("iframe")
+        expect(frame.get_by_role("button", name="Start the camera")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_a_predictor_that_raises_on_every_tenth_frame_does_not_end_the_stream(

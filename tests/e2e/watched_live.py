@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from fer_core.inference import live
+from fer_core.inference.live_engine import LiveEngine
 from fer_core.io import write_json
 from pages import live_webcam
 
@@ -18,14 +18,14 @@ _NAME = "test-watch"
 
 
 def _start_watch(path: Path) -> None:
-    engines: weakref.WeakSet[live._Engine] = weakref.WeakSet()
-    original = live._Engine.__init__
+    engines: weakref.WeakSet[LiveEngine] = weakref.WeakSet()
+    original = LiveEngine.__init__
 
     def register(self, *arguments) -> None:
         original(self, *arguments)
         engines.add(self)
 
-    live._Engine.__init__ = register  # type: ignore[method-assign]
+    LiveEngine.__init__ = register  # type: ignore[method-assign]
 
     def watch() -> None:
         while True:

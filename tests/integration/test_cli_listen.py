@@ -3,15 +3,17 @@
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
 
 from fer_core.cli import main
 from fer_core.inference.predictor import Predictor
+from fer_core.sound.decode import open_sound
 from tests.integration.test_cli_annotate import model, options  # noqa: F401 - a fixture
 from tests.unit.inference.videos import make_video
-from tests.unit.sound.sounds import write_sound
+from tests.unit.sound.sounds import FPS, beep, find_onset, write_sound
 from tests.unit.sound.voices import Loudness, speak
 
 RATE = 16_000
@@ -66,6 +68,7 @@ def test_several_sounds_are_labelled_and_tabled_and_a_bad_one_stops_none(
     [
         ([], "no sound was named"),
         (["{talk}", "--table", "a.txt"], "expected .csv or .parquet"),
+        (["{talk}", "--one-speaker"], "no model was named"),
         (["{talk}", "--max-minutes", "0.01"], "1 s are the most"),
         (["{folder}"], "a folder"),
         (["{silent}"], "holds no sound, only video"),
@@ -95,6 +98,35 @@ def test_a_video_is_annotated_with_its_voice(
     assert rows.loc[~rows["speech"], "voice: loud"].isna().all()
     assert not rows["speaks"].any(), "a black picture has no mouth that moves"
     assert "s of speech; apparent vocal expressions: loud" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "webm", "avi"])  # sound that is copied, and encoded anew
+def test_the_voice_is_drawn_into_a_video_and_its_sound_stays_in_step(
+    tmp_path: Path,
+    suffix: str,
+    model: Predictor,  # noqa: F811
+) -> None:
+    sound = np.clip(SAMPLES + beep(0.52, len(SAMPLES) / RATE), -1, 1)
+    source = write_sound(tmp_path / f"film.{suffix}", sound, 48_000 // 3, flash_s=0.52)
+    target = tmp_path / "drawn.mp4"
+    command = ["annotate", str(source), str(target), "--voice", "loudness", "--top-k", "0"]
+    assert main([*command, *options(model)]) == 0
+    with av.open(str(target)) as film:
+        frames = [(frame.time, frame.to_ndarray(format="gray")) for frame in film.decode(video=0)]
+    assert len(frames) == 4 * FPS
+    (flash_s,) = [time_s for time_s, picture in frames if picture.mean() > 200]
+    with open_sound(target, RATE) as reader:
+        heard = np.concatenate(list(reader.blocks()))
+        onset_s = reader.start_s + find_onset(heard, RATE)
+    assert onset_s == pytest.approx(flash_s, abs=0.02)
+    silent = frames[-1][1][-12:].astype(int)
+    written = [
+        time_s
+        for time_s, picture in frames
+        if np.abs(picture[-12:] - silent).max() > 60 and time_s not in (0, flash_s)
+    ]
+    assert (written[0], written[-1]) == (pytest.approx(1.0, abs=0.2), pytest.approx(3.0, abs=0.2))
+    assert len(written) == pytest.approx(FPS * (written[-1] - written[0]), abs=2), "without a gap"
 
 
 def test_a_silent_video_is_annotated_and_says_so(

@@ -32,6 +32,7 @@ class Embedded {
   }
 
   update({ page, title, allow, settings, models }) {
+    if (allow !== this.frame.allow) this.page = null; // a permission counts from the next loading on
     Object.assign(this.frame, { title, allow });
     this.wanted = { ...settings, known: models };
     if (page !== this.page) {

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.runtime import get_instance
 
 from fer_core.browser.modules import hash_name
-from fer_core.browser.page import PageSettings, Purpose, build_page, describe_model
+from fer_core.browser.page import PageSettings, Purpose, build_page, describe_model, describe_voice
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.workspace import Workspace
 
@@ -31,7 +31,11 @@ _TITLES: Final[dict[Purpose, str]] = {
 
 
 def render_browser_page(
-    purpose: Purpose, settings: PageSettings, entries: Sequence[CheckpointEntry], workspace: Workspace
+    purpose: Purpose,
+    settings: PageSettings,
+    entries: Sequence[CheckpointEntry],
+    workspace: Workspace,
+    voice: CheckpointEntry | None = None,
 ) -> Any:
     """Show such a page and tell it what the user chose.
 
@@ -39,6 +43,7 @@ def render_browser_page(
         purpose: of the page.
         settings: what the user chose; its models are those of `entries`.
         entries: one model, or two to be compared.
+        voice: what reads the voice; the microphone is not asked for without.
         workspace: where runtime, detector and exported files are.
 
     Returns:
@@ -52,9 +57,9 @@ def render_browser_page(
     data = {
         "page": page,
         "title": _TITLES[purpose],
-        "allow": "camera" if purpose == "camera" else "",
+        "allow": "" if purpose == "files" else "camera" if voice is None else "camera; microphone",
         "canKeep": purpose == "camera",
-        "settings": settings.to_json(),
+        "settings": {**settings.to_json(), "voice": voice and _describe([voice], workspace)[0]},
         "models": _describe(entries, workspace),
     }
     return _component(key=f"browser-{purpose}", data=data, on_kept_change=lambda: None).kept
@@ -104,4 +109,5 @@ def _describe_one(
 ) -> tuple[dict[str, Any], _Shelf]:
     """A model as the page knows it; anew when `facts`, all that is known of it, change."""
     shelf = _Shelf()
-    return describe_model(_entry, Workspace(root), shelf.publish), shelf
+    describe = describe_voice if _entry.info.input.kind == "sound" else describe_model
+    return describe(_entry, Workspace(root), shelf.publish), shelf

@@ -35,9 +35,12 @@ export class Analyst {
     });
   }
 
-  /** What is on a picture, which comes back with the answer; `timeS` is null for one by itself. */
-  look(bitmap, timeS) {
-    return this.ask("look", { bitmap, timeS }, [bitmap]);
+  /**
+   * What is on a picture, which comes back with the answer; `timeS` is null for one by itself. Where somebody
+   * `hears`, mouths are watched, too.
+   */
+  look(bitmap, timeS, hears = false) {
+    return this.ask("look", { bitmap, timeS, hears }, [bitmap]);
   }
 
   close() {

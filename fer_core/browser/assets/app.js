@@ -1,9 +1,10 @@
 // The page: consent, camera, files, drawing and downloads. What takes time is done by the worker.
 import { Analyst, findObstacle } from "./analyst.js";
 import { Contest } from "./contest.js";
-import { describe, drawFrame } from "./draw.js";
+import { describe, drawFrame, drawVoice } from "./draw.js";
 import { locate } from "./files.js";
 import { Media } from "./media.js";
+import { Microphone, listLines, showVoice } from "./microphone.js";
 import { FrameLoop, Recording, openCamera, saveFile } from "./source.js";
 import { Readings } from "./readings.js";
 import { bindSettings } from "./settings.js";
@@ -25,7 +26,7 @@ const LEAST_WIDTH_PX = 640; // words on a smaller picture would be too coarse
 const canvas = find("picture");
 const context = canvas.getContext("2d");
 let settings = config.settings;
-let [analyst, loop, recording, pace] = [null, null, null, new Pace()];
+let [analyst, loop, recording, microphone, pace] = [null, null, null, null, new Pace()];
 let [firstId, lastId] = [0, 0]; // numbers of faces, where another worker goes on
 let chosen = "";
 let lastSize = [0, 0];
@@ -94,6 +95,12 @@ function draw(bitmap, faces, models, { scale = 1, chosen: marked = null, mirror 
 /** Where the camera's frames go: into the table and beside the picture. */
 const cameraSink = {
   take(timeS, { faces }, models) {
+    if (microphone) {
+      const heard = microphone.look(faces, timeS, models[0].classes);
+      const lines = listLines(heard, microphone.voice, models[0].classes);
+      drawVoice(context, lines);
+      showVoice(find("voice"), heard, lines);
+    }
     if (table.model !== models[0]) table.clear(models[0]);
     table.add({ time_s: timeS }, faces, ({ readings: all }) => all[0]);
     readings.add(timeS, faces, models, settings.sureFrom);
@@ -118,7 +125,7 @@ async function compete(found, timeS) {
 async function onFrame({ bitmap, timeS, cameMs }) {
   const [running, first] = [loop, firstId];
   try {
-    const found = await analyst.look(bitmap, timeS);
+    const found = await analyst.look(bitmap, timeS, Boolean(microphone));
     for (const face of found.faces) lastId = Math.max(lastId, (face.id += first));
     if (running === loop && loop) {
       const models = findModels(found.models); // others may be chosen meanwhile
@@ -151,6 +158,9 @@ function stop(error = null) {
   const ended = loop;
   loop = null;
   ended?.stop();
+  microphone?.close();
+  microphone = null;
+  find("voice").replaceChildren();
   if (ended?.source.isCamera) hint("The camera is off.");
   find("start").textContent = "Start the camera";
   find("record").disabled = true;
@@ -193,13 +203,16 @@ async function start() {
   await trying(async () => {
     // Both at once: while the person answers the browser's question the model loads.
     const camera = openCamera();
+    let ears = null;
     try {
       await prepare(true);
+      if (settings.voice) ears = await Microphone.open(config, settings.voice);
     } catch (error) {
       camera.then(({ close }) => close(), () => {});
       throw error;
     }
     begin(await camera, cameraSink);
+    microphone = ears;
     table.clear(modelsNow()[0]);
     readings.clear(modelsNow());
     find("start").textContent = "Stop";
@@ -233,7 +246,7 @@ async function toggleRecording() {
 }
 
 /** Take over changed settings; models, which may be new ones, are loaded while the stream waits. */
-async function apply({ known = [], ...changed }) {
+async function apply({ known = [], voice = null, ...changed }) {
   for (const item of known) {
     const model = { ...item, file: locate(item.file) };
     const before = config.models.find(({ name }) => name === model.name);
@@ -242,7 +255,9 @@ async function apply({ known = [], ...changed }) {
   }
   const decisive = () => JSON.stringify([modelsNow(), settings.prior, media.hasVideo && temporalNow()]);
   const before = decisive();
-  settings = { ...settings, ...changed };
+  if (voice?.name !== settings.voice?.name && loop?.source.isCamera) stop(); // it is asked for with the camera
+  if (voice) voice = { ...voice, file: locate(voice.file), speech: locate(voice.speech) };
+  settings = { ...settings, ...changed, voice };
   if (hasFiles()) return before === decisive() ? media.redraw() : media.again();
   if (analyst) await trying(() => prepare(true, false));
 }
@@ -305,6 +320,7 @@ if (config.offline) navigator.serviceWorker?.register(config.offline).catch(() =
 globalThis.fer = {
   apply,
   report: () => pace.report(),
+  heard: () => microphone?.heard ?? null,
   describe,
   onKeep(keep) {
     find("keep").hidden = false;

@@ -122,6 +122,21 @@ export function drawFrame(context, bitmap, faces, { classes, pick, style, offset
   context.restore();
 }
 
+/** Say in the picture's corner what is heard; nothing where nobody speaks. */
+export function drawVoice(context, lines) {
+  const { width, height } = context.canvas;
+  const line = Math.max(15, Math.round(Math.min(width, height) / 26)) * 1.4;
+  context.save();
+  context.font = `600 ${Math.round(line * 0.51)}px system-ui, sans-serif`;
+  context.textBaseline = "middle";
+  lines.forEach(({ title, name, share, color }, at) => {
+    const text = `${title}: ${name} ${share}`;
+    const place = { x: 0, y: height - line * (lines.length - at), width: context.measureText(text).width + 18, height: line };
+    drawPanel(context, place, { title: text, color, bars: [] }, line);
+  });
+  context.restore();
+}
+
 /** Stacked areas of all classes over the seconds until `now`: the wider a band, the more probable. */
 export function drawTimeline(canvas, points, classes, { seconds, now = points.at(-1)?.timeS ?? 0 }) {
   const ratio = globalThis.devicePixelRatio || 1;

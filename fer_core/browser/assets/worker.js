@@ -1,8 +1,12 @@
 // The worker: everything that takes time. It gets pictures, and gives back what was found on them.
 import { Engine } from "./engine.js";
 import { linkScript, loadFile, takeInside } from "./files.js";
+import { Hearing } from "./hearing.js";
+import { MouthWatcher } from "./mouths.js";
 
 let engine;
+let hearing;
+const watcher = new MouthWatcher();
 let canvas;
 
 /** The pixels of a picture. */
@@ -36,10 +40,18 @@ const actions = {
     engine.stream.setTemporal(temporal);
   },
 
-  async look({ bitmap, timeS }) {
+  async listen({ voice }) {
+    hearing = new Hearing(engine);
+    await hearing.start(voice);
+  },
+
+  hear: ({ samples, endS }) => hearing.hear(samples, endS),
+
+  async look({ bitmap, timeS, hears }) {
     const start = performance.now();
     const image = readPixels(bitmap);
     const found = timeS === null ? await engine.look(image) : await engine.step(image, timeS);
+    if (hears) watcher.look(image, found.faces);
     const models = engine.chosen.map(({ model }) => model.name);
     return { ...found, models, bitmap, workMs: performance.now() - start };
   },

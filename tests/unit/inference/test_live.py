@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fer_core.errors import ConfigError
-from fer_core.inference.live import LiveSession, LiveSettings
+from fer_core.inference.live import LiveSession
+from fer_core.inference.live_engine import LiveSettings
 from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.tracker import TemporalConfig
 from tests.unit.inference.fakes import FakeDetector, FakePredictor, box, frame
