@@ -45,18 +45,19 @@ def main(
         import_source(inspect_source(source), Path(folder) / "voices")
         dataset = load_dataset(Path(folder) / "voices")
         voices = read_voices(dataset) if probabilities is None else load_voices(dataset, probabilities)
+    is_read = ~np.isnan(voices).any(axis=1)
     classes = dataset.info.classes
     labels = dataset.samples["label"].to_numpy(object)
     speakers = dataset.samples["group"].to_numpy(object)
     prior = [float((labels == name).mean()) for name in classes]
     read = read_faces(model)
     faces = [{name: items[first::2] for name, items in read.items()} for first in (0, 1)]
-    known = sorted(set(speakers))
+    known = sorted(set(speakers[is_read]))
     found: dict[str, list[tuple[float, float, float, float]]] = {}
     for learned, judged in ((known[::2], known[1::2]), (known[1::2], known[::2])):
-        first = pair(faces[0], voices, classes, labels, np.isin(speakers, learned), seed=0)
+        first = pair(faces[0], voices, classes, labels, is_read & np.isin(speakers, learned), seed=0)
         weight = learn_weight(*first, prior)
-        second = pair(faces[1], voices, classes, labels, np.isin(speakers, judged), seed=1)
+        second = pair(faces[1], voices, classes, labels, is_read & np.isin(speakers, judged), seed=1)
         for name, pairs in make_worse(second).items():
             found.setdefault(name, []).append((weight, *judge(pairs, prior)))
     print(f"{'pairs':32} learned weight   face    voice    fused with {WEIGHT:g}")
@@ -106,10 +107,13 @@ def read_voices(dataset: Dataset) -> Probabilities:
 
 
 def load_voices(dataset: Dataset, path: Path) -> Probabilities:
-    """The mean of all seeds, in the order of the data set."""
+    """The mean of all seeds, in the order of the data set; NaN for clips that were not asked about."""
     kept = json.loads(path.read_text())
+    if tuple(kept["classes"]) != dataset.info.classes:
+        raise SystemExit(f"{path} has the classes {kept['classes']}, not those of the clips")
     rows = dict(zip(kept["clips"], np.mean(kept["probabilities"], axis=0), strict=True))
-    return np.array([rows[name] for name in dataset.samples["image_name"]])
+    unread = np.full(len(dataset.info.classes), np.nan)
+    return np.array([rows.get(name, unread) for name in dataset.samples["image_name"]])
 
 
 Pairs = tuple[list[Prediction], list[Prediction], list[str]]

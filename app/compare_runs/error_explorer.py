@@ -129,7 +129,7 @@ def _render_selection(
             "Mark as suspected label errors",
             key="compare_suspects",
             icon=":material/flag:",
-            help=f"Marks these {what} as possibly having a wrong label; review them on Explore data, Clean up.",
+            help=f"Marks these {what}: their label may be wrong. Review them on Explore data, Clean up.",
         ):
             source = f"{first.key}: {words}"
             rows = chosen["row"].tolist()

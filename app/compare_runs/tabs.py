@@ -34,15 +34,23 @@ TABS: Final[dict[str, Callable[[Comparison, Workspace], None]]] = {
 }
 
 
-_OF_IMAGES: Final[frozenset[str]] = frozenset({"Sources", "Robustness"})
-"""What blurs, crops or searches faces makes no sense for sound."""
+OF_SOUND: Final[tuple[str, ...]] = (
+    "Verdict",
+    "Errors",
+    "Classes",
+    "Calibration",
+    "Groups",
+    "Cost",
+    "Training",
+)
+"""Without those that blur, crop or search faces."""
 
 
 @st.fragment
 def render_questions(comparison: Comparison, workspace: Workspace) -> None:
     """Only the open tab is drawn; the address holds which."""
-    kind = find_kind(comparison.evaluations[0].report.subject.dataset, workspace)
-    names = [name for name in TABS if kind == "image" or name not in _OF_IMAGES]
+    is_sound = find_kind(comparison.evaluations[0].report.subject.dataset, workspace) == "sound"
+    names = OF_SOUND if is_sound else tuple(TABS)
     with error_boundary():
         for name, place in render_tabs(names, key=Key.COMPARE_TAB):
             with place:

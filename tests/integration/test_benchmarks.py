@@ -32,6 +32,7 @@ RUN: dict[str, dict[str, Any]] = {
     "study": {"train_missing": False},
     "train_throughput": {"dataset": "ferplus", "batch_size": 2, "steps": 1, "rounds": 2},
     "turned": {"model": "fer-tiny", "num_faces": 1, "angles": (0, 90)},
+    "voice_live": {"num": 1},
     "voice_clock": {"suffixes": ("mp4", "mp3")},
     "voice_speaker": {"seconds": 0.2, "model": "fer-tiny", "num_cases": 1},
     "voice": {"seeds": (0,), "speakers": 1, "epochs": 1},
@@ -56,6 +57,7 @@ LONG = {
     "study_runs",
     "upload_memory",
     "voice_activity",
+    "voice_egemaps",
     "voice_fusion",
     "voice_pace",
 }
