@@ -9,6 +9,7 @@ clips of the speaker, whatever was expressed. Intervals draw speakers anew: clip
 """
 
 import dataclasses
+import itertools
 import json
 import tempfile
 import time
@@ -23,6 +24,7 @@ from fer_core.config import TrainConfig, load_preset
 from fer_core.data.importing import import_source, inspect_source
 from fer_core.data.store import Dataset, load_dataset
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
+from fer_core.io import write_json
 from fer_core.training.setup import TrainingSetup
 from fer_core.training.task import prepare_task
 from fer_core.voice.model import compute_baseline, take_off
@@ -45,37 +47,42 @@ def main(
         seeds: a whole round for each.
         speakers: only the first few; 0 takes all.
         epochs: in place of the preset's; 0 keeps them.
-        out: JSON with all figures, and probabilities of each clip.
+        out: JSON with all figures, and probabilities of each clip. It is written after each training, and
+            those that it holds are not repeated: a run that was stopped goes on.
     """
+    kept: dict[str, Any] = json.loads(out.read_text())["trainings"] if out and out.exists() else {}
     with tempfile.TemporaryDirectory() as folder:
         import_source(inspect_source(source), Path(folder) / "voices")
         dataset = load_dataset(Path(folder) / "voices")
         groups = dataset.samples["group"].to_numpy(object)
         chosen = sorted(set(groups))[: speakers or None]
         rows = np.flatnonzero(np.isin(groups, chosen))
-        found = []
-        for seed in seeds:
-            config = dataclasses.replace(load_preset("voice"), seed=seed, threads=1)
-            config = dataclasses.replace(
-                config,
-                epochs=epochs or config.epochs,
-                batch_size=min(config.batch_size, (len(groups) - 1) // 2),
-            )
-            found.append(np.zeros((len(groups), len(dataset.info.classes))))
-            for speaker in chosen:
+        found = [np.zeros((len(groups), len(dataset.info.classes))) for _ in seeds]
+        for seed, speaker in itertools.product(seeds, chosen):
+            held_out = np.flatnonzero(groups == speaker)
+            name = f"seed {seed}, without {speaker}"
+            if name not in kept:
                 begun = time.process_time()
-                held_out = np.flatnonzero(groups == speaker)
-                found[-1][held_out] = train_without(dataset, held_out, config)
-                seconds = time.process_time() - begun
-                print(f"seed {seed}, without {speaker}: {seconds:.0f} CPU s", flush=True)
+                kept[name] = train_without(dataset, held_out, choose_config(seed, epochs, groups)).tolist()
+                print(f"{name}: {time.process_time() - begun:.0f} CPU s", flush=True)
+                if out is not None:
+                    write_json(out, {"trainings": kept})
+            found[seeds.index(seed)][held_out] = kept[name]
     labels = dataset.samples["label"].map(dataset.info.classes.index).to_numpy(np.int64)[rows]
     result = describe([item[rows] for item in found], labels, groups[rows], dataset.info.classes)
     print_result(result)
     if out is not None:
         clips = dataset.samples["image_name"].to_numpy(object)[rows].tolist()
-        out.write_text(
-            json.dumps({**result, "clips": clips, "probabilities": [item[rows].tolist() for item in found]})
-        )
+        probabilities = [item[rows].tolist() for item in found]
+        write_json(out, {**result, "clips": clips, "probabilities": probabilities, "trainings": kept})
+
+
+def choose_config(seed: int, epochs: int, groups: npt.NDArray[np.object_]) -> TrainConfig:
+    """The preset, on one thread, with batches that also a small source fills."""
+    config = dataclasses.replace(load_preset("voice"), seed=seed, threads=1)
+    return dataclasses.replace(
+        config, epochs=epochs or config.epochs, batch_size=min(config.batch_size, (len(groups) - 1) // 2)
+    )
 
 
 def train_without(dataset: Dataset, held_out: npt.NDArray[np.int64], config: TrainConfig) -> Probabilities:
