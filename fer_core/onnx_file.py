@@ -12,18 +12,16 @@ import hashlib
 import json
 import mmap
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from fer_core.checkpoint import CheckpointInfo
 from fer_core.errors import CheckpointError
 from fer_core.io import sha256_file
+from fer_core.onnx_schema import FLOAT, TYPES, UINT8, parse_model
 from fer_core.plain import parse_json
-
-if TYPE_CHECKING:
-    from onnx import ModelProto, ValueInfoProto
 
 SCHEMA_VERSION: Final[int] = 1
 METADATA_KEY: Final[str] = "fer_core"
@@ -43,6 +41,9 @@ PIXELS: Final[str] = "pixels"
 
 _MAX_BYTES: Final[int] = 2 * 1024**3
 """Protocol buffers end here; larger weights lie in a second file."""
+
+_EXTERNAL: Final[int] = 1
+"""`TensorProto.DataLocation` of weights outside the file."""
 
 _NAME: Final[re.Pattern[str]] = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
@@ -132,23 +133,22 @@ def compute_checksum(path: Path, written: str) -> str:
         return digest.hexdigest()
 
 
-def parse_graph(path: Path) -> "ModelProto":
-    """The structure of any ONNX file, without weights that lie outside it. Nothing is run.
+def parse_graph(path: Path) -> Any:
+    """The `ModelProto` (fer_core.onnx_schema) of any ONNX file, without weights that lie outside it.
+
+    Nothing is run.
 
     Raises:
         CheckpointError: it is missing, damaged or cut off, or refers to weights outside its folder.
     """
-    import onnx
-    from google.protobuf.message import DecodeError
-
     if not path.is_file():
         raise CheckpointError(f"{path} is no file; expected an .onnx file")
     num_bytes = path.stat().st_size
     if not 0 < num_bytes < _MAX_BYTES:
         raise CheckpointError(f"{path} has {num_bytes:,} bytes; expected an ONNX file of 1 byte to 2 GiB")
     try:
-        proto: ModelProto = onnx.load(str(path), load_external_data=False)
-    except (DecodeError, OSError, ValueError) as cause:
+        proto = parse_model(path.read_bytes())
+    except (OSError, ValueError) as cause:
         raise CheckpointError(
             f"{path} can't be read as ONNX: {cause}. It is damaged, cut off or another kind of file."
         ) from cause
@@ -171,7 +171,7 @@ def _check_location(path: Path, name: str) -> None:
         raise CheckpointError(f"{path} needs its weights in {data}, which is missing or no plain file")
 
 
-def _read_metadata(proto: "ModelProto", path: Path) -> dict[str, Any]:
+def _read_metadata(proto: Any, path: Path) -> dict[str, Any]:
     texts = [item.value for item in proto.metadata_props if item.key == METADATA_KEY]
     if len(texts) != 1:
         raise CheckpointError(
@@ -199,20 +199,31 @@ def _check_checksum(path: Path, metadata: dict[str, Any]) -> None:
         )
 
 
-def list_external_data(proto: "ModelProto") -> set[str]:
+def list_external_data(proto: Any) -> set[str]:
     """Names of the files, as written in the graph, in which some of its weights lie."""
-    from onnx.external_data_helper import _get_all_tensors, uses_external_data
-
     return {
         entry.value
-        for tensor in cast("Iterable[Any]", _get_all_tensors(proto))
-        if uses_external_data(tensor)
+        for tensor in _walk_tensors([proto.graph, *proto.functions])
+        if tensor.data_location == _EXTERNAL
         for entry in tensor.external_data
         if entry.key == "location"
     }
 
 
-def _check_external_checksums(proto: "ModelProto", path: Path, metadata: dict[str, Any]) -> None:
+def _walk_tensors(graphs: Iterable[Any]) -> Iterator[Any]:
+    """Every tensor of graphs or functions, those of the graphs inside their nodes, too."""
+    for graph in graphs:
+        yield from getattr(graph, "initializer", ())
+        sparse = [*getattr(graph, "sparse_initializer", ())]
+        for attribute in (item for node in graph.node for item in node.attribute):
+            yield from (attribute.t, *attribute.tensors)
+            sparse += [attribute.sparse_tensor, *attribute.sparse_tensors]
+            yield from _walk_tensors([*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs])
+        for item in sparse:
+            yield from (item.values, item.indices)
+
+
+def _check_external_checksums(proto: Any, path: Path, metadata: dict[str, Any]) -> None:
     checksums = metadata.get("external_data")
     checksums = checksums if isinstance(checksums, dict) else {}
     for name in sorted(list_external_data(proto)):
@@ -232,17 +243,15 @@ def check_format_name(value: object) -> str:
     return value
 
 
-def _check_interface(proto: "ModelProto", info: OnnxInfo) -> None:
+def _check_interface(proto: Any, info: OnnxInfo) -> None:
     """The graph's inputs and outputs must be what the description says."""
-    from onnx import TensorProto
-
     spec = info.checkpoint.input
     inputs = {item.name: item for item in proto.graph.input}
     outputs = {item.name: item for item in proto.graph.output}
     if info.uint8_input:
-        expected, kind = (spec.height, spec.width, spec.channels), TensorProto.UINT8
+        expected, kind = (spec.height, spec.width, spec.channels), UINT8
     else:
-        expected, kind = (spec.channels, spec.height, spec.width), TensorProto.FLOAT
+        expected, kind = (spec.channels, spec.height, spec.width), FLOAT
     if set(inputs) != {info.input_name}:
         raise CheckpointError(
             f"{info.path} has the inputs {', '.join(sorted(inputs)) or 'none'}; expected {info.input_name!r}"
@@ -254,17 +263,18 @@ def _check_interface(proto: "ModelProto", info: OnnxInfo) -> None:
     if missing:
         raise CheckpointError(f"{info.path} lacks the output {', '.join(sorted(missing))}")
     for name in (LOGITS, PROBABILITIES):
-        _check_shape(outputs[name], num_classes, TensorProto.FLOAT, info.path)
+        _check_shape(outputs[name], num_classes, FLOAT, info.path)
 
 
-def _check_shape(item: "ValueInfoProto", expected: tuple[int, ...], kind: int, path: Path) -> None:
+def _check_shape(item: Any, expected: tuple[int, ...], kind: int, path: Path) -> None:
     """The first axis is the batch, of any size; the others are fixed."""
     tensor = item.type.tensor_type
     seen = [axis.dim_value if axis.HasField("dim_value") else "N" for axis in tensor.shape.dim]
     if tensor.elem_type != kind or seen != ["N", *expected]:
-        from onnx import TensorProto
-
-        name_of = TensorProto.DataType.Name
-        wanted = f"{name_of(kind)} of shape N x {' x '.join(map(str, expected))}"
-        found = f"{name_of(tensor.elem_type)} of shape {' x '.join(map(str, seen))}"
+        wanted = f"{_name_kind(kind)} of shape N x {' x '.join(map(str, expected))}"
+        found = f"{_name_kind(tensor.elem_type)} of shape {' x '.join(map(str, seen))}"
         raise CheckpointError(f"{path}: {item.name} is {found}; its description needs {wanted}")
+
+
+def _name_kind(kind: int) -> str:
+    return TYPES[kind] if kind < len(TYPES) else f"type {kind}"

@@ -1,7 +1,7 @@
 """Running any ONNX file that takes one picture a face, ours or not, for its speed only."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +10,8 @@ from fer_core.checkpoint import ColorMode, InputSpec
 from fer_core.errors import CheckpointError
 from fer_core.inference.providers import name_device, open_session
 from fer_core.onnx_file import list_external_data, parse_graph
+from fer_core.onnx_schema import FLOAT16
 from fer_core.types import UInt8Array
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 _KINDS: Final[dict[str, type[np.generic]]] = {
     "tensor(float)": np.float32,
@@ -86,11 +84,9 @@ class ForeignNetwork:
             self._session.run(None, {self._input.name: part})
 
 
-def _name_precision(proto: "ModelProto") -> str:
-    from onnx import TensorProto
-
+def _name_precision(proto: Any) -> str:
     if any(node.op_type in _INTEGER_OPERATORS for node in proto.graph.node):
         return "int8"
-    if any(tensor.data_type == TensorProto.FLOAT16 for tensor in proto.graph.initializer):
+    if any(tensor.data_type == FLOAT16 for tensor in proto.graph.initializer):
         return "fp16"
     return "fp32"

@@ -73,7 +73,7 @@ class Canvas:
 
     def pixelate(self, left: int, top: int, right: int, bottom: int) -> None:
         """Turn a rectangle into at most `CELLS` x `CELLS` cells of one colour; it is cut at the edge."""
-        import cv2
+        from fer_core.opencv import cv2
 
         for pixels, step, _ in self.layers:
             x, y = max(0, left // step), max(0, top // step)
@@ -86,7 +86,7 @@ class Canvas:
 
     def lay(self, tile: Tile, left: int, top: int) -> None:
         """Lay a tile onto the picture, which it must not leave to the left or the top."""
-        import cv2
+        from fer_core.opencv import cv2
 
         for pixels, step, colors in self.layers:
             values, kept = _convert_tile(tile, colors, step, left % step, top % step)
@@ -112,7 +112,7 @@ def _convert_tile(
     tile: Tile, colors: ColorMatrix, step: int, shift_x: int, shift_y: int
 ) -> tuple[UInt8Array, UInt8Array]:
     """What a tile adds to a layer, and what it leaves of it, where it begins `shift` pixels into a sample."""
-    import cv2
+    from fer_core.opencv import cv2
 
     pixels = tile.pixels if step == 1 else _shrink(tile, step, shift_x, shift_y)
     matrix = np.array(colors)
@@ -128,7 +128,7 @@ def _convert_tile(
 @lru_cache(maxsize=64)
 def _shrink(tile: Tile, step: int, shift_x: int, shift_y: int) -> UInt8Array:
     """The mean over samples of `step` x `step` pixels; outer ones that it fills in part show the picture."""
-    import cv2
+    from fer_core.opencv import cv2
 
     height, width = tile.pixels.shape[:2]
     below, beyond = -(height + shift_y) % step, -(width + shift_x) % step

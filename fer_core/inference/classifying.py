@@ -120,7 +120,7 @@ class FaceReader:
 
 
 def _sketch(crop: UInt8Array) -> Float32Array:
-    import cv2
+    from fer_core.opencv import cv2
 
     small = cv2.resize(crop, (_SKETCH_PX, _SKETCH_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
     return np.asarray(small - small.mean(), np.float32)

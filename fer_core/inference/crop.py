@@ -25,7 +25,7 @@ def extract_crops(image_rgb: UInt8Array, boxes: Sequence[FaceBox], spec: InputSp
     Raises:
         MediaError: a box is not finite.
     """
-    import cv2
+    from fer_core.opencv import cv2
 
     check_boxes(boxes)
     shape = (len(boxes), spec.height, spec.width)

@@ -64,14 +64,14 @@ class CutDetector:
 
 def _shrink(luma: UInt8Array) -> Float32Array:
     """A few thousand pixels: reading all of a large frame would cost more than comparing them."""
-    import cv2
+    from fer_core.opencv import cv2
 
     dots = cv2.resize(luma, (3 * _SMALL[0], 3 * _SMALL[1]), interpolation=cv2.INTER_NEAREST)
     return np.asarray(cv2.resize(dots, _SMALL, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _is_another(before: UInt8Array, after: UInt8Array, box: FaceBox) -> bool:
-    import cv2
+    from fer_core.opencv import cv2
 
     left, top = max(0, round(box.x)), max(0, round(box.y))
     right, bottom = round(box.x + box.width), round(box.y + box.height)

@@ -186,7 +186,7 @@ class YuvFrame:
     def _crop(
         self, planes: list[UInt8Array], matrix: npt.NDArray[np.float64], box: FaceBox, spec: InputSpec
     ) -> UInt8Array:
-        import cv2
+        from fer_core.opencv import cv2
 
         parts = []
         for plane in planes:

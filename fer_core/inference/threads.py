@@ -52,7 +52,7 @@ def limit_threads(num_threads: int = 0) -> int:
     """
     if num_threads < 0:
         raise ConfigError(f"threads is {num_threads}; expected 0 (automatic) or more")
-    import cv2
+    from fer_core.opencv import cv2
 
     chosen = num_threads or inference_threads()
     _limit[:] = [chosen]

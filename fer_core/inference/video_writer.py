@@ -326,7 +326,7 @@ def _to_even(planes: Sequence[UInt8Array]) -> list[UInt8Array]:
 
 def _fit(image_rgb: UInt8Array, width: int, height: int) -> UInt8Array:
     """Scale a picture into another size, undistorted, with black bars."""
-    import cv2
+    from fer_core.opencv import cv2
 
     own_height, own_width = image_rgb.shape[:2]
     if (own_width, own_height) == (width, height):

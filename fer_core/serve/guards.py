@@ -1,10 +1,12 @@
 """Who may ask, how often and how much: checked before a byte of a body is read."""
 
-import json
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any, Final
+
+import msgspec
 
 from fer_core.serve.metrics import Metrics
 from fer_core.serve.settings import ServeSettings, hash_key, name_of_host
@@ -53,6 +55,7 @@ class Guard:
         self._app = app
         self._settings = settings
         self._metrics = metrics
+        self._host_names = settings.host_names
         self._limit = RateLimit(settings.rate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +83,8 @@ class Guard:
                 await receive()
                 await send({"type": "websocket.close", "code": 1008, "reason": refusal[1][:120]})
             else:
-                await _answer(watch, *refusal)
+                status, detail, more = refusal
+                await send_json(watch, status, {"detail": detail}, {"Connection": "close"} | more)
         finally:
             self._metrics.count(scope["path"], status, time.perf_counter() - started)
 
@@ -90,19 +94,18 @@ class Guard:
         )
 
     def _refuse_place(self, headers: dict[bytes, str]) -> Refusal | None:
-        settings = self._settings
         host = name_of_host(headers.get(b"host", ""))
-        if host not in settings.host_names:
+        if host not in self._host_names:
             return 400, f"this service is not reached as {host!r}; --allowed-hosts names others", {}
         origin = headers.get(b"origin")
-        if origin is not None and name_of_host(origin.partition("://")[2]) not in settings.host_names:
+        if origin is not None and name_of_host(origin.partition("://")[2]) not in self._host_names:
             return 403, "pages of other sites may not call this service", {}
         return None
 
     def _refuse_client(self, scope: Scope, headers: dict[bytes, str]) -> Refusal | None:
         settings = self._settings
         key = read_key(headers)
-        is_known = settings.knows_key(key)
+        is_known = bool(key) and settings.knows_key(key)
         if settings.keys and scope["type"] == "http" and not is_known:
             return 401, "a key is needed: Authorization: Bearer KEY", {"WWW-Authenticate": "Bearer"}
         client = hash_key(key) if is_known else str((scope.get("client") or ("",))[0])
@@ -120,9 +123,12 @@ def read_key(headers: dict[bytes, str]) -> str:
     return key.strip() if kind.lower() == "bearer" else ""
 
 
-async def _answer(send: Send, status: int, detail: str, headers: dict[str, str]) -> None:
-    body = json.dumps({"detail": detail}).encode()
-    known = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
-    pairs = [(name.lower().encode(), value.encode()) for name, value in (known | headers).items()]
-    await send({"type": "http.response.start", "status": status, "headers": pairs})
+async def send_json(
+    send: Send, status: int, value: Any, headers: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Answer with JSON."""
+    body = msgspec.json.encode(value)
+    known = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    more = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": known + more})
     await send({"type": "http.response.body", "body": body})

@@ -34,6 +34,7 @@ class Metrics:
             registry=registry,
             buckets=_SECONDS,
         )
+        self._series: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._pictures = Counter("fer_pictures", "Pictures read", registry=registry)
         self._faces = Counter("fer_faces", "Faces read", registry=registry)
         self._batch = Histogram(
@@ -48,9 +49,17 @@ class Metrics:
 
     def count(self, path: str, status: int, seconds: float) -> None:
         """Count one request; unknown paths are one."""
-        path = path if path in PATHS else "other"
-        self._requests.labels(path, str(status)).inc()
-        self._seconds.labels(path).observe(seconds)
+        number, times = self._find_series(path if path in PATHS else "other", status)
+        number.inc()
+        times.observe(seconds)
+
+    def _find_series(self, path: str, status: int) -> tuple[Counter, Histogram]:
+        # Looking them up anew takes longer than counting.
+        known = self._series.get((path, status))
+        if known is None:
+            known = self._requests.labels(path, str(status)), self._seconds.labels(path)
+            self._series[path, status] = known
+        return known
 
     def count_batch(self, num_pictures: int, num_faces: int) -> None:
         """Count what was read at once."""

@@ -2,37 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any, Final, Protocol
 
 import msgspec
-from fastapi import FastAPI, HTTPException, Query, Request, WebSocket, WebSocketDisconnect
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse, Response
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect
 
 from fer_core import __version__
-from fer_core.errors import CheckpointError, FerError, MediaError
+from fer_core.errors import FerError, MediaError
 from fer_core.images import load_image
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.pipeline import face_to_dict
 from fer_core.inference.stream import FaceStream
-from fer_core.serve.batching import Batcher, QueueFullError, ReadPicture, count_threads
+from fer_core.serve.batching import Batcher, count_threads
 from fer_core.serve.guards import Guard, read_key
 from fer_core.serve.metrics import Metrics
+from fer_core.serve.reading import FORM, LONGEST_NAME, Reading
 from fer_core.serve.schemas import BatchAnswer, ModelAnswer, Problem, ReadAnswer, State
 from fer_core.serve.settings import ServeSettings
 
-_BODY_S: Final[float] = 30.0
-"""A body must have arrived by then."""
 _KEY_S: Final[float] = 10.0
-"""So must the key of a stream that brought none in its header."""
-_LONGEST_NAME: Final[int] = 60
-_FORM: Final[str] = "multipart/form-data"
+"""The key of a stream that brought none in its header must have arrived by then."""
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Problem, "description": words}
     for status, words in {
@@ -60,7 +52,7 @@ _UPLOADS: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
-            _FORM: {
+            FORM: {
                 "schema": {
                     "type": "object",
                     "required": ["pictures"],
@@ -116,23 +108,6 @@ class _Service:
         metrics.watch(lambda: self.batcher.num_admitted)
         self.num_streams = 0
 
-    def check_detector(self, name: str) -> str:
-        name = name or self.engine.detector
-        if name not in self.engine.detectors:
-            raise HTTPException(422, f"detector {name!r}: expected one of {', '.join(self.engine.detectors)}")
-        return name
-
-    @contextmanager
-    def room_for(self, num_pictures: int) -> Iterator[None]:
-        try:
-            self.batcher.admit(num_pictures)
-        except QueueFullError as cause:
-            raise HTTPException(503, str(cause), {"Retry-After": "1"}) from cause
-        try:
-            yield
-        finally:
-            self.batcher.release(num_pictures)
-
     @contextmanager
     def count_stream(self) -> Iterator[None]:
         self.num_streams += 1
@@ -142,23 +117,6 @@ class _Service:
         finally:
             self.num_streams -= 1
             self.metrics.streams.dec()
-
-    async def receive(self, request: Request) -> bytes:
-        """The body, no larger than allowed and no slower."""
-        parts: list[bytes] = []
-        num_bytes = 0
-        try:
-            async with asyncio.timeout(_BODY_S):
-                async for part in request.stream():
-                    num_bytes += len(part)
-                    if num_bytes > self.settings.max_bytes:
-                        raise HTTPException(413, f"expected at most {self.settings.max_bytes:,} bytes")
-                    parts.append(part)
-        except ClientDisconnect as cause:  # nobody is left to read the answer; it is no error of ours
-            raise HTTPException(400, "the body ended early") from cause
-        except TimeoutError as cause:
-            raise HTTPException(408, f"the body did not arrive within {_BODY_S:.0f} s") from cause
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def build_app(engine: Engine, settings: ServeSettings) -> Guard:
@@ -182,27 +140,16 @@ def build_app(engine: Engine, settings: ServeSettings) -> Guard:
         title="FER workbench", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan,
         description="Apparent facial expressions: pictures in, JSON out.",
     )  # fmt: skip
-    _add_errors(app)
+    app.add_exception_handler(Exception, _tell_failure)
     _add_state(app, service)
-    _add_reading(app, service)
+    _describe_reading(app, service)
     _add_stream(app, service)
-    return Guard(app, settings, metrics)
+    reading = Reading(app, service.batcher, settings, engine.predictor.info.name, engine.detectors)
+    return Guard(reading, settings, metrics)
 
 
-def _add_errors(app: FastAPI) -> None:
-    @app.exception_handler(RequestValidationError)
-    async def tell_validation(_request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        return JSONResponse({"detail": f"{place}: {first['msg']}"}, 422)
-
-    @app.exception_handler(FerError)
-    async def tell_fer(_request: Request, error: FerError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 500 if isinstance(error, CheckpointError) else 422)
-
-    @app.exception_handler(Exception)
-    async def tell_failure(_request: Request, _error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": "the service failed; its log says why"}, 500)
+async def _tell_failure(_request: Request, _error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": "the service failed; its log says why"}, 500)
 
 
 def _add_state(app: FastAPI, service: _Service) -> None:
@@ -245,85 +192,26 @@ def _add_state(app: FastAPI, service: _Service) -> None:
         )
 
 
-def _add_reading(app: FastAPI, service: _Service) -> None:
+def _describe_reading(app: FastAPI, service: _Service) -> None:
     detector_query = Query(
         description="Face detector; `whole-image` for pictures that are cropped to one face.",
-        max_length=_LONGEST_NAME,
+        max_length=LONGEST_NAME,
         json_schema_extra={"enum": ["", *service.engine.detectors]},
     )
-    names = {"model": service.engine.predictor.info.name}
 
     @app.post(
         "/v1/read", response_model=ReadAnswer, responses=_PROBLEMS, openapi_extra=_BINARY,
         summary="The faces of one picture",
     )  # fmt: skip
-    async def read(request: Request, detector: Annotated[str, detector_query] = "") -> Response:
-        detector = service.check_detector(detector)
-        if _kind_of(request) == _FORM:
-            raise HTTPException(415, "expected the picture itself as the body; forms go to /v1/read-batch")
-        with service.room_for(1):
-            (found,) = await service.batcher.read([await service.receive(request)], detector)
-        if isinstance(found, MediaError):
-            raise found
-        return _encode(names | {"detector": detector} | _describe(found))
+    async def read(detector: Annotated[str, detector_query] = "") -> None:
+        """Described here; `Reading`, which stands before this, answers."""
 
     @app.post(
         "/v1/read-batch", response_model=BatchAnswer, responses=_PROBLEMS, openapi_extra=_UPLOADS,
         summary="The faces of several pictures",
     )  # fmt: skip
-    async def read_batch(request: Request, detector: Annotated[str, detector_query] = "") -> Response:
-        detector = service.check_detector(detector)
-        if _kind_of(request) != _FORM:
-            raise HTTPException(415, f"expected {_FORM} with the pictures in the field `pictures`")
-        with service.room_for(1):
-            uploads = await _read_form(request, service)
-        with service.room_for(len(uploads)):
-            results = await service.batcher.read([content for _, content in uploads], detector)
-        items = [
-            {"name": name, "error": str(found)}
-            if isinstance(found, MediaError)
-            else {"name": name, **_describe(found)}
-            for (name, _), found in zip(uploads, results, strict=True)
-        ]
-        return _encode(names | {"detector": detector, "pictures": items})
-
-
-async def _read_form(request: Request, service: _Service) -> list[tuple[str, bytes]]:
-    """Names and contents of the uploads of a form."""
-    body = await service.receive(request)
-
-    async def replay() -> AsyncGenerator[bytes, None]:
-        yield body
-        yield b""
-
-    most = service.settings.max_pictures
-    try:
-        parser = MultiPartParser(request.headers, replay(), max_files=most, max_fields=most)
-        parser.spool_max_size = service.settings.max_bytes  # no picture goes to a disk
-        form = await parser.parse()
-        files = [item for item in form.getlist("pictures") if isinstance(item, UploadFile)]
-        if not files or len(files) < len(form.multi_items()):
-            raise HTTPException(422, "expected files in the field `pictures` and nothing else")
-        return [
-            (item.filename or f"picture {number}", await item.read()) for number, item in enumerate(files)
-        ]
-    except (MultiPartException, KeyError, ValueError) as cause:
-        words = getattr(cause, "message", None) or "the form is damaged"
-        raise HTTPException(400, f"{words}; at most {most} pictures are taken") from cause
-
-
-def _kind_of(request: Request) -> str:
-    kind, _ = parse_options_header(request.headers.get("content-type", ""))
-    return kind.decode("latin-1").lower()
-
-
-def _describe(found: ReadPicture) -> dict[str, Any]:
-    faces = [face_to_dict(face) for face in found.faces]
-    return {"width_px": found.width_px, "height_px": found.height_px, "faces": faces}
-
-
-def _encode(value: Any) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")
+    async def read_batch(detector: Annotated[str, detector_query] = "") -> None:
+        """Described here; `Reading` answers."""
 
 
 def _add_stream(app: FastAPI, service: _Service) -> None:

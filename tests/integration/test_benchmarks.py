@@ -84,6 +84,8 @@ def test_a_benchmark_runs(
         "framing": {"detector": weights_path(YUNET, ready)},
         "face_quality": {"cache": tmp_path / "boxes.json"},
     }
+    if name == "serve" and not shutil.which("wrk"):
+        pytest.skip("needs wrk, of Debian's packages")
     if name == "voice":
         places[name] = {"source": write_zip(tmp_path / "emodb.zip", emodb_files(speakers=("03", "08")))}
     if name == "video":

@@ -75,7 +75,7 @@ def test_every_package_of_an_extra_is_told_when_it_is_missing():
 UNDECLARED = {
     "pydantic": "FastAPI's models: whichever version it brings",
     "starlette": "what FastAPI is made of: whichever version it brings",
-    "google": "protobuf, onnx's own file format: whichever version onnx brings",
+    "google": "protobuf, ONNX's own file format: whichever version onnxruntime brings",
     "tensorrt": "only where NVIDIA's runtime is installed; onnxruntime's provider for it",
 }
 """Imported where they are there."""

@@ -44,6 +44,8 @@ class DetectorKind:
     """What to try when it found nothing, as Markdown."""
     file: RemoteFile | None = None
     """What must be downloaded before it can be used, with `fer fetch`; None if nothing."""
+    module: str | None = None
+    """A module that it needs and the small install leaves out (fer_core.extras); None if there is none."""
 
 
 DETECTORS: Final[Registry[DetectorKind]] = Registry("face detector", "fer_workbench.detectors")
@@ -61,7 +63,7 @@ WHOLE_PICTURE: Final[str] = "If the picture is one face, cropped closely, choose
 
 def resize(image: UInt8Array, scale: float) -> UInt8Array:
     """Shrink or enlarge an image by a factor."""
-    import cv2
+    from fer_core.opencv import cv2
 
     if scale == 1:
         return image

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
-from fer_core.errors import ConfigError
-from fer_core.inference.detectors.base import DETECTORS, DetectorRequest
+from fer_core.errors import ConfigError, MissingPackageError
+from fer_core.extras import describe_install
+from fer_core.inference.detectors.base import DETECTORS, DetectorKind, DetectorRequest
 from fer_core.inference.downloads import YUNET, fetch_once, is_installed, weights_path
 from fer_core.inference.interfaces import FaceDetector
 from fer_core.workspace import Workspace
@@ -31,9 +33,13 @@ def build_detector(name: str, workspace: Workspace | None = None, **wishes: Any)
 
 
 def list_usable_detectors(workspace: Workspace) -> list[str]:
-    """Names of the detectors that can be built here: those whose files are installed."""
-    kinds = {name: DETECTORS[name] for name in DETECTORS}
-    return [name for name, kind in kinds.items() if kind.file is None or is_installed(kind.file, workspace)]
+    """Names of the detectors that can be built here: those whose files and modules are installed."""
+    return [name for name in DETECTORS if _is_usable(DETECTORS[name], workspace)]
+
+
+def _is_usable(kind: DetectorKind, workspace: Workspace) -> bool:
+    has_file = kind.file is None or is_installed(kind.file, workspace)
+    return has_file and (kind.module is None or find_spec(kind.module) is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +52,21 @@ class DetectorChoice:
 
 
 def choose_detector(workspace: Workspace) -> DetectorChoice:
-    """Return YuNet if its file is installed, else Haar with a note that says why and how to get better."""
+    """Return YuNet if its file is installed, else Haar with a note that says why and how to get better.
+
+    Raises:
+        MissingPackageError: neither is there.
+    """
     if is_installed(YUNET, workspace):
         return DetectorChoice(name="yunet", note=None)
     damaged = weights_path(YUNET, workspace).exists()
     reason = "is damaged" if damaged else "is not installed"
+    if not _is_usable(DETECTORS["haar"], workspace):
+        raise MissingPackageError(
+            f"nothing here finds faces: YuNet {reason}; `fer fetch yunet` gets it (233 KB), or "
+            f"{describe_install('opencv')} brings Haar. Pictures of one cropped face need neither: "
+            "--detector whole-image"
+        )
     return DetectorChoice(
         name="haar",
         note=f"The face detector YuNet {reason}; `fer fetch yunet` gets it. Haar finds upright frontal faces "

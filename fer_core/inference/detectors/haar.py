@@ -109,6 +109,7 @@ DETECTORS.register("haar")(
     DetectorKind(
         build=lambda request: HaarDetector(max_side_px=request.max_side_px, is_stream=request.is_stream),
         title="Haar",
+        module="cv2",
         hint="Built in; finds upright frontal faces only.",
         no_face_hint="Haar sees only upright faces that look at the camera: get **YuNet** above for the "
         f"others. {WHOLE_PICTURE}.",

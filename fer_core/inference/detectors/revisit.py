@@ -163,7 +163,7 @@ def _blank(
 
 def _shrink(image_rgb: UInt8Array) -> UInt8Array:
     """Some thousand pixels of green, each the mean of nine dots."""
-    import cv2
+    from fer_core.opencv import cv2
 
     dots = cv2.resize(image_rgb, (3 * _SMALL[0], 3 * _SMALL[1]), interpolation=cv2.INTER_NEAREST)
     return np.asarray(cv2.resize(dots, _SMALL, interpolation=cv2.INTER_AREA)[:, :, 1], np.uint8)

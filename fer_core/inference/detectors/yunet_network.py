@@ -6,15 +6,15 @@ fixed to 640 x 640, is opened for any size.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from fer_core.inference.providers import open_on_cpu
+from fer_core.onnx_schema import parse_model
 from fer_core.types import Float32Array, UInt8Array
 
 if TYPE_CHECKING:
-    from onnx import GraphProto
     from onnxruntime import InferenceSession
 
 _STRIDES: Final[tuple[int, ...]] = (8, 16, 32)
@@ -54,7 +54,7 @@ class YuNetNetwork:
         Returns:
             One row a face, best score first: x, y, width, height, five points (x, y), score.
         """
-        import cv2
+        from fer_core.opencv import cv2
 
         height, width = (side + -side % _SIDE_MULTIPLE for side in image_rgb.shape[:2])
         blob = np.zeros((1, 3, height, width), np.float32)
@@ -108,9 +108,7 @@ def open_sides(model: bytes, strides: Sequence[int] = _STRIDES) -> bytes:
         model: content of the file.
         strides: scales that are answered; what serves others alone is left out.
     """
-    import onnx
-
-    proto = onnx.load_model_from_string(model)
+    proto = parse_model(model)
     graph = proto.graph
     for side, name in ((2, "height"), (3, "width")):
         graph.input[0].type.tensor_type.shape.dim[side].dim_param = name
@@ -122,7 +120,7 @@ def open_sides(model: bytes, strides: Sequence[int] = _STRIDES) -> bytes:
     return content
 
 
-def _keep_outputs(graph: "GraphProto", names: Sequence[str]) -> None:
+def _keep_outputs(graph: Any, names: Sequence[str]) -> None:
     """Leave out of a graph what these outputs do not need."""
     needed, nodes = set(names), []
     for node in reversed(graph.node):
