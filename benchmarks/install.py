@@ -1,11 +1,12 @@
 """The small install beside `pip install fer` (25.10.3, on TensorFlow): time, size, and the same photo read.
 
-    python -m build --wheel && python benchmarks/install.py dist/*.whl photo.jpg
+    python -m build --wheel && python benchmarks/install.py dist/*.whl photo.jpg [--yunet FILE]
 
-Two empty environments are made, one after the other, and removed. Sizes leave pip and setuptools out. Needs
-the package index. Seconds of processor time hold on a busy machine, too.
+Empty environments are made, one after the other, and removed: ours, ours with OpenCV, the peer's. Sizes leave
+pip and setuptools out. Needs the package index. Seconds of processor time hold on a busy machine, too.
 """
 
+import os
 import resource
 import subprocess
 import sys
@@ -41,32 +42,51 @@ for _ in range(5):
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
 print(f"{found} faces: {5 * found / wall:.1f} faces/s, {cpu / 5 / max(1, found) * 1e3:.1f} ms CPU a face")
 """
+IMPORT = """
+import statistics, subprocess, sys
+code = "import time; t = time.perf_counter(); import fer_core; print(1e3 * (time.perf_counter() - t))"
+times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout) for _ in range(9)]
+print(f"{statistics.median(times):.1f}")
+"""
 NOT_COUNTED = ("pip", "setuptools", "pkg_resources", "_distutils_hack")
 
 
-def main(wheel: Positional[Path], photo: Positional[Path], peer: str = "fer==25.10.3") -> None:
-    """Install both, look at the photo with both, and print.
+def main(
+    wheel: Positional[Path], photo: Positional[Path], peer: str = "fer==25.10.3", yunet: Path | None = None
+) -> None:
+    """Install all, look at the photo with each, and print.
 
     Args:
         wheel: Of this program.
         photo: With faces.
-        peer: What it is compared with.
+        peer: What it is compared with; nothing if empty.
+        yunet: A copy of the face detector, where it can't be fetched.
     """
+    packages = {"ours": str(wheel.resolve()), "ours with OpenCV": f"{wheel.resolve()}[opencv]", "peer": peer}
     with TemporaryDirectory() as folder:
-        for name, package, code in (("ours", str(wheel.resolve()), OURS), ("peer", peer, THEIRS)):
+        os.environ["XDG_DATA_HOME"] = folder
+        for name, package in packages.items():
+            if not package:
+                continue
             python = Path(folder) / name / "bin" / "python"
             run([sys.executable, "-m", "venv", Path(folder) / name])
             wall_s, cpu_s, _ = run([python, "-m", "pip", "install", "-q", package])
             size_mb, num_files = weigh(Path(folder) / name / "lib")
             print(
                 f"{name}: installed in {wall_s:.0f} s ({cpu_s:.0f} s CPU), {size_mb:.0f} MB, "
-                f"{num_files} files"
+                f"{num_files} files",
+                flush=True,
             )
-            wall_s, cpu_s, printed = run([python, "-c", code + MEASURE, photo])
+            is_ours = name != "peer"
+            if is_ours and yunet is not None:
+                run([python, "-m", "fer_core", "fetch", "yunet", "--from-file", yunet])
+            wall_s, cpu_s, printed = run([python, "-c", (OURS if is_ours else THEIRS) + MEASURE, photo])
             print(f"{name}: {printed.splitlines()[-1]}; the process took {wall_s:.1f} s ({cpu_s:.1f} s CPU)")
-            if name == "ours":
+            if is_ours:
                 wall_s, cpu_s, _ = run([python, "-m", "fer_core", "predict", photo])
                 print(f"{name}: fer predict took {wall_s:.2f} s ({cpu_s:.2f} s CPU)")
+                _, _, printed = run([python, "-c", IMPORT])
+                print(f"{name}: import fer_core took {printed.strip()} ms (median of 9)", flush=True)
 
 
 def run(command: Sequence[str | Path]) -> tuple[float, float, str]:

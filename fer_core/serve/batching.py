@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from fer_core.errors import FerError, MediaError
 from fer_core.images import load_image
@@ -45,11 +45,20 @@ _Result = ReadPicture | Exception
 
 
 @dataclass(slots=True)
-class _Job:
-    content: bytes
+class _Request:
     detector: str
     loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[ReadPicture]"
+    future: "asyncio.Future[None]"
+    results: dict[int, _Result]
+    num_pictures: int
+
+
+class _Job(NamedTuple):
+    """One picture of a request."""
+
+    request: _Request
+    number: int
+    content: bytes
 
 
 class Batcher:
@@ -137,15 +146,20 @@ class Batcher:
             FerError: the model or detector fails.
         """
         loop = asyncio.get_running_loop()
-        jobs = [_Job(content, detector, loop, loop.create_future()) for content in pictures]
+        request = _Request(detector, loop, loop.create_future(), {}, len(pictures))
+        jobs = [_Job(request, number, content) for number, content in enumerate(pictures)]
         with self._lock:
             self._jobs.extend(jobs)
             self._lock.notify(len(jobs))
-        results = await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, MediaError):
+        if jobs:
+            await request.future
+        answers: list[ReadPicture | MediaError] = []
+        for number in range(len(jobs)):
+            result = request.results[number]
+            if isinstance(result, Exception) and not isinstance(result, MediaError):
                 raise result
-        return results  # type: ignore[return-value]  # others were raised
+            answers.append(result)
+        return answers
 
     def close(self) -> None:
         """Finish what waits and end the threads."""
@@ -189,13 +203,14 @@ class Batcher:
         good: list[_Job] = []
         views: list[tuple[UInt8Array, list[FaceBox]]] = []
         for job in jobs:
-            if job.future.cancelled():  # the client is gone
+            name = job.request.detector
+            if job.request.future.cancelled():  # the client is gone
                 continue
             try:
                 image = load_image(job.content, max_pixels=self._max_pixels)
-                if job.detector not in detectors:
-                    detectors[job.detector] = self._build_detector(job.detector)
-                views.append((image, detectors[job.detector].detect(image)))
+                if name not in detectors:
+                    detectors[name] = self._build_detector(name)
+                views.append((image, detectors[name].detect(image)))
                 good.append(job)
             except MediaError as error:
                 answers.append((job, error))
@@ -213,17 +228,15 @@ def _hand_over(answers: Sequence[tuple[_Job, _Result]]) -> None:
 
     def settle() -> None:
         for job, result in answers:
-            if job.future.done():
-                continue
-            if isinstance(result, Exception):
-                job.future.set_exception(result)
-            else:
-                job.future.set_result(result)
+            request = job.request
+            request.results[job.number] = result
+            if len(request.results) == request.num_pictures and not request.future.done():
+                request.future.set_result(None)
 
     if not answers:
         return
     try:
-        answers[0][0].loop.call_soon_threadsafe(settle)
+        answers[0][0].request.loop.call_soon_threadsafe(settle)
     except RuntimeError:  # the loop ended with its clients
         logger.info("nobody waits for a picture any more")
 

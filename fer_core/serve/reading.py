@@ -6,6 +6,7 @@ a route and to join parameters, answers and errors.
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -27,6 +28,7 @@ FORM: Final[str] = "multipart/form-data"
 BODY_S: Final[float] = 30.0
 """A body must have arrived by then."""
 LONGEST_NAME: Final[int] = 60
+_PLAIN_NAME: Final[re.Pattern[bytes]] = re.compile(rb'form-data; name="pictures"; filename="([^"\\%]*)"')
 _MOST_HEAD_BYTES: Final[int] = 8192
 """Of the head of one part of a form."""
 
@@ -179,7 +181,14 @@ def _read_part(part: bytes, number: int) -> tuple[str, bytes]:
         raise HTTPException(400, f"part {number} of the form is damaged")
     lines = (line.partition(b":") for line in head[2:].split(b"\r\n"))
     about = next((value for name, _, value in lines if name.lower() == b"content-disposition"), b"")
-    _, options = parse_options_header(about.strip().decode("latin-1"))
+    return _read_name(about.strip()).decode("utf-8", "replace") or f"picture {number}", content
+
+
+def _read_name(about: bytes) -> bytes:
+    """The file name of a part's Content-Disposition."""
+    if found := _PLAIN_NAME.fullmatch(about):  # as nearly all clients write it
+        return found[1]
+    _, options = parse_options_header(about.decode("latin-1"))
     if options.get(b"name") != b"pictures" or b"filename" not in options:
         raise HTTPException(422, "expected files in the field `pictures` and nothing else")
-    return options[b"filename"].decode("utf-8", "replace") or f"picture {number}", content
+    return options[b"filename"]
