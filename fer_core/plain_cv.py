@@ -108,7 +108,7 @@ def _mix(first: npt.NDArray[Any], second: npt.NDArray[Any], share: Float32Array)
 
 
 def _round(values: npt.NDArray[np.floating[Any]]) -> UInt8Array:
-    return np.rint(values).clip(0, 255).astype(np.uint8)
+    return np.asarray(np.rint(values).clip(0, 255), np.uint8)
 
 
 def cvtColor(src: UInt8Array, code: int) -> UInt8Array:  # noqa: N802
@@ -116,7 +116,7 @@ def cvtColor(src: UInt8Array, code: int) -> UInt8Array:  # noqa: N802
     if code != COLOR_RGB2GRAY:
         raise ValueError(f"code {code}: only RGB to grey is known")
     red, green, blue = (src[..., at].astype(np.uint32) * weight for at, weight in enumerate(_GREY_WEIGHTS))
-    return ((red + green + blue + 16384) >> 15).astype(np.uint8)
+    return np.asarray((red + green + blue + 16384) >> 15, np.uint8)
 
 
 def transform(src: UInt8Array, m: npt.NDArray[np.floating[Any]]) -> UInt8Array:
@@ -136,7 +136,7 @@ def multiply(first: UInt8Array, second: UInt8Array, *, scale: float) -> UInt8Arr
 
 def add(first: UInt8Array, second: UInt8Array) -> UInt8Array:
     """The sum by elements, at most 255."""
-    return np.minimum(first.astype(np.uint16) + second, 255).astype(np.uint8)
+    return np.asarray(np.minimum(first.astype(np.uint16) + second, 255), np.uint8)
 
 
 def copyMakeBorder(  # noqa: N802
