@@ -24,6 +24,7 @@ _LEAST_FREE_GB: Final[float] = 1.0
 _DECODERS: Final[tuple[str, ...]] = ("h264", "hevc", "vp9", "av1", "mpeg4")
 _ENCODERS: Final[tuple[str, ...]] = ("libx264", "aac")
 _PARTS: Final[dict[str, str]] = {
+    "opencv": "cameras and Haar",
     "tables": "tables",
     "voice": "voices",
     "app": "dashboard",

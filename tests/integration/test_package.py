@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from fer_core.extras import EXTRAS
 from fer_core.inference.sample import sample_path
 from tests.unit.inference.videos import make_video
 
@@ -124,6 +125,8 @@ def test_the_small_install_predicts_without_torch(wheel, tmp_path):
     ):
         said = run(*fer, *command, folder=tmp_path, status=1, FER_OFFLINE="1")
         assert told in said and "Traceback" not in said
+    missing = run(*fer, "doctor", "--json", folder=tmp_path, FER_OFFLINE="1")
+    assert all(f"'fer-workbench[{extra}]'" in missing for extra in EXTRAS)
     yunet = ROOT.parent / "shared" / "models" / "face_detection_yunet_2023mar.onnx"
     if yunet.is_file():
         run(*fer, "fetch", "yunet", "--from-file", yunet, folder=tmp_path)
