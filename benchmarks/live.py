@@ -115,7 +115,7 @@ def draw_frames(num_frames: int) -> list[UInt8Array]:
 
 def build_session(predictor: Predictor, detector: str, workspace: Workspace, every: int) -> LiveSession:
     session = LiveSession(window_s=3600)  # the report covers the whole measurement
-    parts = build_pipeline(detector, predictor, workspace)
+    parts = build_pipeline(detector, predictor, workspace, is_stream=True)
     session.configure(parts.detector, [predictor], LiveSettings(temporal=TemporalConfig(detect_every=every)))
     return session
 

@@ -9,6 +9,7 @@ machine knows. Of each job, and of each checkout, a process of its own is measur
 """
 
 import io
+import itertools
 import json
 import os
 import platform
@@ -30,6 +31,8 @@ VIDEOS: Final[Path] = ROOT.parent / "shared" / "media" / "videos"
 SPEED: Final[Path] = ROOT / "docs" / "SPEED.md"
 _INSTRUCTIONS: Final[tuple[str, ...]] = ("amx_tile", "avx512_vnni", "avx_vnni", "avx512f", "avx2")
 NUM_FACES = 200
+NUM_LARGE = 24
+NUM_STEPS = 100
 
 Action = Callable[[], object]
 
@@ -57,7 +60,7 @@ def main(
         jobs: which; all, if none is named.
         rounds: pairs of measurements; medians count.
         against: another checkout, whose job is measured in turns with this one's.
-        write: put the table into docs/SPEED.md.
+        write: put the table into docs/SPEED.md, before its second heading.
         measure: measure one job in this very process, for the others of them.
     """
     if measure:
@@ -81,7 +84,8 @@ def main(
         )
         print(lines[-1], flush=True)
     if write:
-        SPEED.write_text("\n".join([_HEAD, *lines, ""]))
+        _, *rest = SPEED.read_text().partition("\n## ")
+        SPEED.write_text("\n".join([_HEAD, *lines, "".join(rest)]))
 
 
 _HEAD: Final[str] = """# Speed
@@ -147,7 +151,21 @@ def describe_machine() -> str:
     )
 
 
-def build_video(folder: Path, clip: str, *, is_drawn: bool) -> tuple[Action, Action]:
+def enlarge(source: Path, target: Path, height: int) -> Path:
+    """The first frames of a video, so many pixels high."""
+    import av
+
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        first = reader.streams.video[0]
+        track = writer.add_stream("libx264", rate=first.average_rate, options={"preset": "veryfast"})
+        track.height, track.width = height, round(first.width * height / first.height / 2) * 2
+        for frame in itertools.islice(reader.decode(first), NUM_LARGE):
+            writer.mux(track.encode(frame.reformat(track.width, track.height, interpolation="BICUBIC")))
+        writer.mux(track.encode(None))
+    return target
+
+
+def build_video(folder: Path, clip: str, *, is_drawn: bool, height: int = 0) -> tuple[Action, Action]:
     from benchmarks.video import transcode
     from fer_core.cli.streams import build_stream
     from fer_core.inference.video import FILE_TEMPORAL, EncoderSettings, annotate_video
@@ -163,6 +181,8 @@ def build_video(folder: Path, clip: str, *, is_drawn: bool) -> tuple[Action, Act
         device="cpu",
         prior="training",
     )
+    if height:
+        source = enlarge(source, folder / "large.mp4", height)
     target = folder / "out.mp4" if is_drawn else None
     return (
         lambda: annotate_video(source, target, stream, table=folder / "out.csv", encoder=settings),
@@ -214,6 +234,30 @@ def build_embeddings(_folder: Path) -> tuple[Action, Action]:
     return judge, lambda: [square @ square for _ in range(20)]
 
 
+def build_quick(folder: Path) -> tuple[Action, Action]:
+    import torch
+
+    from fer_core.config import load_preset
+    from fer_core.data.builtin import write_schematic_faces
+    from fer_core.training.task import load_task
+    from fer_core.training.trainer import create_trainer
+    from fer_core.workspace import Workspace
+
+    workspace, config = Workspace(folder), load_preset("quick")
+    write_schematic_faces(workspace)
+    model = load_task(config, workspace).model.to(memory_format=torch.channels_last)
+    images = torch.rand(config.batch_size, 1, 48, 48).contiguous(memory_format=torch.channels_last)
+    names = map(str, itertools.count())
+
+    def step() -> None:
+        model(images).sum().backward()
+
+    return (
+        lambda: create_trainer(config, workspace, name=next(names)).run(),
+        lambda: [step() for _ in range(NUM_STEPS)],
+    )
+
+
 def build_live(_folder: Path) -> tuple[Action, Action]:
     import cv2
 
@@ -243,6 +287,17 @@ JOBS: Final[dict[str, Job]] = {
         for clip in ("justinshenk_woman2.mp4", "pyfeat_single_face.mp4")
         for kind, title in (("annotate", "annotate"), ("table", "table alone of"))
     },
+    **{
+        f"annotate-{height}p": Job(
+            f"annotate the second at {height} lines, {NUM_LARGE} frames",
+            "decoding and encoding",
+            lambda folder, height=height: build_video(
+                folder, "pyfeat_single_face.mp4", is_drawn=True, height=height
+            ),
+        )
+        for height in (1080, 2160)
+    },
+    "quick": Job("fer train --preset quick", f"its network's arithmetic, {NUM_STEPS} steps", build_quick),
     "live": Job("live, 30 frames 640x480", "coding them as JPEG", build_live),
     "drawing": Job(f"drawing {NUM_FACES} faces", "coding them as PNG", build_drawing),
     "copies": Job("copies among 8,000 images", "sorting their rows' pixels", build_copies),

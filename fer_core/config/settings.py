@@ -196,6 +196,10 @@ class AugmentConfig:
     mixup_until: Annotated[float, _SHARE] = 1.0
     """Share of the epochs (of each cycle) after which no batch is mixed any more, so that the last ones see
     faces as they are (Ge et al., 2021, do so with their mosaics); 1 mixes to the end."""
+    small_until: Annotated[float, _SHARE] = 0.0
+    """Share of the epochs (of each cycle) in which the network is shown smaller images, which cost a third:
+    half the side first, then two thirds (progressive resizing; Howard, 2018, in DAWNBench). It must take
+    images of any size; 0 is off."""
     crop_fraction: Annotated[float, _FACTOR] = 1.0
     """Cut out a random part with at least this fraction of the area, and bring it back to full size; 1 is
     off."""

@@ -59,6 +59,11 @@ def resize_batch(batch: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(batch, size=size, mode="bilinear", align_corners=False, antialias=True)
 
 
+def shrink_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Rows and columns, each times `scale`."""
+    return round(size[0] * scale), round(size[1] * scale)
+
+
 def normalise(batch: Tensor, spec: InputSpec) -> Tensor:
     """Subtract the mean and divide by the standard deviation of each channel."""
     mean = batch.new_tensor(spec.mean).view(1, -1, 1, 1)

@@ -17,6 +17,7 @@ from fer_core.training.checks import check_settings
 from fer_core.training.gradients import GradientLog
 from fer_core.training.setup import TrainingSetup
 from fer_core.training.task import load_task
+from fer_core.training.train_step import choose_scale
 from fer_core.workspace import Workspace
 
 _NUM_WARM_UP: Final[int] = 3
@@ -113,9 +114,14 @@ def estimate_training(
 
 
 def _choose_epochs(setup: TrainingSetup) -> list[int]:
-    """The first epoch, and the last too where more layers learn in it."""
+    """The first epoch, and the last too where it takes more work."""
     last = setup.config.epochs
-    return [1] if setup.count_thawed(1) == setup.count_thawed(last) else [1, last]
+    return [1] if _weigh(setup, 1) == _weigh(setup, last) else [1, last]
+
+
+def _weigh(setup: TrainingSetup, epoch: int) -> float:
+    """The work of a step of an epoch: the layers that learn, and the area of the images."""
+    return setup.count_thawed(epoch) * choose_scale(epoch, setup.config) ** 2
 
 
 def _time_steps(
@@ -137,9 +143,9 @@ def _time_steps(
 
 
 def _mean_over_epochs(setup: TrainingSetup, epochs: list[int], step_s: list[float]) -> float:
-    """Mean seconds of a step over a run, of which some epochs are known: others by the layers that learn."""
-    known = [setup.count_thawed(epoch) for epoch in epochs]
-    wanted = [setup.count_thawed(epoch) for epoch in range(1, setup.config.epochs + 1)]
+    """Mean seconds of a step over a run, of which some epochs are known: others by their work."""
+    known = [_weigh(setup, epoch) for epoch in epochs]
+    wanted = [_weigh(setup, epoch) for epoch in range(1, setup.config.epochs + 1)]
     return float(np.mean(np.interp(wanted, known, step_s)))
 
 

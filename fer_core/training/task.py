@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fer_core.checkpoint import CLASS_PRIOR_KEY, EARLIER_KEY, HUB, CheckpointEntry, ColorMode, InputSpec
 from fer_core.config import Precision, TrainConfig
-from fer_core.data.batches import load_batch
+from fer_core.data.batches import load_batch, shrink_size
 from fer_core.data.builtin import open_dataset
 from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import (
@@ -43,6 +43,8 @@ from fer_core.training.losses import Teachers, load_teachers
 from fer_core.types import Float32Array
 from fer_core.workspace import Workspace
 
+SMALLEST_SCALE: Final[float] = 1 / 2
+"""Of the side of images while `augment.small_until` lasts."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -185,7 +187,24 @@ def check_network(config: TrainConfig, info: DatasetInfo) -> None:
         ConfigError: there is no such architecture, an argument does not work, or it can't take such images.
     """
     with torch.device("meta"):
-        _build_network(config, info)
+        model = _build_network(config, info).eval()
+        if config.augment.small_until:
+            _check_smaller(config, info, model)
+
+
+def _check_smaller(config: TrainConfig, info: DatasetInfo, model: FerModel) -> None:
+    """Check that a network on the meta device takes the smallest images of `augment.small_until`, too."""
+    place = f"augment.small_until is {config.augment.small_until:g}"
+    if info.kind == "sound":
+        raise ConfigError(f"{place}, but {info.name!r} holds sound, whose pictures have one size; expected 0")
+    height, width = shrink_size(_choose_size(config, info), SMALLEST_SCALE)
+    channels = 1 if _choose_color(config, info) == "gray" else 3
+    try:
+        model(torch.zeros(2, channels, height, width))
+    except (RuntimeError, ValueError, AssertionError) as cause:
+        raise ConfigError(
+            f"{place}, but {config.model.name} does not take smaller images ({height}x{width} px); expected 0"
+        ) from cause
 
 
 def prepare_task(

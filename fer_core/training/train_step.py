@@ -15,11 +15,11 @@ from torch import Tensor, nn, optim
 from fer_core.config import TrainConfig
 from fer_core.data.augment import BatchAugmenter, Mix, mix_batch
 from fer_core.data.augment_sound import SoundAugmenter
-from fer_core.data.batches import normalise
+from fer_core.data.batches import normalise, resize_batch, shrink_size
 from fer_core.errors import ConfigError
 from fer_core.training.losses import DistributionLoss, add_distillation, compute_class_weights, draw_targets
 from fer_core.training.optim import locate_in_cycle, sam_perturbation, set_learning_rate
-from fer_core.training.task import Task
+from fer_core.training.task import SMALLEST_SCALE, Task
 
 _LOG = logging.getLogger(__name__)
 
@@ -96,15 +96,16 @@ class TrainStep:
         targets = draw_targets(self.distributions[own].to(self.device), self.config.data.label_mode)
         images = self.augmenter(images)
         mix = mix_batch(images, self.config.augment) if is_epoch_mixed(epoch, self.config) else Mix(images)
-        result = self._backward(model, mix, targets)
+        size = shrink_size((self.task.spec.height, self.task.spec.width), choose_scale(epoch, self.config))
+        result = self._backward(model, mix, targets, size)
         if self.config.optimizer.sam_rho:
             parameters = [item for item in model.parameters() if item.requires_grad]
             with sam_perturbation(parameters, self.config.optimizer.sam_rho):
-                self._backward(model, mix, targets)
+                self._backward(model, mix, targets, size)
         return result
 
-    def _backward(self, model: nn.Module, mix: Mix, targets: Tensor) -> StepResult:
-        """Add the gradients of a batch, part by part."""
+    def _backward(self, model: nn.Module, mix: Mix, targets: Tensor, size: tuple[int, int]) -> StepResult:
+        """Add the gradients of a batch, shown to the network in this size, part by part."""
         total = len(targets)
         loss_sum = torch.zeros((), device=self.device)
         num_correct = torch.zeros((), device=self.device)
@@ -113,7 +114,7 @@ class TrainStep:
             is_last = number == len(rows)
             # Gradients travel between processes once per batch, with the last part.
             with nullcontext() if is_last else self.accelerator.no_sync(model):
-                logits = model(normalise(mix.images[part], self.task.spec))
+                logits = model(normalise(resize_batch(mix.images[part], size), self.task.spec))
                 loss = self.loss(logits, targets[part])
                 if mix.partner is not None:
                     other = self.loss(logits, targets[mix.partner[part]])
@@ -151,6 +152,13 @@ def is_epoch_mixed(epoch: int, config: TrainConfig) -> bool:
     """Whether batches may be mixed in an epoch, counted from 1: not in the last ones of a cycle."""
     where = locate_in_cycle(epoch - 1, config.epochs, config.optimizer.cycles)
     return where.place < config.augment.mixup_until * where.length
+
+
+def choose_scale(epoch: int, config: TrainConfig) -> float:
+    """Side of the images shown to the network in an epoch, counted from 1, over the side of its input."""
+    where = locate_in_cycle(epoch - 1, config.epochs, config.optimizer.cycles)
+    num_small = config.augment.small_until * where.length
+    return 1.0 if where.place >= num_small else SMALLEST_SCALE if where.place < num_small / 2 else 2 / 3
 
 
 def seed_step(*parts: int) -> None:

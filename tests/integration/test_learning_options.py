@@ -115,7 +115,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
         {"augment": load_augment_policy("strong")},
         {"augment": load_augment_policy("ferplus")},
         {"transfer": TransferConfig(layer_decay=0.8)},
-        {"deterministic": True},
+        {"deterministic": True, "augment": dataclasses.replace(CONFIG.augment, small_until=0.5)},
         {"swa_fraction": 0.5, "data": DataConfig(dataset="faces", label_temperature=0.5)},
         {
             "model": dataclasses.replace(
@@ -132,7 +132,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
         "strong",
         "ferplus",
         "layer-decay",
-        "deterministic",
+        "deterministic-small-first",
         "swa-sharp",
         "repvgg-cbam",
         "bf16-step",
@@ -300,6 +300,10 @@ def test_steepest_slope_of_a_known_curve():
         ({"model": ModelConfig(name="fer_restnet")}, "fer_resnet"),
         ({"model": ModelConfig(arguments={"wdths": "8"})}, "widths"),
         ({"log": LogConfig(tracker="wandb")}, "pip install wandb"),
+        (
+            {"model": ModelConfig(name="plain_cnn"), "augment": AugmentConfig(small_until=0.5)},
+            "plain_cnn does not take smaller images",
+        ),
     ],
 )
 def test_what_can_not_work_is_refused_before_anything_is_written(faces, changes, message):

@@ -41,7 +41,7 @@ from fer_core.training.setup import (
 )
 from fer_core.training.task import resolve_precision
 from fer_core.training.trackers import draw_samples, select_scores
-from fer_core.training.train_step import is_epoch_mixed
+from fer_core.training.train_step import choose_scale, is_epoch_mixed
 
 LOG_PROBABILITIES = torch.log(torch.tensor([[0.5, 0.3, 0.2]]))
 
@@ -261,6 +261,15 @@ def test_mixing_ends_before_each_cycle_does():
     )
     mixed = [epoch for epoch in range(1, 9) if is_epoch_mixed(epoch, config)]
     assert mixed == [1, 2, 3, 5, 6, 7]
+
+
+def test_images_grow_within_each_cycle():
+    config = TrainConfig(
+        epochs=8, augment=AugmentConfig(small_until=0.75), optimizer=OptimizerConfig(cycles=2)
+    )
+    scales = [choose_scale(epoch, config) for epoch in range(1, 9)]
+    assert scales == 2 * [1 / 2, 1 / 2, 2 / 3, 1]
+    assert {choose_scale(epoch, TrainConfig(epochs=8)) for epoch in range(1, 9)} == {1}
 
 
 @pytest.mark.parametrize(("mixup", "cutmix"), [(0.4, 0.0), (0.0, 1.0), (0.4, 1.0)])
