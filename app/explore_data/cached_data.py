@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from fer_core.data.statistics import ClassFace
+    from fer_core.data.statistics import ClassCounts, ClassFace
 
 _MAX_SETS = 4
 
@@ -33,8 +33,8 @@ def _load_agreement(_audited: Audited, fingerprint: str) -> "npt.NDArray[np.floa
     return compute_agreement(_audited.dataset.votes)
 
 
-@st.cache_data(max_entries=_MAX_SETS, show_spinner=False)
-def load_counts(_audited: Audited, fingerprint: str) -> "pd.DataFrame":
+@st.cache_resource(max_entries=_MAX_SETS, show_spinner=False)
+def load_counts(_audited: Audited, fingerprint: str) -> "ClassCounts":
     """Images of each class in each split, as `count_classes` gives them."""
     from fer_core.data.statistics import count_classes
 

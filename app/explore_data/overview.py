@@ -1,25 +1,25 @@
 """What a data set is made of: classes, agreement, the face of each class, light and sharpness."""
 
-import math
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
+from app.explore_data.bars import Bar, build_columns, build_rows
 from app.explore_data.cached_data import load_agreement, load_class_faces, load_counts, load_image_statistics
 from app.explore_data.cleanup_data import Audited, open_audited
 from app.explore_data.state import Key
 from app.explore_data.wording import describe_format
-from app.shared.charts import STATIC_CONFIG
 from app.shared.terms import describe_terms, describe_use
-from fer_core.escaping import escape_markdown, escape_plotly, quote_markdown
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pandas as pd
-    import plotly.graph_objects as go
+
+    from fer_core.data.statistics import ClassCounts
 
 _FACE_PX: Final[int] = 118
 _UNEVEN: Final[float] = 1.5
@@ -71,31 +71,35 @@ def render_overview(name: str, workspace: Workspace) -> None:
     balance, agreement = st.columns([3, 2], gap="medium")
     with balance:
         st.markdown("##### Classes")
-        st.plotly_chart(
-            build_balance_chart(counts), config=STATIC_CONFIG, width="stretch", key="explore_balance"
-        )
-        st.caption(describe_balance(counts))
+        st.html(build_balance_chart(counts))
+        st.caption(escape_markdown(describe_balance(counts)))
     with agreement:
         st.markdown("##### Do annotators agree?")
         values = load_agreement(audited)
         if values is None:
             st.caption("This data set has one label an image and no annotators' votes, so nobody can tell.")
         else:
-            st.plotly_chart(
-                build_agreement_chart(values), config=STATIC_CONFIG, width="stretch", key="explore_agreement"
-            )
+            st.html(build_agreement_chart(values))
             st.caption(describe_agreement(values))
     is_sound = audited.dataset.info.kind == "sound"
     st.markdown(f"##### The {'sound' if is_sound else 'face'} of each class")
     _render_faces(audited, fingerprint)
     if is_sound:
         return
-    st.markdown("##### Light and sharpness")
+    # Measured when it is opened: that takes a second and more of a large data set.
+    light = st.expander(
+        "Light and sharpness", icon=":material/light_mode:", key=Key.EXPLORE_LIGHT, on_change="rerun"
+    )
+    if light.open:
+        with light:
+            _render_light(audited, fingerprint)
+
+
+def _render_light(audited: Audited, fingerprint: str) -> None:
     statistics = load_image_statistics(audited, fingerprint)
     for column, (field, (title, what)) in zip(st.columns(3, gap="medium"), _STATISTICS.items(), strict=True):
         with column:
-            chart = build_histogram(statistics[field].to_numpy(), title)
-            st.plotly_chart(chart, config=STATIC_CONFIG, width="stretch", key=f"explore_{field}")
+            st.html(build_histogram(statistics[field].to_numpy(), title))
             st.caption(f"{title}: {what}.")
 
 
@@ -128,82 +132,70 @@ def _render_faces(audited: Audited, fingerprint: str) -> None:
         )
 
 
-def build_balance_chart(counts: "pd.DataFrame") -> "go.Figure":
-    """Bars of each class, a group per split, in per cent of the split; the counts on hover and above."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    kept = counts[counts["share"].notna()]
-    order = kept.groupby("class")["count"].sum().sort_values(ascending=False).index.tolist()
-    splits = kept["split"].unique().tolist()
-    for index, split in enumerate(splits):
-        own = kept[kept["split"] == split].set_index("class").reindex(order)
-        figure.add_bar(
-            x=[escape_plotly(name) for name in order],
-            y=100 * own["share"].to_numpy(),  # a column of pandas makes plotly import narwhals
-            name=escape_plotly(str(split)),
-            marker={
-                "color": [emotion_color(name) for name in order],
-                "opacity": 1 - 0.65 * index / max(1, len(splits) - 1) if len(splits) > 1 else 1,
-            },
-            customdata=own["count"].to_numpy(),
-            text=["" if math.isnan(count) else f"{count:,.0f}" for count in own["count"]],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{x}, %{fullData.name}: %{customdata:,} images, %{y:.1f} %<extra></extra>",
+def build_balance_chart(counts: "ClassCounts") -> str:
+    """Bars of each class, one a split, as shares of the split's images that have a class; with their counts."""
+    splits = list(counts)
+    totals = {split: sum(_known(counts[split]).values()) for split in splits}
+    groups = [
+        (
+            name,
+            [
+                Bar(
+                    value=(count := counts[split].get(name, 0)) / max(1, totals[split]),
+                    color=emotion_color(name),
+                    opacity=1 - 0.65 * index / max(1, len(splits) - 1),
+                    text=f"{count:,}",
+                    hint=f"{name}, {split}: {count:,} images, {count / max(1, totals[split]):.1%}",
+                )
+                for index, split in enumerate(splits)
+            ],
         )
-    figure.update_layout(
-        barmode="group",
-        height=300,
-        margin={"l": 0, "r": 0, "t": 16, "b": 0},
-        showlegend=False,
-        yaxis={"title": "% of the split", "fixedrange": True},
-        xaxis={"fixedrange": True},
-        uniformtext={"minsize": 8, "mode": "hide"},
-    )
-    return figure
+        for name, _ in _count_all(counts).most_common()
+    ]
+    return build_rows(groups, describe_balance(counts))
 
 
-def describe_balance(counts: "pd.DataFrame") -> str:
+def _known(counts: "Counter[str]") -> dict[str, int]:
+    return {name: count for name, count in counts.items() if name}
+
+
+def _count_all(counts: "ClassCounts") -> "Counter[str]":
+    """Images of each class in all splits."""
+    return sum((Counter(_known(own)) for own in counts.values()), Counter[str]())
+
+
+def describe_balance(counts: "ClassCounts") -> str:
     """The chart in words."""
-    kept = counts[counts["share"].notna()]
-    totals = kept.groupby("class")["count"].sum().sort_values()
-    splits = ", ".join(str(split) for split in kept["split"].unique())
-    text = f"For each class, from full to pale: {splits}. "
-    ratio = totals.iloc[-1] / totals.iloc[0] if len(totals) > 1 else 1.0
+    totals = _count_all(counts).most_common()
+    text = f"For each class, from full to pale: {', '.join(counts)}. "
+    ratio = totals[0][1] / totals[-1][1] if totals else 1.0
     if ratio >= _UNEVEN:
-        text += f"{totals.index[-1]} is {ratio:,.0f} times as frequent as {totals.index[0]}. "
-    if discarded := int(counts.loc[counts["share"].isna(), "count"].sum()):
+        text += f"{totals[0][0]} is {ratio:,.0f} times as frequent as {totals[-1][0]}. "
+    if discarded := sum(own[""] for own in counts.values()):
         text += (
             f"{discarded:,} images have no majority (no class with over half of the votes) and are left out."
         )
-    return escape_markdown(text)
+    return text
 
 
-def build_agreement_chart(agreement: "npt.NDArray[np.float64]") -> "go.Figure":
+def build_agreement_chart(agreement: "npt.NDArray[np.float64]") -> str:
     """Histogram of the share of votes that the most frequent answer got."""
     import numpy as np
-    import plotly.graph_objects as go
 
     known = agreement[np.isfinite(agreement)]
     edges = np.linspace(0.05, 1.05, 11)
     counts, _ = np.histogram(known, edges)
-    figure = go.Figure(
-        go.Bar(
-            x=100 * (edges[:-1] + edges[1:]) / 2,
-            y=counts,
-            marker_color=[_BLUE if low >= 0.5 else UNKNOWN_COLOR for low in edges[:-1]],
-            hovertemplate="about %{x:.0f} % agree: %{y:,} images<extra></extra>",
+    bars = [
+        Bar(
+            value=count,
+            color=_BLUE if low >= 0.5 else UNKNOWN_COLOR,
+            text=f"{100 * low + 5:.0f} %" if count else "",
+            hint=f"about {100 * low + 5:.0f} % agree: {count:,} images",
         )
-    )
-    figure.update_layout(
-        height=300,
-        bargap=0.08,
-        margin={"l": 0, "r": 0, "t": 16, "b": 0},
-        xaxis={"title": "votes for the most frequent answer, %", "fixedrange": True, "dtick": 10},
-        yaxis={"title": "images", "fixedrange": True},
-    )
-    return figure
+        for low, count in zip(edges, counts, strict=False)
+    ]
+    ticks = ["few agree", "all agree"]
+    return build_columns(bars, ticks, describe_agreement(agreement), height_px=220)
 
 
 def describe_agreement(agreement: "npt.NDArray[np.float64]") -> str:
@@ -219,25 +211,15 @@ def describe_agreement(agreement: "npt.NDArray[np.float64]") -> str:
     )
 
 
-def build_histogram(values: "npt.NDArray[np.float32]", title: str) -> "go.Figure":
-    """Histogram of one figure of all images; binned here, so that the browser gets 50 numbers, not 30,000."""
+def build_histogram(values: "npt.NDArray[np.float32]", title: str) -> str:
+    """Histogram of one figure of all images, binned here: the browser gets 50 numbers, not 30,000."""
     import numpy as np
-    import plotly.graph_objects as go
 
     counts, edges = np.histogram(values, 50)
-    figure = go.Figure(
-        go.Bar(
-            x=(edges[:-1] + edges[1:]) / 2,
-            y=counts,
-            marker_color=_BLUE,
-            hovertemplate=f"{title} %{{x:.3f}}: %{{y:,}} images<extra></extra>",
-        )
-    )
-    figure.update_layout(
-        height=180,
-        bargap=0,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        xaxis={"fixedrange": True},
-        yaxis={"fixedrange": True},
-    )
-    return figure
+    bars = [
+        Bar(value=count, color=_BLUE, hint=f"{title} {low:.3f} to {high:.3f}: {count:,} images")
+        for low, high, count in zip(edges, edges[1:], counts, strict=False)
+    ]
+    ticks = [f"{value:.2f}" for value in np.linspace(edges[0], edges[-1], 5)]
+    middle = f"{title} of the images, {np.median(values):.2f} in the middle" if len(values) else title
+    return build_columns(bars, ticks, middle, height_px=120)

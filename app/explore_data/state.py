@@ -30,6 +30,8 @@ class Key(StrEnum):
     """Row number of the image whose details are shown."""
     EXPLORE_FACES = "explore_faces"
     """How the face of each class is shown."""
+    EXPLORE_LIGHT = "explore_light"
+    """Whether light and sharpness are shown."""
 
 
 def link_to(dataset: str, tab: str = "") -> str:

@@ -1,5 +1,6 @@
 """What a data set is made of: classes, annotators' agreement, light and sharpness, the face of each class."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,32 +13,24 @@ from fer_core.types import UInt8Array
 
 Int64Array = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
+ClassCounts = dict[str, Counter[str]]
+"""Images by split and class; the class without a name holds those that count as none."""
 
-DISCARDED: Final[str] = "discarded"
-"""What images are called that the FER+ majority rule keeps out."""
 _PART: Final[int] = 2048
 """Images in memory at once, as floats."""
 _LUMA: Final[tuple[float, float, float]] = (0.299, 0.587, 0.114)
 
 
-def count_classes(splits: npt.NDArray[np.object_], classes: npt.NDArray[np.object_]) -> pd.DataFrame:
-    """Images of each class in each split.
+def count_classes(splits: npt.NDArray[np.object_], classes: npt.NDArray[np.object_]) -> ClassCounts:
+    """Images of each class in each split, in the order in which they occur.
 
     Args:
         splits: of every image, N.
         classes: of every image, N; empty where it counts as none.
-
-    Returns:
-        Columns `split`, `class`, `count`, `share` (of the split's images that have a class; NaN for
-        `discarded`), without empty combinations.
     """
-    names = np.where(classes == "", DISCARDED, classes)
-    frame = pd.DataFrame({"split": splits, "class": names})
-    counts = frame.groupby(["split", "class"], sort=False).size().rename("count").reset_index()
-    kept = counts[counts["class"] != DISCARDED]
-    totals = kept.groupby("split")["count"].sum()
-    counts["share"] = counts["count"] / counts["split"].map(totals)
-    counts.loc[counts["class"] == DISCARDED, "share"] = np.nan
+    counts: ClassCounts = {}
+    for (split, name), count in Counter(zip(splits, classes, strict=True)).items():
+        counts.setdefault(str(split), Counter())[str(name)] = count
     return counts
 
 
