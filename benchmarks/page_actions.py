@@ -90,7 +90,7 @@ def visit_dataset(page: Page, url: str, *, dataset: str) -> Times:
     """Explore data, from the address to the details of a face."""
     facts, last_chart = (
         page.get_by_text(re.compile(r"images of \d+ × \d+ px")),
-        page.get_by_text("Sharpness:"),
+        page.get_by_text("Light and sharpness"),
     )
     times = {"first content": clock(lambda: page.goto(f"{url}/explore_data?dataset={dataset}"), facts)}
     times["all"] = times["first content"] + clock(lambda: None, last_chart)

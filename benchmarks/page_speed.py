@@ -6,8 +6,11 @@
 page at rest, in a new session of a server that has shown this page to nobody. `again`: the same in further
 new sessions. `repeat`: from the click on the page's link to the page at rest, in a session that knows it (of
 the one-line app: a rerun). At rest means: the script is done and nothing stale is left. The workspace gets a
-data set, runs and a study of 1,000 recordings, so that pages have something to show. Medians; the one-line
-app is measured before and after.
+data set, runs, a collection and a study of 1,000 recordings, so that pages have something to show. Medians;
+the one-line app is measured before and after.
+
+A second tab: how long after *Resume* in one tab another one, open on the same run, says so (`follows`), and
+how long one that is opened then takes to show that it is at work (`opened`). The longest counts.
 """
 
 import argparse
@@ -26,7 +29,10 @@ from urllib.parse import parse_qsl
 import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from fer_core.config import config_from_dict
 from fer_core.data.builtin import write_schematic_faces
+from fer_core.jobs import stop_run, submit_run
+from fer_core.runs.reader import load_run
 from fer_core.studies import create_study
 from fer_core.studies.adding import NewRecording, add_recordings
 from fer_core.studies.analyzing import analyze
@@ -36,26 +42,25 @@ from fer_core.studies.tables import RECORDING_COLUMNS, write_table
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
 sys.path.insert(0, str(PROJECT_ROOT))
+from app.shared import navigation
 from benchmarks.script_runs import RUN_ENDED, WATCH_RUNS
+from tests.collections import make_collection
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, moving_face, serve_dashboard, write_clip
 from tests.small_runs import save_small_run
 
 ONE_LINE = "one line"
-PAGES = {
-    "home": "Home",
-    "explore_data": "Explore",
-    "train": "Train",
-    "tune": "Tune",
-    "compare_runs": "Compare",
-    "models": "Models",
-    "analyze_media": "Analyze",
-    "studies": "Studies",
-    "live_webcam": "Live",
-}
+PAGES = {"home": "Home"} | {name: spec.label or spec.title for name, spec in navigation.PAGES.items()}
+"""What the navigation calls each page, by its path."""
 MANY = "studies?study=many"
 """The study of `NUM_RECORDINGS`; no link leads there."""
 NUM_RECORDINGS = 1000
+WATCHED = "watched"
+"""Name of the run that a second tab follows."""
 _PATIENCE_MS = 120_000
+_STATE = """(states) => {
+    const text = document.querySelector('.stMarkdownBadge')?.textContent ?? '';
+    return states.split(' ').some((state) => text.includes(state));
+}"""
 _AT_REST = """() => {
     const app = document.querySelector('[data-testid=stApp]');
     return app !== null && app.getAttribute('data-test-script-state') === 'notRunning'
@@ -153,11 +158,52 @@ def _revisit(page: Page, title: str, elsewhere: str) -> float:
     return time.perf_counter() - started
 
 
+def measure_second_tab(browser: Browser, workspace: Workspace, folder: Path, repeats: int) -> Times:
+    """Seconds until another tab tells of a run that is resumed in the first."""
+    network = {"name": "fer_resnet", "arguments": {"widths": "8-8-8"}}
+    settings = {"epochs": 100_000, "data": {"dataset": "faces"}, "model": network}
+    submit_run(config_from_dict(settings), workspace, name=WATCHED, device="cpu")
+    times: Times = {"follows": {}, "opened": {}}
+    with (
+        serve_dashboard(workspace, folder / "tabs.log") as url,
+        open_session(browser) as here,
+        open_session(browser) as other,
+    ):
+        address = f"{url}/train?run={WATCHED}"
+        for number in range(repeats):
+            _stop(workspace)
+            for page in (here, other):
+                page.goto(address)
+                page.wait_for_function(_STATE, arg="stopped", polling=10)
+                rest(page)
+            started = time.perf_counter()
+            here.get_by_role("button", name="Resume").click()
+            other.wait_for_function(_STATE, arg="queued running", polling=10)
+            times["follows"][str(number)] = time.perf_counter() - started
+            with open_session(browser) as new:
+                started = time.perf_counter()
+                new.goto(address)
+                new.wait_for_function(_STATE, arg="queued running", polling=10)
+                times["opened"][str(number)] = time.perf_counter() - started
+    _stop(workspace)
+    return times
+
+
+def _stop(workspace: Workspace) -> None:
+    """Stop the watched run once it has trained for a while, so that it can be resumed."""
+    while (status := load_run(workspace.run(WATCHED)).status).state != "running" or not status.step:
+        time.sleep(0.2)
+    stop_run(WATCHED, workspace)
+    while load_run(workspace.run(WATCHED)).is_active:
+        time.sleep(0.2)
+
+
 def fill(workspace: Workspace) -> None:
     """Something to show on every page."""
     write_schematic_faces(workspace, "faces", num_images=2000)
     for number in range(20):
         save_small_run(workspace, f"run-{number:02}", num_epochs=10)
+    make_collection(workspace, 60)
     write_study(workspace)
 
 
@@ -227,11 +273,15 @@ def main() -> int:
         before = measure_one_line(browser, folder, arguments.repeats)
         times = measure_dashboard(browser, workspace, folder, arguments.repeats, arguments.only)
         after = measure_one_line(browser, folder, arguments.repeats)
+        tabs = measure_second_tab(browser, workspace, folder, arguments.repeats)
         browser.close()
     base = {key: (before[key] + after[key]) / 2 for key in before}
     print(describe(base, times))
+    for kind, found in tabs.items():
+        print(f"second tab {kind}: {max(found.values()):.2f} s at most of {len(found)}")
     if arguments.json:
-        arguments.json.write_text(json.dumps({"one_line": [before, after], "pages": times}, indent=1))
+        everything = {"one_line": [before, after], "pages": times, "second_tab": tabs}
+        arguments.json.write_text(json.dumps(everything, indent=1))
     return 0
 
 

@@ -28,7 +28,7 @@ from fer_core.types import UInt8Array
 from fer_core.workspace import PROJECT_ROOT, WORKSPACE_VARIABLE, Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, moving_face, serve_dashboard, write_clip
 from tests.e2e.live_support import write_camera_file
-from tests.e2e.waiting import pick, settle
+from tests.e2e.waiting import pick, settle, watch
 
 IMAGES = PROJECT_ROOT / "docs" / "images"
 MAX_KB = 150
@@ -69,6 +69,7 @@ class Studio:
             reduced_motion="reduce",
         )
         context.set_default_timeout(TIMEOUT_MS)
+        watch(context)
         page = context.new_page()
         page.goto(f"{self.url}/{path}")
         expect(page.get_by_test_id("stHeading").first).to_be_visible()

@@ -9,6 +9,7 @@ from app.analyze_media.kept_list import describe_sources, open_analyses
 from app.shared.charts import STATIC_CONFIG
 from fer_core.analyses import AnalysisComparison, KeptAnalysis, compare_analyses
 from fer_core.escaping import escape_markdown
+from fer_core.words import count as count_words
 
 
 def render_comparison(kept: Sequence[KeptAnalysis]) -> None:
@@ -24,7 +25,7 @@ def render_comparison(kept: Sequence[KeptAnalysis]) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             name = escape_markdown(item.name)
             st.button(name, type="tertiary", key=item.key, on_click=open_analyses, args=([item.key],))
-            faces = f"{item.facts.num_faces:,} face{'' if item.facts.num_faces == 1 else 's'}"
+            faces = count_words(item.facts.num_faces, "face")
             st.caption(f"{escape_markdown(describe_sources(item))} · {faces}", width="content")
     for setting, values in found.differences.items():
         words = " → ".join(escape_markdown(str(value)) for value in values)
@@ -44,7 +45,9 @@ def describe_difference(found: AnalysisComparison) -> str:
     parts = []
     if found.agreement and found.agreement.num_matched:
         same = found.agreement
-        parts.append(f"{same.num_same_label:,} of {same.num_matched:,} faces have the same label")
+        parts.append(
+            f"{same.num_same_label:,} of {count_words(same.num_matched, 'face')} with the same label"
+        )
     shares = found.mean_shares.dropna()
     spread = shares.max(axis=1) - shares.min(axis=1)
     if len(spread):

@@ -31,6 +31,7 @@ from fer_core.errors import AnalysisError
 from fer_core.escaping import escape_markdown
 from fer_core.inference.timeline import MAX_POINTS
 from fer_core.inference.video_reader import probe_video
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def describe_answer(record: AnalysisRecord) -> str:
     """The answer in a line of Markdown: how many faces, and what they express."""
     if not record.num_rows:
         return "No face was found"
-    faces = "1 face" if record.num_faces == 1 else f"{record.num_faces:,} faces"
+    faces = count_words(record.num_faces, "face")
     if record.kind == "pictures":
         counts = [f"{count:,} {escape_markdown(label)}" for label, count in record.labels.items()]
     else:

@@ -24,6 +24,7 @@ from fer_core.inference.pipeline import FacePipeline, ImageAnalysis, build_pipel
 from fer_core.inference.sample import sample_path
 from fer_core.io import sha256_file
 from fer_core.types import UInt8Array
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 MAX_PICTURES: Final[int] = 30
@@ -76,7 +77,7 @@ Results = Sequence[tuple[Picture, PictureResult]]
 def count_faces(result: PictureResult) -> str:
     """How many faces were found, in words."""
     num_faces = len(result.analysis.faces)
-    return f"{num_faces or 'no'} face{'' if num_faces == 1 else 's'}"
+    return count(num_faces, "face") if num_faces else "no faces"
 
 
 @functools.cache

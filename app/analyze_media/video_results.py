@@ -53,7 +53,7 @@ def describe_voice(voice: VoiceSummary) -> str:
     shares = sorted(voice.mean_shares.items(), key=lambda item: -item[1])[:_NUM_NAMED]
     parts = [f"{escape_markdown(name)} {100 * share:.0f} %" for name, share in shares]
     what = f"mostly {', '.join(parts)}" if parts else "too short to say more"
-    known = f"the face that speaks is known in {voice.num_fused_frames:,d} frames"
+    known = f"the face that speaks is known in {count(voice.num_fused_frames, 'frame')}"
     return f":material/graphic_eq: {voice.speech_s:.0f} s of speech: {what}; {known}"
 
 

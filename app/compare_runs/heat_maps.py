@@ -10,6 +10,7 @@ from app.shared.navigation import COMPARE_RUNS
 from fer_core.checkpoint import find_checkpoint
 from fer_core.errors import RunError
 from fer_core.jobs.tasks import BackgroundTask, start_task
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def render_maps(
         start_task(
             workspace,
             kind="explain",
-            title=f"Where {key} looked on {len(rows)} faces",
+            title=f"Where {key} looked on {count(len(rows), 'face')}",
             command=[*command, "--rows", *map(str, rows)],
             page=COMPARE_RUNS.address_here(),
             facts=facts,

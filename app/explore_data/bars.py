@@ -15,7 +15,7 @@ class Bar:
     color: str
     """As CSS has it."""
     text: str = ""
-    """What stands at its end."""
+    """What stands at its end, or below an upright one."""
     hint: str = ""
     """What is said of it under the mouse."""
     opacity: float = 1.0
@@ -56,13 +56,13 @@ def build_columns(bars: Sequence[Bar], ticks: Sequence[str], alt: str, *, height
     largest = _largest(bars)
     columns = [
         f'<div title="{escape_html(bar.hint)}" style="flex:1;min-width:0;text-align:center">'
-        f'{escape_html(bar.text)}<div style="height:{height_px * bar.value / largest:.1f}px;'
-        f'background:{bar.color};opacity:{bar.opacity:.2f}"></div></div>'
+        f'<div style="height:{height_px * bar.value / largest:.1f}px;background:{bar.color};'
+        f'opacity:{bar.opacity:.2f}"></div>{escape_html(bar.text)}</div>'
         for bar in bars
     ]
     marks = [f"<span>{escape_html(tick)}</span>" for tick in ticks]
     return _frame(
-        '<div style="display:flex;align-items:flex-end;gap:1px;border-bottom:1px solid">'
+        '<div style="display:flex;align-items:flex-end;gap:1px">'
         f"{''.join(columns)}</div>"
         f'<div style="display:flex;justify-content:space-between">{"".join(marks)}</div>',
         alt,

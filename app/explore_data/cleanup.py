@@ -33,6 +33,7 @@ from fer_core.data.flaws import Flaws
 from fer_core.data.suspected_labels import load_suspects
 from fer_core.errors import DataError
 from fer_core.jobs.tasks import start_task
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ def _require_flaws(review: Review) -> Flaws | None:
         return flaws
     empty_state(
         "Not searched yet",
-        f"Search {len(audited.dataset.images):,} images for copies, near copies and blank images. This takes "
-        "some seconds; the result is kept until the data set changes.",
+        f"Search {count(len(audited.dataset.images), 'image')} for copies, near copies and blank "
+        "images. This takes some seconds; the result is kept until the data set changes.",
         icon=":material/search:",
     )
     if st.button("Search", type="primary", icon=":material/search:", key="audit_look"):
@@ -142,8 +143,9 @@ def _render_copies(review: Review) -> None:
     splits, found = review.audited.splits, flaws.duplicates
     leaks = found.find_leaks(splits)
     st.markdown(
-        f"**{len(found.groups):,} groups of exactly equal images** hold {found.num_repeats:,} repeats; "
-        f"{len(leaks):,} images outside the training split are copies of a training image."
+        f"**{count(len(found.groups), 'group')} of exactly equal images**, "
+        f"{count(found.num_repeats, 'repeat')}; "
+        f"{count(len(leaks), 'copy', 'copies')} of training images in other splits."
     )
     if not found.groups:
         return
@@ -151,7 +153,7 @@ def _render_copies(review: Review) -> None:
         which = _choose_which("copies")
         bulk_button(
             review,
-            f"Exclude the {len(leaks):,} copies of training images from the other splits",
+            f"Exclude {count(len(leaks), 'copy', 'copies')} of training images from the other splits",
             leaks,
             "copies",
             "leaks",
@@ -177,7 +179,7 @@ def _render_near(review: Review) -> None:
     audited, pairs = review.audited, flaws.duplicates.near_pairs
     num_across = int((audited.splits[pairs[:, 0]] != audited.splits[pairs[:, 1]]).sum()) if len(pairs) else 0
     st.markdown(
-        f"**{len(pairs):,} pairs look the same** without being equal; {num_across:,} of them lie in two "
+        f"**{count(len(pairs), 'pair')}** with the same look, but not equal; {num_across:,} across two "
         "splits."
     )
     if not len(pairs):
@@ -204,8 +206,8 @@ def _render_blank(review: Review) -> None:
         return
     rows = flaws.blank.tolist()
     st.markdown(
-        f"**{len(rows):,} images are blank**: one value or smooth shading; {len(flaws.constant):,} of them "
-        "have one value throughout."
+        f"**{count(len(rows), 'blank image')}**: smooth shading, or one value throughout "
+        f"({len(flaws.constant):,})."
     )
     if not rows:
         return
@@ -242,7 +244,7 @@ def _render_disagreement(review: Review) -> None:
     cases = build_disagreement(entropy, audited.splits, split, above=above)
     with right:
         _render_histogram(entropy, above)
-    st.markdown(f"**{len(cases):,} images** on which annotators disagree by {above:.1f} bits or more.")
+    st.markdown(f"**{count(len(cases), 'image')}** on which annotators disagree by {above:.1f} bits or more.")
     with st.container(horizontal=True):
         bulk_button(
             review,

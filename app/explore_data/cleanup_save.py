@@ -13,6 +13,7 @@ from fer_core.data.store import load_dataset_info
 from fer_core.errors import DataError
 from fer_core.escaping import escape_markdown
 from fer_core.jobs.tasks import BackgroundTask, start_task
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 _DERIVE: Final[str] = "derive"
@@ -132,7 +133,7 @@ def _show_saved(workspace: Workspace, task: BackgroundTask) -> None:
     info = load_dataset_info(workspace.dataset(name))
     counts = ", ".join(f"{escape_markdown(split)} {count:,}" for split, count in info.split_counts.items())
     st.success(
-        f"**{escape_markdown(info.name)}** has {info.num_images:,} images ({counts}) and remembers "
+        f"**{escape_markdown(info.name)}** has {count_words(info.num_images, 'image')} ({counts}) and remembers "
         f"that it comes from {escape_markdown(str(parent))}. [Look at it](/{link_to(info.name)})",
         icon=":material/check:",
     )

@@ -9,6 +9,7 @@ from app.shared.background import render_task
 from app.shared.messages import empty_state
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
 from fer_core.jobs.tasks import start_task
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 _DRAWING: Final[str] = "draw"
@@ -32,7 +33,7 @@ def choose_dataset(workspace: Workspace) -> str | None:
         chosen: str = st.selectbox(
             "Data set",
             list(infos),
-            format_func=lambda name: f"{name} · {infos[name].num_images:,} images",
+            format_func=lambda name: f"{name} · {count(infos[name].num_images, 'image')}",
             key=Key.EXPLORE_DATASET,
             persist_state="session",
             on_change=_on_choice,

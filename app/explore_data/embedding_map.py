@@ -14,6 +14,7 @@ from fer_core.checkpoint import CheckpointEntry, list_checkpoints
 from fer_core.escaping import escape_plotly
 from fer_core.jobs.tasks import start_task
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def _render_points(
         else ""
     )
     st.caption(
-        f"{len(laid_out.rows):,} images; the model names {right / max(len(pairs), 1):.1%}{others} as the "
+        f"{count_words(len(laid_out.rows), 'image')}; the model names "
+        f"{right / max(len(pairs), 1):.1%}{others} as the "
         f"data set does.{axes} Click a point, or draw a box or a lasso, to see the faces."
     )
     picked = list(dict.fromkeys(int(point["customdata"][0]) for point in chosen["selection"]["points"]))

@@ -11,6 +11,7 @@ from app.explore_data.image_grid import render_grid
 from app.explore_data.state import Key
 from app.shared.messages import empty_state, error_boundary
 from app.shared.page_header import is_phone
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _render_found(
         _to_first_page()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"**{len(rows):,}** of {len(audited.dataset.images):,} images. Click one for its details."
+            f"**{len(rows):,}** of {count(len(audited.dataset.images), 'image')}. Click one for its details."
         )
         page = st.pagination(num_pages, key=Key.EXPLORE_PAGE) if num_pages > 1 else 1
     shown = rows[(page - 1) * _PER_PAGE : page * _PER_PAGE]

@@ -17,6 +17,7 @@ from fer_core.data.store import DatasetInfo, load_dataset_info
 from fer_core.escaping import escape_markdown
 from fer_core.jobs.tasks import BackgroundTask, load_task, start_task
 from fer_core.palette import emotion_color
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -103,13 +104,13 @@ def render_last_report(dataset: str, workspace: Workspace) -> None:
 def _render_report(info: DatasetInfo, result: dict[str, Any], *, link: str = "") -> None:
     counts = ", ".join(f"{escape_markdown(split)} {count:,}" for split, count in info.split_counts.items())
     st.success(
-        f"**{escape_markdown(info.name)}** has {info.num_images:,} {describe_format(info)} ({counts}).{link}",
+        f"**{escape_markdown(info.name)}** has {describe_format(info)} ({counts}).{link}",
         icon=":material/check:",
     )
     if without_face := result.get("num_without_face"):
         total = info.num_images + without_face
         st.warning(
-            f"No face was found on {without_face:,} of {total:,} pictures "
+            f"No face was found on {without_face:,} of {count_words(total, 'picture')} "
             f"({100 * without_face / total:.1f} %), which are left out.",
             icon=":material/face:",
         )
@@ -118,7 +119,7 @@ def _render_report(info: DatasetInfo, result: dict[str, Any], *, link: str = "")
     for note in result.get("notes", ()):
         st.caption(escape_markdown(note))
     if skipped := result.get("skipped"):
-        files_were = "1 file was" if result["num_skipped"] == 1 else f"{result['num_skipped']:,} files were"
+        files_were = count_words(result["num_skipped"], "file was", "files were")
         with st.expander(f"{files_were} left out"):
             st.dataframe(
                 {"file": [file for file, _ in skipped], "why": [why for _, why in skipped]}, hide_index=True

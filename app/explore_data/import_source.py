@@ -18,6 +18,7 @@ from fer_core.data.source_facts import SourceFacts
 from fer_core.errors import DataError
 from fer_core.escaping import escape_markdown
 from fer_core.jobs.tasks import BackgroundTask, discard_task, find_task, start_task
+from fer_core.words import count
 from fer_core.workspace import Workspace, expand_home
 
 Origin = Literal["upload", "path", "hub"]
@@ -257,4 +258,5 @@ def describe_source(facts: SourceFacts) -> str:
     text = (
         f"**{name}**: {facts.num_pictures:,} {'sounds' if facts.media == 'sound' else 'pictures'} in {title}"
     )
-    return text + (f"; {facts.num_skipped:,} other files are left out" if facts.num_skipped else "")
+    left_out = count(facts.num_skipped, "other file is", "other files are")
+    return f"{text}; {left_out} left out" if facts.num_skipped else text

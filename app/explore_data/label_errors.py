@@ -24,6 +24,7 @@ from fer_core.errors import DataError
 from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.evaluation.label_errors import METHODS, Method, default_splits, describe_exposure
 from fer_core.jobs.tasks import BackgroundTask, find_task, start_task
+from fer_core.words import count
 
 _SEARCH: Final[str] = "label-search"
 _ALL: Final[str] = "everybody"
@@ -67,7 +68,7 @@ def render_errors(review: Review) -> None:
             "A suspicion is no proof: look through some pages first.",
         )
         undo_button(review, "errors")
-    st.caption(f"{len(cases):,} images; those that people noted first, then the most suspicious.")
+    st.caption(f"{count(len(cases), 'image')}; those that people noted first, then the most suspicious.")
     shown = render_gallery(review, cases, "errors")
     _render_page_actions(review, shown)
 

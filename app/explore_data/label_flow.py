@@ -9,6 +9,7 @@ from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state
 from fer_core.escaping import escape_plotly
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
+from fer_core.words import count as count_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,8 @@ def describe_flow(flow: "pd.DataFrame") -> str:
     gone = int(flow[_DISCARDED].sum()) if _DISCARDED in flow else 0
     changed = total - same - gone
     return (
-        f"Of {total:,} images, {same:,} ({same / total:.0%}) keep their label by the majority of the votes, "
+        f"Of {count_words(total, 'image')}, {same:,} ({same / total:.0%}) keep their label "
+        "by the majority of the votes, "
         f"{changed:,} ({changed / total:.0%}) get another, and {gone:,} ({gone / total:.0%}) have none: no "
         "expression has more than half of the votes."
     )

@@ -13,6 +13,7 @@ from app.explore_data.wording import describe_format
 from app.shared.terms import describe_terms, describe_use
 from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.palette import UNKNOWN_COLOR, emotion_color
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def render_facts(name: str, workspace: Workspace) -> None:
     info = open_audited(name, workspace).dataset.info
     splits = " · ".join(f"{split} {count:,}" for split, count in info.split_counts.items())
     st.markdown(
-        f"**{info.num_images:,}** {describe_format(info)} · "
+        f"{describe_format(info)} · "
         f"{len(info.classes)} classes · {escape_markdown(splits)}"
         + (" · with annotators' votes" if info.has_votes else "")
     )
@@ -133,7 +134,7 @@ def _render_faces(audited: Audited, fingerprint: str) -> None:
 
 
 def build_balance_chart(counts: "ClassCounts") -> str:
-    """Bars of each class, one a split, as shares of the split's images that have a class; with their counts."""
+    """Bars of each class, one a split: shares of the split's images that have a class, with their counts."""
     splits = list(counts)
     totals = {split: sum(_known(counts[split]).values()) for split in splits}
     groups = [
@@ -145,7 +146,7 @@ def build_balance_chart(counts: "ClassCounts") -> str:
                     color=emotion_color(name),
                     opacity=1 - 0.65 * index / max(1, len(splits) - 1),
                     text=f"{count:,}",
-                    hint=f"{name}, {split}: {count:,} images, {count / max(1, totals[split]):.1%}",
+                    hint=f"{name}, {split}: {count_words(count, 'image')}, {count / max(1, totals[split]):.1%}",
                 )
                 for index, split in enumerate(splits)
             ],
@@ -172,9 +173,7 @@ def describe_balance(counts: "ClassCounts") -> str:
     if ratio >= _UNEVEN:
         text += f"{totals[0][0]} is {ratio:,.0f} times as frequent as {totals[-1][0]}. "
     if discarded := sum(own[""] for own in counts.values()):
-        text += (
-            f"{discarded:,} images have no majority (no class with over half of the votes) and are left out."
-        )
+        text += f"{count_words(discarded, 'image')} left out: no class has over half of the votes."
     return text
 
 
@@ -189,13 +188,13 @@ def build_agreement_chart(agreement: "npt.NDArray[np.float64]") -> str:
         Bar(
             value=count,
             color=_BLUE if low >= 0.5 else UNKNOWN_COLOR,
-            text=f"{100 * low + 5:.0f} %" if count else "",
-            hint=f"about {100 * low + 5:.0f} % agree: {count:,} images",
+            text=f"{100 * low + 5:.0f}",
+            hint=f"about {100 * low + 5:.0f} % agree: {count_words(count, 'image')}",
         )
         for low, count in zip(edges, counts, strict=False)
     ]
-    ticks = ["few agree", "all agree"]
-    return build_columns(bars, ticks, describe_agreement(agreement), height_px=220)
+    axis = ["votes for the most frequent answer, %"]
+    return build_columns(bars, axis, describe_agreement(agreement), height_px=220)
 
 
 def describe_agreement(agreement: "npt.NDArray[np.float64]") -> str:
@@ -217,7 +216,7 @@ def build_histogram(values: "npt.NDArray[np.float32]", title: str) -> str:
 
     counts, edges = np.histogram(values, 50)
     bars = [
-        Bar(value=count, color=_BLUE, hint=f"{title} {low:.3f} to {high:.3f}: {count:,} images")
+        Bar(value=count, color=_BLUE, hint=f"{title} {low:.3f} to {high:.3f}: {count_words(count, 'image')}")
         for low, high, count in zip(edges, edges[1:], counts, strict=False)
     ]
     ticks = [f"{value:.2f}" for value in np.linspace(edges[0], edges[-1], 5)]

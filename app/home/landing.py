@@ -28,6 +28,7 @@ from fer_core.escaping import escape_markdown
 from fer_core.inference.downloads import YUNET, is_installed
 from fer_core.jobs.tasks import list_tasks
 from fer_core.runs.reader import list_runs
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 _NUM_SHOWN: Final[int] = 3
@@ -76,7 +77,7 @@ def _render_machine(workspace: Workspace) -> None:
         ]
         _render_row(MODELS, "Models", models or ["none yet: the Train page makes one"], len(models))
         datasets = [
-            f"**{escape_markdown(info.name)}**, {info.num_images:,} images"
+            f"**{escape_markdown(info.name)}**, {count_words(info.num_images, 'image')}"
             for info in list_datasets(workspace)
         ]
         if not workspace.dataset(SCHEMATIC_FACES).exists():

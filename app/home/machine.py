@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import Final
 
+from fer_core.words import count
+
 _NVIDIA_TIMEOUT_S: Final[float] = 5.0
 
 
@@ -23,7 +25,7 @@ class Hardware:
 
     def __str__(self) -> str:
         """One line, for example `2 cores, 24 GiB`."""
-        cores = "1 core" if self.num_cores == 1 else f"{self.num_cores} cores"
+        cores = count(self.num_cores, "core")
         return f"{cores}, {self.memory_gib:.0f} GiB"
 
 

@@ -16,7 +16,7 @@ from fer_core.collecting.live import LiveCollector
 from fer_core.errors import CollectionError
 from fer_core.escaping import escape_markdown
 from fer_core.inference.live import LiveSession
-from fer_core.words import count
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace, validate_name
 
 QUERY: Final[str] = "collect"
@@ -82,7 +82,7 @@ def render_collect(session: LiveSession, choice: LiveChoice, workspace: Workspac
 @st.fragment(run_every=1.0)
 def _count(collector: LiveCollector) -> None:
     with error_boundary():
-        st.markdown(f":red-badge[:material/face: Collecting] {count(collector.num_seen, 'face')} seen")
+        st.markdown(f":red-badge[:material/face: Collecting] {count_words(collector.num_seen, 'face')} seen")
         if collector.problem:
             st.warning(escape_markdown(collector.problem), icon=":material/warning:")
 
@@ -132,7 +132,7 @@ def _tell() -> None:
     name, num_kept, num_seen = st.session_state[LiveKey.COLLECTED]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/check: {num_kept:d} of {count(num_seen, 'face')} went into "
+            f":material/check: {num_kept:d} of {count_words(num_seen, 'face')} went into "
             f"**{escape_markdown(name)}**. "
             "Collect two or three times, in another light or place: one of them then shows how good the "
             "model is.",

@@ -15,6 +15,7 @@ from fer_core.inference.live import FaceReading, LiveSession
 from fer_core.inference.live_stats import HistoryCurve, LiveReport
 from fer_core.inference.overlay import describe_state
 from fer_core.palette import emotion_color
+from fer_core.words import count
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -137,7 +138,7 @@ def _milliseconds(value: float) -> str:
 def describe_counts(report: LiveReport) -> str:
     """One line on frames and stages, as Markdown."""
     parts = [
-        f"{report.num_processed:,} of {report.num_received:,} frames analyzed",
+        f"{report.num_processed:,} of {count(report.num_received, 'frame')} analyzed",
         f"{report.num_dropped:,} dropped",
         f"{report.num_failed:,} failed",
     ]
@@ -170,8 +171,8 @@ def _render_problems(report: LiveReport, session: LiveSession) -> None:
     if report.errors:
         worst = report.errors[0]
         st.error(
-            f"{report.num_failed:,} of {report.num_received:,} frames could not be analyzed and are shown as "
-            f"they came. Most often ({worst.count:,}×): {quote_markdown(worst.kind)} — "
+            f"{report.num_failed:,} of {count(report.num_received, 'frame')} could not be analyzed and "
+            f"are shown as they came. Most often ({worst.count:,}×): {quote_markdown(worst.kind)} — "
             + escape_markdown(worst.message),
             icon=":material/error:",
         )

@@ -13,6 +13,7 @@ from fer_core.checkpoint import InputKind, InputSpec
 from fer_core.errors import ConfigError
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 _WORDS: Final[dict[InputKind, str]] = {"image": "face", "sound": "voice"}
@@ -82,7 +83,7 @@ def _describe_origin(facts: ModelFacts) -> dict[str, str]:
     fingerprint = str(data.get("fingerprint") or "")
     return {
         "trained on": str(data.get("name") or "not stated")
-        + (f", {images:,} images" if isinstance(images, int) else ""),
+        + (f", {count(images, 'image')}" if isinstance(images, int) else ""),
         "data fingerprint": f"{fingerprint[:16]}…" if fingerprint else "",
         "label mode": str(data.get("label_mode") or ""),
         "run": facts.title if facts.kind is ModelKind.TRAINED else facts.run,

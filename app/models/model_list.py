@@ -26,6 +26,7 @@ from app.shared.model_picker import describe_input
 from app.shared.terms import describe_use
 from fer_core.escaping import escape_markdown
 from fer_core.exchange.facts import ModelFacts, ModelKind, list_models
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 _NUM_COLUMNS: Final[int] = 3
@@ -67,7 +68,7 @@ def render_list(workspace: Workspace) -> None:
         return
     shown = _choose(models)
     if not shown:
-        st.caption(f"None of the {len(models):,} models matches; change the search.")
+        st.caption("No model matches; change the search.")
         return
     count = max(_PAGE_SIZE, int(st.session_state.get(Key.MODELS_SHOWN, _PAGE_SIZE)))
     for start in range(0, min(count, len(shown)), _NUM_COLUMNS):
@@ -172,10 +173,10 @@ def _render_scatter(models: Sequence[ModelFacts]) -> None:
     if len({facts.entry.info.num_parameters for facts in best}) < 2:
         return
     st.subheader("What size buys", anchor=False)
-    st.caption(f"{len(best)} models on {describe_protocol(best[0])}.")
+    st.caption(f"{count_words(len(best), 'model')} on {describe_protocol(best[0])}.")
     st.plotly_chart(
         build_size_scatter(best),
         config=STATIC_CONFIG,
         key="models-scatter",
-        alt=f"Accuracy against number of parameters of {len(best)} models",
+        alt=f"Accuracy against number of parameters of {count_words(len(best), 'model')}",
     )

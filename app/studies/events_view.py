@@ -17,6 +17,7 @@ from fer_core.studies.events import Event, add_events, replace_events
 from fer_core.studies.faces import load_faces
 from fer_core.studies.study import clean_codes
 from fer_core.studies.tables import list_rows
+from fer_core.words import count as count_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +155,7 @@ def _render_import(study: Study, recording: str) -> None:
             with error_boundary():
                 count = add_events(study, read_events(found[0].path, recording))
                 forget_uploads(found)
-                st.toast(f"{count:d} new events", icon=":material/check:")
+                st.toast(count_words(count, "new event"), icon=":material/check:")
                 _redraw()
 
 

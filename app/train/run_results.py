@@ -26,6 +26,7 @@ from fer_core.evaluation.matrix_chart import build_matrix
 from fer_core.results import format_frame
 from fer_core.runs.reader import Run, load_status
 from fer_core.runs.records import EpochRecord, RunStatus
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 _REFRESH_S: Final[float] = 1.0
@@ -117,7 +118,7 @@ def _render_small(records: Sequence[EpochRecord], shared: dict[str, Any]) -> Non
 def _chart(figure: Any, name: str, records: Sequence[EpochRecord]) -> None:
     title = figure.layout.title.text
     st.plotly_chart(
-        figure, config=STATIC_CONFIG, key=f"run-{name}", alt=f"{title} over {len(records)} epochs"
+        figure, config=STATIC_CONFIG, key=f"run-{name}", alt=f"{title} over {count(len(records), 'epoch')}"
     )
 
 
@@ -137,7 +138,7 @@ def render_gradients(run: Run) -> None:
         build_gradient_map(records),
         config=STATIC_CONFIG,
         key="run-gradients",
-        alt=f"Gradient norm of every layer over {len(records)} epochs",
+        alt=f"Gradient norm of every layer over {count(len(records), 'epoch')}",
     )
     st.caption(
         "Mean norm of each layer's gradient over an epoch, before clipping. Empty: the layer was frozen."

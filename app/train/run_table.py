@@ -11,6 +11,7 @@ from app.shared.run_format import STATE_COLORS, get_progress, order_by_interest
 from app.train.run_actions import NEW_PART, open_part, open_run
 from app.train.state import Key
 from fer_core.runs.reader import Run, list_runs
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 _REFRESH_S: Final[float] = 2.0
@@ -76,7 +77,7 @@ def _render_table(workspace: Workspace, words: str, states: Sequence[str]) -> No
     shown = [run for run in runs if matches(run, words) and (not states or run.state in states)]
     shown.sort(key=order_by_interest)
     if not shown:
-        st.caption(f"None of the {len(runs):,} runs matches; change the filter.")
+        st.caption("No run matches; change the filter.")
         return
     chosen = st.dataframe(
         build_table(shown),
@@ -88,7 +89,7 @@ def _render_table(workspace: Workspace, words: str, states: Sequence[str]) -> No
         placeholder="",
         key=f"runs-{'-'.join(states)}-{words}",
     )
-    st.caption(f"{len(shown):,} of {len(runs):,} runs. Click one to open it.")
+    st.caption(f"{len(shown):,} of {count(len(runs), 'run')}. Click one to open it.")
     cells = chosen["selection"]["cells"]
     if cells and cells[0][0] < len(shown):
         open_run(shown[cells[0][0]].name)

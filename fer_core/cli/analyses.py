@@ -20,6 +20,7 @@ from fer_core.analyses import (
 from fer_core.cli.terminal import build_console, is_confirmed, run_subcommand, say
 from fer_core.errors import ConfigError
 from fer_core.results import list_extensions
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -140,8 +141,9 @@ def compare(
     if found.agreement:
         same = found.agreement
         say(
-            f"same files: {same.num_same_label} of {same.num_matched} faces have the same label; "
-            f"{same.num_only_first} found in the first only, {same.num_only_second} in the second only"
+            f"same files: {same.num_same_label:,} of {count_words(same.num_matched, 'face')} with the "
+            f"same label; {same.num_only_first} found in the first only, "
+            f"{same.num_only_second} in the second only"
         )
         for (old, new), count in same.changes.items():
             say(f"  {old} -> {new}: {count}")

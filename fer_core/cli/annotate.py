@@ -20,6 +20,7 @@ from fer_core.inference.video_writer import EncoderSettings, Preset
 from fer_core.progress import get_audience, keep_result
 from fer_core.results import RESULTS, list_extensions
 from fer_core.scratch import scratch_folder
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -207,9 +208,10 @@ def _format_seconds(seconds: float) -> str:
 
 def _print_summary(summary: "VideoSummary", video: Path | None, table: Path | None) -> None:
     say(
-        f"{summary.num_frames} frames ({summary.duration_s:.1f} s), {summary.num_faces} face(s), "
-        f"{summary.num_empty_frames} frames without a face, "
-        f"{summary.num_label_changes} label changes; {summary.seconds:.1f} s, "
+        f"{count(summary.num_frames, 'frame')} ({summary.duration_s:.1f} s), "
+        f"{count(summary.num_faces, 'face')}, "
+        f"{count(summary.num_empty_frames, 'frame')} without a face, "
+        f"{count(summary.num_label_changes, 'label change')}; {summary.seconds:.1f} s, "
         f"{summary.num_frames / max(summary.seconds, 1e-9):.0f} frames a second"
     )
     if summary.mean_shares:

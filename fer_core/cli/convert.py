@@ -7,6 +7,7 @@ from tyro.conf import Positional, arg
 
 from fer_core.cli.terminal import say
 from fer_core.errors import ConfigError
+from fer_core.words import count
 
 if TYPE_CHECKING:
     from fer_core.studies.formats import Media
@@ -45,7 +46,7 @@ def main(
     media = None if video is None else describe_media(video)
     notes = write_source(found, target, media=media, layout=layout)
     points = int(found.annotations["end_s"].isna().sum())
-    say(f"{target}: {len(found.annotations) - points} intervals, {points} points")
+    say(f"{target}: {count(len(found.annotations) - points, 'interval')}, {count(points, 'point')}")
     for note in notes:
         say(note)
     return 0

@@ -11,6 +11,7 @@ from fer_core.checkpoint import DEFAULT_CHECKPOINT
 from fer_core.cli.terminal import build_console, say, show_progress
 from fer_core.errors import ConfigError
 from fer_core.progress import keep_result
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -317,5 +318,8 @@ def map_images(
         build_map(
             entry, dataset, rows, method, workspace, on_progress=lambda share, text: show(share, 1, text)
         )
-    say(f"{len(rows):,} images of {name}, {split}; {locate_map(entry, dataset, rows, method, workspace)}")
+    say(
+        f"{count_words(len(rows), 'image')} of {name}, {split}; "
+        f"{locate_map(entry, dataset, rows, method, workspace)}"
+    )
     return 0

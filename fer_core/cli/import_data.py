@@ -14,6 +14,7 @@ from fer_core.errors import ConfigError
 from fer_core.labels import canonical_emotion
 from fer_core.progress import keep_result
 from fer_core.provenance import Statement, answer_use
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ def _parse_pairs(option: str, pairs: tuple[str, ...]) -> dict[str, str]:
 def _print_mapping(kind: str, scan: "Scan", changes: dict[str, str], numbers: str) -> None:
     from fer_core.data.source_facts import offer_numberings
 
-    say(f"{kind}: {len(scan.items):,} {_ITEMS[scan.kind]}, {len(scan.skipped):,} other files")
+    say(f"{kind}: {len(scan.items):,} {_ITEMS[scan.kind]}, {count_words(len(scan.skipped), 'other file')}")
     suggested = scan.suggest_mapping(numbers)
     for name, count in scan.label_counts.items():
         meaning = changes.get(name, suggested[name])

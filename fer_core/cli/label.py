@@ -5,6 +5,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from fer_core.cli.terminal import say
+from fer_core.words import count
 
 
 def main(
@@ -21,7 +22,6 @@ def main(
     """
     from fer_core.cli.app import open_dashboard
     from fer_core.collecting import load_collection
-    from fer_core.words import count
     from fer_core.workspace import Workspace
 
     collection = load_collection(Workspace.default(), name)

@@ -16,6 +16,7 @@ from fer_core.errors import FerError, MediaError
 from fer_core.inference.overlay import SURE_FROM
 from fer_core.inference.predictor import Runtime
 from fer_core.results import find_format, list_extensions
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def _print_analysis(source: str, analysis: "ImageAnalysis", sure_from: float) ->
     faces = analysis.faces
     say(
         f"{source}: {analysis.width_px}x{analysis.height_px} px, "
-        f"{len(faces)} face{'' if len(faces) == 1 else 's'} "
+        f"{count(len(faces), 'face')} "
         f"(model {analysis.model}, detector {analysis.detector})"
     )
     if not faces:

@@ -19,6 +19,7 @@ from fer_core.cli.terminal import (
 from fer_core.errors import ConfigError
 from fer_core.studies import Study, StudyState, create_study, delete_study, load_study, read_state
 from fer_core.studies.state import STATES, survey_studies
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def add(
     found = [NewRecording(path=item.path, facts={**item.facts, **common}, stem=item.stem) for item in found]
     with show_progress("Looking into the files…") as show:
         added = add_recordings(
-            study, found, lambda done, total: show(done, total, f"{done} of {total} files")
+            study, found, lambda done, total: show(done, total, f"{done:,} of {count_words(total, 'file')}")
         )
     say(f"{len(added.recordings)} new, {len(added.known)} known already, {len(added.problems)} left out")
     for recording in added.changed:

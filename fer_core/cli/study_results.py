@@ -10,6 +10,7 @@ from fer_core.cli.terminal import say, show_progress, write_output
 from fer_core.errors import ConfigError
 from fer_core.studies import load_study
 from fer_core.studies.tables import list_rows
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 
@@ -34,7 +35,7 @@ def events(
 
     study = load_study(Workspace.default(), name)
     if file is not None:
-        say(f"{add_events(study, read_events(file, recording))} new events")
+        say(count(add_events(study, read_events(file, recording)), "new event"))
         return 0
     table = study.load_events()
     if recording:

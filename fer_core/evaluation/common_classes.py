@@ -16,6 +16,7 @@ from fer_core.checkpoint import KIND_WORDS, InputKind
 from fer_core.data.store import Dataset
 from fer_core.data.targets import compute_targets
 from fer_core.errors import DataError
+from fer_core.words import count as count_words
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -135,7 +136,7 @@ def _describe_classes(
     if only_model:
         parts.append(f"the model's {_name(only_model)} not offered")
     if only_data:
-        images = "1 image" if num_left_out == 1 else f"{num_left_out:,} images"
+        images = count_words(num_left_out, "image")
         parts.append(f"{images} of {_name(only_data)} left out")
     return ", " + ", ".join(parts)
 

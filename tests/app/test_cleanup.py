@@ -82,7 +82,7 @@ def test_copies_are_looked_for_on_demand(app_workspace):
     page.button(key="audit_look").click().run()
     assert not page.exception
     assert "3 groups of exactly equal images" in _texts(page)
-    assert "2 images outside the training split" in _texts(page)
+    assert "2 copies of training images in other splits" in _texts(page)
 
 
 def test_one_click_excludes_the_leaks_and_saves_them_away(data, app_workspace):
@@ -135,7 +135,7 @@ def test_a_decision_is_on_disk_and_comes_back(data, app_workspace):
 
 def test_near_copies_lose_their_training_side(data, app_workspace):
     page = _choose(_run(), "near")
-    assert "1 pairs look the same" in _texts(page)
+    assert "**1 pair** with the same look" in _texts(page)
     page.selectbox(key="audit_which_near").set_value("across splits").run()
     page.button(key="audit_bulk_near").click().run()
     assert list(load_decisions(data, app_workspace)) == [7]
@@ -146,7 +146,7 @@ def test_near_copies_lose_their_training_side(data, app_workspace):
 
 def test_blank_images_and_undo(data, app_workspace):
     page = _choose(_run(), "blank")
-    assert "1 images are blank" in _texts(page)
+    assert "**1 blank image**" in _texts(page)
     page.button(key="audit_bulk_blank").click().run()
     assert list(load_decisions(data, app_workspace)) == [30]
     page.button(key="audit_undo_blank").click().run()

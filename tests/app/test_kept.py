@@ -101,7 +101,7 @@ def test_two_are_compared_in_a_sentence(save_model, app_workspace):
     page = _open(first, second)
     assert not page.exception
     # Happiness: (80 + 30) / 2 and (80 + 80) / 2; anger: 30 and 0.
-    assert "1 of 2 faces have the same label · largest difference: anger 30 % → 0 %" in _texts(page)
+    assert "1 of 2 faces with the same label · largest difference: anger 30 % → 0 %" in _texts(page)
     assert "prior: training → uniform" in _texts(page)
     other = keep_faces(app_workspace, "three", [("z.png", (0, 0, 9, 9), FROWN)])
     assert "They are of different files" in _texts(_open(first, other))

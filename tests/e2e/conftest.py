@@ -11,6 +11,7 @@ from fer_core.checkpoint import list_checkpoints
 from fer_core.jobs.tasks import discard_task, list_tasks
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_faultless_dashboard
+from tests.e2e.waiting import watch
 from tests.small_models import save_small_model
 
 TIMEOUT_MS = 90_000
@@ -66,6 +67,7 @@ def open_page(dashboard_browser: Browser, dashboard_url: str) -> Iterator[Callab
             )
             contexts.callback(context.close)
             context.set_default_timeout(TIMEOUT_MS)
+            watch(context)
             page = context.new_page()
             page.goto(f"{dashboard_url}/{path}")
             return page

@@ -19,7 +19,7 @@ from fer_core.jobs.tasks import find_task
 from fer_core.workspace import Workspace
 from tests.background import finish_task
 from tests.e2e.dashboard import moving_face, serve_dashboard, write_clip
-from tests.e2e.waiting import FILE_INPUT, settle
+from tests.e2e.waiting import FILE_INPUT, settle, watch
 from tests.small_models import save_small_model
 
 pytestmark = pytest.mark.e2e
@@ -111,6 +111,7 @@ def test_work_goes_on_without_its_page(
         context = dashboard_browser.new_context(viewport={"width": 1280, "height": 1200})
         stack.callback(context.close)
         context.set_default_timeout(SLOW_MS)
+        watch(context)
         page = context.new_page()
         first = stack.enter_context(ExitStack())
         url = first.enter_context(serve(machine, tmp_path / "first.log"))

@@ -27,7 +27,7 @@ from tests.browser_support import BINARY, MODEL, RUNTIME, Golden, check_answer
 from tests.e2e.conftest import TIMEOUT_MS
 from tests.e2e.dashboard import serve_faultless_dashboard
 from tests.e2e.live_support import CAMERA_FPS, camera_frame, write_camera_file, write_microphone_file
-from tests.e2e.waiting import pick
+from tests.e2e.waiting import pick, watch
 from tests.small_models import save_small_voice
 from tests.unit.data.pictures import write_tree
 from tests.voices import emodb_files
@@ -402,6 +402,7 @@ def test_the_live_page_hears_a_voice_in_the_browser(camera_browser, live_url):
 def test_analyze_reads_a_picture_that_stays_on_the_device(camera_browser, live_url, browser_workspace):
     context = camera_browser.new_context(viewport={"width": 1280, "height": 1200})
     context.set_default_timeout(TIMEOUT_MS)
+    watch(context)
     sent, asked, held = [], [], []
     context.on("request", lambda request: asked.append(request.url))
     context.on("request", lambda request: sent.append(request.url) if request.method != "GET" else None)

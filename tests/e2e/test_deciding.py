@@ -44,8 +44,8 @@ def test_an_upload_becomes_a_cleaned_data_set(dashboard_workspace, open_page, tm
 
     page = open_page("?dataset=my-faces")
     page.get_by_role("button", name="Search", exact=True).click()
-    expect(page.get_by_text("1 groups of exactly equal images")).to_be_visible()
-    page.get_by_role("button", name="Exclude the 1 copies of training images").click()
+    expect(page.get_by_text("1 group of exactly equal images")).to_be_visible()
+    page.get_by_role("button", name="Exclude 1 copy of training images").click()
     expect(page.get_by_text(re.compile("1 excluded .1 exact copy."))).to_be_visible()
     page.reload()  # nothing is lost
     expect(page.get_by_text(re.compile("1 excluded .1 exact copy."))).to_be_visible()

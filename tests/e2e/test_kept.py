@@ -50,7 +50,7 @@ def test_pictures_are_kept_opened_by_their_address_compared_and_deleted(
     _keep(page, "Second")
     first, second = sorted(list_analyses(dashboard_workspace), key=lambda item: item.name)
     page.goto(page.url.partition("?")[0] + f"?analysis={first.key}&analysis={second.key}")
-    expect(page.get_by_text(re.compile("^1 of 1 faces have the same label"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^1 of 1 face with the same label"))).to_be_visible()
     page.get_by_role("button", name="Second").click()
     expect(page.get_by_role("heading", name="Second")).to_be_visible()
     page.get_by_role("button", name="Delete").click()

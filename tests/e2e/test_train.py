@@ -16,6 +16,7 @@ from fer_core.jobs import stop_run
 from fer_core.runs.reader import list_runs, load_run
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import serve_faultless_dashboard
+from tests.e2e.waiting import settle
 
 pytestmark = pytest.mark.e2e
 
@@ -52,23 +53,17 @@ def dashboard_url(dashboard_workspace: Workspace, tmp_path_factory: pytest.TempP
         yield url
 
 
-def _rest(page: Page) -> None:
-    """Wait until the page has drawn what was asked of it."""
-    page.wait_for_timeout(300)  # the status shows with a little delay
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-
-
 def _fill(page: Page, label: str, value: object) -> None:
     field = page.get_by_label(label, exact=True)
     field.fill(str(value))
     field.press("Tab")
-    _rest(page)
+    settle(page)
 
 
 def _launch(page: Page, name: str, *, epochs: int) -> None:
     """Start a run of a very small network from the form; the page shows it then."""
     expect(page.get_by_role("button", name="Start training")).to_be_enabled(timeout=SLOW_MS)
-    _rest(page)
+    settle(page)
     page.get_by_test_id("stExpander").filter(has_text="Model arguments").locator("summary").click()
     _fill(page, "Widths", "8-8-8")
     _fill(page, "Epochs", epochs)
@@ -163,7 +158,7 @@ def test_two_runs_queue_and_a_killed_one_is_interrupted_and_can_be_resumed(open_
     page.get_by_role("button", name="All runs").click()
     table = page.get_by_test_id("stDataFrame").locator(".dvn-scroller")
     expect(table).to_be_visible()
-    _rest(page)
+    settle(page)
     table.click(position={"x": 150, "y": 52})  # the first row: a canvas has no elements to ask for
     expect(page).to_have_url(re.compile(r"train\?run=(one|two)$"))
     expect(page.get_by_role("button", name="Clone with changes")).to_be_visible()

@@ -1,16 +1,35 @@
 """Waiting for a page that redraws itself, as a person does without noticing."""
 
-from playwright.sync_api import FloatRect, Locator, Page, TimeoutError, expect  # noqa: A004
+from playwright.sync_api import BrowserContext, FloatRect, Locator, Page, TimeoutError, expect  # noqa: A004
+
+from benchmarks.script_runs import WATCH_RUNS
 
 FILE_INPUT = "input[type=file]:not([webkitdirectory])"
 """What takes files in a file dialog; beside it may be one for folders."""
+_SETTLED = """() => {
+    const isCalm = window.ferRuns.length > 0 && window.ferRuns.every((run) => run[1] !== null)
+        && document.querySelector('[data-stale=true]') === null;
+    window.ferCalm = isCalm ? window.ferCalm + 1 : 0;
+    return window.ferCalm > 5;
+}"""
+"""Asked at each drawing; several must be alike, for the messages of a run are drawn after they have come."""
+_DRAWN = """async () => {
+    for (let number = 0; number < 5; number++) await new Promise((drawn) => requestAnimationFrame(drawn));
+}"""
+
+
+def watch(place: BrowserContext | Page) -> None:
+    """Let pages that are opened later tell when their scripts run: `settle` waits for that."""
+    place.add_init_script(WATCH_RUNS)
 
 
 def settle(page: Page) -> None:
-    """Wait until nothing is computed and drawn any more: a redraw closes an open list of options."""
-    page.wait_for_timeout(500)  # the sign of a running page comes a little late
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    """Wait until all that was asked for is computed and drawn: a redraw closes an open list of options.
+
+    What a page asks for by a timer does not count. The page must be watched (`watch`).
+    """
+    page.evaluate("window.ferCalm = 0")
+    page.wait_for_function(_SETTLED)
 
 
 def pick(page: Page, label: str, option: str, result: Locator | None = None) -> None:
@@ -45,7 +64,7 @@ def wait_until_still(page: Page, item: Locator) -> FloatRect:
         if box is not None and num_still == 4:
             return box
         before = box
-        page.wait_for_timeout(150)
+        page.evaluate(_DRAWN)
     raise AssertionError("the page never comes to rest")
 
 

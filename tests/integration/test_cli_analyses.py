@@ -85,7 +85,7 @@ def test_an_analysis_is_listed_shown_renamed_compared_exported_deleted(workspace
     assert json.loads(run("show", key, "--json"))["num_faces"] == 1
     assert "is called 1st now" in run("rename", "first", "1st")
     compared = run("compare", "1st", other)
-    assert "prior: training, uniform" in compared and "1 of 1 faces have the same label" in compared
+    assert "prior: training, uniform" in compared and "1 of 1 face with the same label" in compared
     assert str(tmp_path / "x.zip") in run("export", key, str(tmp_path / "x.zip"))
     assert "exists already" in run("export", key, str(tmp_path / "x.zip"), code=1)
     assert "no ending" in run("export", key, str(tmp_path / "x"), code=1)

@@ -64,7 +64,7 @@ def test_a_video_is_annotated(
     rows = pd.read_parquet(table)
     assert len(rows) == 20 and set(EMOTIONS) < set(rows.columns)
     said = capsys.readouterr()
-    assert "20 frames" in said.out and "label changes" in said.out and str(table) in said.out
+    assert "20 frames" in said.out and "label change" in said.out and str(table) in said.out
     assert "detector whole-image" in said.err
 
 

@@ -34,7 +34,7 @@ SINKS: Final[dict[str, tuple[int | str, ...]]] = {
 ESCAPES: Final[frozenset[str]] = frozenset({"escape_markdown", "quote_markdown", "disarm_markdown"})
 _PLAIN: Final[tuple[str, ...]] = _words(
     "len int round sum float bool range divmod count cpu_count urlencode list_class_titles list_titles "
-    "list_presets humanize load_sections describe_turn"
+    "list_presets humanize load_sections describe_turn count_words"
 )
 """Functions that give numbers, addresses or words of the program."""
 OWN_TEXTS: Final[tuple[str, ...]] = _words(

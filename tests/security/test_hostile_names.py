@@ -16,7 +16,7 @@ from fer_core.evaluation.publish import build_model_card
 from fer_core.results import name_columns
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
-from tests.e2e.waiting import settle
+from tests.e2e.waiting import settle, watch
 from tests.security import hostile_results
 from tests.small_models import save_small_model
 
@@ -80,6 +80,7 @@ def tab():
         browser = playwright.chromium.launch(executable_path=find_browser(), args=[*BROWSER_FLAGS])
         page = browser.new_page(viewport={"width": 1280, "height": 6000})
         page.set_default_timeout(TIMEOUT_MS)
+        watch(page)
         yield page
         browser.close()
 

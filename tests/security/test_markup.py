@@ -16,7 +16,7 @@ from fer_core.provenance import Terms
 from fer_core.runs.notes import save_notes
 from fer_core.workspace import Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
-from tests.e2e.waiting import settle
+from tests.e2e.waiting import settle, watch
 from tests.small_models import save_small_model
 from tests.small_runs import save_small_run
 
@@ -105,6 +105,7 @@ def tab(address):
         browser = playwright.chromium.launch(executable_path=find_browser(), args=[*BROWSER_FLAGS])
         page = browser.new_page(viewport={"width": 1280, "height": 2400})
         page.set_default_timeout(TIMEOUT_MS)
+        watch(page)
         yield page
         browser.close()
 

@@ -1,55 +1,9 @@
 // A picture with its faces marked, and the list of them. Words of others are set as textContent only.
 
-const MAX_PIXEL = 6; // screen pixels per pixel of the picture
 const STEP = 1.4;
-const ICONS = {
-  out: "M5 12h14",
-  in: "M5 12h14M12 5v14",
-  whole: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
-  marks: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12ZM12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6",
-  screen: "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
-};
 
-const views = new WeakMap();
-
-export default function ({ parentElement, data, setStateValue }) {
-  let view = views.get(parentElement);
-  if (!view) {
-    view = new FacePicture(parentElement);
-    views.set(parentElement, view);
-  }
-  view.want = () => setStateValue("wanted", data.id);
-  view.update(data);
-  return () => {
-    view.close();
-    views.delete(parentElement);
-  };
-}
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "text") element.textContent = value;
-    else if (value !== undefined && value !== null) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
-function makeIcon(path) {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const line = document.createElementNS(space, "path");
-  line.setAttribute("d", path);
-  svg.append(line);
-  return svg;
-}
-
-const percent = (value) => (value > 0 && value < 0.01 ? "< 1 %" : `${Math.round(100 * value)} %`);
-const plural = (number, noun) => `${number || "no"} ${noun}${number === 1 ? "" : "s"}`;
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+export default (place) =>
+  mount(FacePicture, place, (picture) => (picture.want = () => place.setStateValue("wanted", place.data.id)));
 
 class FacePicture {
   constructor(parent) {
@@ -65,13 +19,11 @@ class FacePicture {
     this.body = make("div", { class: "body" }, this.stage, this.list);
     this.root = make("div", { class: "root" }, make("header", {}, this.title, this.counts), this.body);
     parent.append(this.root);
-    this.zoom = 1;
-    this.x = this.y = 0; // of the picture's corner on the stage
+    this.view = new View(this.stage, parent.host || parent, () => this.showView());
     this.current = 0; // the one tab stop among the faces
     this.active = null; // pointed at or focused
     this.open = new Set(); // all of its bars are shown
     this.only = null; // label that is shown alone
-    this.pointers = new Map();
     this.addTools();
     this.listen();
   }
@@ -84,9 +36,9 @@ class FacePicture {
       this.tools.append(button);
       return button;
     };
-    add("out", "Zoom out", () => this.zoomBy(1 / STEP), "-");
-    add("in", "Zoom in", () => this.zoomBy(STEP), "+");
-    this.wholeButton = add("whole", "Whole picture", () => this.showWhole(), "0");
+    add("out", "Zoom out", () => this.view.zoomBy(1 / STEP), "-");
+    add("in", "Zoom in", () => this.view.zoomBy(STEP), "+");
+    this.wholeButton = add("whole", "Whole picture", () => this.view.showWhole(), "0");
     const marks = add("marks", "Hide the marks", () => {
       const hidden = this.stage.classList.toggle("bare");
       marks.setAttribute("aria-pressed", hidden);
@@ -117,20 +69,13 @@ class FacePicture {
     }
     this.boxes.addEventListener("click", (event) => {
       const face = faceOf(event);
-      if (!face || (this.wasDragged && event.detail > 0)) return; // a key is no drag
+      if (!face || (this.view.wasDragged && event.detail > 0)) return; // a key is no drag
       this.toggle(Number(face.dataset.face));
       this.bringIntoList(Number(face.dataset.face));
     });
     this.list.addEventListener("click", (event) => {
       if (event.target.closest(".toggle")) this.toggle(Number(faceOf(event).dataset.face));
     });
-    this.stage.addEventListener("wheel", (event) => this.handleWheel(event), { passive: false });
-    this.stage.addEventListener("dblclick", (event) => {
-      if (!event.target.closest("button")) this.zoomBy(2, this.place(event));
-    });
-    this.stage.addEventListener("pointerdown", (event) => this.press(event));
-    this.stage.addEventListener("pointermove", (event) => this.drag(event));
-    for (const name of ["pointerup", "pointercancel"]) this.stage.addEventListener(name, (event) => this.release(event));
     this.observer = new ResizeObserver(() => this.layOut());
     this.observer.observe(this.root);
     this.onResize = () => this.layOut();
@@ -150,7 +95,7 @@ class FacePicture {
     this.data = data;
     if (isSame) return;
     if (isNew) {
-      this.zoom = 1;
+      this.view.zoom = 1;
       this.only = this.active = null;
       this.current = 0;
       this.open = new Set(data.faces.length <= 3 ? data.faces.keys() : []);
@@ -247,7 +192,7 @@ class FacePicture {
     const shown = make("div", { class: "rest" }, makeBars(face.bars));
     for (const fact of face.facts) shown.append(make("p", { text: fact }));
     const zoom = make("button", { type: "button", class: "look", text: "Zoom to this face" });
-    zoom.addEventListener("click", () => this.zoomTo(face));
+    zoom.addEventListener("click", () => this.view.zoomTo(face.box));
     shown.append(zoom);
     entry.append(shown);
     entry.classList.add("open");
@@ -258,7 +203,7 @@ class FacePicture {
     if (this.data.faces.length > 3) for (const other of [...this.open]) this.setOpen(other, false);
     this.setOpen(index, !wasOpen);
     this.setCurrent(index);
-    this.keepInView(index);
+    this.view.keepInView(this.data.faces[index].box);
   }
 
   setOpen(index, isOpen) {
@@ -277,18 +222,16 @@ class FacePicture {
     if (this.active !== null) this.drawCard();
   }
 
-  isShown(index) {
-    return this.only === null || this.data.faces[index].label === this.only;
+  get shown() {
+    return [...this.data.faces.keys()].filter((index) => this.only === null || this.data.faces[index].label === this.only);
   }
 
   showOnly() {
+    const { shown } = this;
     for (const index of this.data.faces.keys()) {
-      this.list.children[index].hidden = !this.isShown(index);
-      this.boxes.children[index].hidden = !this.isShown(index);
+      for (const side of [this.list, this.boxes]) side.children[index].hidden = !shown.includes(index);
     }
-    if (this.data.faces.length && !this.isShown(this.current)) {
-      this.setCurrent(this.data.faces.findIndex((_, index) => this.isShown(index)));
-    }
+    if (shown.length && !shown.includes(this.current)) this.setCurrent(shown[0]);
     this.layOut();
   }
 
@@ -320,7 +263,7 @@ class FacePicture {
     this.boxes.children[index].classList.add("active");
     this.list.children[index].classList.add("active");
     if (side === this.boxes) this.bringIntoList(index);
-    if (side === this.list) this.keepInView(index);
+    if (side === this.list) this.view.keepInView(this.data.faces[index].box);
     this.drawCard();
   }
 
@@ -339,56 +282,35 @@ class FacePicture {
     const head = make("strong", { text: `#${face.number} ${face.label} · ${percent(face.bars[0][1])}` });
     this.card.replaceChildren(head, makeBars(face.bars.slice(0, this.data.topK)));
     this.card.style.setProperty("--color", face.color);
-    const box = this.toScreen(face.box);
+    const { view } = this;
+    const box = view.toScreen(face.box);
     const { offsetWidth: width, offsetHeight: height } = this.card;
     const right = box.x + box.width + 10;
-    const x = right + width <= this.width ? right : box.x - width - 10;
-    const left = x >= 0 ? x : clamp(box.x, 0, Math.max(0, this.width - width));
+    const x = right + width <= view.width ? right : box.x - width - 10;
+    const left = x >= 0 ? x : clamp(box.x, 0, Math.max(0, view.width - width));
     const below = x >= 0 ? box.y : box.y + box.height + 8;
-    this.card.style.transform = `translate(${left}px, ${clamp(below, 4, Math.max(4, this.height - height - 4))}px)`;
+    this.card.style.transform = `translate(${left}px, ${clamp(below, 4, Math.max(4, view.height - height - 4))}px)`;
   }
 
   handleKey(event, side) {
     const step = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "+" || event.key === "=") this.zoomBy(STEP, this.middleOf(this.current));
-    else if (event.key === "-") this.zoomBy(1 / STEP, this.middleOf(this.current));
-    else if (event.key === "0") this.showWhole();
+    if (event.key === "+" || event.key === "=") this.view.zoomBy(STEP, this.middleOf(this.current));
+    else if (event.key === "-") this.view.zoomBy(1 / STEP, this.middleOf(this.current));
+    else if (event.key === "0") this.view.showWhole();
     else if (event.key === "Escape" && this.open.has(this.current)) this.setOpen(this.current, false);
-    else if (event.key === "Home" || event.key === "End") this.focusFace(this.edge(event.key === "End"), side);
-    else if (step && event.shiftKey) this.moveBy(-80 * step[0], -80 * step[1]);
-    else if (step) this.focusFace(this.neighbour(step, side), side);
+    else if (event.key === "Home" || event.key === "End") this.focusFace(this.shown.at(event.key === "End" ? -1 : 0), side);
+    else if (step && event.shiftKey) this.view.moveBy(-80 * step[0], -80 * step[1]);
+    else if (step) this.focusFace(findNeighbour(side.children, this.shown, this.current, step), side);
     else return;
     event.preventDefault();
-  }
-
-  edge(isLast) {
-    const shown = [...this.data.faces.keys()].filter((index) => this.isShown(index));
-    return shown[isLast ? shown.length - 1 : 0];
-  }
-
-  // The nearest face in a direction: what lies aside counts double, as in a menu of tiles.
-  neighbour([right, down], side) {
-    const here = side.children[this.current].getBoundingClientRect();
-    let best = null;
-    let least = Infinity;
-    for (const index of this.data.faces.keys()) {
-      if (index === this.current || !this.isShown(index)) continue;
-      const there = side.children[index].getBoundingClientRect();
-      const across = there.left + there.width / 2 - here.left - here.width / 2;
-      const along = there.top + there.height / 2 - here.top - here.height / 2;
-      const ahead = right * across + down * along;
-      const aside = Math.abs(right ? along : across);
-      if (ahead > 1 && ahead + 2 * aside < least) [best, least] = [index, ahead + 2 * aside];
-    }
-    return best ?? this.current;
   }
 
   focusFace(index, side) {
     this.setCurrent(index);
     const target = side === this.list ? this.list.children[index].firstChild : this.boxes.children[index];
     target.focus({ preventScroll: side !== this.list });
-    this.keepInView(index);
+    this.view.keepInView(this.data.faces[index].box);
   }
 
   // Layout
@@ -401,15 +323,12 @@ class FacePicture {
     const isNarrow = this.root.clientWidth < 640;
     this.root.classList.toggle("narrow", isNarrow);
     const room = this.findRoom(isNarrow && !isFull);
-    this.width = this.stage.clientWidth;
-    const natural = (this.width * pictureHeight) / pictureWidth;
-    this.height = Math.round(isFull && !isNarrow ? room : clamp(natural, Math.min(220, room), room));
-    this.stage.style.height = `${this.height}px`;
-    this.fit = Math.min(this.width / pictureWidth, this.height / pictureHeight);
-    this.image.style.width = `${pictureWidth * this.fit}px`;
-    this.image.style.height = `${pictureHeight * this.fit}px`;
-    this.layOutList(room, isNarrow);
-    this.move(this.x, this.y);
+    const width = this.stage.clientWidth;
+    const natural = (width * pictureHeight) / pictureWidth;
+    const height = Math.round(isFull && !isNarrow ? room : clamp(natural, Math.min(220, room), room));
+    this.stage.style.height = `${height}px`;
+    this.layOutList(room, isNarrow, height);
+    this.view.fitInto(width, height, data.size);
   }
 
   // How high the picture may be, so that it ends with the screen.
@@ -417,35 +336,29 @@ class FacePicture {
     if (isNarrow) return Math.round(0.55 * window.innerHeight);
     let above = this.body.getBoundingClientRect().top;
     if (this.root.matches(":fullscreen")) return window.innerHeight - above - 16;
-    for (let node = this.parent.host || this.parent; node; node = node.parentElement) above += node.scrollTop || 0;
+    for (const node of ancestors(this.view.outside)) above += node.scrollTop || 0;
     return Math.max(340, window.innerHeight - above - 20);
   }
 
-  layOutList(room, isNarrow) {
-    const number = this.data.faces.filter((_, index) => this.isShown(index)).length;
+  layOutList(room, isNarrow, height) {
+    const number = this.shown.length;
     const isSlim = number * 48 > room || isNarrow;
     const columns = isSlim && number > 1 && this.list.clientWidth >= 250 ? 2 : 1;
     const rows = Math.ceil(number / columns);
     this.list.style.setProperty("--columns", columns);
     const most = isNarrow && columns > 1 ? 36 : isSlim ? 44 : 64;
     this.list.style.setProperty("--row", `${clamp(Math.floor(room / rows) - 3, isNarrow ? 36 : 27, most)}px`);
-    this.list.style.maxHeight = isNarrow ? "none" : `${Math.max(room, this.height)}px`;
+    this.list.style.maxHeight = isNarrow ? "none" : `${Math.max(room, height)}px`;
   }
 
-  toScreen([left, top, width, height]) {
-    const scale = this.fit * this.zoom;
-    return { x: this.x + left * scale, y: this.y + top * scale, width: width * scale, height: height * scale };
-  }
-
-  // Put the picture's corner at x, y, as far as the picture still fills the stage.
-  move(x, y) {
-    const keep = (value, shown, room) => (shown <= room ? (room - shown) / 2 : clamp(value, room - shown, 0));
-    const [width, height] = this.data.size.map((side) => side * this.fit * this.zoom);
-    this.x = keep(x, width, this.width);
-    this.y = keep(y, height, this.height);
-    this.image.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.zoom})`;
-    this.stage.classList.toggle("zoomed", this.zoom > 1);
-    this.wholeButton.disabled = this.zoom === 1;
+  showView() {
+    const { x, y, zoom, fit } = this.view;
+    const [width, height] = this.data.size;
+    this.image.style.width = `${width * fit}px`;
+    this.image.style.height = `${height * fit}px`;
+    this.image.style.transform = `translate(${x}px, ${y}px) scale(${zoom})`;
+    this.stage.classList.toggle("zoomed", zoom > 1);
+    this.wholeButton.disabled = zoom === 1;
     this.placeBoxes();
     if (this.active !== null) this.drawCard();
     this.askForPixels();
@@ -453,158 +366,31 @@ class FacePicture {
 
   placeBoxes() {
     for (const [index, face] of this.data.faces.entries()) {
-      const place = this.toScreen(face.box);
+      const place = this.view.toScreen(face.box);
       const box = this.boxes.children[index];
       box.style.transform = `translate(${place.x}px, ${place.y}px)`;
       box.style.width = `${place.width}px`;
       box.style.height = `${place.height}px`;
     }
-    this.placeTags();
-  }
-
-  // Tags neither overlap each other nor a face: where the label has no room the number is shown, else nothing.
-  placeTags() {
-    const shown = this.data.faces
-      .map((face, index) => ({ index, place: this.toScreen(face.box), tag: this.boxes.children[index].firstChild }))
-      .filter(({ index }) => this.isShown(index));
-    for (const { tag } of shown) tag.className = "tag";
-    const sizes = shown.map(({ tag }) => [tag.offsetWidth, tag.firstChild.offsetWidth + 8, tag.offsetHeight]);
-    const taken = shown.map(({ place }) => place);
-    for (const [position, { place, tag }] of shown.entries()) {
-      const [full, short, height] = sizes[position];
-      const above = { y: place.y - height, className: "tag above" };
-      const below = { y: place.y + place.height, className: "tag below" };
-      const choices = [full, short].flatMap((width) => [above, below].map((side) => ({ ...side, width, height })));
-      const fits = choices.find(({ y, width }) => {
-        const area = { x: clamp(place.x, 0, Math.max(0, this.width - width)), y, width, height };
-        if (y < 0 || y + height > this.height || taken.some((other) => other !== place && overlap(area, other))) return false;
-        taken.push(area);
-        tag.style.left = `${area.x - place.x}px`;
-        return true;
-      });
-      tag.className = fits ? `${fits.className}${fits.width === full ? "" : " short"}` : "tag none";
-    }
+    const tags = this.shown.map((index) => ({
+      place: this.view.toScreen(this.data.faces[index].box),
+      tag: this.boxes.children[index].firstChild,
+    }));
+    placeTags(tags, this.view);
   }
 
   askForPixels() {
     const { id, size, previewWidth, sharp } = this.data;
-    const wanted = size[0] * this.fit * this.zoom * (window.devicePixelRatio || 1);
+    const wanted = size[0] * this.view.fit * this.view.zoom * (window.devicePixelRatio || 1);
     if (sharp || this.sent === id || previewWidth >= size[0] || wanted <= previewWidth * 1.05) return;
     this.sent = id;
     this.want();
   }
 
-  // Zoom
-
-  get maxZoom() {
-    return Math.max(4, MAX_PIXEL / this.fit);
-  }
-
-  place(event) {
-    const area = this.stage.getBoundingClientRect();
-    return [event.clientX - area.left, event.clientY - area.top];
-  }
-
   middleOf(index) {
     const face = this.data.faces[index];
     if (!face || this.active === null) return undefined;
-    const place = this.toScreen(face.box);
+    const place = this.view.toScreen(face.box);
     return [place.x + place.width / 2, place.y + place.height / 2];
   }
-
-  zoomBy(factor, [x, y] = [this.width / 2, this.height / 2]) {
-    const zoom = clamp(this.zoom * factor, 1, this.maxZoom);
-    const change = zoom / this.zoom;
-    this.zoom = zoom;
-    this.move(x - (x - this.x) * change, y - (y - this.y) * change);
-  }
-
-  zoomTo(face) {
-    const [left, top, width, height] = face.box;
-    this.zoom = clamp((0.4 * this.height) / (height * this.fit), 1, this.maxZoom);
-    const scale = this.fit * this.zoom;
-    this.move(this.width / 2 - (left + width / 2) * scale, this.height / 2 - (top + height / 2) * scale);
-  }
-
-  showWhole() {
-    this.zoom = 1;
-    this.move(0, 0);
-  }
-
-  moveBy(x, y) {
-    this.move(this.x + x, this.y + y);
-  }
-
-  keepInView(index) {
-    if (this.zoom === 1) return;
-    const place = this.toScreen(this.data.faces[index].box);
-    const shift = (start, length, room) => (start < 0 || start + length > room ? room / 2 - start - length / 2 : 0);
-    this.moveBy(shift(place.x, place.width, this.width), shift(place.y, place.height, this.height));
-  }
-
-  // At rest the wheel scrolls the page wherever it can go that way.
-  handleWheel(event) {
-    const isPinch = event.ctrlKey || event.metaKey;
-    if (!isPinch && this.zoom === 1 && (event.deltaY > 0 || this.isScrolled())) return;
-    event.preventDefault();
-    const lines = event.deltaMode === 1 ? 20 : 1;
-    this.zoomBy(Math.exp(-clamp(event.deltaY * lines, -120, 120) * (isPinch ? 0.01 : 0.0025)), this.place(event));
-  }
-
-  isScrolled() {
-    for (let node = this.parent.host || this.parent; node; node = node.parentElement) if (node.scrollTop > 0) return true;
-    return false;
-  }
-
-  press(event) {
-    if (event.target.closest(".tools") || event.button > 0) return;
-    this.pointers.set(event.pointerId, this.place(event));
-    this.wasDragged = false;
-  }
-
-  drag(event) {
-    if (!event.buttons) this.release(event); // it was let go outside
-    const before = this.pointers.get(event.pointerId);
-    if (!before) return;
-    const now = this.place(event);
-    const others = [...this.pointers.entries()].filter(([id]) => id !== event.pointerId);
-    if (!others.length && !this.wasDragged && Math.hypot(now[0] - before[0], now[1] - before[1]) < 4) return;
-    if (others.length) {
-      const fixed = others[0][1];
-      const length = (point) => Math.max(Math.hypot(point[0] - fixed[0], point[1] - fixed[1]), 1);
-      this.zoomBy(length(now) / length(before), fixed);
-    } else if (this.zoom > 1) this.moveBy(now[0] - before[0], now[1] - before[1]);
-    else return;
-    if (!this.wasDragged) this.stage.setPointerCapture(event.pointerId);
-    this.wasDragged = true;
-    this.pointers.set(event.pointerId, now);
-  }
-
-  release(event) {
-    this.pointers.delete(event.pointerId);
-  }
-}
-
-function makeTrack(value, color) {
-  const fill = make("i");
-  fill.style.width = `${100 * clamp(value, 0, 1)}%`;
-  fill.style.background = color;
-  return make("span", { class: "track", "aria-hidden": "true" }, fill);
-}
-
-function makeBars(bars) {
-  const rows = bars.map(([name, value, color]) =>
-    make(
-      "div",
-      { class: "bar" },
-      make("span", { class: "name", text: name, title: name }),
-      makeTrack(value, color),
-      make("span", { class: "value", text: percent(value) }),
-    ),
-  );
-  return make("div", { class: "bars" }, ...rows);
-}
-
-function overlap(one, two) {
-  return one.x < two.x + two.width && two.x < one.x + one.width && one.y < two.y + two.height && two.y < one.y + one.height;
 }

@@ -8,11 +8,15 @@ from typing import Final
 import streamlit as st
 from streamlit.runtime import get_instance
 
-_SOURCE: Final[Path] = Path(__file__)
+from app.shared.components.sources import read_sources
+
+_FOLDER: Final[Path] = Path(__file__).parent
 _component = st.components.v2.component(
     "fer_face_picture",
-    js=_SOURCE.with_suffix(".js").read_text(encoding="utf-8"),
-    css=_SOURCE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=read_sources(
+        _FOLDER, "elements.js", "face_picture_parts.js", "face_picture_view.js", "face_picture.js"
+    ),
+    css=read_sources(_FOLDER, "face_picture.css"),
 )
 
 

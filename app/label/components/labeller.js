@@ -6,31 +6,8 @@ const RESEND_MS = 3000;
 const GRID = 12;
 const ZOOMS = [1, 1.4, 2, 3];
 
-const views = new WeakMap();
-
-export default function ({ parentElement, data, setTriggerValue }) {
-  let view = views.get(parentElement);
-  if (!view) {
-    view = new Labeller(parentElement);
-    views.set(parentElement, view);
-  }
-  view.transmit = (message) => setTriggerValue("sent", message);
-  view.update(data);
-  return () => {
-    view.close();
-    views.delete(parentElement);
-  };
-}
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "text") element.textContent = value;
-    else if (value !== undefined && value !== null) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
+export default (place) =>
+  mount(Labeller, place, (view) => (view.transmit = (message) => place.setTriggerValue("sent", message)));
 
 const makeId = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
@@ -273,14 +250,18 @@ class Labeller {
 
   drawEnd() {
     const words = this.skipped.length ? "The rest was skipped." : this.data.total ? "Every face here has your label." : "No face here yet.";
-    const again = make("button", { type: "button", class: "tool", text: "Show the skipped ones" });
-    again.addEventListener("click", () => {
+    this.end.replaceChildren(make("strong", { text: words }));
+    const offer = (text, act) => {
+      const button = make("button", { type: "button", class: "tool", text });
+      button.addEventListener("click", act);
+      this.end.append(button);
+    };
+    const showSkipped = () => {
       this.skipped = [];
       this.send();
-    });
-    const undo = make("button", { type: "button", class: "tool", text: "Undo" });
-    undo.addEventListener("click", () => this.undo());
-    this.end.replaceChildren(make("strong", { text: words }), ...(this.skipped.length ? [again] : []), ...(this.history.length || this.data.last ? [undo] : []));
+    };
+    if (this.skipped.length) offer("Show the skipped ones", showSkipped);
+    if (this.history.length || this.data.last) offer("Undo", () => this.undo());
     this.root.dataset.face = "";
   }
 
@@ -303,7 +284,7 @@ class Labeller {
       v: () => this.toggle("grid"),
       "+": () => this.zoomBy(1),
       "-": () => this.zoomBy(-1),
-      Escape: () => this.stopSeveral(),
+      Escape: () => this.toggleSeveral(false),
     };
     if (!isButton) acts.Enter = () => this.confirm();
     const act = name ? () => this.press(name, event.shiftKey) : acts[key];
@@ -326,17 +307,9 @@ class Labeller {
     if (this.chosen.size) this.give([...this.chosen]);
   }
 
-  toggleSeveral() {
-    if (this.isSeveral) this.stopSeveral();
-    else {
-      this.isSeveral = true;
-      this.draw();
-    }
-  }
-
-  stopSeveral() {
-    this.isSeveral = false;
-    this.chosen.clear();
+  toggleSeveral(isSeveral = !this.isSeveral) {
+    this.isSeveral = isSeveral;
+    if (!isSeveral) this.chosen.clear();
     this.draw();
   }
 
@@ -392,7 +365,7 @@ class Labeller {
 
   zoomBy(step, isRound = false) {
     const next = this.zoom + step;
-    this.zoom = isRound ? next % ZOOMS.length : Math.min(Math.max(next, 0), ZOOMS.length - 1);
+    this.zoom = isRound ? next % ZOOMS.length : clamp(next, 0, ZOOMS.length - 1);
     this.draw();
   }
 

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import streamlit as st
 
+from app.shared.components.sources import read_sources
 from fer_core.palette import emotion_color
 
-_SOURCE: Final[Path] = Path(__file__)
+_FOLDER: Final[Path] = Path(__file__).parent
 _component = st.components.v2.component(
     "fer-labeller",
-    js=_SOURCE.with_suffix(".js").read_text(encoding="utf-8"),
-    css=_SOURCE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=read_sources(_FOLDER, "elements.js", "labeller.js"),
+    css=read_sources(_FOLDER, "labeller.css"),
 )
 
 

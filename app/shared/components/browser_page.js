@@ -7,21 +7,10 @@ const COLORS = {
   "--line": "--st-border-color",
   "--font": "--st-font",
 };
-const views = new WeakMap();
-
-export default function ({ parentElement, data, setTriggerValue }) {
-  let view = views.get(parentElement);
-  if (!view) {
-    view = new Embedded(parentElement);
-    views.set(parentElement, view);
-  }
-  view.keep = data.canKeep ? (results) => setTriggerValue("kept", results) : null;
-  view.update(data);
-  return () => {
-    view.close();
-    views.delete(parentElement);
-  };
-}
+export default (place) =>
+  mount(Embedded, place, (view) => {
+    view.keep = place.data.canKeep ? (results) => place.setTriggerValue("kept", results) : null;
+  });
 
 class Embedded {
   constructor(parent) {

@@ -12,16 +12,17 @@ from typing import Any, Final
 import streamlit as st
 from streamlit.runtime import get_instance
 
+from app.shared.components.sources import read_sources
 from fer_core.browser.modules import hash_name
 from fer_core.browser.page import PageSettings, Purpose, build_page, describe_model, describe_voice
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.workspace import Workspace
 
-_SOURCE: Final[Path] = Path(__file__)
+_FOLDER: Final[Path] = Path(__file__).parent
 _component = st.components.v2.component(
     "fer-browser-page",
-    js=_SOURCE.with_suffix(".js").read_text(encoding="utf-8"),
-    css=_SOURCE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=read_sources(_FOLDER, "elements.js", "browser_page.js"),
+    css=read_sources(_FOLDER, "browser_page.css"),
 )
 _KINDS: Final[dict[str, str]] = {"js": "text/javascript", "css": "text/css"}
 _TITLES: Final[dict[Purpose, str]] = {

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import streamlit as st
 from streamlit import runtime
 
+from app.shared.components.sources import read_sources
 from fer_core.inference.timeline import (
     class_columns,
     compute_frames,
@@ -28,16 +29,13 @@ PROBABILITY_STEPS: Final[int] = 10_000
 """Probabilities travel as whole numbers of hundredths of a per cent."""
 
 
-def _read(*names: str) -> str:
-    """Files beside this one as one: what is inline needs no other server, nor an installed package."""
-    return "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
-
-
+_FOLDER: Final[Path] = Path(__file__).parent
 _mount = st.components.v2.component(
     "fer-video-player",
-    html=_read("video_player.html"),
-    css=_read("video_player.css"),
-    js=_read(
+    html=read_sources(_FOLDER, "video_player.html"),
+    css=read_sources(_FOLDER, "video_player.css"),
+    js=read_sources(
+        _FOLDER,
         "video_player_results.js",
         "video_player_timeline.js",
         "video_player_faces.js",
