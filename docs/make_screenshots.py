@@ -8,9 +8,6 @@ with the project, nothing else. Needs requirements-dev.txt; takes some minutes. 
 
 import argparse
 import io
-import itertools
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,14 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
 
+from docs.screenshot_data import COLLECTION, FIRST, SEARCH, SECOND, STUDY, changing_face, fill
 from fer_core.checkpoint import list_checkpoints
-from fer_core.data.synthetic import draw_portrait
-from fer_core.types import UInt8Array
-from fer_core.workspace import PROJECT_ROOT, WORKSPACE_VARIABLE, Workspace
+from fer_core.workspace import PROJECT_ROOT, Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, moving_face, serve_dashboard, write_clip
 from tests.e2e.live_support import write_camera_file
 from tests.e2e.waiting import pick, settle, watch
@@ -36,21 +31,6 @@ WIDTH_PX, HEIGHT_PX = 1280, 860
 NUM_COLORS = (256, 128, 64)
 """Palettes, the largest first; the first that gives a small enough file is taken."""
 TIMEOUT_MS = 120_000
-EXPRESSIONS = ("neutral", "neutral", "happiness", "surprise", "sadness", "happiness")
-SEED, FRAMES_EACH, FRAMES_OF_CHANGE = 1, 24, 9
-FIRST, SECOND, SEARCH = "quick-a", "quick-b", "learning-rate"
-ONE_THREAD = ("--threads", "1")
-"""The figures are then the same on every machine of one kind, and a busy machine is not much slower."""
-SPACE = """
-[space."optimizer.learning_rate"]
-low = 0.0005
-high = 0.02
-log = true
-
-[space."augment.rotation_deg"]
-low = 0.0
-high = 20.0
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,50 +76,6 @@ def main() -> None:
                 SHOTS[shot](place)
 
 
-def fill(workspace: Workspace, folder: Path) -> None:
-    """Draw the built-in data set, train two models on it, score them, and search a little; once."""
-    space = folder / "space.toml"
-    space.write_text(SPACE)
-    scores = [workspace.run(name) / "report.json" for name in (FIRST, SECOND)]
-    corrupted = [path.with_name("robustness.json") for path in scores]
-    for product, arguments in (
-        ([workspace.dataset("schematic-faces")], ["import", "schematic-faces"]),
-        ([workspace.run(FIRST)], ["train", "--preset", "quick", "--name", FIRST, *ONE_THREAD]),
-        (
-            [workspace.run(SECOND)],
-            ["train", "--preset", "quick", "--name", SECOND, "--epochs", "4", *ONE_THREAD],
-        ),
-        (scores, ["evaluate", FIRST, SECOND, "--save", *ONE_THREAD]),
-        (corrupted, ["robustness", FIRST, SECOND, "--num-faces", "200", "--save"]),
-        (
-            [workspace.root / "sweeps" / SEARCH],
-            [
-                "sweep",
-                SEARCH,
-                "--preset",
-                "quick",
-                "--space",
-                str(space),
-                "--trials",
-                "5",
-                "--epochs",
-                "1",
-                *ONE_THREAD,
-            ],
-        ),
-    ):
-        if all(path.exists() for path in product):
-            continue
-        sys.stdout.write(f"fer {' '.join(arguments)}\n")
-        sys.stdout.flush()
-        subprocess.run(
-            [sys.executable, "-m", "fer_core", *arguments],
-            env=os.environ | {WORKSPACE_VARIABLE: str(workspace.root)},
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-
-
 @contextmanager
 def studio(workspace: Workspace, folder: Path) -> Iterator[Studio]:
     """A served dashboard, and a browser whose camera plays the sample picture."""
@@ -154,18 +90,6 @@ def studio(workspace: Workspace, folder: Path) -> Iterator[Studio]:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=list(flags))
         yield Studio(browser, url, folder)
         browser.close()
-
-
-def changing_face() -> Iterator[UInt8Array]:
-    """Frames of a drawn face that changes its expression: RGB, 640 x 480."""
-    portraits = [
-        np.pad(draw_portrait(name, np.random.default_rng(SEED), size=480), ((0, 0), (80, 80), (0, 0)), "edge")
-        for name in EXPRESSIONS
-    ]
-    for start, end in itertools.pairwise(portraits):
-        for step in range(FRAMES_EACH):
-            share = min(1.0, step / FRAMES_OF_CHANGE)
-            yield ((1 - share) * start + share * end).astype(np.uint8)
 
 
 def take_home(place: Studio) -> None:
@@ -269,20 +193,10 @@ def take_model(place: Studio) -> None:
 
 def take_analyze(place: Studio) -> None:
     """Analyze media with the sample picture."""
-    take_picture(place, "analyze", dark=False)
-
-
-def take_analyze_dark(place: Studio) -> None:
-    """The same in the dark."""
-    take_picture(place, "analyze-dark", dark=True)
-
-
-def take_picture(place: Studio, name: str, *, dark: bool) -> None:
-    """Analyze media with the sample picture."""
-    page = place.open("analyze_media", height=800, dark=dark)
+    page = place.open("analyze_media", height=800)
     page.get_by_role("button", name="Show the sample picture").click()
     expect(page.get_by_text("All faces in a table")).to_be_visible()
-    save(page, name)
+    save(page, "analyze")
 
 
 def take_video(place: Studio) -> None:
@@ -300,6 +214,20 @@ def take_video(place: Studio) -> None:
     timeline.click(position={"x": 300, "y": 60})
     expect(player).not_to_have_attribute("data-frame", "0")
     save_part(page, "video", player, page.get_by_text("frames a second"), below_px=8)
+
+
+def take_study(place: Studio) -> None:
+    """Studies: the curves of conditions."""
+    page = place.open(f"studies?study={STUDY}&tab=Curves", height=900)
+    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
+    save(page, "study")
+
+
+def take_label(place: Studio) -> None:
+    """Label: a face that waits for its label."""
+    page = place.open(f"label?collection={COLLECTION}", height=760)
+    expect(page.locator(".stage .face")).to_be_visible()
+    save(page, "label")
 
 
 def take_live(place: Studio) -> None:
@@ -399,8 +327,9 @@ SHOTS: dict[str, Callable[[Studio], None]] = {
     "models": take_models,
     "model-dark": take_model,
     "analyze": take_analyze,
-    "analyze-dark": take_analyze_dark,
     "video": take_video,
+    "study": take_study,
+    "label": take_label,
     "live-consent": take_consent,
     "live": take_live,
     "responsible-use": take_responsible,

@@ -133,7 +133,7 @@ def _show_saved(workspace: Workspace, task: BackgroundTask) -> None:
     info = load_dataset_info(workspace.dataset(name))
     counts = ", ".join(f"{escape_markdown(split)} {count:,}" for split, count in info.split_counts.items())
     st.success(
-        f"**{escape_markdown(info.name)}** has {count_words(info.num_images, 'image')} ({counts}) and remembers "
-        f"that it comes from {escape_markdown(str(parent))}. [Look at it](/{link_to(info.name)})",
+        f"**{escape_markdown(info.name)}** has {count_words(info.num_images, 'image')} ({counts}) and "
+        f"remembers that it comes from {escape_markdown(str(parent))}. [Look at it](/{link_to(info.name)})",
         icon=":material/check:",
     )

@@ -146,7 +146,8 @@ def build_balance_chart(counts: "ClassCounts") -> str:
                     color=emotion_color(name),
                     opacity=1 - 0.65 * index / max(1, len(splits) - 1),
                     text=f"{count:,}",
-                    hint=f"{name}, {split}: {count_words(count, 'image')}, {count / max(1, totals[split]):.1%}",
+                    hint=f"{name}, {split}: {count_words(count, 'image')}, "
+                    f"{count / max(1, totals[split]):.1%}",
                 )
                 for index, split in enumerate(splits)
             ],
@@ -173,7 +174,8 @@ def describe_balance(counts: "ClassCounts") -> str:
     if ratio >= _UNEVEN:
         text += f"{totals[0][0]} is {ratio:,.0f} times as frequent as {totals[-1][0]}. "
     if discarded := sum(own[""] for own in counts.values()):
-        text += f"{count_words(discarded, 'image')} left out: no class has over half of the votes."
+        left_out = count_words(discarded, "image is", "images are")
+        text += f"{left_out} left out, for no class has over half of the votes."
     return text
 
 

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.e2e
 
 ADDRESSES = (
     "", "explore_data", "train", "train?part=runs", "train?run=done", "tune", "compare_runs", "models",
-    "models?model=fer-small", "analyze_media", "live_webcam", "responsible_use",
+    "models?model=fer-small", "analyze_media", "studies", "label", "live_webcam",
+    "responsible_use",
 )  # fmt: skip
 READY = """() => {
     const app = document.querySelector('[data-testid=stApp]');
