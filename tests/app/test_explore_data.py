@@ -1,13 +1,16 @@
 """The Explore data page: empty, with a data set, with a damaged one, and each of its parts."""
 
 import functools
+import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.explore_data.image_detail import describe_rules
+from app.explore_data.overview import build_balance_chart
 from app.explore_data.state import Key
 from fer_core.config import LabelMode, list_augment_policies
 from fer_core.data.builtin import open_dataset
@@ -67,6 +70,17 @@ def test_the_overview_says_what_the_set_is_made_of(faces):
     for name, count in counts.items():
         assert f"**{name}** · {count}" in text
     assert page.query_params["dataset"] in ("faces", ["faces"])
+
+
+def test_bars_are_as_long_as_what_they_count():
+    counts = {"train": Counter({"<b>joy": 6, "fear": 2, "": 9}), "valid": Counter({"<b>joy": 1, "fear": 1})}
+    html = build_balance_chart(counts)
+    assert "&lt;b&gt;joy, train: 6 images, 75.0%" in html and "fear, valid: 1 image, 50.0%" in html
+    assert [float(width) for width in re.findall(r"width:([\d.]+)%", html)] == pytest.approx(
+        [85, 85 * 50 / 75, 85 * 25 / 75, 85 * 50 / 75], abs=0.01
+    )
+    assert html.index("joy") < html.index("fear") and "<b>joy" not in html
+    assert "9 images are left out" in html and "joy is 2 times as frequent as fear" in html
 
 
 def test_filters_count_and_page(faces):
@@ -177,7 +191,7 @@ def test_after_an_import_the_new_set_is_open(faces, tmp_path):
     assert not page.exception and not page.error
     assert page.query_params["dataset"] == "mine"
     assert page.selectbox(key=Key.EXPLORE_DATASET).value == "mine"
-    assert "has 10 images" in page.success[0].value
+    assert "has **10** images" in page.success[0].value
     assert "import_start" not in [item.key for item in page.button]
     next(item for item in page.button if item.label == "Close this report").click().run()
     assert not page.success
