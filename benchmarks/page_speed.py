@@ -273,7 +273,8 @@ def main() -> int:
         before = measure_one_line(browser, folder, arguments.repeats)
         times = measure_dashboard(browser, workspace, folder, arguments.repeats, arguments.only)
         after = measure_one_line(browser, folder, arguments.repeats)
-        tabs = measure_second_tab(browser, workspace, folder, arguments.repeats)
+        watched = "train" in arguments.only
+        tabs = measure_second_tab(browser, workspace, folder, arguments.repeats) if watched else {}
         browser.close()
     base = {key: (before[key] + after[key]) / 2 for key in before}
     print(describe(base, times))
