@@ -129,11 +129,12 @@ def measure_dashboard(
     times: Times = {"home": {}}
     started = time.perf_counter()
     with serve_dashboard(workspace, folder / "dashboard.log") as url:
-        visit(browser, f"{url}/home")
+        visit(browser, url)
         start = time.perf_counter() - started
         for path in pages:
-            first = visit(browser, f"{url}/{path}")
-            again = statistics.median(visit(browser, f"{url}/{path}") for _ in range(repeats))
+            address = url if path == "home" else f"{url}/{path}"
+            first = visit(browser, address)
+            again = statistics.median(visit(browser, address) for _ in range(repeats))
             times[path] = {"first": first, "again": again}
         with open_session(browser) as page:
             page.goto(url)
