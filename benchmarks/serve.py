@@ -11,12 +11,14 @@ same cores: its processor time is told. Percentiles are medians of the rounds'.
 import io
 import itertools
 import random
+import re
 import resource
 import statistics
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -129,9 +131,10 @@ def compare(
     before = memory_mb(service)
     for _ in range(max(1, round(seconds / ROUND_S))):
         bare.append(run_bare(predictor, crops, min(seconds, ROUND_S)))
-        used = cpu_s(service)
+        used, computed = cpu_s(service), count_pictures(port)
         load = run_clients(port, requests, num_clients, min(seconds, ROUND_S))
-        costs.append((cpu_s(service) - used) / max(1, load.number * number))
+        computed = count_pictures(port) - computed  # those too whose clients left at the end of the round
+        costs.append((cpu_s(service) - used) / max(1, computed))
         loads.append(load)
     rate = number * statistics.median(load.rate for load in loads)
     p50_ms, p99_ms, client_s = (
@@ -149,6 +152,16 @@ def compare(
         f"memory {before:.0f} to {memory_mb(service):.0f} MB",
         flush=True,
     )
+
+
+def count_pictures(port: int) -> int:
+    """How many the service has read, once none waits."""
+    while True:
+        with urllib.request.urlopen(f"http://localhost:{port}/metrics", timeout=120) as answer:
+            text = answer.read().decode()
+        if re.search(r"^fer_waiting_pictures 0.0$", text, re.MULTILINE):
+            return int(float(re.search(r"^fer_pictures_total (.+)$", text, re.MULTILINE)[1]))
+        time.sleep(0.05)
 
 
 def run_bare(predictor: OnnxPredictor, crops: np.ndarray, seconds: float) -> tuple[float, float]:
