@@ -60,6 +60,7 @@ def warpAffine(  # noqa: N802
     if flags != INTER_LINEAR | WARP_INVERSE_MAP or borderMode != BORDER_REPLICATE:
         raise ValueError(f"flags {flags}, border {borderMode}: only bilinear, inverse and repeated is known")
     columns, rows = (np.arange(side, dtype=np.float32) for side in dsize)
+    m = m.astype(np.float32)
     if m[0, 1] == m[1, 0] == 0:  # upright: rows, then columns
         (top, bottom, down), (left, right, along) = (
             _split_places(places, side)
@@ -78,22 +79,22 @@ def warpAffine(  # noqa: N802
             _split_places(y, src.shape[0]),
             _split_places(x, src.shape[1]),
         )
-        if src.ndim == 3:
-            down, along = down[..., None], along[..., None]
-        mixed = _mix(
-            _mix(src[top, left], src[top, right], along),
-            _mix(src[bottom, left], src[bottom, right], along),
-            down,
+        pixels = src.reshape(src.shape[0] * src.shape[1], -1)
+        down, along = down[..., None], along[..., None]
+        upper, lower = (
+            _mix(pixels.take(start + left, axis=0), pixels.take(start + right, axis=0), along)
+            for start in (top * src.shape[1], bottom * src.shape[1])
         )
+        mixed = _mix(upper, lower, down).reshape(*dsize[::-1], *src.shape[2:])
     return _round(mixed)
 
 
 def _split_places(
     places: npt.NDArray[np.floating[Any]], side: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Float32Array]:
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Float32Array]:
     """The pixels before and after each place, inside the image, and the share of the second."""
     whole = np.floor(places)
-    before = whole.astype(np.intp)
+    before = whole.astype(np.int32)
     return before.clip(0, side - 1), (before + 1).clip(0, side - 1), (places - whole).astype(np.float32)
 
 
@@ -102,8 +103,10 @@ def _spread(shares: Float32Array, ndim: int, axis: int) -> Float32Array:
 
 
 def _mix(first: npt.NDArray[Any], second: npt.NDArray[Any], share: Float32Array) -> Float32Array:
-    start = first.astype(np.float32)
-    mixed: Float32Array = start + (second - start) * share
+    start, mixed = first.astype(np.float32), second.astype(np.float32)
+    mixed -= start
+    mixed *= share
+    mixed += start
     return mixed
 
 
