@@ -81,7 +81,9 @@ def list_sounds(workspace: Workspace) -> list[SoundTask]:
     return found[::-1]
 
 
-def start_sound(workspace: Workspace, name: str, source: Path, model: str) -> str:
+def start_sound(
+    workspace: Workspace, name: str, source: Path, model: str, *, one_speaker: bool = False
+) -> str:
     """Listen to a sound as soon as those that were started before have ended.
 
     Args:
@@ -89,6 +91,7 @@ def start_sound(workspace: Workspace, name: str, source: Path, model: str) -> st
         name: of the sound.
         source: the upload, or that of an earlier task.
         model: key of the voice model.
+        one_speaker: whether one person speaks, whose baseline is taken off.
 
     Returns:
         The name of its task.
@@ -103,6 +106,7 @@ def start_sound(workspace: Workspace, name: str, source: Path, model: str) -> st
         command=[
             *("listen", f"{{inputs}}/{name}", f"--model={model}"),
             *("--table={files}/voice.parquet", f"--max-minutes={MAX_MINUTES}"),
+            *(["--one-speaker"] if one_speaker else []),
         ],
         page=f"{ANALYZE_MEDIA.name}?part=Sound",
         facts={"visitor": get_visitor(), "name": name},

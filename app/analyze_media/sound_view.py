@@ -98,12 +98,20 @@ def _take_uploads(found: list[Upload]) -> None:
 
 def _render_waiting(waiting: list[Upload], model: str, workspace: Workspace) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
+        one_speaker = st.toggle(
+            "One person speaks",
+            key=Key.SOUND_ONE_SPEAKER,
+            persist_state="session",
+            help="Takes off what this voice always sounds like, if there is enough speech: ten seconds, or "
+            "better a minute, in more than one mood.",
+        )
         what = "the sound" if len(waiting) == 1 else f"{len(waiting)} sounds"
         if st.button(f"Listen to {what}", type="primary", icon=":material/hearing:"):
             with error_boundary():
                 check_room(workspace, len(waiting))
                 while waiting:
-                    start_sound(workspace, waiting[0].path.name, waiting[0].path, model)
+                    path = waiting[0].path
+                    start_sound(workspace, path.name, path, model, one_speaker=one_speaker)
                     forget_uploads([waiting.pop(0)])
                 st.rerun()
         st.button("Remove", icon=":material/close:", key="sounds_remove", on_click=_forget_waiting)

@@ -44,6 +44,7 @@ class Key(StrEnum):
     """How often sounds were uploaded in this session; part of the file dialog's key."""
     SOUNDS = "sounds"
     """Checked sounds that nobody has listened to yet."""
+    SOUND_ONE_SPEAKER = "sound_one_speaker"
     SOUND_ERRORS = "sound_errors"
     """Why which of the last uploads can't be used."""
     JUST_KEPT = "just_kept"

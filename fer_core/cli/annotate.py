@@ -11,7 +11,7 @@ from msgspec import to_builtins
 from tyro.conf import Positional, arg
 
 from fer_core.analyses import TABLE_FILE, validate_title
-from fer_core.cli.listen import load_voice
+from fer_core.cli.listen import check_one_speaker, load_voice
 from fer_core.cli.terminal import describe_detectors, say, show_progress
 from fer_core.errors import ConfigError
 from fer_core.inference.overlay import SURE_FROM
@@ -68,6 +68,7 @@ def main(  # noqa: PLR0913 - the command's options
     device: str = "auto",
     prior: str = "general",
     voice: str | None = None,
+    one_speaker: bool = False,
     max_minutes: float = math.inf,
     max_side: int = 8192,
     keep: Annotated[str | None, arg(metavar="NAME")] = None,
@@ -100,6 +101,8 @@ def main(  # noqa: PLR0913 - the command's options
         voice: Also listen, with this voice model (a run's name, a folder, or an exported .onnx file): the
             table says when somebody speaks, what the voice appears to express, and, where the face that
             speaks is known, what both express together. `fer listen` reads sound alone.
+        one_speaker: Only one person speaks in it: take off what this voice always sounds like, if there is
+            enough speech.
         max_minutes: Refuse a longer video.
         max_side: Refuse a video with more pixels on a side.
         keep: Also keep the analysis in the workspace under this name: settings, summary and table. `fer
@@ -114,6 +117,7 @@ def main(  # noqa: PLR0913 - the command's options
             raise ConfigError(f"{path} exists already; choose another name, or add --overwrite")
     if keep is not None:
         validate_title(keep)
+    check_one_speaker(voice, one_speaker=one_speaker)
     from fer_core.inference.overlay import OverlayStyle
 
     style = OverlayStyle(top_k=top_k, sure_from=sure_from)
@@ -141,6 +145,10 @@ def main(  # noqa: PLR0913 - the command's options
 
         with show_progress("Listening…", of=num_parts) as show:
             vocal = hear(source, voice_model, on_progress=lambda done_s, all_s: show(done_s, all_s or 0))
+            if one_speaker:
+                from fer_core.voice.one_speaker import take_baseline_off
+
+                vocal = take_baseline_off(vocal)
     with scratch_folder() as folder:
         with (
             _record_table(folder / TABLE_FILE if keep else None, stream, vocal) as on_frame,

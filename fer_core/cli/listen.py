@@ -54,11 +54,7 @@ def main(
     """
     if not sounds:
         raise ConfigError("no sound was named; try: fer listen talk.wav")
-    if one_speaker and model is None:
-        raise ConfigError(
-            "--one-speaker takes off what a voice always sounds like to a model, and no model was named; add "
-            "--model, or leave it out"
-        )
+    check_one_speaker(model, one_speaker=one_speaker)
     if table is not None:
         _check_table(table, overwrite=overwrite)
     from fer_core.cli.streams import stop_on_interrupt
@@ -101,6 +97,19 @@ def main(
     if is_stopped():
         return INTERRUPTED
     return 0 if len(tracks) == len(sounds) else 1
+
+
+def check_one_speaker(model: str | None, *, one_speaker: bool) -> None:
+    """Refuse to take a baseline off without a voice model.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if one_speaker and model is None:
+        raise ConfigError(
+            "--one-speaker takes off what a voice always sounds like to a model, and no voice model was "
+            "named; name one, or leave it out"
+        )
 
 
 def _check_table(table: Path, *, overwrite: bool) -> None:

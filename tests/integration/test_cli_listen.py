@@ -68,7 +68,7 @@ def test_several_sounds_are_labelled_and_tabled_and_a_bad_one_stops_none(
     [
         ([], "no sound was named"),
         (["{talk}", "--table", "a.txt"], "expected .csv or .parquet"),
-        (["{talk}", "--one-speaker"], "no model was named"),
+        (["{talk}", "--one-speaker"], "no voice model was named"),
         (["{talk}", "--max-minutes", "0.01"], "1 s are the most"),
         (["{folder}"], "a folder"),
         (["{silent}"], "holds no sound, only video"),
