@@ -265,6 +265,8 @@ def render_camera(
     )
     if not context.state.playing:
         st.session_state.pop(Key.HEARS, None)
+        if is_other:
+            st.rerun()  # as long as the page decides whether it plays, it has no button
     elif not is_other:
         st.session_state[Key.HEARS] = hears
     return bool(context.state.playing)

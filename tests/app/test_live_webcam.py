@@ -137,6 +137,7 @@ def test_the_microphone_is_off_until_it_is_asked_for_and_everyone_agreed(model, 
     assert session.voice() is None
     camera.playing = False
     page.run()
+    assert camera.arguments["desired_playing_state"] is None, "there is a button again"
     page.button(key="live-ask-again").click().run()
     assert Key.MICROPHONE_CONSENT not in page.session_state
 

@@ -366,6 +366,9 @@ def ears(browser_workspace, tmp_path, monkeypatch, known_graphs):
     source = write_tree(tmp_path / "emodb", emodb_files())
     assert main(["import", str(source), "--window", "1", "--valid", "0.25", "--test", "0.25"]) == 0
     assert main(["export", "ears", "--data", "emodb"]) == 0
+    yield
+    for folder in (browser_workspace.run("ears"), browser_workspace.dataset("emodb")):
+        shutil.rmtree(folder)
 
 
 @pytest.mark.usefixtures("ears")
