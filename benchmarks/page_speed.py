@@ -199,13 +199,16 @@ def _stop(workspace: Workspace) -> None:
         time.sleep(0.2)
 
 
-def fill(workspace: Workspace) -> None:
+def fill(workspace: Workspace, pages: Sequence[str]) -> None:
     """Something to show on every page."""
+    if MANY in pages:
+        write_study(workspace)
+    if pages == [MANY]:
+        return
     write_schematic_faces(workspace, "faces", num_images=2000)
     for number in range(20):
         save_small_run(workspace, f"run-{number:02}", num_epochs=10)
     make_collection(workspace, 60)
-    write_study(workspace)
 
 
 def write_study(workspace: Workspace) -> None:
@@ -223,7 +226,7 @@ def write_study(workspace: Workspace) -> None:
     write_table(study.folder / RECORDINGS_FILE, table.astype(row.dtypes), RECORDING_COLUMNS)
 
 
-def measure_scripts(workspace: Workspace, repeats: int) -> Times:
+def measure_scripts(workspace: Workspace, repeats: int, pages: Sequence[str]) -> Times:
     """Processor seconds of each page's script alone, without server and browser, in this process.
 
     They hold on a machine that others use too: time spent waiting for a core is not in them. A page's `first`
@@ -235,7 +238,7 @@ def measure_scripts(workspace: Workspace, repeats: int) -> Times:
     AppTest.from_string('import streamlit as st; st.write("x")').run()  # what AppTest itself imports
     scripts = {ONE_LINE: AppTest.from_string('import streamlit as st; st.write("x")')}
     scripts["home"] = AppTest.from_file(PROJECT_ROOT / "app" / "Home.py", default_timeout=600)
-    for name in (*PAGES, MANY):
+    for name in pages:
         if name != "home":
             page, _, query = name.partition("?")
             scripts[name] = AppTest.from_file(PROJECT_ROOT / "pages" / f"{page}.py", default_timeout=600)
@@ -262,14 +265,14 @@ def main() -> int:
     if arguments.scripts:
         with tempfile.TemporaryDirectory() as name:
             workspace = Workspace(Path(name) / "workspace")
-            fill(workspace)
-            times = measure_scripts(workspace, arguments.repeats)
+            fill(workspace, arguments.only)
+            times = measure_scripts(workspace, arguments.repeats, arguments.only)
         print(describe(times.pop(ONE_LINE), times))
         return 0
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workspace = Workspace(folder / "workspace")
-        fill(workspace)
+        fill(workspace, arguments.only)
         browser = playwright.chromium.launch(executable_path=find_browser(), args=list(BROWSER_FLAGS))
         before = measure_one_line(browser, folder, arguments.repeats)
         times = measure_dashboard(browser, workspace, folder, arguments.repeats, arguments.only)

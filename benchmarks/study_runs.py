@@ -8,6 +8,7 @@ first recording of each, with which the model is loaded, does not count. `speedu
 clock; `others` says how many cores were busy with something else, and should be next to nothing.
 """
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -55,9 +56,12 @@ def count_cpu_s() -> float:
     """Processor seconds of this process, of those below it, and of those that ended there."""
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ended = sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, kinds))
-    # The process that workers are forked from stays, and has theirs.
-    living = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
-    return ended + sum(sum(times[:4]) for times in living)
+    living = 0.0
+    for process in psutil.Process().children(recursive=True):
+        # The process that workers are forked from stays, and has theirs.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            living += sum(process.cpu_times()[:4])
+    return ended + living
 
 
 def count_busy_s() -> float:
@@ -81,7 +85,7 @@ def time_each(jobs: list[Job], is_ready: Any, go: Any) -> list[float]:
 
 def measure_overhead(bare: Study, engine: Study) -> tuple[float, float]:
     """Processor seconds a recording of a bare process and of the engine with one worker, side by side."""
-    counted: list[float] = []
+    counted: dict[int, float] = {}
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(1, mp_context=context) as pool:
         is_ready, go = manager.Event(), manager.Event()
@@ -91,13 +95,14 @@ def measure_overhead(bare: Study, engine: Study) -> tuple[float, float]:
         bare_process = psutil.Process(process.pid)
 
         def tell(progress: RunProgress) -> None:
-            if progress.num_done > len(counted):
+            if progress.num_done and progress.num_done not in counted:
                 go.set()
-                counted.append(count_cpu_s() - sum(bare_process.cpu_times()[:2]))
+                counted[progress.num_done] = count_cpu_s() - sum(bare_process.cpu_times()[:2])
 
         outcome = run_study(engine, workers=1, on_progress=tell)
         assert not outcome.failures
-        each = (counted[-1] - counted[0]) / (len(counted) - 1)
+        first, last = min(counted), max(counted)
+        each = (counted[last] - counted[first]) / (last - first)
         return statistics.fmean(found.result()), each
 
 
