@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from fer_core.types import FaceBox, UInt8Array
 from fer_core.workspace import Workspace
 
 SIZE: Final = (640, 360)
-FPS: Final = 15
+FPS: Final = 25
 FACE_PX: Final = 84.0
 CASTS: Final[Mapping[str, Mapping[str, tuple[str, int]]]] = {
     "test": {
@@ -292,9 +292,7 @@ def compose(
             matrix = cv2.getRotationMatrix2D((fx + fw / 2, fy + fh / 2), angle, scale)
             matrix[:, 2] += (x - fx - fw / 2, y - fy - fh / 2)
             light = 1 + 0.18 * math.sin(0.8 * time_s + phase[4])
-            drawn = cv2.warpAffine(person.image, matrix, SIZE).astype(np.float32) * light
-            alpha = cv2.warpAffine(person.alpha, matrix, SIZE)[..., None]
-            picture = picture * (1 - alpha) + drawn.clip(0, 255) * alpha
+            _draw(picture, person, matrix, light)
             box = FaceBox(
                 x=x - scale * fw / 2, y=y - scale * fh / 2, width=scale * fw, height=scale * fh, score=1.0
             )
@@ -304,6 +302,25 @@ def compose(
         frames.append((picture + noise[number % len(noise)]).clip(0, 255).astype(np.uint8))
         truths.append(truth)
     return frames, truths
+
+
+def _draw(
+    picture: "np.typing.NDArray[np.float32]", person: Cutout, matrix: "np.typing.NDArray[Any]", light: float
+) -> None:
+    """Put a person into a picture, where they are in it."""
+    import cv2
+
+    height, width = person.alpha.shape
+    corners = matrix @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]])
+    left, top = np.floor(corners.min(axis=1)).astype(int).clip(0, SIZE).tolist()
+    right, bottom = np.ceil(corners.max(axis=1)).astype(int).clip(0, SIZE).tolist()
+    if left >= right or top >= bottom:
+        return
+    moved = matrix - np.array([[0, 0, left], [0, 0, top]])
+    size = right - left, bottom - top
+    drawn = (cv2.warpAffine(person.image, moved, size).astype(np.float32) * np.float32(light)).clip(0, 255)
+    there = picture[top:bottom, left:right]
+    there += (drawn - there) * cv2.warpAffine(person.alpha, moved, size)[..., None]
 
 
 def _draw_ground(chance: np.random.Generator) -> "np.typing.NDArray[np.float32]":
