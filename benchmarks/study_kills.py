@@ -3,22 +3,19 @@
 python -m benchmarks.study_kills --recordings 1000 --kills 50
 
 A kill is SIGKILL to a worker process, to the one that workers are forked from, or to the command, which
-holds the scheduler; with --cluster to a worker, the scheduler or the command, each a program of its own. What
-is gone is started anew. In the end the Parquet files are compared, content by content, and the summaries,
-byte by byte, with those that one process made one after the other.
+holds the scheduler. The command is started anew when it is gone. In the end the Parquet files are compared,
+content by content, and the summaries, byte by byte, with those that one process made one after the other.
 """
 
 import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,80 +38,23 @@ def make_study(root: Path, media: Path, count: int) -> Study:
     return study
 
 
-@dataclass(slots=True)
-class Programs:
-    """The command, and scheduler and workers if they are programs of their own."""
-
-    study: Study
-    address: str = ""
-    """Of the scheduler; empty where the command starts one."""
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    num_starts: int = 0
-    """Of the command."""
-
-    def start_missing(self) -> None:
-        if self.address and self._is_gone("scheduler"):
-            self._end("workers")  # they leave with their scheduler, but not at once
-            port = self.address.rpartition(":")[2]
-            options = ["--host=127.0.0.1", f"--port={port}", "--no-dashboard"]
-            self._start("scheduler", "distributed.cli.dask_scheduler", *options)
-        if self.address and self._is_gone("workers"):
-            options = ["--nworkers=2", "--nthreads=1", "--no-dashboard", f"--local-directory={self.root}"]
-            self._start("workers", "distributed.cli.dask_worker", self.address, *options)
-        if self._is_gone("command"):
-            where = f"--scheduler={self.address}" if self.address else "--workers=2"
-            self._start("command", "fer_core", "study", "run", self.study.name, where)
-            self.num_starts += 1
-
-    @property
-    def root(self) -> Path:
-        return self.study.folder.parents[1]
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the command has ended."""
-        return self._is_gone("command")
-
-    def find(self) -> dict[str, list[psutil.Process]]:
-        """All processes by kind; none while one of the programs is gone."""
-        try:
-            mine = {kind: psutil.Process(item.pid) for kind, item in self.running.items()}
-            parent = mine.pop("workers", mine["command"])
-            workers = [
-                item
-                for item in parent.children(recursive=True)
-                if any(word in " ".join(item.cmdline()) for word in ("multiprocessing", "spawn_main"))
-            ]
-        except psutil.Error:
-            return {}
-        return {"worker": workers, **{kind: [item] for kind, item in mine.items()}}
-
-    def end(self) -> None:
-        for kind in list(self.running):
-            self._end(kind)
-
-    def _is_gone(self, kind: str) -> bool:
-        return kind not in self.running or self.running[kind].poll() is not None
-
-    def _start(self, kind: str, module: str, *options: str) -> None:
-        environment = {**os.environ, "FER_WORKSPACE": str(self.root), "OMP_NUM_THREADS": "1"}
-        self.running[kind] = subprocess.Popen(
-            [sys.executable, "-m", module, *options],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def _end(self, kind: str) -> None:
-        if not self._is_gone(kind):
-            self.running[kind].terminate()
-            self.running[kind].wait()
+def start(study: Study) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "FER_WORKSPACE": str(study.folder.parents[1])}
+    command = [sys.executable, "-m", "fer_core", "study", "run", study.name, "--workers=2"]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def find_processes(command: subprocess.Popen[bytes]) -> dict[str, list[psutil.Process]]:
+    try:
+        mine = psutil.Process(command.pid)
+        children = [
+            item
+            for item in mine.children(recursive=True)
+            if any(word in " ".join(item.cmdline()) for word in ("multiprocessing.forkserver", "spawn_main"))
+        ]
+    except psutil.Error:
+        return {}
+    return {"worker": children, "command": [mine]}
 
 
 def measure_mb(processes: dict[str, list[psutil.Process]]) -> float:
@@ -135,14 +75,13 @@ def read_results(study: Study) -> dict[str, tuple[Any, bytes]]:
     }
 
 
-def main(recordings: int = 1000, kills: int = 50, seed: int = 0, cluster: bool = False) -> int:
+def main(recordings: int = 1000, kills: int = 50, seed: int = 0) -> int:
     """Kill, compare, print what was found.
 
     Args:
         recordings: made videos, a second or less each.
         kills: spread over the run, the first while it starts.
         seed: of the moments and victims.
-        cluster: with a scheduler and workers that were started by hand.
     """
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -153,8 +92,7 @@ def main(recordings: int = 1000, kills: int = 50, seed: int = 0, cluster: bool =
         whole = make_study(root / "whole", media, recordings)
         failures = [reason for reason in map(analyze, list_jobs(whole)) if reason]
         study = make_study(root / "broken", media, recordings)
-        address = f"tcp://127.0.0.1:{find_free_port()}" if cluster else ""
-        report = run_and_kill(study, kills, random.Random(seed), address)
+        report = run_and_kill(study, kills, random.Random(seed))
         expected, found = read_results(whole), read_results(study)
         different = [key for key in expected if found.get(key) != expected[key]]
         left = [path.name for path in (study.folder / "results").iterdir() if path.name[0] == "."]
@@ -164,39 +102,35 @@ def main(recordings: int = 1000, kills: int = 50, seed: int = 0, cluster: bool =
         return int(bool(different or failures or left or done != recordings))
 
 
-def run_and_kill(study: Study, kills: int, chance: random.Random, address: str) -> dict[str, Any]:
+def run_and_kill(study: Study, kills: int, chance: random.Random) -> dict[str, Any]:
     killed: Counter[str] = Counter()
     memory: list[float] = []
     total = len(study.load_recordings())
-    programs = Programs(study, address)
-    programs.start_missing()
-    try:
-        while True:
-            next_kill = total * sum(killed.values()) / max(kills, 1)
-            is_over = programs.is_over
-            done = read_state(study).counts["done"]
-            processes = programs.find()
-            memory.append(measure_mb(processes))
-            if is_over and (done == total or programs.num_starts > 3 * kills + 3):
-                break
-            if is_over:
-                programs.start_missing()
-            elif sum(killed.values()) < kills and done >= next_kill and processes.get("worker"):
-                time.sleep(chance.random() * min(1.0, total / 1000))
-                kind = chance.choice(["worker", "worker", *(kind for kind in processes if kind != "worker")])
-                victim = chance.choice(processes[kind])
-                try:
-                    os.kill(victim.pid, signal.SIGKILL)
-                    killed[kind] += 1
-                except ProcessLookupError:
-                    pass
-            time.sleep(0.1)
-    finally:
-        programs.end()
+    command, num_starts = start(study), 1
+    while True:
+        next_kill = total * sum(killed.values()) / max(kills, 1)
+        is_over = command.poll() is not None
+        done = read_state(study).counts["done"]
+        processes = {} if is_over else find_processes(command)
+        memory.append(measure_mb(processes))
+        if is_over and (done == total or num_starts > 3 * kills + 3):
+            break
+        if is_over:
+            command, num_starts = start(study), num_starts + 1
+        elif sum(killed.values()) < kills and done >= next_kill and processes.get("worker"):
+            time.sleep(chance.random() * min(1.0, total / 1000))
+            kind = chance.choice(["worker", "worker", "command"])
+            victim = chance.choice(processes[kind])
+            try:
+                os.kill(victim.pid, signal.SIGKILL)
+                killed[kind] += 1
+            except ProcessLookupError:
+                pass
+        time.sleep(0.1)
     third = max(1, len(memory) // 3)
     return {
         "kills": dict(killed),
-        "starts": programs.num_starts,
+        "starts": num_starts,
         "mb_first_third": round(max(memory[:third])),
         "mb_last_third": round(max(memory[-third:])),
     }
