@@ -36,7 +36,7 @@ from tests.small_models import save_small_model
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return Workspace(tmp_path_factory.mktemp("fuzz") / "workspace")
+    return Workspace(tmp_path_factory.mktemp("fuzz"))
 
 
 def _encode(kind: str, mode: str = "RGB", **options: object) -> bytes:
