@@ -277,16 +277,16 @@ def main() -> int:
         before = measure_one_line(browser, folder, arguments.repeats)
         times = measure_dashboard(browser, workspace, folder, arguments.repeats, arguments.only)
         after = measure_one_line(browser, folder, arguments.repeats)
-        watched = "train" in arguments.only
-        tabs = measure_second_tab(browser, workspace, folder, arguments.repeats) if watched else {}
+        base = {key: (before[key] + after[key]) / 2 for key in before}
+        print(describe(base, times), flush=True)
+        found: dict[str, object] = {"one_line": [before, after], "pages": times}
+        if "train" in arguments.only:
+            found["second_tab"] = tabs = measure_second_tab(browser, workspace, folder, arguments.repeats)
+            for kind, seconds in tabs.items():
+                print(f"second tab {kind}: {max(seconds.values()):.2f} s at most of {len(seconds)}")
         browser.close()
-    base = {key: (before[key] + after[key]) / 2 for key in before}
-    print(describe(base, times))
-    for kind, found in tabs.items():
-        print(f"second tab {kind}: {max(found.values()):.2f} s at most of {len(found)}")
     if arguments.json:
-        everything = {"one_line": [before, after], "pages": times, "second_tab": tabs}
-        arguments.json.write_text(json.dumps(everything, indent=1))
+        arguments.json.write_text(json.dumps(found, indent=1))
     return 0
 
 
