@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
 
-from docs.screenshot_data import COLLECTION, FIRST, SEARCH, SECOND, STUDY, changing_face, fill
+from docs.screenshot_data import FIRST, SEARCH, SECOND, changing_face, fill
 from fer_core.checkpoint import list_checkpoints
 from fer_core.workspace import PROJECT_ROOT, Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, moving_face, serve_dashboard, write_clip
@@ -216,20 +216,6 @@ def take_video(place: Studio) -> None:
     save_part(page, "video", player, page.get_by_text("frames a second"), below_px=8)
 
 
-def take_study(place: Studio) -> None:
-    """Studies: the curves of conditions."""
-    page = place.open(f"studies?study={STUDY}&tab=Curves", height=900)
-    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
-    save(page, "study")
-
-
-def take_label(place: Studio) -> None:
-    """Label: a face that waits for its label."""
-    page = place.open(f"label?collection={COLLECTION}", height=760)
-    expect(page.locator(".stage .face")).to_be_visible()
-    save(page, "label")
-
-
 def take_live(place: Studio) -> None:
     """Live webcam while it plays the sample picture."""
     page = place.open("live_webcam", height=1000)
@@ -328,8 +314,6 @@ SHOTS: dict[str, Callable[[Studio], None]] = {
     "model-dark": take_model,
     "analyze": take_analyze,
     "video": take_video,
-    "study": take_study,
-    "label": take_label,
     "live-consent": take_consent,
     "live": take_live,
     "responsible-use": take_responsible,
