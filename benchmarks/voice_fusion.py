@@ -109,6 +109,8 @@ def read_voices(dataset: Dataset) -> Probabilities:
 def load_voices(dataset: Dataset, path: Path) -> Probabilities:
     """The mean of all seeds, in the order of the data set; NaN for clips that were not asked about."""
     kept = json.loads(path.read_text())
+    if "probabilities" not in kept:
+        raise SystemExit(f"{path} is not finished: let benchmarks/voice.py end")
     if tuple(kept["classes"]) != dataset.info.classes:
         raise SystemExit(f"{path} has the classes {kept['classes']}, not those of the clips")
     rows = dict(zip(kept["clips"], np.mean(kept["probabilities"], axis=0), strict=True))
