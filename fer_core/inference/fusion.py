@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fer_core.types import Prediction
 
-WEIGHT: Final[float] = 0.35
+WEIGHT: Final[float] = 0.3
 """Power of the voice. On pairs of known expression 1 has the least log loss; this much is kept where a third
 of the voices are somebody else's and fusion must not cost a point (benchmarks/voice_fusion.py)."""
 MIN_SHARED: Final[float] = 0.5

@@ -9,7 +9,7 @@ const RATE = 16000;
 const STALE_S = 1;
 const LEAST_FRAMES = 5;
 const MOST_WAITING = 16; // pieces of sound, two seconds; a machine that is slower skips some
-const [WEIGHT, MIN_SHARED, LEAST] = [0.35, 0.5, 1e-6];
+const [WEIGHT, MIN_SHARED, LEAST] = [0.3, 0.5, 1e-6];
 const REFUSALS = {
   NotAllowedError: "The browser refused the microphone. Allow it in the address bar, then start again.",
   NotFoundError: "No microphone was found. Connect one, or do without, then start again.",
