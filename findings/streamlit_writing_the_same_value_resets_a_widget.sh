@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Surprise: writing to a widget's key in st.session_state sends the value to the browser even where it is the value that was there. The
-#   browser takes it over when it arrives, and so undoes a click that was made while the script ran: a switch that "shows what is", by a
-#   harmless line at the top of the script, loses clicks on a slow machine. Write only what differs.
+#   browser takes it over when it arrives, which can undo a click that was made while the script ran: a switch that "shows what is", by a
+#   harmless line at the top of the script, may lose clicks on a slow machine. Write only what differs.
 # Guess before running: a value that does not change changes nothing.
 # Versions: streamlit 1.51.0, 1.67.0. Source: SessionState.register_widget compares with nothing; a written key is a changed one.
 # Seen: "told to the browser in the second run, where nothing changed: {'always': True, 'if other': False}"
