@@ -9,7 +9,7 @@ the one-line app: a rerun). At rest means: the script is done and nothing stale 
 data set, runs, a collection and a study of 1,000 recordings, so that pages have something to show. Medians;
 the one-line app is measured before and after.
 
-A second tab: how long after *Resume* in one tab another one, open on the same run, says so (`follows`), and
+With `--second-tab`: how long after *Resume* in one tab another one, open on the same run, says so (`follows`), and
 how long one that is opened then takes to show that it is at work (`opened`). The longest counts.
 """
 
@@ -260,6 +260,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, help="file for all that was measured")
     parser.add_argument("--only", nargs="+", default=[*PAGES, MANY], help=f"pages, such as '{MANY}'")
+    parser.add_argument("--second-tab", action="store_true", help="also how soon another tab tells of a run")
     parser.add_argument("--scripts", action="store_true", help="processor time of the scripts alone")
     arguments = parser.parse_args()
     if arguments.scripts:
@@ -280,7 +281,7 @@ def main() -> int:
         base = {key: (before[key] + after[key]) / 2 for key in before}
         print(describe(base, times), flush=True)
         found: dict[str, object] = {"one_line": [before, after], "pages": times}
-        if "train" in arguments.only:
+        if arguments.second_tab:
             found["second_tab"] = tabs = measure_second_tab(browser, workspace, folder, arguments.repeats)
             for kind, seconds in tabs.items():
                 print(f"second tab {kind}: {max(seconds.values()):.2f} s at most of {len(seconds)}")
