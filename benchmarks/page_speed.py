@@ -9,8 +9,8 @@ the one-line app: a rerun). At rest means: the script is done and nothing stale 
 data set, runs, a collection and a study of 1,000 recordings, so that pages have something to show. Medians;
 the one-line app is measured before and after.
 
-With `--second-tab`: how long after *Resume* in one tab another one, open on the same run, says so (`follows`), and
-how long one that is opened then takes to show that it is at work (`opened`). The longest counts.
+With `--second-tab`: how long after *Resume* in one tab another one, open on the same run, says so
+(`follows`), and how long one that is opened then takes to show that it is at work (`opened`), at most.
 """
 
 import argparse
