@@ -63,14 +63,15 @@ Told = list[tuple[float, bool, bool]]
 
 def main(model: str | None = None, num: int = 12, *, browser: bool = False) -> None:
     pause = np.zeros(round(PAUSE_S * SAMPLE_RATE), np.float32)
-    sound = np.concatenate([part for seed in range(num) for part in (pause, speak(SPEECH_S, seed=seed))])
+    parts = [part for seed in range(num) for part in (pause, speak(SPEECH_S, seed=seed))]
+    sound = np.concatenate([*parts, pause])
     if browser:
         told, seconds = hear_in_node(sound, str(model))
     else:
         told, seconds = hear(sound, load_model(model))
         print(f"mouths: {1e3 * time_mouths():.2f} ms a face and frame")
     print_delays(told, num)
-    print(f"{1e3 * seconds / (len(sound) / SAMPLE_RATE):.1f} CPU ms a second of sound, 60 % of it speech")
+    print(f"{1e3 * seconds / (len(sound) / SAMPLE_RATE):.1f} CPU ms a second of sound, most of it speech")
 
 
 def load_model(name: str | None) -> VoiceModel:
@@ -137,9 +138,8 @@ def print_delays(told: Told, num: int) -> None:
         for index in range(num):
             begin_s = index * (PAUSE_S + SPEECH_S) + PAUSE_S
             wanted_s = begin_s + SPEECH_S * is_end
-            later = [time_s for time_s, *facts in told if time_s > wanted_s and facts[place - 1] != is_end]
-            if later:  # the last one's end comes after the sound
-                delays.append(later[0] - wanted_s)
+            later = (time_s for time_s, *facts in told if time_s > wanted_s and facts[place - 1] != is_end)
+            delays.append(next(later) - wanted_s)
         print(f"{title:16} after {np.median(delays):.2f} s in the middle, {max(delays):.2f} s at most")
 
 

@@ -171,8 +171,8 @@ def _render_problems(report: LiveReport, session: LiveSession) -> None:
     if report.errors:
         worst = report.errors[0]
         st.error(
-            f"{report.num_failed:,} of {count(report.num_received, 'frame')} could not be analyzed and "
-            f"are shown as they came. Most often ({worst.count:,}×): {quote_markdown(worst.kind)} — "
+            f"{report.num_failed:,} of {count(report.num_received, 'frame')} could not be analyzed; "
+            f"what came is shown. Most often ({worst.count:,}×): {quote_markdown(worst.kind)} — "
             + escape_markdown(worst.message),
             icon=":material/error:",
         )

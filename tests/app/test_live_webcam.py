@@ -290,7 +290,7 @@ def test_errors_of_frames_are_shown(model, camera):
     session.process(None)
     page.run()
     (message,) = page.error
-    assert "1 of 1 frames could not be analyzed" in message.value
+    assert "1 of 1 frame could not be analyzed" in message.value
     assert not page.exception
 
 

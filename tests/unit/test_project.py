@@ -76,6 +76,7 @@ UNDECLARED = {
     "pydantic": "FastAPI's models: whichever version it brings",
     "starlette": "what FastAPI is made of: whichever version it brings",
     "google": "protobuf, ONNX's own file format: whichever version onnxruntime brings",
+    "opensmile": "only where somebody has installed it, to measure against it: its licence is not commercial",
     "tensorrt": "only where NVIDIA's runtime is installed; onnxruntime's provider for it",
 }
 """Imported where they are there."""
