@@ -71,7 +71,7 @@ def test_class_folders_are_mapped_then_imported(app_workspace, tmp_path):
     page.selectbox(key="import_color").set_value("RGB").run()
     _finish(page)
     assert not page.exception and not page.error
-    assert "10 images of 40 × 32 px, RGB" in page.success[0].value
+    assert "**10** images of 40 × 32 px, RGB" in page.success[0].value
     info = load_dataset(app_workspace.dataset("my-faces")).info
     assert info.classes == ("happiness", "fear") and info.color == "rgb"
     assert any("1 file was left out" in item.label for item in page.expander)
@@ -97,10 +97,10 @@ def test_an_upload_is_looked_into_imported_and_deleted(app_workspace, tmp_path):
     page = _run()
     assert "10 pictures in class folders" in _texts(page)
     _finish(page)
-    assert "10 images" in page.success[0].value
+    assert "**10** images" in page.success[0].value
     assert not task.folder.exists()
     page = _run()
-    assert "10 images" in page.success[0].value and "Nothing uploaded yet" in _texts(page)
+    assert "**10** images" in page.success[0].value and "Nothing uploaded yet" in _texts(page)
     next(item for item in page.button if item.label == "Close this report").click().run()
     assert not page.success and list_tasks(app_workspace) == []
 
@@ -193,7 +193,7 @@ def test_a_download_is_looked_into(app_workspace, monkeypatch, tmp_path):
     page.button[0].click().run()
     assert "6 pictures in class folders" in _texts(page)
     _finish(page)
-    assert "6 images" in page.success[0].value
+    assert "**6** images" in page.success[0].value
 
 
 def test_what_names_no_hub_is_refused(app_workspace):
