@@ -43,6 +43,7 @@ _FIND_PALE: Final[str] = r"""() => {
         const text = node.data.trim();
         if (!text || element.closest('svg, canvas, script, style, noscript')) continue;
         if (element.closest('[disabled], [aria-disabled=true]')) continue;
+        if (element.closest('label')?.control?.disabled) continue;
         if (!element.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
         const range = document.createRange();
         range.selectNodeContents(node);
