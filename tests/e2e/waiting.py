@@ -9,10 +9,15 @@ FILE_INPUT = "input[type=file]:not([webkitdirectory])"
 _SETTLED = """() => {
     const isCalm = window.ferRuns.length > 0 && window.ferRuns.every((run) => run[1] !== null)
         && document.querySelector('[data-stale=true]') === null;
-    window.ferCalm = isCalm ? window.ferCalm + 1 : 0;
+    if (!isCalm) window.ferCalm = 0;
+    else if (!window.ferAsks) {
+        window.ferAsks = true;
+        requestIdleCallback(() => { window.ferAsks = false; window.ferCalm += 1; });
+    }
     return window.ferCalm > 5;
 }"""
-"""Asked at each drawing; several must be alike, for the messages of a run are drawn after they have come."""
+"""Asked at each drawing. The messages of a run are drawn after they have come, in many small steps: all of it is
+there only when the browser has had nothing to do several times."""
 _DRAWN = """async () => {
     for (let number = 0; number < 5; number++) await new Promise((drawn) => requestAnimationFrame(drawn));
 }"""
