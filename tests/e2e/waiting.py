@@ -16,8 +16,8 @@ _SETTLED = """() => {
     }
     return window.ferCalm > 5;
 }"""
-"""Asked at each drawing. The messages of a run are drawn after they have come, in many small steps: all of it is
-there only when the browser has had nothing to do several times."""
+"""Asked at each drawing. The messages of a run are drawn after they have come, in many small steps: all
+of it is there only when the browser has had nothing to do several times."""
 _DRAWN = """async () => {
     for (let number = 0; number < 5; number++) await new Promise((drawn) => requestAnimationFrame(drawn));
 }"""
