@@ -12,12 +12,12 @@ _SETTLED = """() => {
     if (!isCalm) window.ferCalm = 0;
     else if (!window.ferAsks) {
         window.ferAsks = true;
-        requestIdleCallback(() => { window.ferAsks = false; window.ferCalm += 1; });
+        requestIdleCallback(() => { window.ferAsks = false; window.ferCalm += 1; }, {timeout: 1000});
     }
     return window.ferCalm > 5;
 }"""
 """Asked at each drawing. The messages of a run are drawn after they have come, in many small steps: all
-of it is there only when the browser has had nothing to do several times."""
+of it is there only when the browser has had nothing to do several times (or a second each to do what it had)."""
 _DRAWN = """async () => {
     for (let number = 0; number < 5; number++) await new Promise((drawn) => requestAnimationFrame(drawn));
 }"""
