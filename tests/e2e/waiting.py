@@ -17,7 +17,7 @@ _SETTLED = """() => {
     return window.ferCalm > 5;
 }"""
 """Asked at each drawing. The messages of a run are drawn after they have come, in many small steps: all
-of it is there only when the browser has had nothing to do several times (or a second each to do what it had)."""
+of it is there only when the browser has had nothing to do several times, or a second each to do it."""
 _DRAWN = """async () => {
     for (let number = 0; number < 5; number++) await new Promise((drawn) => requestAnimationFrame(drawn));
 }"""
