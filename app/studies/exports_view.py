@@ -76,10 +76,13 @@ def render_exports(study: Study, state: StudyState, workspace: Workspace) -> Non
         titles = [product.title for product in _PRODUCTS]
         title = st.selectbox("What", titles, key="study_product", width=260)
         item = next(item for item in _PRODUCTS if item.title == title)
-        if st.button("Make it", type="primary", icon=":material/build:", help=item.help):
+        # The same for every product: a help of its own makes another button, and a click on the old is lost.
+        if st.button("Make it", type="primary", icon=":material/build:"):
             with error_boundary():
                 _start(study, item, workspace)
                 st.rerun()
+    if item.help:
+        st.caption(item.help)
     for item in _PRODUCTS:
         facts = {"study": study.name, "file": item.file}
         if find_task(workspace, _KIND, facts) is not None:
