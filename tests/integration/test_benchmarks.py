@@ -85,7 +85,7 @@ def test_a_benchmark_runs(
         "face_quality": {"cache": tmp_path / "boxes.json"},
     }
     if name == "serve" and not shutil.which("wrk"):
-        pytest.skip("needs wrk, of Debian's packages")
+        places[name] = {"clients": ()}  # the load is wrk's; the rest needs nothing
     if name == "voice":
         places[name] = {"source": write_zip(tmp_path / "emodb.zip", emodb_files(speakers=("03", "08")))}
     if name == "video":
