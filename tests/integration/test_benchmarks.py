@@ -96,7 +96,7 @@ def test_a_benchmark_runs(
         if hasattr(benchmark, constant):
             monkeypatch.setattr(benchmark, constant, less)
     main = getattr(benchmark, function or "main")
-    assert not main(**RUN[name], **places.get(name, {}))
+    assert not main(**RUN[name] | places.get(name, {}))
 
 
 @pytest.mark.parametrize(
