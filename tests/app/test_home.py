@@ -17,6 +17,7 @@ from fer_core.escaping import escape_markdown
 from fer_core.inference import downloads as weights
 from fer_core.jobs.tasks import cancel_task, start_task
 from fer_core.workspace import PROJECT_ROOT
+from tests.background import finish_task, waiting_command
 
 WAYS = ["Analyze pictures and videos", "Go live", "Train a model"]
 HOME = str(PROJECT_ROOT / "app" / "Home.py")
@@ -53,17 +54,18 @@ def test_what_is_on_the_machine_is_listed(save_model):
     assert texts.count("and 1 more") == 1
 
 
-def test_what_is_at_work_is_told_with_the_way_back(app_workspace):
+def test_what_is_at_work_is_told_with_the_way_back(app_workspace, tmp_path):
     task = start_task(
         app_workspace,
         kind="evaluate",
         title="Evaluate it_all",
-        command=["evaluate", "it_all"],
+        command=waiting_command(tmp_path),
         page="compare_runs?tab=Errors",
         facts={},
     )
     page = _run()
     cancel_task(app_workspace, task.name)
+    finish_task(app_workspace, "evaluate")
     assert not page.exception
     assert r"Evaluate it\_all · 0%" in _texts(page)
     assert ("At work", "tab=Errors") in [

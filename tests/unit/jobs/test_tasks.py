@@ -27,6 +27,7 @@ from fer_core.jobs.tasks import (
 )
 from fer_core.progress import Progress, ProgressFile, keep_result, read_progress
 from fer_core.workspace import TASK_VARIABLE, Workspace
+from tests.background import waiting_command
 
 DAY_S = 24 * 3600.0
 
@@ -34,13 +35,11 @@ DAY_S = 24 * 3600.0
 @pytest.fixture
 def held(workspace: Workspace, tmp_path: Path) -> Iterator[BackgroundTask]:
     """A task that waits for its settings, which come through a pipe."""
-    pipe = tmp_path / "settings.toml"
-    os.mkfifo(pipe)
     task = start_task(
         workspace,
         kind="estimate",
         title="Estimate",
-        command=["estimate", "--config-file", str(pipe)],
+        command=waiting_command(tmp_path),
         page="train?part=new",
         facts={"rows": (1, 2), "device": "cpu"},
     )
@@ -90,13 +89,10 @@ def test_a_command_runs_by_itself_and_is_found_by_its_facts(
 def test_tasks_of_a_queue_wait_for_those_before_and_a_killed_one_holds_nobody_up(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    pipe = tmp_path / "settings.toml"
-    os.mkfifo(pipe)
-
     def start(command: list[str], queue: str) -> BackgroundTask:
         return start_task(workspace, kind="x", title="X", command=command, page="train", queue=queue)
 
-    first = wait(start(["estimate", "--config-file", str(pipe)], "q"), lambda seen: seen.state == "running")
+    first = wait(start(waiting_command(tmp_path), "q"), lambda seen: seen.state == "running")
     second, other = start(["tasks"], "q"), start(["tasks"], "another")
     wait(other, has_ended)
     waiting = wait(second, lambda seen: "waiting for 1" in seen.progress.text)
