@@ -16,7 +16,7 @@ def finish_task(workspace: Workspace, kind: str) -> BackgroundTask:
 
 
 def waiting_command(folder: Path) -> list[str]:
-    """A command of `fer` that waits for its settings: they come through a pipe in `folder`, its last word."""
+    """A command of `fer` that waits for its settings: they come through a pipe in `folder`."""
     pipe = folder / "settings.toml"
     os.mkfifo(pipe)
     return ["estimate", "--config-file", str(pipe)]
