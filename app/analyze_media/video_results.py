@@ -10,7 +10,7 @@ from app.analyze_media.video_task import VideoTask
 from app.shared.components.video_player import render_video_player
 from app.shared.messages import empty_state
 from fer_core.escaping import escape_markdown
-from fer_core.inference.video import VideoSummary
+from fer_core.inference.video_summary import VideoSummary
 from fer_core.types import VoiceSummary
 from fer_core.words import count
 

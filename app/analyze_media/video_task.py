@@ -15,7 +15,9 @@ from app.shared.uploads import UPLOAD_KEPT_S, Upload
 from app.shared.visitor import get_visitor
 from fer_core.analyses import AnalysisRecord
 from fer_core.errors import MediaError
-from fer_core.inference.video import VideoInfo, VideoLimits, VideoSummary, probe_video
+from fer_core.inference.video_reader import probe_video
+from fer_core.inference.video_summary import VideoSummary
+from fer_core.inference.video_types import VideoInfo, VideoLimits
 from fer_core.jobs.tasks import BackgroundTask, discard_task, find_tasks, start_task
 from fer_core.workspace import Workspace
 

@@ -29,8 +29,8 @@ from fer_core.errors import FerError, MediaError
 from fer_core.escaping import escape_markdown
 from fer_core.images import IMAGE_SUFFIXES
 from fer_core.inference.overlay import OverlayStyle
-from fer_core.inference.video import VideoInfo
 from fer_core.inference.video_reader import VIDEO_SUFFIXES
+from fer_core.inference.video_types import VideoInfo
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:

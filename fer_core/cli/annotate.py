@@ -25,7 +25,7 @@ from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
     from fer_core.inference.stream import FaceStream, FrameResult
-    from fer_core.inference.video import Progress, VideoSummary
+    from fer_core.inference.video_summary import Progress, VideoSummary
     from fer_core.sound.vocal import VocalTrack
 
     Recorder = Callable[[int, FrameResult], None]

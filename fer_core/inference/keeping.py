@@ -25,7 +25,7 @@ from fer_core.images import load_image
 from fer_core.inference.overlay import OverlayStyle, draw_overlay
 from fer_core.inference.pipeline import FIXED_COLUMNS, NO_FACE, ImageAnalysis, compute_rows
 from fer_core.inference.stream import FaceStream
-from fer_core.inference.video import VideoSummary
+from fer_core.inference.video_summary import VideoSummary
 from fer_core.io import sha256_file
 from fer_core.results import build_schema, name_columns, write_table
 from fer_core.types import FaceResult, UInt8Array

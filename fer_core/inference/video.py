@@ -4,7 +4,7 @@ import itertools
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -17,12 +17,18 @@ from fer_core.inference.overlay import OverlayPainter, OverlayStyle
 from fer_core.inference.stream import FaceStream, FrameResult
 from fer_core.inference.tracker import TemporalConfig
 from fer_core.inference.video_reader import open_video, probe_video, read_frame
+from fer_core.inference.video_summary import (
+    Progress,
+    ProgressReporter,
+    VideoSummary,
+    describe_reading,
+    summarise_voice,
+)
 from fer_core.inference.video_types import FrameReader, VideoFrame, VideoInfo, VideoLimits
 from fer_core.inference.video_writer import EncoderSettings, VideoWriter, create_video
 from fer_core.inference.voices import VoiceJoiner
 from fer_core.results import find_format, list_extensions
 from fer_core.sound.vocal import VocalTrack
-from fer_core.types import VoiceSummary
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -30,10 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FILE_TEMPORAL",
     "EncoderSettings",
-    "Progress",
-    "VideoInfo",
     "VideoLimits",
-    "VideoSummary",
     "annotate_video",
     "batch_frames",
     "open_video",
@@ -50,9 +53,6 @@ SEGMENT_S: Final[float] = 20.0
 """At multiples of this a recording is searched and classified anew, whatever was found before, so that it can
 be read from there on: only boxes and probabilities carry over, and these forget within seconds."""
 WHOLE: Final[tuple[float, float]] = (0.0, math.inf)
-_PROGRESS_EVERY_S: Final[float] = 0.2
-_MIN_SHARE_READ: Final[float] = 0.9
-"""Decoders leave out what comes before the first whole frame without an error; some packets hold no frame."""
 _MAX_BATCH: Final[int] = 12
 _MAX_BATCH_PX: Final[int] = 25_000_000
 """Frames that are analysed together, and the most pixels these may have, which bounds memory."""
@@ -73,63 +73,6 @@ def batch_frames(
         yield from ((frame,) for frame in itertools.islice(segment, 1))
         while batch := tuple(itertools.islice(segment, size)):
             yield batch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far the work is."""
-
-    num_done: int
-    """Frames done."""
-    num_total: int | None
-    """Frames in all, as the file says; None if it does not."""
-    fps: float
-    """Frames done a second."""
-
-    @property
-    def fraction(self) -> float | None:
-        """Share that is done, in [0, 1]; None if the total is not known."""
-        return None if not self.num_total else min(1.0, self.num_done / self.num_total)
-
-    @property
-    def remaining_s(self) -> float | None:
-        """Seconds left at this pace; None if the total is not known."""
-        if not self.num_total or self.fps <= 0:
-            return None
-        return max(0, self.num_total - self.num_done) / self.fps
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoSummary:
-    """What became of a video."""
-
-    source: VideoInfo
-    num_frames: int
-    """Frames analysed, and written if a video was."""
-    duration_s: float
-    """Time of the last frame written, in seconds."""
-    num_faces: int
-    """Different faces (tracks)."""
-    num_rows: int
-    """Faces summed over all frames: the rows of the table that hold a face."""
-    num_empty_frames: int = 0
-    """Frames without a face; each has a row of its own in the table."""
-    mean_shares: Mapping[str, float]
-    """Mean probability of each class over all rows; empty if there was no face."""
-    num_label_changes: int
-    """How often a face's most probable class was another than on the frame before, all faces together."""
-    seconds: float
-    """How long it took."""
-    was_cancelled: bool
-    """Whether it was stopped before the end; what was written up to there is whole."""
-    notes: tuple[str, ...]
-    """What the user should know: no face found, the file ends early ..."""
-    voice: VoiceSummary | None = None
-    """What was heard; None if nobody listened."""
-    num_damaged: int = 0
-    """Packets that could not be decoded."""
-    file_notes: tuple[str, ...] = ()
-    """Those of the notes that are about the file alone."""
 
 
 def annotate_video(  # noqa: PLR0913 - each is a choice of its own
@@ -192,7 +135,7 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         painter = OverlayPainter(style)
         job = _Job(reader, writer, rows, stream, painter, totals, span_s, joiner, on_frame, again)
         expected = _count_expected(reader.info, span_s)
-        job.run(_Reporter(on_progress, expected), cancelled or (lambda: False))
+        job.run(ProgressReporter(on_progress, expected), cancelled or (lambda: False))
         file_notes = (*reader.notes, *(writer.notes if writer else ()))
         info, num_damaged = reader.info, reader.num_damaged
     return VideoSummary(
@@ -213,18 +156,9 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
             ),
             *(vocal.notes if vocal else ()),
         ),
-        voice=None if vocal is None or joiner is None else _summarise(vocal, joiner.num_fused),
+        voice=None if vocal is None or joiner is None else summarise_voice(vocal, joiner.num_fused),
         num_damaged=num_damaged,
         file_notes=file_notes,
-    )
-
-
-def _summarise(vocal: VocalTrack, num_fused: int) -> VoiceSummary:
-    return VoiceSummary(
-        model=vocal.model,
-        speech_s=vocal.speech_s,
-        mean_shares=vocal.mean_shares(),
-        num_fused_frames=num_fused,
     )
 
 
@@ -262,7 +196,7 @@ class _Job:
     _sound: "deque[Packet[Any]]" = field(default_factory=deque)
     """Frames and sound of `again`."""
 
-    def run(self, reporter: "_Reporter", cancelled: Callable[[], bool]) -> None:
+    def run(self, reporter: ProgressReporter, cancelled: Callable[[], bool]) -> None:
         sound: list[Packet[Any]] = []
         with _one_thread("fer-video-reader") as reading, _one_thread("fer-video-writer") as writing:
             batch: _Batch | None = None
@@ -302,7 +236,7 @@ class _Job:
         batch: "_Batch",
         written: "Future[None] | None",
         writing: ThreadPoolExecutor,
-        reporter: "_Reporter",
+        reporter: ProgressReporter,
     ) -> "Future[None]":
         """Let a batch be written as soon as it is read and the one before is written; count it."""
         results = batch.results.result()
@@ -355,23 +289,6 @@ def _one_thread(name: str) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
 
-class _Reporter:
-    """Passes progress on, a few times per second: a page needs milliseconds to show it."""
-
-    def __init__(self, on_progress: Callable[[Progress], None] | None, num_total: int | None) -> None:
-        self._on_progress = on_progress
-        self._num_total = num_total
-        self._started = self._told = time.monotonic()
-
-    def tell(self, num_done: int, *, is_last: bool = False) -> None:
-        now = time.monotonic()
-        if self._on_progress is None or (now - self._told < _PROGRESS_EVERY_S and not is_last):
-            return
-        self._told = now
-        fps = num_done / max(now - self._started, 1e-9)
-        self._on_progress(Progress(num_done=num_done, num_total=self._num_total, fps=fps))
-
-
 def _check_paths(source: Path, target: Path | None, table: Path | None) -> None:
     if target is None and table is None:
         raise ConfigError("neither a video nor a table is to be written; name one")
@@ -399,26 +316,3 @@ def create_like(
         color=reader.color,
         audio=reader.audio,
     )
-
-
-def describe_reading(
-    num_frames: int, expected: int | None, num_damaged: int, num_rows: int, *, was_cancelled: bool = False
-) -> list[str]:
-    """What the user should know of how a video was read.
-
-    Args:
-        num_frames: that were read.
-        expected: frames, as the file says; None if it does not.
-        num_damaged: packets that could not be decoded.
-        num_rows: faces summed over all frames.
-        was_cancelled: whether it was stopped before the end.
-    """
-    notes = []
-    if was_cancelled:
-        notes.append(f"Stopped early, after {num_frames} frames; the files hold what was done up to there.")
-    elif num_damaged or num_frames < _MIN_SHARE_READ * (expected or 0):
-        of_all = f" of about {expected}" if expected else ""
-        notes.append(f"The file is damaged or cut off: {num_frames}{of_all} frames could be read.")
-    if not num_rows:
-        notes.append("No face was found. Faces should be at least about 1/30 of the picture's width.")
-    return notes

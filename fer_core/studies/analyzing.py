@@ -28,7 +28,7 @@ from fer_core.workspace import Workspace
 if TYPE_CHECKING:
     from fer_core.inference.interfaces import Predictor
     from fer_core.inference.stream import FaceStream
-    from fer_core.inference.video import Progress, VideoSummary
+    from fer_core.inference.video_summary import Progress, VideoSummary
     from fer_core.sound.vocal import VocalTrack
     from fer_core.voice import VoiceModel
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from fer_core.inference.video import VideoSummary
+    from fer_core.inference.video_summary import VideoSummary
 
 STRETCH_S: Final[float] = 300.0
 """Length of a stretch; the last one is up to twice as long. A multiple of `SEGMENT_S`."""
@@ -290,7 +290,7 @@ class _Joined:
 
     def describe(self, parts: Sequence[_Found]) -> "VideoSummary":
         """What became of the recording as a whole."""
-        from fer_core.inference.video import VideoSummary, describe_reading
+        from fer_core.inference.video_summary import VideoSummary, describe_reading
 
         source = parts[0].source
         file_notes = tuple(dict.fromkeys(note for part in parts for note in part.file_notes))

@@ -18,7 +18,8 @@ from app.shared.state import SharedKey
 from app.shared.uploads import Upload
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import MediaError
-from fer_core.inference.video import VideoInfo, probe_video
+from fer_core.inference.video_reader import probe_video
+from fer_core.inference.video_types import VideoInfo
 from fer_core.jobs import tasks
 from fer_core.workspace import PROJECT_ROOT, Workspace
 from tests.background import finish_task

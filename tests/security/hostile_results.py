@@ -36,7 +36,8 @@ from fer_core.inference.live_stats import HistoryCurve
 from fer_core.inference.overlay import OverlayStyle
 from fer_core.inference.pipeline import ImageAnalysis
 from fer_core.inference.timeline import compute_shares
-from fer_core.inference.video import VideoSummary, probe_video
+from fer_core.inference.video_reader import probe_video
+from fer_core.inference.video_summary import VideoSummary
 from fer_core.provenance import Terms
 from fer_core.types import FaceBox, FaceResult, Prediction
 from fer_core.workspace import Workspace

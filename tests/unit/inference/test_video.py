@@ -17,16 +17,11 @@ from fer_core.errors import ConfigError, MediaError
 from fer_core.inference.overlay import OverlayPainter, OverlayStyle
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.tracker import TemporalConfig
-from fer_core.inference.video import (
-    EncoderSettings,
-    Progress,
-    VideoLimits,
-    annotate_video,
-    probe_video,
-    read_frame,
-)
-from fer_core.inference.video_reader import open_video
-from fer_core.inference.video_writer import create_video
+from fer_core.inference.video import annotate_video
+from fer_core.inference.video_reader import open_video, probe_video, read_frame
+from fer_core.inference.video_summary import Progress
+from fer_core.inference.video_types import VideoLimits
+from fer_core.inference.video_writer import EncoderSettings, create_video
 from tests.unit.inference.fakes import CLASSES, FakeDetector, FakePredictor, box
 from tests.unit.inference.videos import (
     frame_times,
