@@ -1,8 +1,8 @@
 """What adapting to own faces gains and costs, and whether active choice beats chance: on stand-ins.
 
-    python benchmarks/adapt.py --out adapt.json                          # the curves
-    python benchmarks/adapt.py --seeds 0 --whole 50 100 200 500 --out whole.json   # an hour of one core
-    python benchmarks/adapt.py --plot-file adapt.json --image docs/images/adapt-curves.png
+    python -m benchmarks.adapt --out adapt.json                          # the curves
+    python -m benchmarks.adapt --seeds 0 --whole 50 100 200 500 --out whole.json   # an hour of one core
+    python -m benchmarks.adapt --plot-file adapt.json --image docs/images/adapt-curves.png
 
 Nobody's faces are at hand, so two sets stand in for them, neither seen by the model:
 
@@ -12,8 +12,7 @@ Nobody's faces are at hand, so two sets stand in for them, neither seen by the m
 
 What was known before is measured on the other half of FER+'s validation faces: how much of a change is kept
 (`fer_core.training.taking_over`) is chosen on every second of them, what it cost is told of the others. The
-press photos
-(`--photos`) are measured only, by their two sources: those of 350 x 350 pixels, and all others.
+press photos (`--photos`) are measured only, by their two sources: those of 350 x 350 pixels, and all others.
 
 Curves adapt the head on cached features, five seeds for each method and number of labels. `--whole` adapts
 whole models with `fer adapt`'s own settings, one seed each; `--ways` names how.
@@ -21,198 +20,43 @@ whole models with `fer adapt`'s own settings, one seed each; `--ways` names how.
 
 import itertools
 import json
-import shutil
 import time
-import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 import tyro
 
-from fer_core.checkpoint import CheckpointInfo, find_checkpoint
+from benchmarks.adapt_curves import plot, print_summary
+from benchmarks.adapt_faces import StandIn, draw_people, read_photos, shift_faces
+from benchmarks.adapt_head import Features, Floats, Head
+from fer_core.checkpoint import find_checkpoint
 from fer_core.data.builtin import open_dataset
 from fer_core.data.choosing import CHOICE_METHODS, choose_faces
 from fer_core.data.derive import Derivation, derive_dataset
 from fer_core.data.quality import mark_training_copies
-from fer_core.data.schematic.actions import draw_actions
-from fer_core.data.schematic.canvas import View
-from fer_core.data.schematic.drawing import render_face
-from fer_core.data.schematic.person import Person
-from fer_core.data.store import Dataset, write_dataset
+from fer_core.data.store import write_dataset
 from fer_core.data.targets import compute_targets, match_classes
 from fer_core.evaluation.calibration import softmax
 from fer_core.evaluation.scoring import compute_embeddings
-from fer_core.images import load_image
-from fer_core.inference.crop import extract_crops
-from fer_core.inference.detectors import build_detector
 from fer_core.models import FerModel, load_checkpoint
 from fer_core.runs.adaptation import load_adaptation
 from fer_core.training.adapting import AdaptOptions, Layers, plan_adaptation
-from fer_core.training.taking_over import choose_share
 from fer_core.training.trainer import create_trainer
 from fer_core.types import UInt8Array
 from fer_core.workspace import Workspace
 
-NUM_PEOPLE, FACES_EACH = 120, 12
-HELD_OUT = 1 / 3
+NUM_PEOPLE = 120
 NUM_REPLAYED = 2000
-REPLAY_SHARE = 0.75
 POOL_SHARE = 0.8
 """Each seed chooses from its own part of the pool, the same for all methods."""
 CPU = torch.device("cpu")
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class StandIn:
-    """Faces that stand in for a user's own."""
-
-    name: str
-    images: UInt8Array
-    labels: list[str]
-    groups: list[str]
-    is_held_out: npt.NDArray[np.bool_]
-
-
-def draw_people(classes: Sequence[str], num_people: int) -> StandIn:
-    """People who are drawn again and again, in light and from a side that no data set here has."""
-    images, labels, groups, held_out = [], [], [], []
-    for number in range(num_people):
-        person = Person.random(np.random.default_rng((27, number)))
-        for face in range(FACES_EACH):
-            rng = np.random.default_rng((27, number, face))
-            label = classes[int(rng.integers(len(classes)))]
-            view = View(
-                side=float(rng.uniform(1.9, 2.6)),
-                center=(float(rng.normal(0.1, 0.06)), float(rng.normal(0.0, 0.06))),
-                tilt_deg=float(rng.normal(8, 5)),
-                yaw_deg=float(rng.uniform(5, 18)),
-                pitch_deg=float(rng.uniform(-10, -3)),
-            )
-            actions = draw_actions(label, float(rng.uniform(0.5, 1.0)), rng)
-            color = render_face(person, actions, view, height_px=48, width_px=48)
-            grey = np.asarray(cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), np.float32)
-            light = np.linspace(1.2, 0.35, 48, dtype=np.float32)[None]
-            noisy = grey * light + rng.normal(0, 6, grey.shape)
-            images.append(noisy.clip(0, 255).astype(np.uint8))
-            labels.append(label)
-            groups.append(f"person {number}")
-            held_out.append(number >= num_people * (1 - HELD_OUT))
-    return StandIn("drawn", np.stack(images), labels, groups, np.array(held_out))
-
-
-def shift_faces(known: Dataset, rows: npt.NDArray[np.int64]) -> StandIn:
-    """Validation faces of FER+ under other light, cropped otherwise, labelled by another habit."""
-    images = []
-    for row in rows.tolist():
-        rng = np.random.default_rng((27, row))
-        face = np.asarray(known.images[row], np.float32)
-        light = np.linspace(0.25, 0.8, 48, dtype=np.float32)[:, None]
-        dim = 255 * (face / 255) ** 1.4 * light + 12
-        scale, down = rng.uniform(0.68, 0.8), rng.uniform(2, 6)
-        matrix = np.array([[scale, 0, 24 * (1 - scale)], [0, scale, 24 * (1 - scale) + down]], np.float32)
-        moved = cv2.warpAffine(dim, matrix, (48, 48), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-        images.append((moved + rng.normal(0, 4, moved.shape)).clip(0, 255).astype(np.uint8))
-    labels = known.samples["label"].iloc[rows].tolist()
-    held_out = np.arange(len(rows)) % 2 == 1
-    return StandIn("shifted", np.stack(images), labels, [f"face {row}" for row in rows], held_out)
-
-
-def read_photos(path: Path, info: CheckpointInfo, workspace: Workspace) -> list[StandIn]:
-    """The press photos as their two sources, cropped as the model wants them."""
-    detector = build_detector("yunet", workspace)
-    found: dict[str, list[tuple[UInt8Array, str]]] = {"350 x 350": [], "other sizes": []}
-    with zipfile.ZipFile(path) as archive:
-        table = pd.read_csv(archive.open("labels.csv"))
-        for name, label in zip(table["path"], table["label"], strict=True):
-            pixels = load_image(archive.read(name))
-            boxes = detector.detect(pixels)
-            if not boxes or label not in info.classes:
-                continue
-            largest = max(boxes, key=lambda box: box.width * box.height)
-            (crop,) = extract_crops(pixels, [largest], info.input)
-            found["350 x 350" if pixels.shape[:2] == (350, 350) else "other sizes"].append((crop, label))
-    return [
-        StandIn(
-            f"press, {source}",
-            np.stack([image for image, _ in items]),
-            [label for _, label in items],
-            [str(number) for number in range(len(items))],
-            np.ones(len(items), bool),
-        )
-        for source, items in found.items()
-        if items
-    ]
-
-
-@dataclass(slots=True)
-class Features:
-    """What the network before its head says of some faces, and what they show."""
-
-    points: torch.Tensor
-    targets: torch.Tensor
-
-    def take(self, rows: npt.ArrayLike) -> "Features":
-        """Some of the faces."""
-        picked = torch.as_tensor(np.asarray(rows))
-        return Features(self.points[picked], self.targets[picked])
-
-
-class Head:
-    """The last layer of a model, adapted on cached features."""
-
-    def __init__(self, model: FerModel) -> None:
-        """Begin with the model's own."""
-        self.first = [item.detach().clone() for item in model.classifier.parameters()]
-        self.now = self.first
-
-    def fit(self, own: Features, old: Features, known: Features) -> None:
-        """Least loss on own faces and on what was known before, from the first weights.
-
-        As much of the change is kept as the accuracy on `known` bears.
-        """
-        weights = [item.clone().requires_grad_() for item in self.first]
-        optimizer = torch.optim.LBFGS(weights, max_iter=20, line_search_fn="strong_wolfe")
-
-        def loss() -> torch.Tensor:
-            optimizer.zero_grad()
-            losses = [
-                torch.nn.functional.cross_entropy(item.points @ weights[0].T + weights[1], item.targets)
-                for item in (own, old)
-            ]
-            distance = sum(
-                ((item - first) ** 2).sum() for item, first in zip(weights, self.first, strict=True)
-            )
-            total = (1 - REPLAY_SHARE) * losses[0] + REPLAY_SHARE * losses[1] + 1e-3 * distance
-            total.backward()
-            return total
-
-        optimizer.step(loss)
-        after, self.now = [item.detach() for item in weights], self.first
-        before = self.score(known)
-
-        def lost(share: float) -> float:
-            self.now = [old.lerp(new, share) for old, new in zip(self.first, after, strict=True)]
-            return before - self.score(known)
-
-        lost(choose_share(lost))
-
-    def answer(self, features: Features) -> Floats:
-        """Probabilities, N x K."""
-        return softmax((features.points @ self.now[0].T + self.now[1]).numpy())
-
-    def score(self, features: Features) -> float:
-        """Accuracy."""
-        right = self.answer(features).argmax(axis=1) == features.targets.argmax(dim=1).numpy()
-        return float(right.mean())
 
 
 class Bench:
@@ -391,72 +235,6 @@ def replace_network(bench: Bench, network: FerModel) -> Bench:
     other = object.__new__(Bench)
     other.__dict__.update(bench.__dict__, network=network)
     return other
-
-
-def print_summary(lines: Sequence[dict[str, Any]]) -> None:
-    """Mean over the seeds, and the difference to chance, paired by seed."""
-    table = pd.DataFrame(lines)
-    before = table[table["method"] == "before"].set_index("faces")
-    shown = table[table["method"] != "before"]
-    chance = shown[shown["method"] == "random"].set_index(["faces", "labels", "seed"])
-    for (faces, size, method), part in shown.groupby(["faces", "labels", "method"], sort=False):
-        index = pd.MultiIndex.from_frame(part[["faces", "labels", "seed"]])
-        gaps = 100 * (part["own"].to_numpy() - chance.loc[index, "own"].to_numpy())
-        error = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan")
-        gain = 100 * (part["own"].mean() - before.loc[faces, "own"])
-        lost = 100 * (part["known"].mean() - before.loc[faces, "known"])
-        print(
-            f"{faces:8} {size:4} {method:15} own {gain:+6.2f}  known {lost:+6.2f}  "
-            f"against random {gaps.mean():+6.2f} +- {error:.2f}"
-        )
-
-
-def plot(lines: Sequence[dict[str, Any]], image: Path) -> None:
-    """The curves as a picture: Plotly in Chromium."""
-    from plotly.subplots import make_subplots
-
-    table = pd.DataFrame(lines)
-    names = list(dict.fromkeys(table["faces"]))
-    figure = make_subplots(1, len(names), subplot_titles=[f"{name} faces" for name in names])
-    colors = dict(zip(CHOICE_METHODS, ("#8c8c8c", "#0072b2", "#e69f00", "#009e73", "#d55e00"), strict=True))
-    for column, name in enumerate(names, 1):
-        part = table[table["faces"] == name]
-        first = float(part.loc[part["method"] == "before", "own"].iloc[0])
-        for method in CHOICE_METHODS:
-            mine = 100 * part[part["method"] == method].groupby("labels")["own"].agg(["mean", "min", "max"])
-            figure.add_scatter(
-                x=[0, *mine.index],
-                y=[100 * first, *mine["mean"]],
-                error_y={
-                    "array": [0, *(mine["max"] - mine["mean"])],
-                    "arrayminus": [0, *(mine["mean"] - mine["min"])],
-                    "thickness": 1,
-                    "width": 3,
-                },
-                name=method.replace("_", " "),
-                line={"color": colors[method], "dash": "dash" if method == "random" else "solid"},
-                showlegend=column == 1,
-                row=1,
-                col=column,
-            )
-    figure.update_xaxes(title="labels")
-    figure.update_yaxes(title="held-out accuracy, %", col=1)
-    figure.update_layout(
-        template="plotly_white",
-        width=1000,
-        height=420,
-        margin={"l": 60, "r": 10, "t": 40, "b": 50},
-        legend={"orientation": "h", "y": -0.2},
-    )
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1000, "height": 420})
-        page.set_content(figure.to_html(include_plotlyjs=True, config={"staticPlot": True}))
-        page.wait_for_selector(".scatterlayer .point", state="attached")
-        page.screenshot(path=image)
-        browser.close()
 
 
 def main(  # noqa: PLR0913 - each is a choice of its own

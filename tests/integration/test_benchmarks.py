@@ -62,7 +62,7 @@ LONG = {
     "voice_pace",
 }
 """Minutes each, most in a browser; here they only say what they take."""
-SHARED = {"composed_clips", "made_speech", "script_runs"}
+SHARED = {"adapt_curves", "adapt_faces", "adapt_head", "composed_clips", "made_speech", "script_runs"}
 
 
 @pytest.fixture
