@@ -192,7 +192,9 @@ def measure_second_tab(browser: Browser, workspace: Workspace, folder: Path, rep
 
 def _stop(workspace: Workspace) -> None:
     """Stop the watched run once it has trained for a while, so that it can be resumed."""
-    while (status := load_run(workspace.run(WATCHED)).status).state != "running" or not status.step:
+    while (status := load_run(workspace.run(WATCHED)).status).state != "running" or not (
+        status.epoch or status.step
+    ):
         time.sleep(0.2)
     stop_run(WATCHED, workspace)
     while load_run(workspace.run(WATCHED)).is_active:

@@ -16,7 +16,16 @@ pytestmark = pytest.mark.e2e
 SCREEN = {"width": 1280, "height": 800}
 MOST_SCREENS = 2.2
 DATA = f"explore_data?dataset={SCHEMATIC_FACES}"
-LAST = {"": "Law, consent, licences", "models": "Import a model", "compare_runs": "Tick models in the table"}
+CLOSING = "base no decision about a person on it"
+LAST = {
+    "": "Law, consent, licences",
+    "models": "Import a model",
+    "compare_runs": "Tick models in the table",
+    "analyze_media": CLOSING,
+    "live_webcam": CLOSING,
+    "label": CLOSING,
+    "studies": CLOSING,
+}
 """Words near the end of pages that show no data set."""
 
 
@@ -59,6 +68,10 @@ def _find_last(page: Page, address: str) -> Locator:
         "",
         "models",
         "compare_runs",
+        "analyze_media",
+        "live_webcam",
+        "label",
+        "studies",
         "train",
         "train?run=heights-1",
         "tune?sweep=heights",

@@ -1,138 +1,35 @@
 """Every format is opened by the library that people use for it, and gives the same intervals within 1 ms."""
 
-import itertools
 import json
 import math
-import warnings
 import xml.etree.ElementTree as ET
-from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
 
 import pandas as pd
 import praatio.textgrid
-import pympi
 import pysubs2
 import pytest
 import webvtt
-import xmlschema
 
 from fer_core.cli import main
 from fer_core.errors import ConfigError, DataError
 from fer_core.studies.formats import (
-    ANNOTATION_FORMATS,
-    LAYOUTS,
     build_intervals,
-    check_annotations,
-    describe_columns,
     from_events,
     read_source,
     to_events,
-    to_layout,
     write_source,
 )
-from fer_core.studies.formats.annotations import build_annotations
-from fer_core.studies.formats.elan import read_elan
 from tests.unit.inference.videos import make_video
-from tests.unit.studies.tables import CLASSES, MEDIA, make_faces
-
-HOSTILE = '<b>&amp; "quoted" --> {\\i1}, -1 ; é😀 ]]>'
-ROWS = [
-    ("Ann", 0.0, 1.0004, "happiness", "model", ""),
-    ("Ann", 1.0004, 1.5, "neutral", "model", ""),
-    ("Ann", 3661.25, 3662.75, HOSTILE, "model", ""),
-    ('B "é" <o>', 0.3333333, 2 / 3, "points [1]: number = 3", "", ""),
-    ("Ann", 0.04, None, "blink", "model", ""),
-]
-
-
-def make_annotations(rows=ROWS):
-    return build_annotations(rows, "test")
-
-
-def write(annotations, path, media=MEDIA):
-    return ANNOTATION_FORMATS[path.suffix.lower()].write(annotations, path, media)
-
-
-def list_expected(annotations, point_s=0.001):
-    """Start and end in seconds, and code; a point has the length that the format gives it."""
-    rows = annotations.to_dict("records")
-    return sorted(
-        (row["start_s"], row["start_s"] + point_s if math.isnan(row["end_s"]) else row["end_s"], row["code"])
-        for row in rows
-    )
-
-
-def assert_same(found, expected, *, texts=True):
-    assert len(found) == len(expected)
-    for one, other in zip(sorted(found), expected, strict=True):
-        assert one[0] == pytest.approx(other[0], abs=0.001)
-        assert one[1] == pytest.approx(other[1], abs=0.001)
-        assert not texts or one[2] == other[2]
-
-
-def test_elan_opens_in_pympi(tmp_path):
-    annotations = make_annotations()
-    notes = write(annotations, tmp_path / "a.eaf")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # pympi warns of versions that it does not know
-        eaf = pympi.Eaf(tmp_path / "a.eaf")
-    found = [
-        (start / 1000, end / 1000, text)
-        for tier in eaf.get_tier_names()
-        for start, end, text, *_ in eaf.get_annotation_data_for_tier(tier)
-    ]
-    assert_same(found, list_expected(annotations))
-    assert eaf.get_linked_files()[0]["RELATIVE_MEDIA_URL"] == "./clip.mp4"
-    assert set(eaf.get_tier_names()) == {"Ann", "Ann (2)", 'B "é" <o>'}
-    assert "annotations of 'Ann' that overlap are on 2 tiers" in notes
-    assert any("1 points" in note for note in notes)
-
-
-@pytest.fixture(scope="module")
-def eaf_schema():
-    return xmlschema.XMLSchema(Path(__file__).with_name("eaf_3.xsd"))
-
-
-@pytest.mark.parametrize("rows", [ROWS, [("Ünï ß", 1.5, None, "☺", "", "")], []], ids=["all", "one", "none"])
-@pytest.mark.parametrize("name", ["clip.mp4", "Ünï & 100 %.mp4", None])
-def test_elan_keeps_the_rules_of_eaf_3(tmp_path, eaf_schema, rows, name):
-    path = tmp_path / "a.eaf"
-    write(make_annotations(rows), path, None if name is None else replace(MEDIA, name=name))
-    eaf_schema.validate(path)
-    root = ET.parse(path).getroot()
-    assert datetime.fromisoformat(root.attrib["DATE"]).tzinfo is not None
-    slots = {slot.attrib["TIME_SLOT_ID"]: int(slot.attrib["TIME_VALUE"]) for slot in root.iter("TIME_SLOT")}
-    assert list(slots.values()) == sorted(slots.values())
-    for tier in root.iter("TIER"):
-        spans = [(slots[item.attrib["TIME_SLOT_REF1"]], slots[item.attrib["TIME_SLOT_REF2"]])
-                 for item in tier.iter("ALIGNABLE_ANNOTATION")]  # fmt: skip
-        assert all(start < end for start, end in spans)
-        assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
-
-
-@pytest.mark.parametrize(
-    ("seen", "instead"),
-    [
-        (' VERSION="3.0"', ""),
-        ('DATE="2', 'DATE="on 2'),
-        ("milliseconds", "seconds"),
-        ('TIME_VALUE="0"', 'TIME_VALUE="0.5"'),
-        ('TIME_SLOT_ID="ts2"', 'TIME_SLOT_ID="ts1"'),
-        ('TIME_SLOT_REF1="ts1"', 'TIME_SLOT_REF1="ts99"'),
-        ('ANNOTATION_ID="a2"', 'ANNOTATION_ID="a1"'),
-        ('ANNOTATION_ID="a1"', 'ANNOTATION_ID="1"'),
-        ('LINGUISTIC_TYPE_REF="annotation"', 'LINGUISTIC_TYPE_REF="other"'),
-        ('TIER_ID="Ann (2)"', 'TIER_ID="Ann"'),
-        ("<TIME_ORDER", '<LINGUISTIC_TYPE LINGUISTIC_TYPE_ID="x"/><TIME_ORDER'),
-        ("<TIER ", '<TIER COLOR="red" '),
-    ],
+from tests.unit.studies.annotation_rows import (
+    EAF,
+    PAL,
+    ROWS,
+    assert_same,
+    list_expected,
+    make_annotations,
+    write,
 )
-def test_the_rules_find_what_is_wrong(tmp_path, eaf_schema, seen, instead):
-    """EAFv3.0.xsd itself, of pympi's source distribution, refuses each of these, too."""
-    write(make_annotations(), tmp_path / "a.eaf")
-    text = (tmp_path / "a.eaf").read_text(encoding="utf-8")
-    assert seen in text and not eaf_schema.is_valid(text.replace(seen, instead, 1))
+from tests.unit.studies.tables import MEDIA, make_faces
 
 
 def test_textgrid_opens_in_praatio(tmp_path):
@@ -298,45 +195,6 @@ def test_events_of_a_study_keep_their_coder():
     assert back["end_s"].isna().tolist() == [True, False]
 
 
-PAL = """<ANNOTATION_DOCUMENT AUTHOR="" DATE="2020-01-01T00:00:00Z" VERSION="3.0"><HEADER TIME_UNITS="{unit}">
-<MEDIA_DESCRIPTOR MEDIA_URL="a" MIME_TYPE="video/mp4" {origin}/></HEADER>
-<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="25"/><TIME_SLOT TIME_SLOT_ID="ts2"/>
-<TIME_SLOT TIME_SLOT_ID="ts3" TIME_VALUE="100"/></TIME_ORDER>
-<TIER TIER_ID="notes" PARENT_REF="words" LINGUISTIC_TYPE_REF="t">
-<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="a5" ANNOTATION_REF="a1" PREVIOUS_ANNOTATION="a4">
-<ANNOTATION_VALUE>second</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION>
-<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="a4" ANNOTATION_REF="a1"><ANNOTATION_VALUE>first</ANNOTATION_VALUE>
-</REF_ANNOTATION></ANNOTATION></TIER>
-<TIER TIER_ID="words" ANNOTATOR="Ann" LINGUISTIC_TYPE_REF="t">
-<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a1" TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts2">
-<ANNOTATION_VALUE>smile</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>
-<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a2" TIME_SLOT_REF1="ts2" TIME_SLOT_REF2="ts3">
-<ANNOTATION_VALUE></ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION></TIER></ANNOTATION_DOCUMENT>"""
-EAF = PAL.format(unit="milliseconds", origin="")
-
-
-@pytest.mark.parametrize(
-    ("unit", "origin", "start", "end"),
-    [
-        ("milliseconds", "", 0.025, 0.0625),
-        ("PAL-frames", "", 1.0, 2.5),
-        ("NTSC-frames", "", 25 * 1001 / 30000, 62.5 * 1001 / 30000),
-        ("PAL-frames", 'TIME_ORIGIN="1500"', 2.5, 4.0),
-    ],
-)
-def test_elan_counts_in_its_unit_and_fills_slots_without_a_time(tmp_path, unit, origin, start, end):
-    (tmp_path / "a.eaf").write_text(PAL.format(unit=unit, origin=origin))
-    found = read_elan(tmp_path / "a.eaf")
-    smile = found[found["code"] == "smile"].iloc[0]
-    assert [smile["start_s"], smile["end_s"]] == pytest.approx([start, end], abs=1e-6)
-    assert smile["coder"] == "Ann"
-    middle = (start + end) / 2
-    parts = {row.code: (row.start_s, row.end_s) for row in found[found["tier"] == "notes"].itertuples()}
-    assert parts["first"] == pytest.approx((start, middle), abs=1e-6)
-    assert parts["second"] == pytest.approx((middle, end), abs=1e-6)
-    assert len(found) == 3  # an annotation without a text says nothing
-
-
 SHORT = """File type = "ooTextFile"
 Object class = "TextGrid"
 
@@ -451,53 +309,6 @@ def test_codes_of_a_csv_stay_texts(tmp_path):
     assert found[["code", "coder"]].to_numpy().tolist() == [["NA", "01"], ["007", "none"], ["=x", ""]]
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_layouts_of_other_programs_are_read_again(tmp_path, layout):
-    faces = make_faces(["neutral", None, "happiness"])
-    table = to_layout(faces, layout)
-    table.to_csv(tmp_path / "a.csv", index=False)
-    found = read_source(tmp_path / "a.csv")
-    same = [name for name in faces.columns if name in found.faces]
-    assert {"frame", "time_s", "num_faces", "track_id", "yaw", "label", *CLASSES[:2]} <= set(same)
-    for name in same:
-        expected = faces[name].tolist()
-        if faces[name].dtype.kind == "f":
-            assert found.faces[name].tolist() == pytest.approx(expected, nan_ok=True)
-        elif name == "label":
-            assert found.faces[name].fillna("").tolist() == ["neutral", "", "happiness"]
-    assert found.annotations[["start_s", "code"]].to_numpy().tolist() == [
-        [0.0, "neutral"],
-        [0.08, "happiness"],
-    ]
-
-
-def test_openface_counts_from_one_and_turns_in_radians():
-    table = to_layout(make_faces(["neutral", None]), "openface")
-    first = table.iloc[0]
-    assert (first["frame"], first["timestamp"], first["success"]) == (1, 0.0, 1)
-    assert first["pose_Ry"] == pytest.approx(math.radians(-18))
-    assert table.iloc[1][["success", "confidence"]].tolist() == [0, 0.0]
-
-
-def test_fex_has_all_columns_that_py_feat_wants():
-    table = to_layout(make_faces(["neutral"]), "fex")
-    feelings = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
-    poses = ["Pitch", "Roll", "Yaw", "X", "Y", "Z"]
-    assert {*feelings, *poses} <= set(table.columns)
-    assert table["anger"].isna().all()
-
-
-def test_every_column_has_a_meaning():
-    faces = make_faces(["neutral", None]).assign(recording="a")
-    for table in (faces, to_layout(faces, "openface"), to_layout(faces, "fex"), build_intervals(faces)):
-        found = describe_columns(table)
-        assert found["column"].tolist() == list(table.columns)
-        assert "a column of the user's" not in found["meaning"].tolist()
-    assert (
-        describe_columns(to_layout(faces, "openface")).set_index("column").loc["pose_Rx", "unit"] == "radians"
-    )
-
-
 def test_the_command_converts_and_says_what_is_lost(tmp_path, capsys):
     make_video(tmp_path / "clip.mp4")
     faces = pd.concat([make_faces(["neutral", "happiness"]).assign(recording=name) for name in ("a", "b")])
@@ -515,8 +326,3 @@ def test_the_command_converts_and_says_what_is_lost(tmp_path, capsys):
     assert main(["convert", str(tmp_path / "out.eaf"), str(tmp_path / "x.csv"), "--layout", "fex"]) == 1
     assert main(["convert", str(tmp_path / "out.eaf"), str(tmp_path / "x.doc")]) == 1
     assert not (tmp_path / "x.csv").exists()
-
-
-def test_a_table_is_checked_where_it_comes_from():
-    table = pd.DataFrame({"start_s": [1.0, 0.5], "code": ["b", "a"]})
-    assert check_annotations(table, "x")["code"].tolist() == ["a", "b"]
