@@ -8,6 +8,7 @@ from typing import Final
 from fer_core.inference.video_types import VideoInfo
 from fer_core.sound.vocal import VocalTrack
 from fer_core.types import VoiceSummary
+from fer_core.words import count as count_words
 
 _PROGRESS_EVERY_S: Final[float] = 0.2
 _MIN_SHARE_READ: Final[float] = 0.9
@@ -114,7 +115,10 @@ def describe_reading(
     """
     notes = []
     if was_cancelled:
-        notes.append(f"Stopped early, after {num_frames} frames; the files hold what was done up to there.")
+        notes.append(
+            f"Stopped early, after {count_words(num_frames, 'frame')}; "
+            "the files hold what was done up to there."
+        )
     elif num_damaged or num_frames < _MIN_SHARE_READ * (expected or 0):
         of_all = f" of about {expected}" if expected else ""
         notes.append(f"The file is damaged or cut off: {num_frames}{of_all} frames could be read.")

@@ -15,6 +15,7 @@ from fer_core.studies.state import State, StudyState, read_state
 from fer_core.studies.statistics.methods import ReportOptions
 from fer_core.studies.statistics.report import render_statistics
 from fer_core.studies.study import Study
+from fer_core.words import count as count_words
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def describe_methods(study: Study) -> str:
     minutes = float(done["duration_s"].fillna(0).sum()) / 60
     prior = {"general": "shares chosen across several data sets", "training": "those of the training data"}
     parts = [
-        f"{counts['done']} of {len(recordings)} recordings ({minutes:.1f} minutes"
-        + (f", {persons} participants" if persons else "")
+        f"{counts['done']} of {count_words(len(recordings), 'recording')} ({minutes:.1f} minutes"
+        + (f", {count_words(persons, 'participant')}" if persons else "")
         + (f"; conditions: {', '.join(groups)}" if groups else "")
         + f") were analyzed with FER workbench {__version__}.",
         f"Faces were found by the detector {settings.detector} in every {_ordinal(settings.detect_every)} "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fer_core.errors import DataError
 from fer_core.escaping import escape_unseen
+from fer_core.words import count as count_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -269,18 +270,19 @@ def end_or_point(start_s: float, end_s: float) -> float:
 
 
 def describe_losses(annotations: "pd.DataFrame", title: str, *, lost: Sequence[str]) -> list[str]:
-    """What a format has no place for, in words: `2 points are written as intervals of 1 ms`."""
+    """What a format has no place for, in words: `2 notes left out: WebVTT has no place for notes`."""
     counts = {
         "points": int(annotations["end_s"].isna().sum()),
         "coder": int((annotations["coder"] != "").sum()),
         "note": int((annotations["note"] != "").sum()),
     }
     texts = {
-        "points": f"{{}} points are intervals of 1 ms: {title} has no points",
-        "coder": f"the coders of {{}} annotations are left out: {title} has no place for them",
-        "note": f"{{}} notes are left out: {title} has no place for them",
+        "points": f"{{}} written with a length of 1 ms: {title} has no points",
+        "coder": f"{{}} written without the coder: {title} has no place for that",
+        "note": f"{{}} left out: {title} has no place for notes",
     }
-    return [texts[name].format(counts[name]) for name in lost if counts[name]]
+    nouns = {"points": "point", "coder": "annotation", "note": "note"}
+    return [texts[name].format(count_words(counts[name], nouns[name])) for name in lost if counts[name]]
 
 
 def read_text(path: Path) -> str:

@@ -17,6 +17,7 @@ from fer_core.errors import DataError
 from fer_core.studies.formats.annotations import MODEL_CODER
 from fer_core.studies.statistics.bootstrap import CONFIDENCE, NUM_RESAMPLES
 from fer_core.studies.statistics.series import Series
+from fer_core.words import count as count_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,7 +188,7 @@ def _compare(
 
 def _resample(matrices: npt.NDArray[np.int64], num_resamples: int) -> tuple[float, float, str]:
     if len(matrices) < MIN_UNITS:
-        return math.nan, math.nan, f"no interval: {len(matrices)} recordings"
+        return math.nan, math.nan, f"no interval: {count_words(len(matrices), 'recording')}"
     generator = np.random.default_rng([0, len(matrices)])
     drawn = generator.integers(0, len(matrices), size=(num_resamples, len(matrices)))
     values = np.array([_kappa_of(matrices[rows].sum(axis=0)).value for rows in drawn])

@@ -11,6 +11,7 @@ from fer_core import __version__
 from fer_core.studies.statistics.bootstrap import MIN_PERSONS, NUM_RESAMPLES
 from fer_core.studies.statistics.comparison import Test
 from fer_core.studies.statistics.series import LEAST, STEP_S, Baseline, Series
+from fer_core.words import count as count_words
 
 _PACKAGES: Final[tuple[str, ...]] = ("numpy", "pandas", "scipy", "krippendorff")
 _TESTS: Final[dict[Test, str]] = {"t": "Student's paired t test", "wilcoxon": "Wilcoxon's signed-rank test"}
@@ -57,7 +58,8 @@ def describe_methods(series: Sequence[Series], options: ReportOptions, valence: 
     kind = "facial" if is_of_faces else "vocal"
     missing = f"{empty:,} frames ({empty / frames if frames else 0:.1%})"
     sentences = [
-        f"Apparent {kind} expressions were read in {len(series)} recordings of {len(persons)} participants "
+        f"Apparent {kind} expressions were read in {count_words(len(series), 'recording')} of "
+        f"{count_words(len(persons), 'participant')} "
         f"({conditions}; {minutes:.1f} minutes, {frames:,} frames) with fer-workbench {__version__}"
         + (f" ({settings})." if settings else "."),
         "In each frame the face that was named as the participant counts, or the largest one where none was "

@@ -23,6 +23,7 @@ from fer_core.studies.statistics.summaries import (
     summarise_expressions,
     summarise_persons,
 )
+from fer_core.words import count as count_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +113,7 @@ def _render_numbers(series: Sequence[Series], notes: Sequence[str]) -> str:
     persons = {item.participant for item in series}
     worst = max(series, key=lambda item: item.num_empty / max(item.num_frames, 1))
     texts = [
-        f"{len(series)} recordings of {len(persons)} participants, "
+        f"{count_words(len(series), 'recording')} of {count_words(len(persons), 'participant')}, "
         f"{sum(item.duration_s for item in series) / 60:.1f} minutes.",
         f"{empty / frames if frames else 0:.1%} of {frames:,} frames show no face; most in {worst.recording} "
         f"({worst.num_empty / max(worst.num_frames, 1):.1%}).",
@@ -179,7 +180,9 @@ def _draw_curves(
         count = int((seen["code"] == code).sum())
         persons = int(table["num_persons"].max()) if len(table) else 0
         figure.update_layout(
-            title=escape_plotly(f"Around {code} ({count} times, {persons} participants)"),
+            title=escape_plotly(
+                f"Around {code} ({count_words(count, 'time')}, {count_words(persons, 'participant')})"
+            ),
             xaxis_title="seconds from its beginning",
             yaxis_title=unit,
             height=380,

@@ -42,7 +42,7 @@ def test_textgrid_opens_in_praatio(tmp_path):
     (point,) = grid.getTier("Ann (points)").entries
     assert (float(point.time), point.label) == (0.04, "blink")
     assert grid.maxTimestamp == pytest.approx(3662.75)
-    assert notes == ["the coders of 4 annotations are left out: Praat has no place for them"]
+    assert notes == ["4 annotations written without the coder: Praat has no place for that"]
 
 
 def test_vtt_opens_in_webvtt_py(tmp_path):
