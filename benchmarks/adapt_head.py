@@ -8,7 +8,7 @@ import torch
 
 from fer_core.evaluation.calibration import softmax
 from fer_core.models import FerModel
-from fer_core.training.taking_over import choose_share
+from fer_core.training.taking_over import choose_share, rate_truth
 
 REPLAY_SHARE = 0.75
 Floats = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ class Head:
     def fit(self, own: Features, old: Features, known: Features) -> None:
         """Least loss on own faces and on what was known before, from the first weights.
 
-        As much of the change is kept as the accuracy on `known` bears.
+        As much of the change is kept as what is told of `known` bears.
         """
         weights = [item.clone().requires_grad_() for item in self.first]
         optimizer = torch.optim.LBFGS(weights, max_iter=20, line_search_fn="strong_wolfe")
@@ -58,17 +58,22 @@ class Head:
 
         optimizer.step(loss)
         after, self.now = [item.detach() for item in weights], self.first
-        before = self.score(known)
+        truth = known.targets.argmax(dim=1).numpy()
+        before = rate_truth(self.rate(known), truth)
 
         def lost(share: float) -> float:
             self.now = [old.lerp(new, share) for old, new in zip(self.first, after, strict=True)]
-            return before - self.score(known)
+            return before - rate_truth(self.rate(known), truth)
 
         lost(choose_share(lost))
 
+    def rate(self, features: Features) -> Floats:
+        """Logits, N x K."""
+        return (features.points @ self.now[0].T + self.now[1]).numpy().astype(np.float64)
+
     def answer(self, features: Features) -> Floats:
         """Probabilities, N x K."""
-        return softmax((features.points @ self.now[0].T + self.now[1]).numpy())
+        return softmax(self.rate(features))
 
     def score(self, features: Features) -> float:
         """Accuracy."""

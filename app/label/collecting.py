@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.label.state import Key
 from app.shared.background import render_dismiss, render_task
-from app.shared.messages import error_boundary
+from app.shared.messages import FOLDER_NEEDED, error_boundary, require_text
 from app.shared.navigation import LABEL, LIVE_WEBCAM
 from app.shared.uploads import UPLOAD_KEPT_S, Upload, ask_for_files, clean_name, forget_uploads
 from app.shared.visitor import get_visitor, may_name_paths
@@ -129,10 +129,9 @@ def _render_folder(
 ) -> None:
     with st.expander("A folder of this machine", icon=":material/folder_open:"):
         folder = st.text_input("Folder", key="label_folder", placeholder="/data/clips")
-        is_ready = agreed and bool(folder.strip())
-        if st.button("Collect from the folder", icon=":material/face:", disabled=not is_ready):
+        if st.button("Collect from the folder", icon=":material/face:", disabled=not agreed):
             with error_boundary():
-                path = expand_home(folder.strip()).absolute()
+                path = expand_home(require_text(folder, FOLDER_NEEDED)).absolute()
                 if not path.exists():
                     raise MediaError(f"{path} does not exist; name a folder of this machine")
                 _start(collection, workspace, [str(path)], options, {})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from app.label.state import Key
-from app.shared.messages import empty_state, error_boundary
+from app.shared.messages import empty_state, error_boundary, require_text
 from app.shared.open_list import render_open_list
 from app.shared.visitor import get_visitor
 from fer_core.collecting import Collection, create_collection, list_collections
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 QUERY: Final[str] = "collection"
 """Query parameter that names the collection that is shown."""
+_NAME_IT: Final[str] = "the collection has no name yet; type one above"
 
 
 def render_collections(workspace: Workspace) -> None:
@@ -73,8 +74,8 @@ def open_collection(name: str) -> None:
 
 def _render_form(workspace: Workspace) -> None:
     name = st.text_input("Name", key=Key.NAME, placeholder="our-lab", max_chars=100)
-    if st.button("Make the collection", type="primary", icon=":material/add:", disabled=not name.strip()):
+    if st.button("Make the collection", type="primary", icon=":material/add:"):
         with error_boundary():
-            made = create_collection(workspace, name.strip(), owner=get_visitor())
+            made = create_collection(workspace, require_text(name, _NAME_IT), owner=get_visitor())
             open_collection(made.name)
             st.rerun()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.models.wording import open_model
 from app.shared.background import render_task
-from app.shared.messages import error_boundary, show_error
+from app.shared.messages import error_boundary, require_text, show_error
 from app.shared.navigation import MODELS
 from fer_core.browser.bundle import find_obstacle, render_single_page, title_page, zip_bundle
 from fer_core.errors import FerError
@@ -88,12 +88,14 @@ def _render_publish(facts: ModelFacts, workspace: Workspace) -> None:
         "Publish",
         icon=":material/publish:",
         type="primary",
-        disabled=not name or (task is not None and task.is_active),
+        disabled=task is not None and task.is_active,
         help="Continues in the background when you leave this page.",
         key="models-publish",
     ):
         with error_boundary():
-            require_free_name(name, workspace)
+            require_free_name(
+                require_text(name, "the published model has no name yet; type one above"), workspace
+            )
             start_task(
                 workspace,
                 kind="publish",
@@ -133,9 +135,7 @@ def _render_hub(facts: ModelFacts) -> None:
             "Everybody will be able to see and download it. May the data's terms be passed on that way?",
             icon=":material/public:",
         )
-    if st.button(
-        "Push", icon=":material/cloud_upload:", disabled=bool(obstacle) or not repo, key="models-hub-push"
-    ):
+    if st.button("Push", icon=":material/cloud_upload:", disabled=bool(obstacle), key="models-hub-push"):
         _push(facts, repo, private=private)
 
 
@@ -158,7 +158,7 @@ def _push(facts: ModelFacts, repo: str, *, private: bool) -> None:
         try:
             address = push_to_hub(
                 facts.entry,
-                repo,
+                require_text(repo, "no repository is named yet; type your name, a slash and the model's"),
                 private=private,
                 on_step=lambda text: status.update(label=f"{escape_markdown(text)}…"),
             )

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from fer_core.errors import FerError
+from fer_core.errors import ConfigError, FerError
 from fer_core.escaping import escape_markdown
 from fer_core.extras import explain_missing_packages
 
@@ -18,6 +18,7 @@ RESPONSIBLE_USE: Final[str] = (
     "person feels, and models err more often on some people than on others. Ask before you analyze someone, "
     "and base no decision about a person on it."
 )
+FOLDER_NEEDED: Final[str] = "no folder is named yet; type the path of one on this machine"
 UNEXPECTED: Final[str] = (
     "Something unexpected went wrong, and it is the program's fault. What happened is in the log of the "
     "terminal that runs the dashboard. Reload the page to try again."
@@ -50,6 +51,20 @@ def error_boundary() -> Iterator[None]:
     except Exception:  # the last resort: logged in full, shown without a traceback
         logger.exception("unexpected error on a page")
         st.error(UNEXPECTED, icon=":material/error:")
+
+
+def require_text(text: str, advice: str) -> str:
+    """What was typed, without spaces around it.
+
+    No button waits for a text, greyed out: the text comes when its field is left, so by the click on the
+    button, which would be lost.
+
+    Raises:
+        ConfigError: nothing was typed; `advice` says what to type.
+    """
+    if not text.strip():
+        raise ConfigError(advice)
+    return text.strip()
 
 
 def empty_state(title: str, text: str, *, icon: str = ":material/info:") -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
-from app.shared.messages import empty_state, error_boundary, show_error
+from app.shared.messages import FOLDER_NEEDED, empty_state, error_boundary, require_text, show_error
 from app.shared.uploads import ask_for_files, clean_name, forget_uploads
 from app.shared.visitor import may_name_paths
 from app.studies.state import Key
@@ -150,11 +150,11 @@ def _render_folder(study: Study, facts: dict[str, str]) -> None:
         help="A word in braces becomes a column: `{participant}/{condition}/*.mp4`. `*` stands for anything "
         "but a slash, `**/` for any folders.",
     )
-    if st.button("Add the folder's videos", icon=":material/folder_open:", disabled=not folder.strip()):
+    if st.button("Add the folder's videos", icon=":material/folder_open:"):
         with error_boundary(), st.spinner("Looking into the videos…"):
             found = [
                 NewRecording(path=item.path, facts={**item.facts, **facts}, stem=item.stem)
-                for item in find_files(expand_home(folder.strip()), pattern.strip())
+                for item in find_files(expand_home(require_text(folder, FOLDER_NEEDED)), pattern.strip())
                 if item.path.suffix.lower() in VIDEO_SUFFIXES
             ]
             if not found:

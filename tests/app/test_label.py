@@ -36,6 +36,8 @@ def click(page: AppTest, label: str) -> None:
 def test_the_first_collection_is_made(workspace):
     page = open_page()
     assert "No faces yet" in read(page)
+    click(page, "Make the collection")
+    assert "no name yet" in page.error[0].value
     page.text_input(key=Key.NAME).set_value("../x").run()
     click(page, "Make the collection")
     assert "can't be the name of a collection" in page.error[0].value

@@ -1,12 +1,13 @@
 """How much of a change an adapted model keeps."""
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from fer_core.checkpoint import find_checkpoint, load_checkpoint_info
 from fer_core.models import load_checkpoint, save_checkpoint
-from fer_core.training.taking_over import choose_share, take_over
+from fer_core.training.taking_over import choose_share, rate_truth, take_over
 from fer_core.workspace import Workspace
 from tests.small_models import save_small_model
 
@@ -16,6 +17,17 @@ from tests.small_models import save_small_model
 )
 def test_as_much_is_kept_as_costs_half_a_point(cost: float, share: float) -> None:
     assert choose_share(lambda part: cost * part) == share
+
+
+def test_the_right_answer_is_rated_as_sure_as_it_may_be_whatever_the_scale() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 500)
+    logits = rng.normal(size=(500, 3)) + 2 * np.eye(3)[labels]
+    rated = rate_truth(logits, labels)
+    assert rated == pytest.approx(rate_truth(40 * logits, labels), abs=1e-3)
+    assert 0.5 < rated < (logits.argmax(axis=1) == labels).mean()
+    assert rate_truth(logits + rng.normal(size=logits.shape), labels) < rated - 0.05
+    assert rate_truth(np.zeros((500, 3)), labels) == pytest.approx(1 / 3)
 
 
 def test_what_nobody_can_judge_is_kept_by_half_and_only_once(workspace: Workspace) -> None:
