@@ -73,7 +73,7 @@ def test_the_command_adapts_measures_and_leaves_the_model_before_alone(
     assert after.general is not None
     assert after.general.prior_strength == 0.5, "nine own faces say little of what to expect of any face"
     assert found.old.n == 30, "the other half chose how much is kept"
-    assert found.old.difference.value >= -0.1
+    assert found.old.difference.value >= -0.2, "of thirty faces"
     assert after.origin[SHARE_KEY] == found.share
     known = open_dataset("known", ready)
     assert is_trained_on(after, known)
