@@ -13,9 +13,9 @@ from tests.small_models import save_small_model
 
 
 @pytest.mark.parametrize(
-    ("cost", "share"), [(0.0, 1.0), (-0.1, 1.0), (0.01, 1.0), (0.02, 0.5), (0.04, 0.2), (1.0, 0.1)]
+    ("cost", "share"), [(0.0, 1.0), (-0.1, 1.0), (0.005, 1.0), (0.01, 0.5), (0.02, 0.2), (1.0, 0.1)]
 )
-def test_as_much_is_kept_as_costs_a_point(cost: float, share: float) -> None:
+def test_as_much_is_kept_as_costs_half_a_point(cost: float, share: float) -> None:
     assert choose_share(lambda part: cost * part) == share
 
 
