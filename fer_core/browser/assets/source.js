@@ -64,14 +64,6 @@ async function shrink(bitmap, mostPx) {
   return { bitmap: small, scale };
 }
 
-const spare = new WeakMap(); // a buffer by video, while none of its pictures is copied: a camera fills 37 MB a second
-
-function takeBuffer(video, numBytes) {
-  const buffer = spare.get(video);
-  spare.delete(video);
-  return buffer?.length === numBytes ? buffer : new Uint8ClampedArray(numBytes);
-}
-
 /**
  * The picture that a video shows, as a bitmap. Its pixels are copied where the browser can: Chromium without a
  * graphics processor keeps half a gigabyte of the frames that were drawn straight from a video.
@@ -83,11 +75,9 @@ export async function grab(video) {
     const { width, height } = frame.visibleRect;
     const isPlain = frame.rotation === 0 && !frame.flip && width === video.videoWidth && height === video.videoHeight;
     if (!isPlain) return await createImageBitmap(video);
-    const pixels = takeBuffer(video, frame.allocationSize({ format: "RGBA" }));
+    const pixels = new Uint8ClampedArray(frame.allocationSize({ format: "RGBA" }));
     await frame.copyTo(pixels, { format: "RGBA" });
-    const bitmap = await createImageBitmap(new ImageData(pixels, width, height));
-    spare.set(video, pixels);
-    return bitmap;
+    return await createImageBitmap(new ImageData(pixels, width, height));
   } catch {
     return createImageBitmap(video);
   } finally {

@@ -12,7 +12,8 @@ from PIL import Image
 from fer_core.errors import MediaError
 from fer_core.inference.video import annotate_video, probe_video, read_frame
 from fer_core.inference.video_reader import open_video
-from tests.unit.inference.test_video import check_refused, stream
+from tests.unit.inference.test_video import stream
+from tests.unit.inference.test_video_faults import check_refused
 from tests.unit.inference.videos import make_video
 
 
