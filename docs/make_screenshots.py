@@ -1,8 +1,9 @@
 """Take the screenshots of README and guide: `make screenshots`.
 
-Fills a workspace with drawn faces, two short runs and a small search, serves the dashboard on it and drives a
-headless Chromium. On the pictures are drawn faces, the sample picture (NASA, public domain) and what ships
-with the project, nothing else. Needs requirements-dev.txt; takes some minutes. Some of them again:
+Fills a workspace with drawn faces, two short runs, a small search, a study and a collection, serves the
+dashboard on it and drives a headless Chromium. On the pictures are drawn faces, the sample picture (NASA,
+public domain) and what ships with the project, nothing else. Needs requirements-dev.txt; takes some minutes.
+Some of them again:
 `python docs/make_screenshots.py home live --workspace FOLDER`.
 """
 
@@ -18,7 +19,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
 
-from docs.screenshot_data import FIRST, SEARCH, SECOND, changing_face, fill
+from docs.screenshot_data import COLLECTION, FIRST, SEARCH, SECOND, STUDY, changing_face, fill
 from fer_core.checkpoint import list_checkpoints
 from fer_core.workspace import PROJECT_ROOT, Workspace
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, moving_face, serve_dashboard, write_clip
@@ -216,6 +217,27 @@ def take_video(place: Studio) -> None:
     save_part(page, "video", player, page.get_by_text("frames a second"), below_px=8)
 
 
+def take_study(place: Studio) -> None:
+    """Studies: the recordings of one."""
+    page = place.open(f"studies?study={STUDY}", height=900)
+    expect(page.get_by_text("6 of 6 done")).to_be_visible()
+    save(page, "study")
+
+
+def take_curves(place: Studio) -> None:
+    """Studies: means by condition."""
+    page = place.open(f"studies?study={STUDY}&tab=Curves", height=1000)
+    expect(page.get_by_test_id("stPlotlyChart").nth(1)).to_be_visible()
+    save(page, "study-curves")
+
+
+def take_label(place: Studio) -> None:
+    """Label: a face, and its keys."""
+    page = place.open(f"label?collection={COLLECTION}", height=800)
+    expect(page.locator("[data-unsaved='0'][data-face]")).to_be_visible()
+    save(page, "label")
+
+
 def take_live(place: Studio) -> None:
     """Live webcam while it plays the sample picture."""
     page = place.open("live_webcam", height=1000)
@@ -314,6 +336,9 @@ SHOTS: dict[str, Callable[[Studio], None]] = {
     "model-dark": take_model,
     "analyze": take_analyze,
     "video": take_video,
+    "study": take_study,
+    "study-curves": take_curves,
+    "label": take_label,
     "live-consent": take_consent,
     "live": take_live,
     "responsible-use": take_responsible,

@@ -4,7 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,21 @@ import numpy as np
 from fer_core.data.synthetic import draw_portrait
 from fer_core.types import UInt8Array
 from fer_core.workspace import WORKSPACE_VARIABLE, Workspace
+from tests.e2e.dashboard import write_clip
 
 EXPRESSIONS = ("neutral", "neutral", "happiness", "surprise", "sadness", "happiness")
 SEED, FRAMES_EACH, FRAMES_OF_CHANGE = 1, 24, 9
 FIRST, SECOND, SEARCH = "quick-a", "quick-b", "learning-rate"
+STUDY, COLLECTION = "films", "lab-faces"
+TAKES = {
+    "anna/comedy": ("neutral", "happiness", "happiness", "surprise"),
+    "anna/drama": ("neutral", "sadness", "sadness", "fear"),
+    "ben/comedy": ("neutral", "neutral", "happiness", "happiness"),
+    "ben/drama": ("neutral", "anger", "sadness", "sadness"),
+    "cleo/comedy": ("happiness", "surprise", "happiness", "neutral"),
+    "cleo/drama": ("neutral", "surprise", "fear", "sadness"),
+}
+"""What is drawn for each recording of the study: participant and condition."""
 ONE_THREAD = ("--threads", "1")
 """The figures are then the same on every machine of one kind, and a busy machine is not much slower."""
 SPACE = """
@@ -34,6 +45,8 @@ def fill(workspace: Workspace, folder: Path) -> None:
     """Draw the built-in data set, train two models on it, score them, and search a little; once."""
     space = folder / "space.toml"
     space.write_text(SPACE)
+    takes = workspace.root / "takes"
+    write_takes(takes)
     scores = [workspace.run(name) / "report.json" for name in (FIRST, SECOND)]
     corrupted = [path.with_name("robustness.json") for path in scores]
     for product, arguments in (
@@ -44,6 +57,13 @@ def fill(workspace: Workspace, folder: Path) -> None:
             ["train", "--preset", "quick", "--name", SECOND, "--epochs", "4", *ONE_THREAD],
         ),
         (scores, ["evaluate", FIRST, SECOND, "--save", *ONE_THREAD]),
+        ([workspace.study(STUDY)], ["study", "create", STUDY, "--codes", "smile", "stimulus"]),
+        (
+            [workspace.study(STUDY) / "results"],
+            ["study", "add", STUDY, "--folder", str(takes), "--pattern", "{participant}/{condition}.mp4"],
+        ),
+        ([workspace.study(STUDY) / "results"], ["study", "run", STUDY]),
+        ([workspace.collection(COLLECTION)], ["collect", COLLECTION, str(takes), "--every", "0.5"]),
         (corrupted, ["robustness", FIRST, SECOND, "--num-faces", "200", "--save"]),
         (
             [workspace.root / "sweeps" / SEARCH],
@@ -74,11 +94,20 @@ def fill(workspace: Workspace, folder: Path) -> None:
         )
 
 
-def changing_face() -> Iterator[UInt8Array]:
+def write_takes(folder: Path) -> None:
+    """Write the study's recordings: a person each, drawn alike in both conditions."""
+    for seed, people in enumerate(itertools.groupby(TAKES, lambda name: name.partition("/")[0])):
+        for name in people[1]:
+            path = folder / f"{name}.mp4"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_clip(path, changing_face(TAKES[name], seed), fps=15)
+
+
+def changing_face(expressions: Sequence[str] = EXPRESSIONS, seed: int = SEED) -> Iterator[UInt8Array]:
     """Frames of a drawn face that changes its expression: RGB, 640 x 480."""
     portraits = [
-        np.pad(draw_portrait(name, np.random.default_rng(SEED), size=480), ((0, 0), (80, 80), (0, 0)), "edge")
-        for name in EXPRESSIONS
+        np.pad(draw_portrait(name, np.random.default_rng(seed), size=480), ((0, 0), (80, 80), (0, 0)), "edge")
+        for name in expressions
     ]
     for start, end in itertools.pairwise(portraits):
         for step in range(FRAMES_EACH):

@@ -115,7 +115,7 @@ def _start(workers: int) -> Iterator["Client"]:
                 memory_limit=0,
                 local_directory=str(folder),
                 env=_ONE_THREAD,
-                silence_logs=logging.ERROR,
+                silence_logs=logging.CRITICAL,  # what fails is told by the command itself
             )
         except (RuntimeError, OSError) as cause:  # a worker was killed while it started, or no port is free
             raise StudyError(f"the worker processes could not be started ({cause}); try again") from cause

@@ -1,6 +1,7 @@
 """Studies run by real commands on a real cluster, and what is left when any of their processes is killed."""
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from fer_core.cli import main
 from fer_core.studies import Study, create_study, load_study
 from fer_core.studies.adding import NewRecording, add_recordings
 from fer_core.studies.analyzing import analyze
+from fer_core.studies.cluster import open_cluster
 from fer_core.studies.running import list_jobs
 from fer_core.workspace import Workspace
 from tests.unit.inference.videos import make_video
@@ -64,6 +66,13 @@ def test_whatever_is_killed_the_result_is_that_of_an_unbroken_run(capsys):
     """Workers and the command with its scheduler are killed; a command that is started anew does the rest."""
     assert study_kills.main(recordings=8, kills=2) == 0, capsys.readouterr().out
     assert sum(json.loads(capsys.readouterr().out)["kills"].values()) >= 1  # the rest may be done by then
+
+
+def test_a_heartbeat_that_is_lost_at_the_end_is_not_told(capfd):
+    """A worker whose scheduler is gone a moment before it logs a traceback, though nothing failed."""
+    with open_cluster(1) as client:
+        client.run(lambda: logging.getLogger("distributed.worker").error("no scheduler"))
+    assert capfd.readouterr().err == ""
 
 
 def test_a_plain_script_runs_a_study(workspace, media, tmp_path):
