@@ -496,7 +496,10 @@ def find_checkpoint(reference: str, workspace: Workspace) -> CheckpointEntry:
     run = find_titled_run(reference.removesuffix("/best"), workspace)
     if run is not None and (run / "best" / INFO_FILE).is_file():
         return CheckpointEntry(f"{run.name}/best", run / "best", load_checkpoint_info(run / "best"))
-    raise _unknown(reference, workspace)
+    raise CheckpointError(
+        f"no checkpoint {reference[:200]!r}; expected a folder with {INFO_FILE}, or one of: "
+        f"{_list_keys(workspace)}"
+    )
 
 
 def find_listed_checkpoint(key: str, workspace: Workspace) -> CheckpointEntry:
@@ -508,11 +511,8 @@ def find_listed_checkpoint(key: str, workspace: Workspace) -> CheckpointEntry:
     for name, folder in list_checkpoint_folders(workspace):
         if name == key:
             return CheckpointEntry(key, folder, load_checkpoint_info(folder))
-    raise _unknown(key, workspace)
+    raise CheckpointError(f"no model {key[:200]!r} is on this machine; there are: {_list_keys(workspace)}")
 
 
-def _unknown(reference: str, workspace: Workspace) -> CheckpointError:
-    known = ", ".join(entry.key for entry in list_checkpoints(workspace)[:12]) or "none yet"
-    return CheckpointError(
-        f"no checkpoint {reference[:200]!r}; expected a folder with {INFO_FILE}, or one of: {known}"
-    )
+def _list_keys(workspace: Workspace) -> str:
+    return ", ".join(entry.key for entry in list_checkpoints(workspace)[:12]) or "none yet"

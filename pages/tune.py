@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.shared.messages import warn_missing
 from app.shared.page_header import page_header
 from app.tune.form import render_new_sweep
 from app.tune.results import render_sweep
@@ -24,6 +25,7 @@ def main() -> None:
     with st.expander("New search", icon=":material/add:"):
         render_new_sweep(workspace)
     asked = st.query_params.get("sweep", "")
+    warn_missing("search", [asked] if asked and asked not in sweeps else [])
     name = st.selectbox("Search", sweeps, index=sweeps.index(asked) if asked in sweeps else len(sweeps) - 1)
     render_sweep(name, workspace)
 

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app.compare_runs.published import describe_published, find_published
 from app.compare_runs.state import Key
+from app.shared.messages import warn_missing
 from app.shared.reports import TTA_TITLES, Conditions, list_names, load_summary
 from app.shared.samples import find_kind
 from fer_core.checkpoint import KIND_WORDS, CheckpointEntry
@@ -45,6 +46,8 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
     names.sort(key=lambda name: name not in installed)
     # A data set that is gone still has reports; one that nothing was trained on can still be scored.
     names += [name for name in (*installed, SCHEMATIC_FACES) if name not in names]
+    asked = st.query_params.get(Key.COMPARE_DATASET, names[0])
+    warn_missing("data set", [asked] if asked not in names else [])
     row = st.container(horizontal=True, gap="medium", vertical_alignment="bottom")
     chosen = row.selectbox(
         "Data set",
@@ -130,7 +133,9 @@ def choose_models(
     figures = list(st.session_state[Key.COMPARE_COLUMNS])
     shown = [row for row in rows if all(_matches(row, word) for word in words)]
     known = {row["model"] for row in rows}
-    chosen = [key for key in dict.fromkeys(st.query_params.get_all(Key.COMPARE_MODELS)) if key in known]
+    asked = list(dict.fromkeys(st.query_params.get_all(Key.COMPARE_MODELS)))
+    warn_missing("model", [key for key in asked if key not in models])
+    chosen = [key for key in asked if key in known]
     for index, (title, part) in enumerate(_split_by_classes(shown)):
         if title:
             st.caption(escape_markdown(title))

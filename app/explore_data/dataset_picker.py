@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.explore_data.state import ADD, DATASET, Key, link_to
 from app.shared.background import render_task
-from app.shared.messages import empty_state
+from app.shared.messages import empty_state, warn_missing
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
 from fer_core.jobs.tasks import start_task
 from fer_core.words import count
@@ -25,6 +25,7 @@ def choose_dataset(workspace: Workspace) -> str | None:
         st.button("Back", icon=":material/arrow_back:", type="tertiary", on_click=open_dataset)
         st.subheader("Add a data set", anchor=False)
         return ADD
+    warn_missing("data set", [asked] if asked and asked not in infos else [])
     if asked in infos:
         st.session_state[Key.EXPLORE_DATASET] = asked
     elif st.session_state.get(Key.EXPLORE_DATASET) not in infos:

@@ -1,14 +1,14 @@
 """What a page says when something is missing or went wrong. The one place that shows errors."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 import streamlit as st
 
 from fer_core.errors import ConfigError, FerError
-from fer_core.escaping import escape_markdown
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.extras import explain_missing_packages
 
 logger = logging.getLogger(__name__)
@@ -65,6 +65,21 @@ def require_text(text: str, advice: str) -> str:
     if not text.strip():
         raise ConfigError(advice)
     return text.strip()
+
+
+def warn_missing(kind: str, names: Iterable[str]) -> None:
+    """Say which names of an address mean nothing here, where the page shows something else instead.
+
+    Args:
+        kind: what they should be, such as `data set`.
+        names: none, one or more; may be anything, since addresses are typed and sent.
+    """
+    for name in names:
+        st.warning(
+            f"There is no {kind} {quote_markdown(name[:100])} on this machine; it was renamed, deleted, or "
+            "never made here.",
+            icon=":material/link_off:",
+        )
 
 
 def empty_state(title: str, text: str, *, icon: str = ":material/info:") -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from app.shared.messages import empty_state, error_boundary
+from app.shared.messages import empty_state, error_boundary, require_text
 from app.shared.model_picker import choose_detector, choose_model
 from app.shared.open_list import render_open_list
 from app.shared.overlay_options import choose_prior
@@ -99,7 +99,7 @@ def _render_form(workspace: Workspace) -> None:
             assert entry is not None
             study = create_study(
                 workspace,
-                name.strip(),
+                require_text(name, "the study has no name yet; type one above"),
                 model=entry.key,
                 detector=detector,
                 prior=prior,

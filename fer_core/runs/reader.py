@@ -166,7 +166,10 @@ def find_run(reference: str, workspace: Workspace) -> Run:
         RunError: there is none, or it is damaged.
         ConfigError: nothing can be called so.
     """
-    return load_run(find_titled_run(reference, workspace) or workspace.run(reference))
+    folder = find_titled_run(reference, workspace) or workspace.run(reference)
+    if not folder.is_dir():
+        raise RunError(f"there is no run {reference!r}; `fer runs` lists those that there are")
+    return load_run(folder)
 
 
 def load_status(folder: Path) -> RunStatus:

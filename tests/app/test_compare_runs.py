@@ -322,6 +322,14 @@ def test_ticks_in_the_table_are_those_of_the_address(two_models):
     assert [item.label for item in page.metric] == ["accuracy", "macro-F1"]
 
 
+def test_what_a_link_names_and_is_not_here_is_told(two_models):
+    page = _compare("first", "gone")
+    assert "There is no model `gone` on this machine" in page.warning[0].value
+    assert [item.label for item in page.metric] == ["accuracy", "macro-F1"]
+    page = _run(compare_dataset="gone")
+    assert "There is no data set `gone` on this machine" in page.warning[0].value
+
+
 def test_published_figures_stand_there_before_any_evaluation(app_workspace, save_model):
     folder = save_model("told")
     info = load_checkpoint_info(folder)

@@ -181,6 +181,15 @@ def test_the_address_holds_data_set_and_tab(faces, app_workspace, draw_faces):
     assert "**120** of 120 images" in _texts(page)
 
 
+def test_a_set_of_the_address_that_is_gone_is_told(faces):
+    page = AppTest.from_file(PAGE, default_timeout=90)
+    page.query_params["dataset"] = "go`ne"
+    page.run()
+    assert not page.exception
+    assert "There is no data set `` go`ne `` on this machine" in page.warning[0].value
+    assert "**240** images" in _texts(page)
+
+
 def test_after_an_import_the_new_set_is_open(faces, tmp_path):
     source = write_tree(tmp_path / "mine", class_files(count=5))
     page = _run()

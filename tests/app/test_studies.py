@@ -64,6 +64,8 @@ def test_the_first_study_is_made(app_workspace, save_model):
     save_model("mine")
     page = open_page()
     assert "No study yet" in read(page)
+    click(page, "Make the study")
+    assert "the study has no name yet" in page.error[0].value
     page.text_input(key="study_name").set_value("first study")
     click(page, "Make the study")
     assert "can't be the name of a study" in page.error[0].value

@@ -31,8 +31,11 @@ from tests.integration import sweep_support
 PAGE = str(PROJECT_ROOT / "pages" / "tune.py")
 
 
-def open_page():
-    page = AppTest.from_file(PAGE, default_timeout=60).run()
+def open_page(**query):
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    for key, value in query.items():
+        page.query_params[key] = value
+    page.run()
     assert not page.exception
     return page
 
@@ -75,7 +78,8 @@ def test_a_search_with_trials(app_workspace, monkeypatch):
     space = {"optimizer.learning_rate": Range(low=1e-4, high=1.0, log=True)}
     sweep = create_sweep("mine", SweepSettings(base=base, space=space), app_workspace)
     run_worker(sweep, app_workspace, num_trials=4)
-    page = open_page()
+    page = open_page(sweep="gone")
+    assert "There is no search `gone` on this machine" in page.warning[0].value
     metrics = {metric.label: metric.value for metric in page.metric}
     assert metrics["State"] == "idle"
     assert metrics["Finished"] == "4"
