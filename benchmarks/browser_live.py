@@ -105,7 +105,10 @@ def rss_mb(processes: list[psutil.Process]) -> float:
 
 
 def own_mb(processes: list[psutil.Process]) -> float:
-    """Memory that would be free without them: Chromium's program, which all of it share, is left out."""
+    """Memory that would be free without them: Chromium's program, which all of it share, is left out.
+
+    So measures Chromium's own task manager (https://www.chromium.org/developers/memory-usage-backgrounder).
+    """
     return sum(process.memory_full_info().uss for process in processes if process.is_running()) / 1e6
 
 
@@ -234,7 +237,8 @@ def measure_memory(playwright: Any, folder: Path, workspace: Workspace, seconds:
             ]
         with launch(playwright, 1, folder) as browser:
             page = open_live(browser, url, on_server=False)
-            report["Live page"] = watch_memory(page, find_tab(), min(seconds, 60))
+            report["Live page"] = watch_memory(page, find_tab(), seconds)
+            print(report, flush=True)
     for model, faces in (("fer-small", 1), ("fer-small", 4)):
         write_bundle(folder / f"{model}-{faces}", [find_checkpoint(model, workspace)], workspace)
         with serve(folder / f"{model}-{faces}") as (address, _), launch(playwright, faces, folder) as browser:

@@ -79,7 +79,7 @@ class Batcher:
         Args:
             predictor: shared by all threads.
             build_detector: makes a detector of a name; each thread has its own.
-            num_threads: batches worked on at a time.
+            num_threads: batches that the model computes at a time.
             max_waiting: pictures that wait or are worked on.
             max_pixels: of a picture.
             on_batch: told how many pictures and faces each batch had.
@@ -94,7 +94,9 @@ class Batcher:
         self._num_working = 0
         self._lock = threading.Condition()
         self._is_closed = True
-        self._num_threads = num_threads
+        # One more prepares pictures while as many as asked for compute: no core waits for Python's lock.
+        self._num_threads = num_threads + 1
+        self._turns = threading.Semaphore(num_threads)
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -214,7 +216,7 @@ class Batcher:
                 good.append(job)
             except MediaError as error:
                 answers.append((job, error))
-        readings = iter(read_faces(self._predictor, views))
+        readings = iter(read_faces(self._predictor, views, self._turns))
         for job, (image, boxes) in zip(good, views, strict=True):
             height, width = image.shape[:2]
             faces = tuple(judge(box, *next(readings)) for box in boxes)

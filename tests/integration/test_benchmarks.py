@@ -1,17 +1,21 @@
 """Every benchmark runs, on next to nothing, so that none stays behind the library; no speed is looked at."""
 
 import importlib
+import io
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.evaluation.corruptions import CORRUPTIONS
 from fer_core.inference.downloads import YUNET, weights_path
+from fer_core.inference.sample import load_sample
 from fer_core.workspace import PROJECT_ROOT, Workspace
 from tests.unit.data.pictures import write_zip
 from tests.unit.inference.videos import make_video
@@ -19,7 +23,7 @@ from tests.voices import emodb_files
 
 RUN: dict[str, dict[str, Any]] = {
     "adapt": {"model": "fer-tiny", "second": "fer-tiny", "sizes": (1, 2), "seeds": 1, "people": 3},
-    "annotators": {"repeats": 1},
+    "annotators": {"repeats": 1, "models": ("fer-tiny",)},
     "corrupted_copy": {"dataset": "ferplus", "name": "worse"},
     "framing": {"model": "fer-tiny", "num_faces": 4},
     "face_quality": {"models": ("fer-tiny",), "num_faces": 1},
@@ -29,6 +33,7 @@ RUN: dict[str, dict[str, Any]] = {
     "prior": {"model": "fer-tiny"},
     "serve": {"seconds": 0.2, "clients": (2,), "malformed": 3, "model": "fer-tiny"},
     "speed": {"jobs": ("copies",), "rounds": 1},
+    "transfer_curve": {"fractions": (0.5,), "epochs": 1},
     "study": {"train_missing": False},
     "train_throughput": {"dataset": "ferplus", "batch_size": 2, "steps": 1, "rounds": 2},
     "turned": {"model": "fer-tiny", "num_faces": 1, "angles": (0, 90)},
@@ -65,6 +70,16 @@ LONG = {
 SHARED = {"adapt_curves", "adapt_faces", "adapt_head", "composed_clips", "made_speech", "script_runs"}
 
 
+def write_photos(path: Path) -> Path:
+    """A photograph with a label, as a zip."""
+    picture = io.BytesIO()
+    Image.fromarray(load_sample()).save(picture, "JPEG")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("sample.jpg", picture.getvalue())
+        archive.writestr("labels.csv", "path,label\nsample.jpg,happiness\n")
+    return path
+
+
 @pytest.fixture
 def ready(workspace: Workspace, shared: Path) -> Workspace:
     """A workspace with faces under the name of the real ones, and YuNet."""
@@ -86,6 +101,8 @@ def test_a_benchmark_runs(
     }
     if name == "serve" and not shutil.which("wrk"):
         places[name] = {"clients": ()}  # the load is wrk's; the rest needs nothing
+    if name in ("annotators", "transfer_curve"):
+        places[name] = {"photos": write_photos(tmp_path / "photos.zip")}
     if name == "voice":
         places[name] = {"source": write_zip(tmp_path / "emodb.zip", emodb_files(speakers=("03", "08")))}
     if name == "video":
