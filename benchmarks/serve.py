@@ -31,6 +31,7 @@ from PIL import Image
 from fer_core.inference.onnx_predictor import OnnxPredictor
 from fer_core.inference.sample import load_sample
 from fer_core.inference.threads import limit_threads, num_usable_cores
+from fer_core.words import count
 from fer_core.workspace import PROJECT_ROOT
 
 sys.path.insert(0, str(PROJECT_ROOT))
@@ -48,6 +49,7 @@ def main(
     per_request: tuple[int, ...] = (1, 8),
     malformed: int = 10_000,
     model: str = "fer-small",
+    processes: int = 1,
 ) -> None:
     """Measure and print.
 
@@ -57,16 +59,20 @@ def main(
         per_request: Crops in a request.
         malformed: Requests with something wrong.
         model: Shipped model.
+        processes: Of the service.
     """
     crops = make_crops()
     limit_threads(1)
     predictor = OnnxPredictor(PROJECT_ROOT / "checkpoints" / model / "model-fp32.onnx", device="cpu")
     with (
         TemporaryDirectory() as folder,
-        serving(Path(folder), model=model, words=("--max-waiting", "4096")) as (process, port),
+        serving(
+            Path(folder), model=model, words=("--max-waiting", "4096", "--processes", str(processes))
+        ) as (process, port),
     ):
         service = psutil.Process(process.pid)
-        print(f"{num_usable_cores()} cores, load {psutil.getloadavg()[0]:.1f}; {model}")
+        shape = count(processes, "process", "processes")
+        print(f"{num_usable_cores()} cores, load {psutil.getloadavg()[0]:.1f}; {model}, {shape}")
         for number, num_clients in itertools.product(per_request, clients):
             request = build_request(crops, number)
             compare(service, port, predictor, crops, request, number, num_clients, seconds)
@@ -238,12 +244,13 @@ def send_malformed(port: int, number: int) -> dict[int | None, int]:
 
 
 def cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
+    """Processor time of the service, whatever processes it has."""
+    times = [item.cpu_times() for item in (process, *process.children())]
+    return sum(item.user + item.system for item in times)
 
 
 def memory_mb(process: psutil.Process) -> float:
-    return process.memory_info().rss / 1e6
+    return sum(item.memory_info().rss for item in (process, *process.children())) / 1e6
 
 
 if __name__ == "__main__":

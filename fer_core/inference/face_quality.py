@@ -10,7 +10,6 @@ label (`expect_correct`). Both know nothing of classes, so they serve any classi
 import json
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -199,16 +198,13 @@ def expect_correct(probabilities: Sequence[float], quality: FaceQuality) -> floa
 
 
 def read_faces(
-    predictor: Predictor,
-    views: Sequence[tuple[UInt8Array | Frame, Sequence[FaceBox]]],
-    turn: AbstractContextManager[object] | None = None,
+    predictor: Predictor, views: Sequence[tuple[UInt8Array | Frame, Sequence[FaceBox]]]
 ) -> list[tuple[Prediction, FaceQuality]]:
     """Classify the faces of one or more pictures as one batch, and soften what the model says of bad ones.
 
     Args:
         predictor: a ready predictor.
         views: (H x W x 3 RGB picture or frame, its faces) each.
-        turn: entered while the model computes, such as a semaphore; nothing if not given.
 
     Returns:
         One pair a face, in order.
@@ -222,9 +218,7 @@ def read_faces(
     if not boxes:
         return []
     crops = np.concatenate([as_frame(picture).crops(found, info.input) for picture, found in views if found])
-    with turn or nullcontext():
-        probabilities = predictor.predict_crops(crops)
-    return settle(info.classes, probabilities, measure_quality(crops, boxes))
+    return settle(info.classes, predictor.predict_crops(crops), measure_quality(crops, boxes))
 
 
 def settle(

@@ -73,30 +73,31 @@ class Batcher:
         max_waiting: int,
         max_pixels: int,
         on_batch: Callable[[int, int], None] = lambda pictures, faces: None,
+        on_waiting: Callable[[int], None] = lambda pictures: None,
     ) -> None:
         """Prepare; `start` starts the threads.
 
         Args:
             predictor: shared by all threads.
             build_detector: makes a detector of a name; each thread has its own.
-            num_threads: batches that the model computes at a time.
+            num_threads: batches worked on at a time.
             max_waiting: pictures that wait or are worked on.
             max_pixels: of a picture.
             on_batch: told how many pictures and faces each batch had.
+            on_waiting: told by how many pictures more or fewer wait or are worked on.
         """
         self._predictor = predictor
         self._build_detector = build_detector
         self._max_waiting = max_waiting
         self._max_pixels = max_pixels
         self._on_batch = on_batch
+        self._on_waiting = on_waiting
         self._jobs: deque[_Job] = deque()
         self._num_admitted = 0
         self._num_working = 0
         self._lock = threading.Condition()
         self._is_closed = True
-        # One more prepares pictures while as many as asked for compute: no core waits for Python's lock.
-        self._num_threads = num_threads + 1
-        self._turns = threading.Semaphore(num_threads)
+        self._num_threads = num_threads
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -131,11 +132,13 @@ class Batcher:
                     f"{self._num_admitted} pictures wait, and at most {self._max_waiting} may; try again soon"
                 )
             self._num_admitted += num_pictures
+        self._on_waiting(num_pictures)
 
     def release(self, num_pictures: int) -> None:
         """Give back room that `admit` took."""
         with self._lock:
             self._num_admitted -= num_pictures
+        self._on_waiting(-num_pictures)
 
     async def read(self, pictures: Sequence[bytes], detector: str) -> list[ReadPicture | MediaError]:
         """Read admitted pictures; what is wrong with one stands in its place.
@@ -216,7 +219,7 @@ class Batcher:
                 good.append(job)
             except MediaError as error:
                 answers.append((job, error))
-        readings = iter(read_faces(self._predictor, views, self._turns))
+        readings = iter(read_faces(self._predictor, views))
         for job, (image, boxes) in zip(good, views, strict=True):
             height, width = image.shape[:2]
             faces = tuple(judge(box, *next(readings)) for box in boxes)

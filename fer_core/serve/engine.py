@@ -1,15 +1,14 @@
-"""The model and detectors of a service, and the server that runs it."""
+"""The model and detectors of a service."""
 
-from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from fer_core.errors import ConfigError
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.serve.batching import WHOLE_IMAGE
-from fer_core.serve.settings import ServeSettings
 from fer_core.workspace import Workspace
 
-_BACKLOG: Final[int] = 512
+if TYPE_CHECKING:
+    from fer_core.inference.predictor import Runtime
 
 
 class ServeEngine:
@@ -33,51 +32,28 @@ class ServeEngine:
         return build_detector(name, self._workspace, framing=framing, **wishes)
 
 
-def run_server(engine: ServeEngine, settings: ServeSettings, announce: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; what has been received is answered before the end.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """What to load an engine from: each process of a service loads its own."""
 
-    Args:
-        engine: what it computes with.
-        settings: where it listens, and its limits.
-        announce: told the address once it listens.
+    model: str
+    """A checkpoint's key, a run's name, or a path."""
+    detector: str
+    prior: str
+    runtime: "Runtime"
+    device: str
+    workspace: Workspace
 
-    Raises:
-        ConfigError: the address is taken or not this machine's.
-    """
-    import logging
-    import socket
+    def load(self) -> ServeEngine:
+        """Load it.
 
-    import uvicorn
+        Raises:
+            FerError: the model, the detector, the prior or the device can't be used.
+        """
+        from fer_core.inference.class_prior import with_prior
+        from fer_core.inference.predictor import load_predictor
+        from fer_core.inference.threads import limit_threads
 
-    from fer_core.serve.service import build_app
-
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a line for every damaged form
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(_BACKLOG)  # who connects from now on is served soon
-    except OSError as cause:
-        listener.close()
-        raise ConfigError(
-            f"{settings.host}:{settings.port} can't be listened on: {cause.strerror}; choose "
-            "another --host or --port"
-        ) from cause
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    announce(f"http://{shown}:{listener.getsockname()[1]}")
-    config = uvicorn.Config(
-        build_app(engine, settings),
-        log_level="warning",
-        access_log=False,  # whom it answers is nobody's business
-        proxy_headers=False,  # anybody could write another address than theirs into them
-        server_header=False,
-        date_header=False,
-        backlog=_BACKLOG,
-        limit_concurrency=1024,
-        timeout_keep_alive=10,
-        timeout_graceful_shutdown=30,
-        ws_max_size=settings.max_bytes,
-        ws_per_message_deflate=False,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+        limit_threads(1)  # pictures are read side by side, each by one thread
+        predictor = load_predictor(self.model, self.workspace, device=self.device, runtime=self.runtime)
+        return ServeEngine(with_prior(predictor, self.prior), self.detector, self.workspace)

@@ -1,9 +1,15 @@
 """What Prometheus reads from `/metrics`. No name, key, address or picture of anybody is in it."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from fer_core.scratch import scratch_folder
 
 PATHS: Final[frozenset[str]] = frozenset(
     {
@@ -17,6 +23,8 @@ PATHS: Final[frozenset[str]] = frozenset(
         "/openapi.json",
     }
 )
+_SHARED: Final[str] = "PROMETHEUS_MULTIPROC_DIR"
+"""The library's own variable: a folder in which processes keep their counters."""
 _SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -40,12 +48,15 @@ class Metrics:
         self._batch = Histogram(
             "fer_batch_pictures", "Pictures read at once", registry=registry, buckets=(1, 2, 4, 8, 16)
         )
-        self._waiting = Gauge("fer_waiting_pictures", "Pictures that wait or are read", registry=registry)
-        self.streams = Gauge("fer_streams", "Open WebSocket streams", registry=registry)
-
-    def watch(self, count_waiting: Callable[[], float]) -> None:
-        """Tell what counts the waiting pictures."""
-        self._waiting.set_function(count_waiting)
+        self.waiting = Gauge(
+            "fer_waiting_pictures",
+            "Pictures that wait or are read",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.streams = Gauge(
+            "fer_streams", "Open WebSocket streams", registry=registry, multiprocess_mode="livesum"
+        )
 
     def count(self, path: str, status: int, seconds: float) -> None:
         """Count one request; unknown paths are one."""
@@ -68,5 +79,30 @@ class Metrics:
         self._faces.inc(num_faces)
 
     def render(self) -> bytes:
-        """The text that Prometheus reads."""
-        return generate_latest(self.registry)
+        """The text that Prometheus reads: of all processes, where there are several."""
+        if _SHARED not in os.environ:
+            return generate_latest(self.registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+
+@contextmanager
+def share_metrics() -> Iterator[None]:
+    """Let the processes that are started in the block count together."""
+    with scratch_folder() as folder:
+        os.environ[_SHARED] = str(folder)
+        try:
+            yield
+        finally:
+            del os.environ[_SHARED]
+
+
+def forget_dead_processes() -> None:
+    """Leave out of what is open now that which belonged to processes that were killed."""
+    import psutil
+
+    for file in Path(os.environ[_SHARED]).glob("gauge_live*.db"):
+        number = int(file.stem.rpartition("_")[2])
+        if not psutil.pid_exists(number):
+            mark_process_dead(number)  # type: ignore[no-untyped-call]

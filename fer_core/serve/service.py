@@ -104,8 +104,8 @@ class _Service:
             max_waiting=settings.max_waiting,
             max_pixels=settings.max_pixels,
             on_batch=metrics.count_batch,
+            on_waiting=metrics.waiting.inc,
         )
-        metrics.watch(lambda: self.batcher.num_admitted)
         self.num_streams = 0
 
     @contextmanager

@@ -5,7 +5,7 @@ import hmac
 import ipaddress
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +40,9 @@ class ServeSettings:
     rate: float = 0.0
     """Requests a second of one client, in the long run; 0 is unlimited."""
     threads: int = 0
-    """Pictures read at a time; 0 takes the cores of this machine, at most 8."""
+    """Batches of pictures read at a time by each process; 0 divides the cores of this machine, at most 8."""
+    processes: int = 1
+    """As many share the port; all limits but those of one request are divided among them."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -52,6 +54,7 @@ class ServeSettings:
             ("max_streams", 0, 1000),
             ("rate", 0, 1e6),
             ("threads", 0, 64),
+            ("processes", 1, 64),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -61,11 +64,31 @@ class ServeSettings:
                 f"max_waiting is {self.max_waiting}; expected at least max_pictures ({self.max_pictures}), "
                 "or no whole batch is ever taken"
             )
+        if self.rate and self.processes > 1:
+            raise ConfigError(
+                f"rate is {self.rate:g} with {self.processes} processes, which don't know of each other's "
+                "clients; limit the rate in the proxy before them, or take one process"
+            )
         if not is_local(self.host) and not self.keys:
             raise ConfigError(
                 f"host {self.host!r} lets other machines in, and no key protects the service: give "
                 f"--key-file, or set {KEYS_VARIABLE}, or listen on 127.0.0.1"
             )
+
+    def for_one_process(self) -> "ServeSettings":
+        """The settings of each of several processes: its share of what waits, streams and threads.
+
+        A share has room for one whole batch, and for one stream.
+        """
+        from fer_core.inference.threads import num_usable_cores
+
+        return replace(
+            self,
+            processes=1,
+            max_waiting=max(self.max_pictures, -(-self.max_waiting // self.processes)),
+            max_streams=-(-self.max_streams // self.processes),
+            threads=self.threads or max(1, num_usable_cores() // self.processes),
+        )
 
     @property
     def max_bytes(self) -> int:

@@ -1,5 +1,6 @@
 """`fer serve` as a process: it answers, refuses what is malformed, and dies without half an answer."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -148,6 +150,8 @@ def test_killed_in_mid_load_and_started_again_there_is_no_half_answer(tmp_path):
         (["--host", "0.0.0.0"], "no key protects"),
         (["--port", "1", "--max-waiting", "1"], "at least max_pictures"),
         (["--key-file", "/absent"], "can't be read"),
+        (["--processes", "2", "--rate", "5"], "take one process"),
+        (["--processes", "0"], "expected 1 to 64"),
         (["--model", "absent"], "no checkpoint 'absent'"),
     ],
 )
@@ -163,3 +167,53 @@ def test_a_port_that_is_taken_is_told(workspace, capsys):
         port = str(taken.getsockname()[1])
         assert main(["serve", "--model", "fer-tiny", "--port", port]) == 1
     assert f"127.0.0.1:{port} can't be listened on" in capsys.readouterr().err
+
+
+def list_workers(process):
+    """The numbers of the processes that answer."""
+    found = set()
+    for child in psutil.Process(process.pid).children():
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile
+            if "spawn_main" in str(child.cmdline()):
+                found.add(child.pid)
+    return found
+
+
+def wait_for_workers(process, without=frozenset()):
+    """The two processes that answer, none of them one of these."""
+    while len(workers := list_workers(process) - without) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    return workers
+
+
+def count(port, name):
+    _, text = ask(port, path="/metrics")
+    return float(re.search(rf"^{name} (\S+)$", text.decode(), re.MULTILINE)[1])
+
+
+def test_several_processes_are_one_service(tmp_path):
+    with serving(tmp_path, words=("--processes", "2")) as (process, port):
+        workers = wait_for_workers(process)
+        answers = [ask(port, "POST", "/v1/read?detector=whole-image", PHOTO) for _ in range(12)]
+        assert {status for status, _ in answers} == {200} and len({body for _, body in answers}) == 1
+        assert count(port, "fer_pictures_total") == 12 and count(port, "fer_waiting_pictures") == 0
+        dead = min(workers)
+        os.kill(dead, signal.SIGKILL)
+        later = wait_for_workers(process, {dead})
+        assert [ask(port, "POST", "/v1/read", PHOTO)[0] for _ in range(4)] == [200] * 4
+        assert count(port, "fer_pictures_total") == 16, "what the dead one counted is still counted"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=120) in (0, -signal.SIGTERM)
+        assert not any(map(psutil.pid_exists, later))
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_no_process_outlives_a_service_that_was_killed(tmp_path):
+    with serving(tmp_path, words=("--processes", "2")) as (process, port):
+        workers = [psutil.Process(number) for number in wait_for_workers(process)]
+        assert ask(port)[0] == 200
+        process.kill()
+        assert not psutil.wait_procs(workers, timeout=120)[1]
+    with serving(tmp_path, port) as (process, _):
+        assert ask(port)[0] == 200

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fer_core.cli import main
-from fer_core.serve import engine
+from fer_core.serve import server
 from fer_core.serve.settings import KEYS_VARIABLE
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
@@ -19,7 +19,7 @@ def test_a_container_is_nobody_and_starts_the_service(file, monkeypatch, workspa
     text = file.read_text()
     words = json.loads(re.findall(r"^CMD (\[.*\])$", text, re.MULTILINE)[-1])
     started = []
-    monkeypatch.setattr(engine, "run_server", lambda engine, settings, announce: started.append(settings))
+    monkeypatch.setattr(server, "run_server", lambda spec, settings, announce: started.append(settings))
     monkeypatch.setenv(KEYS_VARIABLE, "a-key-of-twenty-letters")
     words = [word.replace("cuda", "cpu") for word in words]
     assert main([*words, "--model", "fer-tiny"]) == 0
