@@ -107,7 +107,7 @@ def rss_mb(processes: list[psutil.Process]) -> float:
 def own_mb(processes: list[psutil.Process]) -> float:
     """Memory that would be free without them: Chromium's program, which all of it share, is left out.
 
-    So measures Chromium's own task manager (https://www.chromium.org/developers/memory-usage-backgrounder).
+    Chromium's task manager counts the same way (https://www.chromium.org/developers/memory-usage-backgrounder).
     """
     return sum(process.memory_full_info().uss for process in processes if process.is_running()) / 1e6
 
