@@ -20,6 +20,7 @@ import tyro
 
 from benchmarks.adapt_faces import read_photos
 from benchmarks.annotators import SHARED
+from benchmarks.voice import train
 from fer_core.checkpoint import find_checkpoint
 from fer_core.config import load_preset
 from fer_core.data.builtin import open_dataset
@@ -27,8 +28,6 @@ from fer_core.data.store import Dataset
 from fer_core.data.targets import compute_targets, match_classes
 from fer_core.evaluation.scoring import compute_logits
 from fer_core.io import write_json
-from fer_core.training.setup import TrainingSetup
-from fer_core.training.task import prepare_task
 from fer_core.types import Float32Array
 from fer_core.workspace import Workspace
 
@@ -90,12 +89,7 @@ def train_and_read(
         threads=threads,
         optimizer=dataclasses.replace(preset.optimizer, cycles=1),
     )
-    task = prepare_task(config, part)
-    setup = TrainingSetup(task)
-    for epoch in range(1, config.epochs + 1):
-        setup.begin_epoch(epoch)
-        for step in range(setup.num_steps):
-            setup.take_step(epoch, step, setup.compute_learning_rate(epoch, step))
+    task, setup = train(config, part)
     classes, shares = task.classes, task.train.distributions.mean(axis=0)
     known = match_classes(compute_targets(dataset, "valid", "majority"), classes, SHARED)
     truth = np.array([classes.index(SHARED[label]) for label in known.labels])

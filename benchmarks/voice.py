@@ -26,7 +26,7 @@ from fer_core.data.store import Dataset, load_dataset
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
 from fer_core.io import write_json
 from fer_core.training.setup import TrainingSetup
-from fer_core.training.task import prepare_task
+from fer_core.training.task import Task, prepare_task
 from fer_core.voice.model import compute_baseline, take_off
 
 Probabilities = npt.NDArray[np.float64]
@@ -96,15 +96,21 @@ def train_without(dataset: Dataset, held_out: npt.NDArray[np.int64], config: Tra
             dataset.info, split_counts={"train": len(splits) - len(held_out), "valid": len(held_out)}
         ),
     )
-    task = prepare_task(config, divided)
+    task, setup = train(config, divided)
+    logits = compute_logits(setup.model_to_keep, dataset.images, held_out, task.spec, device=setup.device)
+    setup.release()
+    return compute_probabilities(logits)
+
+
+def train(config: TrainConfig, dataset: Dataset) -> tuple[Task, TrainingSetup]:
+    """Train to the last epoch, without validation or files; release the setup afterwards."""
+    task = prepare_task(config, dataset)
     setup = TrainingSetup(task)
     for epoch in range(1, config.epochs + 1):
         setup.begin_epoch(epoch)
         for step in range(setup.num_steps):
             setup.take_step(epoch, step, setup.compute_learning_rate(epoch, step))
-    logits = compute_logits(setup.model_to_keep, dataset.images, held_out, task.spec, device=setup.device)
-    setup.release()
-    return compute_probabilities(logits)
+    return task, setup
 
 
 def describe(

@@ -25,7 +25,7 @@ def main() -> None:
     with st.expander("New search", icon=":material/add:"):
         render_new_sweep(workspace)
     asked = st.query_params.get("sweep", "")
-    warn_missing("search", [asked] if asked and asked not in sweeps else [])
+    warn_missing("search", [asked], sweeps)
     name = st.selectbox("Search", sweeps, index=sweeps.index(asked) if asked in sweeps else len(sweeps) - 1)
     render_sweep(name, workspace)
 

@@ -46,8 +46,7 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
     names.sort(key=lambda name: name not in installed)
     # A data set that is gone still has reports; one that nothing was trained on can still be scored.
     names += [name for name in (*installed, SCHEMATIC_FACES) if name not in names]
-    asked = st.query_params.get(Key.COMPARE_DATASET, names[0])
-    warn_missing("data set", [asked] if asked not in names else [])
+    warn_missing("data set", st.query_params.get_all(Key.COMPARE_DATASET), names)
     row = st.container(horizontal=True, gap="medium", vertical_alignment="bottom")
     chosen = row.selectbox(
         "Data set",
@@ -134,7 +133,7 @@ def choose_models(
     shown = [row for row in rows if all(_matches(row, word) for word in words)]
     known = {row["model"] for row in rows}
     asked = list(dict.fromkeys(st.query_params.get_all(Key.COMPARE_MODELS)))
-    warn_missing("model", [key for key in asked if key not in models])
+    warn_missing("model", asked, models)
     chosen = [key for key in asked if key in known]
     for index, (title, part) in enumerate(_split_by_classes(shown)):
         if title:

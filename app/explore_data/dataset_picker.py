@@ -25,7 +25,7 @@ def choose_dataset(workspace: Workspace) -> str | None:
         st.button("Back", icon=":material/arrow_back:", type="tertiary", on_click=open_dataset)
         st.subheader("Add a data set", anchor=False)
         return ADD
-    warn_missing("data set", [asked] if asked and asked not in infos else [])
+    warn_missing("data set", [asked], infos)
     if asked in infos:
         st.session_state[Key.EXPLORE_DATASET] = asked
     elif st.session_state.get(Key.EXPLORE_DATASET) not in infos:

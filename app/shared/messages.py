@@ -1,7 +1,7 @@
 """What a page says when something is missing or went wrong. The one place that shows errors."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -67,14 +67,17 @@ def require_text(text: str, advice: str) -> str:
     return text.strip()
 
 
-def warn_missing(kind: str, names: Iterable[str]) -> None:
+def warn_missing(kind: str, asked: Iterable[str], known: Container[str]) -> None:
     """Say which names of an address mean nothing here, where the page shows something else instead.
 
     Args:
         kind: what they should be, such as `data set`.
-        names: none, one or more; may be anything, since addresses are typed and sent.
+        asked: names; may be anything, since addresses are typed and sent. An empty one asks for nothing.
+        known: those that there are.
     """
-    for name in names:
+    for name in asked:
+        if not name or name in known:
+            continue
         st.warning(
             f"There is no {kind} {quote_markdown(name[:100])} on this machine; it was renamed, deleted, or "
             "never made here.",

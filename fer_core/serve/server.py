@@ -1,19 +1,23 @@
 """The server: one process, or several that share a port and are one service to those who ask."""
 
+import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.errors import ConfigError
+from fer_core.errors import ConfigError, FerError
 from fer_core.serve.engine import EngineSpec, ServeEngine
 from fer_core.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
     from fer_core.serve.guards import Guard
+
+logger = logging.getLogger(__name__)
 
 _BACKLOG: Final[int] = 512
 
@@ -29,10 +33,9 @@ def run_server(
         announce: told the address, and what is there, once it listens.
 
     Raises:
-        FerError: the model or the detector can't be used, the address is taken or not this machine's.
+        FerError: the model or the detector can't be used, here or in one of its processes; the address is
+            taken or not this machine's.
     """
-    import logging
-
     import uvicorn
 
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a line for every damaged form
@@ -60,6 +63,7 @@ def run_server(
         config = uvicorn.Config(build_app(engine, settings), **options)
         uvicorn.Server(config).run(sockets=[listener])
         return
+    from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 
     from fer_core.serve.metrics import share_metrics
@@ -67,18 +71,32 @@ def run_server(
     del engine  # each process loads its own
     build = partial(build_worker, spec, settings.for_one_process())
     config = uvicorn.Config(build, factory=True, workers=settings.processes, **options)
+    supervisor = Multiprocess(config, sockets=[listener])
     with share_metrics():
-        Multiprocess(config, sockets=[listener]).run()
+        supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise ConfigError("a process of the service could not load what it computes with; it said why above")
 
 
 def build_worker(spec: EngineSpec, settings: ServeSettings) -> "Guard":
-    """The application of one process among several; it ends with the process that began it."""
+    """The application of one process among several; it ends with the process that began it.
+
+    One that can't load its engine says why and exits with uvicorn's status for that, on which the others are
+    ended: started anew it would fail alike, again and again.
+    """
+    from uvicorn.config import STARTUP_FAILURE
+
     from fer_core.serve.metrics import forget_dead_processes
     from fer_core.serve.service import build_app
 
     threading.Thread(target=_end_with_parent, name="fer-serve-parent", daemon=True).start()
     forget_dead_processes()
-    return build_app(spec.load(), settings)
+    try:
+        engine = spec.load()
+    except FerError as error:
+        logger.error("%s", error)
+        sys.exit(STARTUP_FAILURE)
+    return build_app(engine, settings)
 
 
 def _end_with_parent() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 
 from fer_core.cli import main
 from fer_core.inference.sample import sample_path
+from fer_core.workspace import PROJECT_ROOT
 
 PHOTO = sample_path().read_bytes()
 
@@ -226,3 +228,15 @@ def test_no_process_outlives_a_service_that_was_killed(tmp_path):
             time.sleep(0.05)
     with serving(tmp_path, port) as (process, _):
         assert ask(port)[0] == 200
+
+
+def test_processes_that_cannot_load_the_model_end_the_service(tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(PROJECT_ROOT / "checkpoints" / "fer-tiny", model)
+    with serving(tmp_path, model=str(model), words=("--processes", "2")) as (process, _):
+        workers = wait_for_workers(process)
+        shutil.rmtree(model)
+        os.kill(min(workers), signal.SIGKILL)
+        assert process.wait(timeout=600) == 1
+    log = (tmp_path / "log").read_text()
+    assert "no checkpoint" in log and "could not load what it computes with" in log and "Traceback" not in log
