@@ -152,6 +152,8 @@ def load_run(folder: Path) -> Run:
     """
     config = read_cached(folder / CONFIG_FILE, _read_config)
     if config is None:
+        if not folder.is_dir():
+            raise RunError(f"there is no run {folder.name!r}; `fer runs` lists those that there are")
         raise RunError(f"{folder} is no run: it has no {CONFIG_FILE}")
     status = load_status(folder)
     notes = read_cached(folder / NOTES_FILE, _read_notes_beside) or Notes()
@@ -166,10 +168,7 @@ def find_run(reference: str, workspace: Workspace) -> Run:
         RunError: there is none, or it is damaged.
         ConfigError: nothing can be called so.
     """
-    folder = find_titled_run(reference, workspace) or workspace.run(reference)
-    if not folder.is_dir():
-        raise RunError(f"there is no run {reference!r}; `fer runs` lists those that there are")
-    return load_run(folder)
+    return load_run(find_titled_run(reference, workspace) or workspace.run(reference))
 
 
 def load_status(folder: Path) -> RunStatus:
