@@ -90,7 +90,7 @@ class Load:
         kinds = {kind for item in self.memory for kind in item["predictors"]}
         return {kind: max(item["predictors"].get(kind, 0) for item in self.memory) for kind in kinds}
 
-    def compute_slope_mb(self, *, skip: float = 0.4) -> float:
+    def compute_slope_mb(self, *, skip: float = 0.5) -> float:
         """Growth of the server's memory in MB a minute, without the first part, in which caches fill."""
         kept = [item for item in self.memory if item["time"] - self.memory[0]["time"] >= skip * self.seconds]
         if len(kept) < 3:
@@ -113,7 +113,7 @@ class Load:
             f"errors            {len(self.errors)}",
             *(f"  {error}" for error in self.errors[:20]),
             f"server memory MB  {parts}",
-            f"                  slope {self.compute_slope_mb():+.1f} MB/min over the last 60 % of the time",
+            f"                  slope {self.compute_slope_mb():+.2f} MB/min over the second half of the time",
             f"threads, files    {last['threads']}, {last['files']}",
             f"models in memory  {self.num_networks} networks at most; predictors {self.most_predictors}",
             f"camera            {self.num_frames:,} frames analyzed in {self.seconds:.0f} s",

