@@ -31,7 +31,7 @@ def main(source: tyro.conf.Positional[Path]) -> None:
         samples = load_dataset(Path(folder) / "voices").samples
         with zipfile.ZipFile(source) as archive:
             archive.extractall(Path(folder) / "clips")
-        files = {path.name: path for path in (Path(folder) / "clips").rglob("*.wav")}
+        files = {path.name: path for path in (Path(folder) / "clips").rglob("*") if path.is_file()}
         features = measure([files[Path(name).name] for name in samples["image_name"]])
     labels, speakers = samples["label"].to_numpy(object), samples["group"].to_numpy(object)
     own = np.concatenate([standardise(features[speakers == name]) for name in sorted(set(speakers))])

@@ -18,8 +18,8 @@ from fer_core.types import VoiceResult
 
 _PRESENT: Final[float] = 0.8
 """Share of the frames of a window that must show the face of who speaks."""
-_MOVES: Final[float] = 0.03
-_MOVES_ALONE: Final[float] = 0.02
+_MOVES: Final[float] = 0.045
+_MOVES_ALONE: Final[float] = 0.035
 """Mean movement of a mouth from which on it may speak (`mouths`), among other faces and as the only one: a
 voice can come from elsewhere. Measured by benchmarks/voice_speaker.py."""
 _STANDS_OUT: Final[float] = 2.0

@@ -61,6 +61,7 @@ LONG = {
     "study_persons",
     "study_runs",
     "upload_memory",
+    "video_peer",
     "voice_activity",
     "voice_egemaps",
     "voice_fusion",

@@ -8,7 +8,7 @@ const MOUTH = { top: 40, bottom: 62, left: 16, right: 48 };
 const FACE = { top: 12, bottom: 62, left: 10, right: 54 };
 const [COLUMNS, ROWS] = [EYES.right - EYES.left, EYES.bottom - EYES.top];
 const MAX_SHIFT_PX = 4;
-const [PRESENT, MOVES, MOVES_ALONE, STANDS_OUT] = [0.8, 0.03, 0.02, 2];
+const [PRESENT, MOVES, MOVES_ALONE, STANDS_OUT] = [0.8, 0.045, 0.035, 2];
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 

@@ -75,6 +75,8 @@ def test_the_weight_is_learned_from_what_each_is_worth() -> None:
     [
         ([(1,)] * 10, {1: [0.05] * 9}, 1),
         ([(1,)] * 10, {1: [0.01] * 9}, None),  # a voice over a face that is silent
+        ([(1,)] * 10, {1: [0.031] * 9}, None),  # one that nods and turns (benchmarks/voice_speaker.py)
+        ([(1, 2)] * 10, {1: [0.044] * 9, 2: [0.02] * 9}, None),
         ([(1, 2)] * 10, {1: [0.01] * 9, 2: [0.08] * 9}, 2),
         ([(1, 2)] * 10, {1: [0.07] * 9, 2: [0.08] * 9}, None),  # both move
         ([(1, 2)] * 10, {}, None),
