@@ -52,7 +52,7 @@ def test_an_empty_machine_gets_the_quick_preset_ready_to_start(app_workspace):
     page = _run()
     assert not page.exception
     assert not page.error
-    assert page.number_input(key=widget_key("epochs")).value == 8
+    assert page.number_input(key=widget_key("epochs")).value == 4
     assert page.number_input(key=widget_key("optimizer.learning_rate")).value == 0.004
     assert "drawn when first used" in _texts(page)
     assert "**278,636 parameters**" in _texts(page)
@@ -66,7 +66,7 @@ def test_without_runs_the_list_says_how_to_start_one(app_workspace):
     assert not page.exception
     assert "No runs yet" in _texts(page)
     _button(page, "New run").click().run()
-    assert page.number_input(key=widget_key("epochs")).value == 8
+    assert page.number_input(key=widget_key("epochs")).value == 4
 
 
 def test_a_wrong_setting_is_told_at_once_and_can_not_be_started(app_workspace):
@@ -120,7 +120,7 @@ def test_a_preset_fills_the_form_and_changes_can_be_undone(app_workspace):
     page.number_input(key=widget_key("epochs")).set_value(3).run()
     assert "`epochs`" in _texts(page)
     _button(page, "Undo all").click().run()
-    assert page.number_input(key=widget_key("epochs")).value == 8
+    assert page.number_input(key=widget_key("epochs")).value == 4
     assert "Nothing changed yet" in _texts(page)
 
 
@@ -217,7 +217,7 @@ def test_the_first_epoch_is_watched_step_by_step(app_workspace):
     assert curve["x"] == pytest.approx([1 / 87, 5 / 87])
     assert curve["y"] == [2.1, 1.9]
     assert [item.proto.text for item in page.get("progress")] == [
-        "Epoch 1 of 8 · 1 min 05 s left",
+        "Epoch 1 of 4 · 1 min 05 s left",
         "Step 5 of 87",
     ]
 
