@@ -13,6 +13,7 @@ from app.explore_data.embedding_map import render_map
 from app.explore_data.images import render_images
 from app.explore_data.overview import render_facts, render_overview
 from app.explore_data.state import ADD, TAB, Key
+from app.shared.callbacks import uninterrupted
 from app.shared.page_header import page_header
 from fer_core.data.store import load_dataset_info
 from fer_core.workspace import Workspace
@@ -66,10 +67,15 @@ def _choose_part(*, holds_sound: bool) -> str:
         key=Key.EXPLORE_PART,
         label_visibility="collapsed",
         persist_state="session",
-        on_change=lambda: _keep_in_address(st.session_state[Key.EXPLORE_PART]),
+        on_change=_on_choice,
     )
     _keep_in_address(part or _FIRST)
     return part or _FIRST
+
+
+@uninterrupted
+def _on_choice() -> None:
+    _keep_in_address(st.session_state[Key.EXPLORE_PART])
 
 
 def _keep_in_address(part: str) -> None:

@@ -15,6 +15,7 @@ from app.analyze_media.pictures import (
     load_sample,
 )
 from app.analyze_media.state import Key
+from app.shared.callbacks import uninterrupted
 from app.shared.run_format import shorten_middle
 from app.shared.uploads import ask_for_files, forget_uploads, get_uploads
 from fer_core.escaping import escape_markdown
@@ -123,18 +124,19 @@ def _kept() -> list[Picture]:
     return kept
 
 
+@uninterrupted
 def _keep(key: str) -> None:
     """Take the new files of the dialog called `key` to those there are, and show the first of them."""
     kept = _kept()
     known = {picture.key for picture in kept}
     new = [upload for upload in get_uploads(key) if upload.file_id not in known]
     room = MAX_PICTURES - len(kept)
-    forget_uploads(new[room:])
     st.session_state[Key.LEFT_OUT] = new[room:]
     pictures = [Picture(item.name, item.path, sha256_file(item.path), item) for item in new[:room]]
-    st.session_state[Key.KEPT_PICTURES] = [*kept, *pictures]
     if pictures:
         st.session_state[Key.PICTURE] = len(kept)
+    st.session_state[Key.KEPT_PICTURES] = [*kept, *pictures]  # last: what is kept is not new any more
+    forget_uploads(new[room:])
 
 
 def _show_sample() -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.explore_data.cleanup_cases import REASONS, Case, Kind
 from app.explore_data.cleanup_data import Audited
+from app.shared.callbacks import uninterrupted
 from app.shared.messages import show_error
 from fer_core.data.decisions import Action, Decision, decide
 from fer_core.errors import FerError
@@ -282,6 +283,7 @@ def _render_decision(review: Review, row: int, case: Case, kind: Kind) -> None:
         )
 
 
+@uninterrupted
 def _on_action(review: Review, row: int, case: Case, kind: Kind, key: str) -> None:
     _save_action(review, row, case, kind, st.session_state[key])
 
@@ -293,6 +295,7 @@ def _save_action(review: Review, row: int, case: Case, kind: Kind, action: Actio
     )
 
 
+@uninterrupted
 def _on_label(review: Review, row: int, kind: Kind, key: str) -> None:
     decision = Decision(action="relabel", label=st.session_state[key], reason=REASONS[kind])
     save_decisions(review, {row: decision})

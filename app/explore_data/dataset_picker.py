@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.explore_data.state import ADD, DATASET, Key, link_to
 from app.shared.background import render_task
+from app.shared.callbacks import uninterrupted
 from app.shared.messages import empty_state, warn_missing
 from fer_core.data.store import SCHEMATIC_FACES, list_datasets
 from fer_core.jobs.tasks import start_task
@@ -54,6 +55,7 @@ def open_dataset(name: str = "") -> None:
     forget_choices()
 
 
+@uninterrupted
 def _on_choice() -> None:
     open_dataset(st.session_state[Key.EXPLORE_DATASET])
 

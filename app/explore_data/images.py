@@ -9,6 +9,7 @@ from app.explore_data.cleanup_data import Audited, open_audited
 from app.explore_data.image_detail import render_detail
 from app.explore_data.image_grid import render_grid
 from app.explore_data.state import Key
+from app.shared.callbacks import uninterrupted
 from app.shared.messages import empty_state, error_boundary
 from app.shared.page_header import is_phone
 from fer_core.words import count
@@ -80,6 +81,7 @@ def _choose(audited: Audited, *, has_votes: bool) -> "tuple[ImageFilter, int]":
     return wanted, num_columns
 
 
+@uninterrupted
 def _to_first_page() -> None:
     st.session_state.pop(Key.EXPLORE_PAGE, None)
 

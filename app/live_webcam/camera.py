@@ -67,7 +67,6 @@ class LiveKey(StrEnum):
     COLLECTOR = "live_collector"
     COLLECTION = "live_collection"
     PERSON = "live_person"
-    COLLECTED = "live_collected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
 """Collecting faces from the camera: on while its switch is, and never otherwise."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
 from app.live_webcam.camera import LiveChoice, LiveKey, show_switch
+from app.shared.callbacks import uninterrupted
 from app.shared.messages import error_boundary
 from app.shared.navigation import LABEL
 from app.shared.session_cache import load_shared_predictor
@@ -13,11 +14,15 @@ from app.shared.session_end import at_session_end
 from app.shared.visitor import get_visitor
 from fer_core.collecting.collection import clean_person, open_or_create
 from fer_core.collecting.live import LiveCollector
+from fer_core.collecting.picking import Picked
 from fer_core.errors import CollectionError
 from fer_core.escaping import escape_markdown
 from fer_core.inference.live import LiveSession
 from fer_core.words import count as count_words
 from fer_core.workspace import Workspace, validate_name
+
+if TYPE_CHECKING:
+    from fer_core.inference.interfaces import Predictor
 
 QUERY: Final[str] = "collect"
 """Query parameter that names the collection to which faces are to go."""
@@ -34,10 +39,13 @@ class _Clips:
     """The clip that is being collected, if one is; what the end of the session must forget."""
 
     current: LiveCollector | None = None
+    picked: tuple[str, Picked] | None = None
+    """What came of the last one: the collection's name, and its new faces."""
 
     def close(self) -> None:
         if self.current is not None:
             self.current.close()
+        self.current = None
 
 
 def render_collect(session: LiveSession, choice: LiveChoice, workspace: Workspace, *, playing: bool) -> None:
@@ -92,47 +100,54 @@ def _get_clips() -> _Clips:
     return clips
 
 
+@uninterrupted
 def _toggle(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> None:
     if not st.session_state[LiveKey.COLLECT]:
         _finish(session, choice, workspace)
         return
     with error_boundary():
         validate_name(st.session_state[LiveKey.COLLECTION].strip(), "collection")
-        collector = LiveCollector(person=clean_person(st.session_state[LiveKey.PERSON]))
-        _get_clips().current = collector
+        person, clips = clean_person(st.session_state[LiveKey.PERSON]), _get_clips()
+        clips.current = collector = LiveCollector(person=person)
         session.watch(collector.take)
 
 
 def _finish(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> None:
     session.watch(None)
     clips = _get_clips()
-    collector, clips.current = clips.current, None
-    if collector is None:
+    if clips.current is None:
         return
     with error_boundary():
-        name = st.session_state[LiveKey.COLLECTION].strip()
         try:
-            if not collector.num_seen:
-                raise CollectionError(
-                    "no face was seen, so nothing was collected; come into view, and try again"
-                )
-            collection = open_or_create(workspace, name, owner=get_visitor())
-            if not collection.is_of(get_visitor()):
-                raise CollectionError(f"the collection {name!r} is somebody else's; choose another name")
+            # Streamlit may leave the run at each of these three, to come back: nothing is lost by then.
+            name, visitor = st.session_state[LiveKey.COLLECTION].strip(), get_visitor()
             predictor = load_shared_predictor(choice.models[0], choice.prior)
-            picked = collector.finish(collection, predictor, count=_COUNT)
-        finally:
-            collector.close()
-        st.session_state[LiveKey.COLLECTED] = (name, len(picked.faces), picked.num_seen)
+            clips.picked = name, _keep(clips.current, workspace, name, visitor, predictor)
+        except Exception:
+            clips.close()
+            raise
+        clips.close()
+
+
+def _keep(
+    collector: LiveCollector, workspace: Workspace, name: str, visitor: str, predictor: "Predictor"
+) -> Picked:
+    if not collector.num_seen:
+        raise CollectionError("no face was seen, so nothing was collected; come into view, and try again")
+    collection = open_or_create(workspace, name, owner=visitor)
+    if not collection.is_of(visitor):
+        raise CollectionError(f"the collection {name!r} is somebody else's; choose another name")
+    return collector.finish(collection, predictor, count=_COUNT)
 
 
 def _tell() -> None:
-    if LiveKey.COLLECTED not in st.session_state:
+    clips = _get_clips()
+    if clips.picked is None:
         return
-    name, num_kept, num_seen = st.session_state[LiveKey.COLLECTED]
+    name, picked = clips.picked
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/check: {num_kept:d} of {count_words(num_seen, 'face')} went into "
+            f":material/check: {len(picked.faces):d} of {count_words(picked.num_seen, 'face')} went into "
             f"**{escape_markdown(name)}**. "
             "Collect two or three times, in another light or place: one of them then shows how good the "
             "model is.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from app.live_webcam.camera import LiveKey, show_switch
+from app.shared.callbacks import uninterrupted
 from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import error_boundary
 from fer_core.escaping import escape_markdown, escape_plotly, quote_markdown
@@ -261,6 +262,7 @@ def _now() -> str:
     return datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
+@uninterrupted
 def _toggle_recording(session: LiveSession) -> None:
     if st.session_state[LiveKey.RECORD]:
         session.start_recording()

@@ -24,7 +24,13 @@ STATE_ICONS: Final[Mapping[str, str]] = {
     "failed": ":material/error:",
     "interrupted": ":material/power_off:",
 }
+_MONITORS: Final[Mapping[str, str]] = {"macro_f1": "macro-F1"}
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+
+
+def name_monitor(monitor: str) -> str:
+    """What decides which epoch is the best, in words."""
+    return _MONITORS.get(monitor, monitor)
 
 
 def describe_duration(seconds: float) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.shared.callbacks import uninterrupted
+
 TAB = "tab"
 """Query parameter that names the open tab; the first one has none."""
 
@@ -26,7 +28,12 @@ def render_tabs(names: Sequence[str], *, key: str) -> list[tuple[str, DeltaGener
     wanted = asked if asked in names else names[0]
     if st.session_state.get(key) != wanted:
         st.session_state[key] = wanted
-    tabs = st.tabs(names, key=key, on_change=lambda: open_tab(st.session_state[key], names[0]))
+
+    @uninterrupted
+    def keep_in_address() -> None:
+        open_tab(st.session_state[key], names[0])
+
+    tabs = st.tabs(names, key=key, on_change=keep_in_address)
     return [(name, tab) for name, tab in zip(names, tabs, strict=True) if tab.open]
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 import streamlit as st
 
+from app.shared.callbacks import uninterrupted
 from app.shared.grid import iterate_cells
 from app.shared.messages import show_error
 from app.shared.samples import IMAGES
@@ -78,6 +79,7 @@ def render_form(workspace: Workspace) -> TrainConfig | None:
 def _choose_source(draft: Draft) -> None:
     presets = list_presets()
 
+    @uninterrupted
     def choose() -> None:
         name = st.session_state[Key.TRAIN_PRESET]
         if name is not None:
@@ -117,6 +119,7 @@ def _render_one(spec: FieldSpec, draft: Draft, datasets: list[DatasetInfo]) -> N
 
 
 def _choose_policy(draft: Draft) -> None:
+    @uninterrupted
     def choose() -> None:
         choose_policy(st.session_state[Key.TRAIN_POLICY])
 

@@ -15,6 +15,7 @@ from app.shared.run_format import (
     describe_percent,
     describe_state,
     get_progress,
+    name_monitor,
 )
 from app.shared.samples import IMAGES, find_kind
 from app.train.run_actions import close_run, render_actions, render_notes
@@ -161,10 +162,11 @@ def _render_numbers(run: Run, workspace: Workspace) -> None:
             "An epoch takes": describe_duration(last.seconds or 0.0),
         }.items():
             st.metric(label, value, border=True, width="content")
+    monitor = name_monitor(str(run.config.get("monitor", "")))
     st.caption(
         f"On {describe_number(last.valid_n)} validation {what}, "
         f"{escape_markdown(last.protocol)}. "
-        f"The best epoch is that with the best {escape_markdown(str(run.config.get('monitor', '')))}."
+        f"The best epoch is that with the best {escape_markdown(monitor)}."
     )
 
 

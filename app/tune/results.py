@@ -10,6 +10,7 @@ import streamlit as st
 from app.shared.background import render_task
 from app.shared.messages import error_boundary
 from app.shared.navigation import TRAIN
+from app.shared.run_format import name_monitor
 from fer_core.escaping import escape_markdown, escape_plotly
 from fer_core.jobs.tasks import BackgroundTask, cancel_task, find_task
 from fer_core.sweeps import Sweep, launch_worker, load_sweep, read_study, stop_workers
@@ -101,7 +102,7 @@ def _count_states(study: "Study") -> Counter[str]:
 def _render_head(sweep: Sweep, study: "Study", work: _Work) -> None:
     counts = _count_states(study)
     best = f"{study.best_value:.4f}" if counts["complete"] else "—"
-    monitor = escape_markdown(sweep.settings.base.monitor.replace("_", " "))
+    monitor = escape_markdown(name_monitor(sweep.settings.base.monitor))
     shown: dict[str, str | int] = {"State": escape_markdown(work.state)}
     shown |= {"Finished": counts["complete"], "Pruned": counts["pruned"]}
     shown |= {"Stopped": counts["stopped"]} if counts["stopped"] else {}

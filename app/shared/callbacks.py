@@ -1,0 +1,37 @@
+"""Callbacks of widgets that are not left half way."""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec
+
+from streamlit.runtime.scriptrunner import RerunException
+
+Arguments = ParamSpec("Arguments")
+
+
+def uninterrupted(callback: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """Let a callback for a changed value reach its end, though the browser asks for the next run already.
+
+    Each access to the session state is a place where Streamlit may leave a run for the next one. A page's
+    timer sends a changed value a moment before the change itself does: the callback is then called for the
+    timer, left at its first access, and not called again, for the value is no longer new (Streamlit 1.67).
+
+    Args:
+        callback: it may be called again from its beginning, so it reads all that it needs from the session
+            before it changes anything, and doesn't ask for a rerun itself.
+    """
+
+    @functools.wraps(callback)
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        interruption = None
+        while True:
+            try:
+                callback(*args, **kwargs)
+            except RerunException as request:  # raised once: the next access passes
+                interruption = request
+            else:
+                break
+        if interruption is not None:
+            raise interruption
+
+    return call
