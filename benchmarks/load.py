@@ -12,6 +12,7 @@ over time, models in its memory, and the machine's load, without which no time m
 import argparse
 import asyncio
 import contextlib
+import dataclasses
 import json
 import logging
 import random
@@ -30,6 +31,7 @@ import numpy as np
 import psutil
 from playwright.async_api import Browser, Error, Page, TimeoutError, async_playwright  # noqa: A004
 
+from fer_core.config import DataConfig, TrainConfig, load_preset
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.errors import RunError
 from fer_core.jobs import stop_run, submit_run
@@ -37,7 +39,6 @@ from fer_core.runs.reader import list_runs, load_run
 from fer_core.workspace import PROJECT_ROOT, Workspace
 
 sys.path.insert(0, str(PROJECT_ROOT))
-from benchmarks.job_cycles import CONFIG
 from benchmarks.script_runs import RUN_ENDED, RUN_STARTED, WATCH_RUNS
 from tests.e2e.dashboard import BROWSER_FLAGS, find_browser, serve_dashboard
 from tests.e2e.live_support import write_camera_file
@@ -51,7 +52,8 @@ logger = logging.getLogger("load")
 _PATIENCE_MS = 120_000
 """A machine that others use too may need a minute for what takes a second alone."""
 _SHORT_MS = 10_000
-_SWITCHES = ".stMain [role=tab]:visible, .stMain [data-testid=stButtonGroup] button:visible"
+_TABS = ".stMain [role=tab]:visible"
+_SWITCHES = f"{_TABS}, .stMain [data-testid=stButtonGroup] button:visible"
 _SAMPLE = re.compile("Show the sample picture|Remove$")
 _FRAMES = re.compile(r"([\d,]+) of ([\d,]+) frames analyzed")
 
@@ -126,7 +128,13 @@ class Load:
 
 
 def run_load(
-    workspace: Workspace, *, num_sessions: int, seconds: float, num_reruns: int = 0, seed: int = 0
+    workspace: Workspace,
+    *,
+    num_sessions: int,
+    seconds: float,
+    num_reruns: int = 0,
+    seed: int = 0,
+    alone: bool = False,
 ) -> Load:
     """Put a dashboard of its own under load.
 
@@ -136,21 +144,32 @@ def run_load(
         seconds: how long they click.
         num_reruns: they go on until there were as many, for at most ten minutes more.
         seed: of their choices.
+        alone: they click without a training and a camera beside them.
     """
     load = Load()
     write_schematic_faces(workspace, "faces", num_images=400)
-    submit_run(CONFIG, workspace, name=RUN, device="cpu")
+    if not alone:
+        submit_run(choose_training(), workspace, name=RUN, device="cpu")
     log = workspace.root / "server.log"
     script = PROJECT_ROOT / "tests" / "e2e" / "watched_home.py"
     try:
         with serve_dashboard(workspace, log, script=script) as url:
-            asyncio.run(_click_all(load, workspace, url, num_sessions, seconds, num_reruns, seed))
-        run = load_run(workspace.run(RUN))
-        load.num_epochs, load.training_state = run.status.epoch, run.state
+            asyncio.run(
+                _click_all(load, workspace, url, num_sessions, seconds, num_reruns, seed, alone=alone)
+            )
+        if not alone:
+            run = load_run(workspace.run(RUN))
+            load.num_epochs, load.training_state = run.status.epoch, run.state
     finally:
         _stop_training(workspace)
     load.errors += [f"server log: {line}" for line in _find_trouble(log.read_text(errors="replace"))]
     return load
+
+
+def choose_training() -> TrainConfig:
+    """Takes seconds an epoch, as real ones do at least: what a run has written grows with its epochs."""
+    data = DataConfig(dataset="faces")
+    return dataclasses.replace(load_preset("shipped"), data=data, epochs=100_000, batch_size=32, threads=1)
 
 
 def _stop_training(workspace: Workspace) -> None:
@@ -169,7 +188,15 @@ def _find_trouble(log: str) -> list[str]:
 
 
 async def _click_all(
-    load: Load, workspace: Workspace, url: str, num_sessions: int, seconds: float, num_reruns: int, seed: int
+    load: Load,
+    workspace: Workspace,
+    url: str,
+    num_sessions: int,
+    seconds: float,
+    num_reruns: int,
+    seed: int,
+    *,
+    alone: bool,
 ) -> None:
     camera = write_camera_file(workspace.root / "camera.y4m")
     flags = [
@@ -182,8 +209,9 @@ async def _click_all(
             executable_path=find_browser(), args=[*BROWSER_FLAGS, *flags]
         )
         streaming = await _open(browser, load, f"{url}/live_webcam")
-        await _start_camera(streaming)
-        logger.info("the camera streams")
+        if not alone:
+            await _start_camera(streaming)
+            logger.info("the camera streams")
         opening = [_open(browser, load, url) for _ in range(num_sessions - 1)]
         pages = list(await asyncio.gather(*opening))
         logger.info("%d sessions are open", num_sessions)
@@ -205,7 +233,8 @@ async def _click_all(
             task.cancel()
         await asyncio.gather(*clicking, return_exceptions=True)
         load.seconds = time.monotonic() - started
-        await _read_camera(streaming, load)
+        if not alone:
+            await _read_camera(streaming, load)
         for page in (*pages, streaming):
             await _note_errors(page, load)
         await browser.close()
@@ -263,6 +292,7 @@ async def _click_through(page: Page, load: Load, draw: random.Random, is_over: C
                 await _measure(page, load, f"{title}: open", link.first)
                 await _note_errors(page, load)
                 if title == "Analyze":  # with it every session needs the model
+                    await page.locator(_TABS).first.click()  # the page opens with the tab that was last open
                     sample = page.get_by_role("button", name=_SAMPLE).first
                     await _measure(page, load, f"{title}: sample picture", sample)
                 await _click_switches(page, load, title, draw, is_over)
@@ -326,6 +356,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--sessions", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--alone", action="store_true", help="without a training and a camera")
     parser.add_argument("--json", type=Path, help="file for all that was measured")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -335,6 +366,7 @@ def main() -> int:
             num_sessions=arguments.sessions,
             seconds=60 * arguments.minutes,
             seed=arguments.seed,
+            alone=arguments.alone,
         )
     print(load.describe())
     if arguments.json:
