@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,7 @@ def run_load(
     seconds: float,
     num_reruns: int = 0,
     seed: int = 0,
-    alone: bool = False,
+    without: Collection[str] = (),
 ) -> Load:
     """Put a dashboard of its own under load.
 
@@ -144,20 +144,22 @@ def run_load(
         seconds: how long they click.
         num_reruns: they go on until there were as many, for at most ten minutes more.
         seed: of their choices.
-        alone: they click without a training and a camera beside them.
+        without: what is not there beside them: `camera`, `training`, or both.
     """
     load = Load()
     write_schematic_faces(workspace, "faces", num_images=400)
-    if not alone:
+    if "training" not in without:
         submit_run(choose_training(), workspace, name=RUN, device="cpu")
     log = workspace.root / "server.log"
     script = PROJECT_ROOT / "tests" / "e2e" / "watched_home.py"
     try:
         with serve_dashboard(workspace, log, script=script) as url:
             asyncio.run(
-                _click_all(load, workspace, url, num_sessions, seconds, num_reruns, seed, alone=alone)
+                _click_all(
+                    load, workspace, url, num_sessions, seconds, num_reruns, seed, "camera" not in without
+                )
             )
-        if not alone:
+        if "training" not in without:
             run = load_run(workspace.run(RUN))
             load.num_epochs, load.training_state = run.status.epoch, run.state
     finally:
@@ -195,8 +197,7 @@ async def _click_all(
     seconds: float,
     num_reruns: int,
     seed: int,
-    *,
-    alone: bool,
+    streams: bool,
 ) -> None:
     camera = write_camera_file(workspace.root / "camera.y4m")
     flags = [
@@ -209,7 +210,7 @@ async def _click_all(
             executable_path=find_browser(), args=[*BROWSER_FLAGS, *flags]
         )
         streaming = await _open(browser, load, f"{url}/live_webcam")
-        if not alone:
+        if streams:
             await _start_camera(streaming)
             logger.info("the camera streams")
         opening = [_open(browser, load, url) for _ in range(num_sessions - 1)]
@@ -233,7 +234,7 @@ async def _click_all(
             task.cancel()
         await asyncio.gather(*clicking, return_exceptions=True)
         load.seconds = time.monotonic() - started
-        if not alone:
+        if streams:
             await _read_camera(streaming, load)
         for page in (*pages, streaming):
             await _note_errors(page, load)
@@ -356,7 +357,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--sessions", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--alone", action="store_true", help="without a training and a camera")
+    parser.add_argument("--without", nargs="*", choices=("camera", "training"), default=[])
     parser.add_argument("--json", type=Path, help="file for all that was measured")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -366,7 +367,7 @@ def main() -> int:
             num_sessions=arguments.sessions,
             seconds=60 * arguments.minutes,
             seed=arguments.seed,
-            alone=arguments.alone,
+            without=arguments.without,
         )
     print(load.describe())
     if arguments.json:
