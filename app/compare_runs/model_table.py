@@ -12,6 +12,7 @@ import streamlit as st
 
 from app.compare_runs.published import describe_published, find_published
 from app.compare_runs.state import Key
+from app.shared.callbacks import uninterrupted
 from app.shared.messages import warn_missing
 from app.shared.reports import TTA_TITLES, Conditions, list_names, load_summary
 from app.shared.samples import find_kind
@@ -257,6 +258,7 @@ def _get_rows(key: str) -> list[int]:
     return list(state["selection"]["rows"]) if state else []
 
 
+@uninterrupted
 def _take_ticks(key: str, names: Sequence[str], chosen: Sequence[str]) -> None:
     """Write the ticks of a table into the address; what was ticked first stays first."""
     ticked = [names[row] for row in _get_rows(key) if row < len(names)]

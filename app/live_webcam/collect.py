@@ -123,7 +123,7 @@ def _finish(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> N
             name, visitor = st.session_state[LiveKey.COLLECTION].strip(), get_visitor()
             predictor = load_shared_predictor(choice.models[0], choice.prior)
             clips.picked = name, _keep(clips.current, workspace, name, visitor, predictor)
-        except Exception:
+        except Exception:  # but not where Streamlit leaves the run: the faces are still wanted then
             clips.close()
             raise
         clips.close()
