@@ -1,11 +1,12 @@
 """Confusion matrices side by side; a click on a cell chooses its faces."""
 
 import html
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
 from app.compare_runs.state import Key
+from app.shared.callbacks import uninterrupted
 from app.shared.charts import STATIC_CONFIG
 from fer_core.evaluation.comparison import Comparison
 from fer_core.evaluation.matrix_chart import build_matrix
@@ -96,14 +97,27 @@ def _render_matrix(item: StoredEvaluation, by: str) -> None:
 
 def _take_cell(widget: str, model: str) -> None:
     """Choose the faces of the cell that was clicked; the same cell once more lets go of it."""
-    points = st.session_state[widget]["selection"]["points"]
-    if not points:
-        return
-    truth, prediction = html.unescape(points[0]["y"]), html.unescape(points[0]["x"])
+    chosen: dict[str, Any] = {}
+
+    @uninterrupted
+    def take() -> None:
+        if not chosen:  # decided once: what is chosen half way must not count as chosen before
+            chosen.update(_choose_cell(widget, model))
+        for key, value in chosen.items():
+            st.session_state[key] = value
+
+    take()
+
+
+def _choose_cell(widget: str, model: str) -> dict[str, Any]:
+    """What a click asks for, by key of the session; nothing where no cell was hit."""
     state = st.session_state
-    shown = (state.get(Key.COMPARE_FIRST), state.get(Key.COMPARE_TRUTH), state.get(Key.COMPARE_PREDICTION))
-    if shown == (model, truth, prediction):
-        truth = prediction = ANY
-    state[Key.COMPARE_FIRST] = model
-    state[Key.COMPARE_TRUTH], state[Key.COMPARE_PREDICTION] = truth, prediction
-    state[Key.COMPARE_OUTCOME], state[Key.COMPARE_CONFIDENCE] = "all", (0.0, 1.0)
+    points = state[widget]["selection"]["points"]
+    if not points:
+        return {}
+    cell = (model, html.unescape(points[0]["y"]), html.unescape(points[0]["x"]))
+    keys = (Key.COMPARE_FIRST, Key.COMPARE_TRUTH, Key.COMPARE_PREDICTION)
+    if tuple(state.get(key) for key in keys) == cell:
+        cell = (model, ANY, ANY)
+    chosen: dict[str, Any] = dict(zip(keys, cell, strict=True))
+    return {**chosen, Key.COMPARE_OUTCOME: "all", Key.COMPARE_CONFIDENCE: (0.0, 1.0)}

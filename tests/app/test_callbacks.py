@@ -1,7 +1,15 @@
 """Callbacks of changed values: done whole, though Streamlit leaves a run wherever the session is asked."""
 
+import contextlib
+from collections import UserDict
+
 import pytest
+import streamlit as st
+from streamlit.runtime.scriptrunner import RerunData, RerunException
 from streamlit.testing.v1 import AppTest
+
+from app.compare_runs.confusion_matrices import ANY, _take_cell
+from app.compare_runs.state import Key
 
 
 def _page(*, guarded: bool) -> None:
@@ -33,3 +41,40 @@ def test_a_callback_that_is_interrupted_is_called_to_its_end(guarded, expected):
     assert page.session_state["calls"] == expected
     assert page.text[0].value == "drawn" and page.toggle[0].value is True
     assert not page.exception
+
+
+class _InterruptedSession(UserDict):
+    """Leaves a run once, at one of the accesses, as Streamlit does: before anything is read or written."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.left = -1
+        self["cells"] = {"selection": {"points": [{"x": "fear", "y": "anger"}]}}
+        self.left = at
+
+    def _yield(self) -> None:
+        self.left -= 1
+        if self.left == -1:
+            raise RerunException(RerunData())
+
+    def __getitem__(self, key: str) -> object:
+        self._yield()
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: str, value: object) -> None:
+        self._yield()
+        super().__setitem__(key, value)
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_a_click_in_a_matrix_is_taken_once_wherever_it_is_interrupted(at, monkeypatch):
+    session = _InterruptedSession(at)
+    monkeypatch.setattr(st, "session_state", session)
+    with contextlib.suppress(RerunException):
+        _take_cell("cells", "fer-small")
+    assert session.left < 0, "it was not interrupted"
+    assert (session.data[Key.COMPARE_TRUTH], session.data[Key.COMPARE_PREDICTION]) == ("anger", "fear")
+    session.left = at
+    with contextlib.suppress(RerunException):
+        _take_cell("cells", "fer-small")
+    assert (session.data[Key.COMPARE_TRUTH], session.data[Key.COMPARE_PREDICTION]) == (ANY, ANY)
