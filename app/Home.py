@@ -9,6 +9,7 @@ from app.home.quiet import stay_quiet
 from app.home.start import go_to_start
 from app.home.warm_up import warm_up
 from app.shared.background import render_at_work
+from app.shared.memory import share_heaps
 from app.shared.messages import error_boundary
 from app.shared.navigation import build_pages
 from app.shared.page_header import ICON_SVG, LOGO_SVG, apply_style
@@ -21,6 +22,7 @@ st.set_page_config(
     layout="wide",
     menu_items={"About": "FER workbench: apparent facial expressions, from data to a model to the webcam."},
 )
+share_heaps()
 apply_style()
 st.logo(LOGO_SVG, size="large")
 stay_quiet()
