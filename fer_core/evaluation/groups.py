@@ -194,7 +194,7 @@ def read_groups(predictions: Predictions, dataset: Dataset | None, column: str) 
 def _band_agreement(predictions: Predictions) -> Names:
     agreement = predictions.agreement
     if agreement is None or np.isnan(agreement).all():
-        raise DataError("no annotators' votes are known for these images; group them by a column instead")
+        raise DataError("no annotators' votes are known here; group them by a column instead")
     names = np.full(len(agreement), NOT_STATED, dtype=object)
     for name, low, high in AGREEMENT_BANDS:
         names[(agreement > low) & (agreement <= high)] = name

@@ -7,7 +7,7 @@ import numpy as np
 
 from fer_core.evaluation.metrics.base import TINY, FloatArray, Measure, Metric, ScoredImages, register_metrics
 
-_NO_VOTES: Final[str] = "no annotators' votes are known for these images"
+_NO_VOTES: Final[str] = "no annotators' votes are known here"
 
 
 def _prepare_mean(
