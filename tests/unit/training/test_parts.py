@@ -32,7 +32,7 @@ from fer_core.training.optim import (
     sam_perturbation,
     set_learning_rate,
 )
-from fer_core.training.recording import StopState
+from fer_core.training.recording import Progress, StopState, load_state, save_state
 from fer_core.training.setup import (
     count_thawed_groups,
     hold_frozen_statistics,
@@ -193,6 +193,28 @@ def test_layer_decay_slows_what_is_far_from_the_head():
     rates = {id(item): group["lr"] for group in optimizer.param_groups for item in group["params"]}
     assert [rates[id(layer.weight)] for layer in model] == pytest.approx([0.1, 0.2, 0.4])
     assert [rates[id(layer.bias)] for layer in model] == pytest.approx([0.1, 0.2, 0.4])
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_a_stored_momentum_comes_back_in_the_layout_of_its_weights(name, tmp_path):
+    def build():
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Conv2d(4, 2, 3))
+        model.to(memory_format=torch.channels_last)
+        return model, build_optimizer(groups_of(model), OptimizerConfig(name=name, momentum=0.9))
+
+    model, optimizer = build()
+    model(torch.rand(2, 3, 8, 8)).sum().backward()
+    optimizer.step()
+    save_state(tmp_path / "state.safetensors", Progress(step=1), model, None, optimizer)
+    other, resumed = build()
+    load_state(tmp_path / "state.safetensors", other, None, resumed)
+    for weights, twin in zip(model.parameters(), other.parameters(), strict=True):
+        before, after = optimizer.state[weights], resumed.state[twin]
+        assert before.keys() == after.keys()
+        for key in before.keys() - {"step"}:
+            assert torch.equal(before[key], after[key])
+            assert after[key].stride() == before[key].stride() == twin.stride()
 
 
 def test_sharpness_aware_step_looks_at_the_worst_point_nearby_and_comes_back():
