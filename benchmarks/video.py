@@ -25,13 +25,13 @@ import tyro
 from fer_core.cli.streams import build_stream
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.video import FILE_TEMPORAL, EncoderSettings, annotate_video, probe_video
+from fer_core.inference.video_writer import DEFAULT_ENCODER
 from fer_core.workspace import PROJECT_ROOT
 
 VIDEOS = PROJECT_ROOT.parent / "shared" / "media" / "videos"
 TARGET_RATIO = 2.0
 TARGET_GROWTH = 0.10
 NUM_LOOPS = 10
-DEFAULT_ENCODER = EncoderSettings()
 
 
 class Cost(NamedTuple):

@@ -16,7 +16,7 @@ from fer_core.cli.terminal import describe_detectors, say, show_progress
 from fer_core.errors import ConfigError
 from fer_core.inference.overlay import SURE_FROM
 from fer_core.inference.predictor import Runtime
-from fer_core.inference.video_writer import EncoderSettings, Preset
+from fer_core.inference.video_writer import DEFAULT_ENCODER, EncoderSettings, Preset
 from fer_core.progress import get_audience, keep_result
 from fer_core.results import RESULTS, list_extensions
 from fer_core.scratch import scratch_folder
@@ -61,8 +61,8 @@ def main(  # noqa: PLR0913 - the command's options
     sure_from: float = SURE_FROM,
     detect_every: int = 5,
     smoothing: float = 0.4,
-    crf: int = 20,
-    preset: Preset = "medium",
+    crf: int = DEFAULT_ENCODER.crf,
+    preset: Preset = DEFAULT_ENCODER.preset,
     threads: int = 0,
     runtime: Runtime = "auto",
     device: str = "auto",

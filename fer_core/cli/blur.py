@@ -7,6 +7,7 @@ from tyro.conf import Positional, arg
 
 from fer_core.cli.terminal import say, show_progress
 from fer_core.errors import ConfigError
+from fer_core.inference.video_writer import DEFAULT_ENCODER, EncoderSettings
 
 
 def main(
@@ -16,7 +17,7 @@ def main(
     *,
     show: tuple[str, ...] = (),
     recording: str | None = None,
-    crf: int = 20,
+    crf: int = DEFAULT_ENCODER.crf,
     overwrite: bool = False,
 ) -> int:
     """Write a video in which every face is a mosaic, but those of the people who agreed.
@@ -34,7 +35,6 @@ def main(
     """
     if target.exists() and not overwrite:
         raise ConfigError(f"{target} exists already; choose another name, or add --overwrite")
-    from fer_core.inference.video_writer import EncoderSettings
     from fer_core.studies.blurring import blur_video
     from fer_core.studies.formats.tables import choose_recording, read_table
 

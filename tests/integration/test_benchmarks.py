@@ -25,6 +25,7 @@ RUN: dict[str, dict[str, Any]] = {
     "adapt": {"model": "fer-tiny", "second": "fer-tiny", "sizes": (1, 2), "seeds": 1, "people": 3},
     "annotators": {"repeats": 1, "models": ("fer-tiny",)},
     "corrupted_copy": {"dataset": "ferplus", "name": "worse"},
+    "encoding": {},
     "framing": {"model": "fer-tiny", "num_faces": 4},
     "face_quality": {"models": ("fer-tiny",), "num_faces": 1},
     "library.drawing": {"num_faces": 4, "rounds": 1},
@@ -106,7 +107,7 @@ def test_a_benchmark_runs(
         places[name] = {"photos": write_photos(tmp_path / "photos.zip")}
     if name == "voice":
         places[name] = {"source": write_zip(tmp_path / "emodb.zip", emodb_files(speakers=("03", "08")))}
-    if name == "video":
+    if name in ("encoding", "video"):
         places[name] = {"videos": (make_video(tmp_path / "in.mp4"),)}
     module, _, function = name.partition(".")
     benchmark = importlib.import_module(f"benchmarks.{module}")
