@@ -54,8 +54,9 @@ SEGMENT_S: Final[float] = 20.0
 be read from there on: only boxes and probabilities carry over, and these forget within seconds."""
 WHOLE: Final[tuple[float, float]] = (0.0, math.inf)
 _MAX_BATCH: Final[int] = 12
+"""Most frames that are analysed together."""
 _MAX_BATCH_PX: Final[int] = 25_000_000
-"""Frames that are analysed together, and the most pixels these may have, which bounds memory."""
+"""Most pixels of these; half of it where they are searched more than once. It bounds memory."""
 
 
 def batch_frames(
@@ -66,8 +67,8 @@ def batch_frames(
     The stream, which is given each batch before the next is taken, is refreshed where a segment begins.
     """
     every = stream.temporal.detect_every
-    most = max(1, min(_MAX_BATCH, _MAX_BATCH_PX // (info.width_px * info.height_px)))
-    size = most // every * every or most
+    most = _MAX_BATCH_PX // (info.width_px * info.height_px)
+    size = max(min(_MAX_BATCH, most // 2) // every * every, min(_MAX_BATCH, most, every), 1)
     for _, segment in itertools.groupby(frames, lambda frame: frame.time_s // SEGMENT_S):
         stream.refresh()
         yield from ((frame,) for frame in itertools.islice(segment, 1))

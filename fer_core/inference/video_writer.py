@@ -38,10 +38,14 @@ _DISK_ERRORS: Final[frozenset[int]] = frozenset(
 )
 """What is wrong with the place that is written to, not with the sound."""
 _SECONDS_PER_KEYFRAME: Final[float] = 2.0
-_LOOKAHEADS: Final[dict[str, int]] = {"faster": 20, "fast": 30, "medium": 40, "slow": 50, "slower": 60}
-"""Frames that x264's presets look ahead; quicker ones look at `_LEAST_LOOKAHEAD` or fewer."""
-_LEAST_LOOKAHEAD: Final[int] = 10
-_LOOKAHEAD_PX: Final[int] = 40_000_000
+_LOOKAHEADS: Final[dict[str, int]] = {
+    "veryfast": 10, "faster": 20, "fast": 30, "medium": 40, "slow": 50, "slower": 60,
+}  # fmt: skip
+"""Frames that x264's presets look ahead; quicker ones look at none."""
+_LEAST_LOOKAHEAD: Final[int] = 4
+_LOOKAHEAD_PX: Final[int] = 20_000_000
+_MANY_PX: Final[int] = 4_000_000
+"""With larger pictures than this, one of them between two others is all that is held back."""
 _UNSPECIFIED: Final[VideoColor] = VideoColor(2, 2, 2)
 
 
@@ -320,6 +324,8 @@ def _encoder_options(settings: EncoderSettings, num_px: int) -> dict[str, str]:
     bound = max(_LEAST_LOOKAHEAD, _LOOKAHEAD_PX // num_px)
     if bound < _LOOKAHEADS.get(settings.preset, 0):
         options["rc-lookahead"] = str(bound)
+    if num_px > _MANY_PX:
+        options["bf"] = "1"
     return options
 
 

@@ -12,12 +12,14 @@ import pandas as pd
 import pytest
 
 from fer_core.errors import ConfigError
+from fer_core.inference.frames import RgbFrame
 from fer_core.inference.overlay import OverlayPainter, OverlayStyle
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.tracker import TemporalConfig
-from fer_core.inference.video import annotate_video
+from fer_core.inference.video import annotate_video, batch_frames
 from fer_core.inference.video_reader import open_video, probe_video, read_frame
 from fer_core.inference.video_summary import Progress
+from fer_core.inference.video_types import VideoFrame, VideoInfo
 from fer_core.inference.video_writer import EncoderSettings, create_video
 from tests.unit.inference.fakes import CLASSES, FakeDetector, FakePredictor, box
 from tests.unit.inference.videos import (
@@ -346,6 +348,50 @@ def test_what_a_video_says_of_itself(tmp_path: Path) -> None:
     )
     assert info.fps == pytest.approx(10, rel=0.05)
     assert info.duration_s == pytest.approx(3, abs=0.15)
+
+
+# Memory
+
+
+@pytest.mark.parametrize(
+    ("size", "every", "expected"),
+    [
+        ((640, 360), 5, 10),  # as often searched as 12 frames allow
+        ((1920, 1080), 5, 5),  # searched once
+        ((3840, 2160), 5, 3),
+        ((7680, 4320), 5, 1),
+        ((640, 360), 30, 12),
+    ],
+)
+def test_the_larger_the_frames_the_fewer_are_held(size: tuple[int, int], every: int, expected: int) -> None:
+    few = FaceStream(FakeDetector([]), FakePredictor(), TemporalConfig(detect_every=every))
+    picture = RgbFrame(np.zeros((2, 2, 3), np.uint8))
+    frames = (VideoFrame(picture, number, number / 30) for number in range(60))
+    info = VideoInfo(
+        width_px=size[0],
+        height_px=size[1],
+        fps=30,
+        duration_s=2,
+        num_frames=60,
+        has_audio=False,
+        codec="h264",
+    )
+    first, *batches, _ = [len(batch) for batch in batch_frames(frames, info, few)]
+    assert first == 1 and set(batches) == {expected}
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((640, 360), (10, 3)), ((1920, 1080), (9, 3)), ((3840, 2160), (4, 1))],
+)
+def test_the_encoder_holds_fewer_large_frames(
+    tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    with create_video(tmp_path / "out.mp4", size=size, rate=Fraction(30)) as writer:
+        writer.write(np.zeros((*size[::-1], 3), np.uint8), 0)
+    told = (tmp_path / "out.mp4").read_bytes()  # x264 writes its settings into the first frame
+    assert b" rc_lookahead=%d " % expected[0] in told
+    assert b" bframes=%d " % expected[1] in told
 
 
 # Real videos
