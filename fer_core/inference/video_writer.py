@@ -324,7 +324,7 @@ def _encoder_options(settings: EncoderSettings, num_px: int) -> dict[str, str]:
     bound = max(_LEAST_LOOKAHEAD, _LOOKAHEAD_PX // num_px)
     if bound < _LOOKAHEADS.get(settings.preset, 0):
         options["rc-lookahead"] = str(bound)
-    if num_px > _MANY_PX:
+    if num_px > _MANY_PX and settings.preset != "ultrafast":  # which holds none back
         options["bf"] = "1"
     return options
 
