@@ -17,6 +17,7 @@ ClassWeights = Literal["none", "balanced", "effective"]
 OptimizerName = Literal["sgd", "adamw"]
 ScheduleName = Literal["constant", "step", "plateau", "cosine", "one_cycle"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+TeacherViews = Literal["augmented", "original"]
 Monitor = Literal["accuracy", "macro_f1", "loss"]
 Tracker = Literal["none", "mlflow", "wandb"]
 
@@ -299,13 +300,17 @@ class DistillConfig:
     """Learning from other models, too (Hinton et al., 2015)."""
 
     teachers: str = ""
-    """Checkpoints or runs, joined by commas, whose mean answer is learned beside the labels. They see
-    the very picture that the network sees, augmented and mixed (Beyer et al., 2022). A class that a teacher
-    does not know has the share that the others give it; one teacher must know all. Empty is off."""
+    """Checkpoints or runs, joined by commas, whose mean answer is learned beside the labels. A class that a
+    teacher does not know has the share that the others give it; one teacher must know all. Empty is off."""
+    views: TeacherViews = "augmented"
+    """What the teachers see: `augmented` is the very picture that the network sees, in every step (Beyer et
+    al., 2022). `original` is each training picture and its mirror image (if pictures are mirrored at all),
+    once, before the first step: their calibrated mean answer takes its share of the label."""
     weight: Annotated[float, _FACTOR] = 0.5
     """Share of the loss that the teachers have; the labels have the rest."""
     temperature: Annotated[float, Limits(above=0)] = 1.0
-    """Softens the teachers' and the network's answers before they are compared; 1 to 4 are usual."""
+    """Softens the teachers' and the network's answers before they are compared, with `original` views the
+    teachers' alone; 1 to 4 are usual."""
 
     def __post_init__(self) -> None:
         check_fields(self, "distill.")
@@ -377,4 +382,11 @@ class TrainConfig:
             "optimizer.sam_rho",
             self.optimizer.sam_rho,
             "0 with precision 'fp16', whose gradients are scaled",
+        )
+        check(
+            not (self.distill.teachers and self.distill.views == "original")
+            or self.data.label_mode != "multi_target",
+            "data.label_mode",
+            self.data.label_mode,
+            "another one with distill.views 'original', which gives every class a share",
         )

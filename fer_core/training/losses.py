@@ -1,7 +1,10 @@
 """What a step minimises: losses on label distributions, and distillation from other models."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +16,7 @@ from fer_core.errors import ConfigError
 from fer_core.models import FerModel, load_checkpoint
 from fer_core.workspace import Workspace
 
+_ANSWERED_AT_ONCE = 256
 _EFFECTIVE_BETA = 0.999
 """Beta of Cui et al. (2019); they try 0.9 to 0.9999."""
 
@@ -86,34 +90,40 @@ class DistributionLoss(nn.Module):
 
 
 class Teachers(nn.Module):
-    """Trained models that answer together, to the very picture that the network sees (Beyer et al., 2022)."""
+    """Trained models that answer together."""
 
     def __init__(
-        self, members: Sequence[tuple[FerModel, InputSpec, Sequence[int]]], *, temperature: float
+        self,
+        members: Sequence[tuple[FerModel, InputSpec, Sequence[int]]],
+        *,
+        temperature: float | Sequence[float],
     ) -> None:
         """Take over the members.
 
         Args:
             members: each model, its input, and for every class of the student its place in the model's
                 logits, -1 where the model does not know it; at least one knows them all.
-            temperature: logits are divided by it.
+            temperature: logits are divided by it; one for all, or one for each.
         """
         super().__init__()
         self.models = nn.ModuleList(model for model, _, _ in members).requires_grad_(False)
         self.specs = [spec for _, spec, _ in members]
         self.places = [[place for place in order if place >= 0] for _, _, order in members]
         self.knows = [[place >= 0 for place in order] for _, _, order in members]
-        self.temperature = temperature
+        self.temperatures: list[float] = (
+            [temperature] * len(members) if isinstance(temperature, int | float) else list(temperature)
+        )
         self.to(memory_format=torch.channels_last).eval()
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """Mean probabilities, B x K, for images B x C x H x W in [0, 1], not yet normalised."""
         answers = []
-        for model, spec, places in zip(self.models, self.specs, self.places, strict=True):
+        members = zip(self.models, self.specs, self.places, self.temperatures, strict=True)
+        for model, spec, places, temperature in members:
             fitting = resize_batch(match_channels(images, spec.channels), (spec.height, spec.width))
             logits = model(normalise(fitting, spec)).float()[:, places]
-            answers.append(torch.softmax(logits / self.temperature, dim=1))
+            answers.append(torch.softmax(logits / temperature, dim=1))
         return self._average(answers)
 
     def _average(self, answers: Sequence[Tensor]) -> Tensor:
@@ -132,11 +142,13 @@ class Teachers(nn.Module):
 def load_teachers(config: DistillConfig, classes: Sequence[str], workspace: Workspace) -> Teachers | None:
     """Load the teachers that a configuration names; None if it names none.
 
+    Those of original views answer as they are calibrated.
+
     Raises:
         CheckpointError: there is no such model, or it is damaged.
         ConfigError: it knows other classes.
     """
-    members = []
+    members, temperatures = [], []
     for name in config.teacher_names:
         model, info = load_checkpoint(find_checkpoint(name, workspace).folder)
         foreign = [item for item in info.classes if item not in classes]
@@ -147,12 +159,42 @@ def load_teachers(config: DistillConfig, classes: Sequence[str], workspace: Work
             )
         order = [info.classes.index(item) if item in info.classes else -1 for item in classes]
         members.append((model, info.input, order))
+        own = info.temperature if config.views == "original" else 1.0
+        temperatures.append(own * config.temperature)
     if members and all(-1 in order for _, _, order in members):
         raise ConfigError(
             f"distill.teachers: none of {config.teachers} predicts all of {', '.join(classes)}; add one that "
             "does"
         )
-    return Teachers(members, temperature=config.temperature) if members else None
+    return Teachers(members, temperature=temperatures) if members else None
+
+
+@torch.no_grad()
+def mix_answers(
+    labels: Tensor,
+    teachers: Teachers,
+    load_images: Callable[[npt.NDArray[np.int64]], Tensor],
+    config: DistillConfig,
+    *,
+    mirrored: bool,
+) -> Tensor:
+    """(1 - w) labels + w answers of the teachers to the pictures as they are, N x K.
+
+    Args:
+        labels: N x K, rows sum to 1.
+        teachers: on the device on which the pictures come.
+        load_images: gives the pictures of some rows, B x C x H x W in [0, 1].
+        config: the weight w.
+        mirrored: the answer is the mean of those to the picture and to its mirror image.
+    """
+    mixed = labels.clone()
+    for rows in np.array_split(np.arange(len(labels)), math.ceil(len(labels) / _ANSWERED_AT_ONCE)):
+        images = load_images(rows)
+        answers = teachers(images)
+        if mirrored:
+            answers = (answers + teachers(images.flip(3))) / 2
+        mixed[rows] = torch.lerp(labels[rows], answers.to(labels), config.weight)
+    return mixed
 
 
 def add_distillation(label_loss: Tensor, logits: Tensor, answers: Tensor, config: DistillConfig) -> Tensor:

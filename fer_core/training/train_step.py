@@ -17,7 +17,14 @@ from fer_core.data.augment import BatchAugmenter, Mix, mix_batch
 from fer_core.data.augment_sound import SoundAugmenter
 from fer_core.data.batches import normalise, resize_batch, shrink_size
 from fer_core.errors import ConfigError
-from fer_core.training.losses import DistributionLoss, add_distillation, compute_class_weights, draw_targets
+from fer_core.training.losses import (
+    DistributionLoss,
+    Teachers,
+    add_distillation,
+    compute_class_weights,
+    draw_targets,
+    mix_answers,
+)
 from fer_core.training.optim import locate_in_cycle, sam_perturbation, set_learning_rate
 from fer_core.training.task import SMALLEST_SCALE, Task
 
@@ -52,9 +59,23 @@ class TrainStep:
         weights = compute_class_weights(self.distributions, config.loss.class_weights)
         self.loss = DistributionLoss(config.loss, config.data.label_mode, weights).to(self.device)
         self.teachers = task.teachers.to(self.device) if task.teachers is not None else None
+        if self.teachers is not None and config.distill.views == "original":
+            self.distributions, self.teachers = self._ask_once(self.teachers), None
         self.num_parts = config.optimizer.accumulation_steps
         self.on_gradients: list[Callable[[], None]] = []
         """Called when the gradients of a step are complete and not yet clipped."""
+
+    def _ask_once(self, teachers: Teachers) -> Tensor:
+        """The labels, with the share of the teachers' answers to the pictures as they are."""
+        _LOG.info("%s: asked about %s training images", self.config.distill.teachers, len(self.distributions))
+        with self.accelerator.autocast():
+            return mix_answers(
+                self.distributions,
+                teachers,
+                lambda rows: self.task.load_images(rows, self.device),
+                self.config.distill,
+                mirrored=self.config.augment.flip_probability > 0,
+            )
 
     def run(
         self, model: nn.Module, epoch: int, step: int, picked: npt.NDArray[np.int64], learning_rate: float

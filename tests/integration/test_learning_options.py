@@ -109,6 +109,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
     "changes",
     [
         {"distill": DistillConfig(teachers="teacher", weight=0.7, temperature=2.0)},
+        {"distill": DistillConfig(teachers="teacher", views="original")},
         {"optimizer": dataclasses.replace(CONFIG.optimizer, sam_rho=0.05)},
         {"loss": LossConfig(name="focal", label_smoothing=0.1, class_weights="effective")},
         {"data": DataConfig(dataset="faces", sampling="balanced", label_mode="probability")},
@@ -126,6 +127,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(faces):
     ],
     ids=[
         "distill",
+        "distill-original",
         "sam",
         "focal",
         "balanced",

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from fer_core.checkpoint import InputSpec
-from fer_core.config import DistillConfig
+from fer_core.config import DataConfig, DistillConfig, TrainConfig
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.labels import EMOTIONS
 from fer_core.models import load_checkpoint, save_checkpoint
-from fer_core.training.losses import Teachers, add_distillation, load_teachers
+from fer_core.training.losses import Teachers, add_distillation, load_teachers, mix_answers
 from tests.small_models import save_small_model
 
 GRAY = InputSpec(height=8, width=8, color="gray", mean=(0.5,), std=(0.25,))
@@ -64,6 +64,50 @@ def test_teachers_get_their_own_preparation_and_class_order():
     torch.testing.assert_close(answers, torch.full((3, 2), (first + 1 - first) / 2))
     alone = Teachers([(Constant(), GRAY, (1, 0))], temperature=2.0)(torch.ones(1, 1, 8, 8))
     assert alone[0, 1].item() == pytest.approx(first)
+
+
+def test_answers_to_the_pictures_as_they_are_take_their_share_of_the_labels():
+    """The teacher sees how much brighter the left half is: the mirror image says the opposite."""
+
+    class LeftOrRight(nn.Module):
+        def forward(self, x):
+            left = x[..., : x.shape[-1] // 2].mean(dim=(1, 2, 3))
+            return torch.stack([left, x[..., x.shape[-1] // 2 :].mean(dim=(1, 2, 3))], dim=1)
+
+    teachers = Teachers([(LeftOrRight(), GRAY, (0, 1))], temperature=2.0)
+    pictures = torch.zeros(300, 1, 8, 8)  # more than are asked about at once
+    pictures[::2, ..., :4] = 1  # logits 2 and -2, over the temperature 1 and -1
+    labels = torch.tensor([[0.0, 1.0]]).repeat(300, 1)
+    config = DistillConfig(teachers="t", views="original", weight=0.25)
+    asked = []
+
+    def load(rows):
+        asked.append(len(rows))
+        return pictures[rows]
+
+    mixed = mix_answers(labels, teachers, load, config, mirrored=False)
+    says = 1 / (1 + math.exp(-2))
+    assert sum(asked) == 300 and max(asked) <= 256
+    assert mixed[0].tolist() == pytest.approx([0.25 * says, 1 - 0.25 * says])
+    assert mixed[1].tolist() == pytest.approx([0.125, 0.875])
+    assert labels[0, 0] == 0, "the labels themselves are not changed"
+    both = mix_answers(labels, teachers, load, config, mirrored=True)
+    torch.testing.assert_close(both, torch.tensor([[0.125, 0.875]]).repeat(300, 1))
+
+
+def test_teachers_of_original_views_answer_as_they_are_calibrated(workspace):
+    folder = save_small_model(workspace, "sure", always="fear")
+    model, info = load_checkpoint(folder)
+    save_checkpoint(folder, model, replace(info, temperature=3.0))
+    augmented = DistillConfig(teachers="sure", temperature=2.0)
+    assert load_teachers(augmented, EMOTIONS, workspace).temperatures == [2]
+    assert load_teachers(replace(augmented, views="original"), EMOTIONS, workspace).temperatures == [6]
+
+
+def test_every_class_gets_a_share_so_the_loss_of_named_classes_is_refused():
+    distill = DistillConfig(teachers="t", views="original")
+    with pytest.raises(ConfigError, match="label_mode"):
+        TrainConfig(distill=distill, data=DataConfig(label_mode="multi_target"))
 
 
 def test_loading(workspace):
