@@ -74,7 +74,8 @@ class TrainStep:
                 teachers,
                 lambda rows: self.task.load_images(rows, self.device),
                 self.config.distill,
-                mirrored=self.config.augment.flip_probability > 0,
+                # Sound isn't augmented as pictures are: its mirror image runs backwards.
+                mirrored=self.task.spec.sound is None and self.config.augment.flip_probability > 0,
             )
 
     def run(

@@ -10,6 +10,8 @@ from fer_core.cli import main
 from fer_core.data.store import load_dataset
 from fer_core.errors import CheckpointError, ConfigError
 from fer_core.exported import list_exports
+from fer_core.runs.reader import load_run
+from fer_core.training import train_step
 from fer_core.voice import load_voice_model
 from fer_core.voice.model import MIN_BASELINE_WINDOWS, compute_baseline, take_off
 from fer_core.workspace import Workspace
@@ -103,6 +105,16 @@ def test_taking_off_by_hand():
     found = np.array([[0.8, 0.2], [0.2, 0.8]])
     assert compute_baseline(found) == pytest.approx([np.log(0.4), np.log(0.4)])
     assert take_off(found, np.log([0.8, 0.2])) == pytest.approx(np.array([[0.5, 0.5], [1 / 17, 16 / 17]]))
+
+
+def test_a_teacher_never_hears_sound_backwards(here, monkeypatch):
+    config = load_run(here.run("heard")).config
+    assert config["augment"]["flip_probability"] > 0, "it is no matter of this setting"
+    asked = []
+    monkeypatch.setattr(train_step, "mix_answers", lambda labels, *_, **how: (asked.append(how), labels)[1])
+    taught = ["--distill.teachers", "heard", "--distill.views", "original"]
+    assert main([*TRAIN, "--name", "taught", "--epochs", "1", *taught]) == 0
+    assert asked == [{"mirrored": False}]
 
 
 def test_evaluation_and_lists(here, capsys):
