@@ -27,6 +27,29 @@ _MIDDLE = """(canvas) => {
     return canvas.getContext("2d").getImageData(width / 2, height / 2, 1, 1).data[0];
 }"""
 STEPS_MS = (20, 33, 40, 150)
+_HOLD_BACK = """() => {
+    const told = HTMLVideoElement.prototype.requestVideoFrameCallback, held = [];
+    HTMLVideoElement.prototype.requestVideoFrameCallback = function (act) {
+        return told.call(this, (...of) => window.isLate ? held.push(() => act(...of)) : act(...of));
+    };
+    window.tellAll = () => held.splice(0).forEach((act) => act());
+}"""
+"""A browser that tells late which pictures it has shown, while `isLate`."""
+
+
+_HOLD_SEEKED = """(player) => {
+    const video = player.querySelector("video"), root = player.getRootNode();
+    const hold = (event) => event.stopImmediatePropagation();
+    root.addEventListener("seeked", hold, true);
+    player.tell = () => {
+        root.removeEventListener("seeked", hold, true);
+        video.dispatchEvent(new Event("seeked"));
+    };
+}"""
+_PRESS_RIGHT = """(player, times) => {
+    const right = {key: "ArrowRight", bubbles: true};
+    while (times--) player.querySelector(".timeline").dispatchEvent(new KeyboardEvent("keydown", right));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +116,36 @@ def test_keys_that_come_faster_than_pictures_are_all_counted(player):
     for _ in range(15):
         player.page.keyboard.press("ArrowRight")
     expect_frame(player, 15)
+
+
+def test_no_key_is_lost_where_the_browser_tells_late_of_a_picture(open_page):
+    page = open_page()
+    page.add_init_script(f"({_HOLD_BACK})()")
+    page.reload()
+    player = page.locator(".player")
+    expect(player).to_have_attribute("data-frame", "0")
+    player.locator(".timeline").focus()
+    page.evaluate("isLate = true")
+    for frame in (1, 2):
+        page.keyboard.press("ArrowRight")
+        expect(player).to_have_attribute("data-cursor", str(frame))
+        expect(player.locator("video")).to_have_js_property("seeking", False)
+    page.evaluate("isLate = false")
+    page.evaluate("tellAll()")
+    expect(player).to_have_attribute("data-frame", "1")
+    expect(player).to_have_attribute("data-cursor", "2")
+    page.keyboard.press("ArrowRight")
+    expect_frame(player, 3)
+
+
+def test_no_key_is_lost_where_the_browser_tells_late_that_it_has_found_a_frame(player):
+    player.locator(".timeline").focus()
+    player.evaluate(_HOLD_SEEKED)
+    player.evaluate(_PRESS_RIGHT, 2)  # the second while the first one's frame is looked for
+    expect(player.locator("video")).to_have_js_property("seeking", False)
+    player.evaluate(_PRESS_RIGHT, 1)
+    player.evaluate("(player) => player.tell()")
+    expect_frame(player, 3)
 
 
 def test_the_cursor_runs_with_the_picture(player):

@@ -35,7 +35,7 @@ class Player {
     this.ended = new AbortController();
     this.frame = 0; // in the picture
     this.wanted = null; // where the user wants to be, until it is in the picture
-    this.next = null; // wanted while the browser still looks for another frame
+    this.sought = null; // what the browser looks for, or looked for last
     this.only = null; // the class that is shown alone
     this.chosen = 0;
     const [width, height] = results.size.map((side) => side + (side % 2)); // the writer makes sides even
@@ -95,10 +95,11 @@ class Player {
     this.on(this.video, "loadeddata seeked", look);
   }
 
-  /** A frame has come into the picture. */
+  /** A frame has come into the picture. Browsers may tell of it when they have found a later one already: while the
+   * video stands still, only the frame that the user wants ends the wait for it. */
   show(frame) {
     this.frame = frame;
-    if (!this.video.seeking && this.next === null) this.wanted = null;
+    if (this.isFound && (frame === this.wanted || !this.video.paused)) this.wanted = null;
     this.update();
   }
 
@@ -106,13 +107,17 @@ class Player {
   seek(frame) {
     this.wanted = Math.max(0, Math.min(this.results.numFrames - 1, frame));
     if (this.video.error) return this.show(this.wanted);
-    if (this.video.seeking) this.next = this.wanted;
-    else this.jump(this.wanted);
+    if (!this.video.seeking) this.jump(this.wanted);
     this.moveCursor();
   }
 
   jump(frame) {
+    this.sought = frame;
     this.video.currentTime = Math.min(this.results.middle(frame), (this.video.duration || Infinity) - 0.001);
+  }
+
+  get isFound() {
+    return !this.video.seeking && this.sought === this.wanted;
   }
 
   get place() {
@@ -132,6 +137,7 @@ class Player {
   toggle() {
     if (this.video.paused) this.video.play().catch(() => {}); // the error event tells why
     else this.video.pause();
+    if (this.isFound) this.wanted = null;
   }
 
   // What the user does
@@ -139,9 +145,9 @@ class Player {
   listen() {
     const { video } = this;
     this.on(video, "seeked", () => {
-      if (this.next !== null) this.jump(this.next);
+      if (video.seeking || this.wanted === null) return; // the event may come when the next search has begun
+      if (this.wanted !== this.sought) this.jump(this.wanted);
       else if (this.wanted === this.frame) this.wanted = null;
-      this.next = null;
     });
     this.on(video, "play pause ended", () => {
       this.root.classList.toggle("playing", !video.paused);
