@@ -51,6 +51,8 @@ def estimate(command: EstimateCommand) -> int:
     say(f"parameters      {result.num_parameters:,}")
     say(f"step            {1000 * result.seconds_per_step:.0f} ms, {result.images_per_s:,.0f} images/s")
     say(f"epoch           {result.seconds_per_epoch:.1f} s with validation, {result.num_steps:,} steps")
+    if result.seconds_before:
+        say(f"teachers        {result.seconds_before:.1f} s to answer, once before the first step")
     say(
         f"whole training  {seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min {seconds % 60:.0f} s, "
         f"{command.config.epochs} epochs"

@@ -48,6 +48,11 @@ class TrainBars:
         """A line above the bars."""
         self._progress.console.print(str(text), highlight=False, soft_wrap=True)
 
+    def on_asked(self, done: int, total: int) -> None:
+        """After each batch about which teachers are asked."""
+        self._progress.start_task(self._steps)
+        self._progress.update(self._steps, total=total, completed=done, description="asking the teachers")
+
     def on_step(self, epoch: int, step: int, num_steps: int, loss: float | None) -> None:
         """After each step."""
         for task in (self._epochs, self._steps):

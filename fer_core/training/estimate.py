@@ -26,6 +26,7 @@ _FEWEST_MEASURED: Final[int] = 3
 _BUDGET_S: Final[float] = 20.0
 """Slow steps are measured for no longer than this."""
 _VALID_IMAGES: Final[int] = 512
+_ASKED_BATCHES: Final[int] = 3
 
 ProgressCallback = Callable[[int, int], None]
 
@@ -38,8 +39,10 @@ class Estimate:
     """Median over the measured steps; where layers are frozen at first, its mean over all epochs."""
     seconds_per_epoch: float
     """All steps and the validation."""
+    seconds_before: float
+    """Until the first step: teachers that answer once, to the original pictures."""
     total_seconds: float
-    """All epochs, without an early stop."""
+    """All epochs, without an early stop, and what comes before."""
     images_per_s: float
     """Training images per second."""
     peak_memory_mb: float
@@ -87,6 +90,7 @@ def estimate_training(
     steps_each = _NUM_WARM_UP + num_measured
     measured: list[list[float]] = []
     try:
+        before_s = _time_asking(setup)
         for epoch in epochs:
 
             def show(taken: int) -> None:
@@ -102,7 +106,8 @@ def estimate_training(
     return Estimate(
         seconds_per_step=step_s,
         seconds_per_epoch=epoch_s,
-        total_seconds=config.epochs * epoch_s,
+        seconds_before=before_s,
+        total_seconds=before_s + config.epochs * epoch_s,
         images_per_s=config.batch_size / step_s,
         peak_memory_mb=_measure_memory_mb(setup.device),
         num_parameters=count_parameters(task.model),
@@ -111,6 +116,16 @@ def estimate_training(
         device=str(setup.device),
         precision={"no": "fp32"}.get(task.precision, task.precision),
     )
+
+
+def _time_asking(setup: TrainingSetup) -> float:
+    """Seconds that teachers take who are asked before the first step, from a few of their answers."""
+    num_questions = setup.train_step.num_questions
+    times_s = [time.monotonic()]
+    setup.train_step.ask_teachers(
+        num_batches=_ASKED_BATCHES, on_progress=lambda *_: times_s.append(time.monotonic())
+    )
+    return num_questions * min(np.diff(times_s), default=0.0)
 
 
 def _choose_epochs(setup: TrainingSetup) -> list[int]:

@@ -177,6 +177,8 @@ def mix_answers(
     config: DistillConfig,
     *,
     mirrored: bool,
+    num_batches: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """(1 - w) labels + w answers of the teachers to the pictures as they are, N x K.
 
@@ -186,15 +188,26 @@ def mix_answers(
         load_images: gives the pictures of some rows, B x C x H x W in [0, 1].
         config: the weight w.
         mirrored: the answer is the mean of those to the picture and to its mirror image.
+        num_batches: ask about so many of the `count_batches(N)` batches; all if not given. The other labels
+            stay as they are.
+        on_progress: told (batches done, batches in all) after each.
     """
     mixed = labels.clone()
-    for rows in np.array_split(np.arange(len(labels)), math.ceil(len(labels) / _ANSWERED_AT_ONCE)):
+    batches = np.array_split(np.arange(len(labels)), count_batches(len(labels)))[:num_batches]
+    for number, rows in enumerate(batches):
         images = load_images(rows)
         answers = teachers(images)
         if mirrored:
             answers = (answers + teachers(images.flip(3))) / 2
         mixed[rows] = torch.lerp(labels[rows], answers.to(labels), config.weight)
+        if on_progress is not None:
+            on_progress(number + 1, len(batches))
     return mixed
+
+
+def count_batches(num_images: int) -> int:
+    """Batches in which `mix_answers` asks about so many images."""
+    return math.ceil(num_images / _ANSWERED_AT_ONCE)
 
 
 def add_distillation(label_loss: Tensor, logits: Tensor, answers: Tensor, config: DistillConfig) -> Tensor:

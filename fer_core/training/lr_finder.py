@@ -47,7 +47,7 @@ def run_rate_test(
         num_steps: most steps to take, at least 20.
         lowest: rate of the first step, more than 0.
         highest: rate that the last step would have, more than `lowest`.
-        on_progress: told (steps done, steps in all).
+        on_progress: told (steps done, steps in all). Batches about which teachers are asked before count.
 
     Raises:
         ConfigError: the range or the number of steps does not work.
@@ -61,7 +61,14 @@ def run_rate_test(
     rates = np.geomspace(lowest, highest, num_steps)
     losses: list[float] = []
     average, best = 0.0, math.inf
+    num_asked = setup.train_step.num_questions
+
+    def tell(done: int) -> None:
+        if on_progress is not None:
+            on_progress(done, num_asked + num_steps)
+
     try:
+        setup.train_step.ask_teachers(on_progress=lambda done, _: tell(done))
         for number, rate in enumerate(rates):
             epoch, step = number // setup.num_steps + 1, number % setup.num_steps
             if step == 0:
@@ -74,8 +81,7 @@ def run_rate_test(
                 break
             best = min(best, smooth)
             losses.append(smooth)
-            if on_progress is not None:
-                on_progress(number + 1, num_steps)
+            tell(num_asked + number + 1)
     finally:
         setup.release()
     seen = np.asarray(losses)

@@ -27,7 +27,7 @@ _LOG = logging.getLogger(__name__)
 class TrainingSetup:
     """Device, precision, network, optimiser, average, frozen layers and order of images of one task.
 
-    `begin_epoch` comes before the first `take_step` of each epoch.
+    `begin_epoch` comes before the first `take_step` of each epoch, and `train_step.ask_teachers` before all.
     """
 
     def __init__(self, task: Task, *, tracker: str = "none") -> None:
@@ -101,6 +101,7 @@ class TrainingSetup:
             ConfigError: as `TrainStep.run`.
         """
         assert self._wrapped is not None, "begin_epoch comes first"
+        assert not self.train_step.num_questions, "ask_teachers comes first"
         picked = self._order[step * self.config.batch_size : (step + 1) * self.config.batch_size]
         result = self.train_step.run(self._wrapped, epoch, step, picked, learning_rate)
         if self.ema is not None:

@@ -19,9 +19,9 @@ from fer_core.data.batches import normalise, resize_batch, shrink_size
 from fer_core.errors import ConfigError
 from fer_core.training.losses import (
     DistributionLoss,
-    Teachers,
     add_distillation,
     compute_class_weights,
+    count_batches,
     draw_targets,
     mix_answers,
 )
@@ -59,24 +59,43 @@ class TrainStep:
         weights = compute_class_weights(self.distributions, config.loss.class_weights)
         self.loss = DistributionLoss(config.loss, config.data.label_mode, weights).to(self.device)
         self.teachers = task.teachers.to(self.device) if task.teachers is not None else None
-        if self.teachers is not None and config.distill.views == "original":
-            self.distributions, self.teachers = self._ask_once(self.teachers), None
         self.num_parts = config.optimizer.accumulation_steps
         self.on_gradients: list[Callable[[], None]] = []
         """Called when the gradients of a step are complete and not yet clipped."""
 
-    def _ask_once(self, teachers: Teachers) -> Tensor:
-        """The labels, with the share of the teachers' answers to the pictures as they are."""
+    @property
+    def num_questions(self) -> int:
+        """Batches of training images about which the teachers are still to be asked before the first step."""
+        is_asked_once = self.teachers is not None and self.config.distill.views == "original"
+        return count_batches(len(self.distributions)) if is_asked_once else 0
+
+    def ask_teachers(
+        self, *, num_batches: int | None = None, on_progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Give the labels the share of the teachers' answers to the pictures as they are.
+
+        It comes before the first step. Where teachers answer in every step, or have answered, it does
+        nothing.
+
+        Args:
+            num_batches: ask about no more of the `num_questions` batches, to see how long they take.
+            on_progress: told (batches done, batches in all) after each.
+        """
+        if not self.num_questions or self.teachers is None:
+            return
         _LOG.info("%s: asked about %s training images", self.config.distill.teachers, len(self.distributions))
         with self.accelerator.autocast():
-            return mix_answers(
+            self.distributions = mix_answers(
                 self.distributions,
-                teachers,
+                self.teachers,
                 lambda rows: self.task.load_images(rows, self.device),
                 self.config.distill,
                 # Sound isn't augmented as pictures are: its mirror image runs backwards.
                 mirrored=self.task.spec.sound is None and self.config.augment.flip_probability > 0,
+                num_batches=num_batches,
+                on_progress=on_progress,
             )
+        self.teachers = None
 
     def run(
         self, model: nn.Module, epoch: int, step: int, picked: npt.NDArray[np.int64], learning_rate: float

@@ -8,7 +8,7 @@ batch; only the first writes.
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
@@ -41,8 +41,15 @@ _READ_EVERY: Final[int] = 10
 """Steps between two looks at the loss on a GPU: each look waits for all that is under way there."""
 
 
+class _StopError(Exception):
+    """A stop was requested while the teachers answered."""
+
+
 class Observer(Protocol):
     """Told how a run goes on, for progress bars."""
+
+    def on_asked(self, done: int, total: int) -> None:
+        """After each batch about which teachers are asked before the first step."""
 
     def on_step(self, epoch: int, step: int, num_steps: int, loss: float) -> None:
         """After each step; epoch and step count from 1. `loss` is the epoch's mean so far."""
@@ -109,6 +116,7 @@ class Trainer:
         try:
             self._open_logs()
             self._write_status("running")
+            self._ask_teachers()
             self._train_epochs()
             state = "stopped" if self.stop_requested else "finished"
             if state == "finished":
@@ -125,6 +133,30 @@ class Trainer:
             logger.removeHandler(handler)
             handler.close()
             self.setup.release()
+
+    def _ask_teachers(self) -> None:
+        """Let the teachers answer, where they do so once for the whole run."""
+        train_step = self.setup.train_step
+        if not train_step.num_questions:
+            return
+        started = time.monotonic()
+
+        def tell(done: int, total: int) -> None:
+            left_s = (total - done) * (time.monotonic() - started) / done
+            message = f"Asking {self.config.distill.teachers} about the training images: {done / total:.0%}"
+            if self.is_main:
+                self.writer.write_heartbeat(
+                    "running", **{**self._describe_progress(), "message": message, "eta_s": left_s}
+                )
+            if self.observer is not None:
+                self.observer.on_asked(done, total)
+            if self._must_stop():
+                raise _StopError
+
+        with suppress(_StopError):  # before the first step the run sees it, and ends as at any other
+            train_step.ask_teachers(on_progress=tell)
+        self._started = time.monotonic()
+        self._write_status("running", message=None)
 
     def _measure_adaptation(self) -> None:
         """What adapting gained and cost, where a model was adapted; a run that fails here can be resumed."""
