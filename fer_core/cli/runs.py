@@ -62,13 +62,12 @@ def list_all(
     table = Table("run", "created", "state", "epoch", "best", "time left", "tags")
     for run in runs:
         status = run.status
-        best = status.best_score
         table.add_row(
             run.title,
             f"{run.created:%Y-%m-%d %H:%M}" if run.created else "",
             run.state if run.queue_position is None else f"{run.state} ({run.queue_position}.)",
             f"{status.epoch}/{status.num_epochs or '?'}",
-            "" if best is None else f"{best:.4f} in {status.best_epoch}",
+            run.describe_best(),
             format_duration(status.eta_s) if run.is_active else "",
             ", ".join(run.tags),
         )
@@ -128,7 +127,6 @@ def show(name: Positional[str], *, json_output: Annotated[bool, arg(name="json")
 
 def _summarise(run: "Run", notes: str) -> dict[str, str]:
     status = run.status
-    best = status.best_score
     records = run.load_metrics()
     last = asdict(records[-1]) if records else {}
     changed = [f"{key} = {value!r}" for key, value in _list_changes(run)]
@@ -141,7 +139,7 @@ def _summarise(run: "Run", notes: str) -> dict[str, str]:
         "device": status.device or "",
         "epoch": f"{status.epoch}/{status.num_epochs or '?'}",
         "time left": format_duration(status.eta_s) if run.is_active else "",
-        "best": "" if best is None else f"{best:.4f} in epoch {status.best_epoch}",
+        "best": run.describe_best(),
         "last epoch": ", ".join(f"{key} {last[key]:.4f}" for key in scores if last.get(key) is not None),
         "tags": ", ".join(run.tags),
         "notes": notes,

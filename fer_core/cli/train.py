@@ -160,9 +160,8 @@ def _train(command: TrainCommand) -> None:
             raise
     run = load_run(writer.folder)
     say(f"{state}: {run.folder}")
-    if run.status.best_score is not None:
-        score = f"{run.config['monitor']} {run.status.best_score:.4f}"
-        say(f"best epoch {run.status.best_epoch}, validation {score}")
+    if run.describe_best():
+        say(f"best validation {run.describe_best()}")
     if state == "stopped":
         say(f"continue with: fer train --resume {shlex.quote(run.name)}")
     adaptation = load_adaptation(run.folder)

@@ -1,5 +1,6 @@
 """Progress of a training on the terminal."""
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fer_core.cli.terminal import build_console
@@ -77,7 +78,9 @@ class TrainBars:
         except RunError:  # being replaced on a system without atomic renames; the next look will do
             return
         status = run.status
-        if status.num_steps:
+        if run.is_active and status.message:
+            self._progress.update(self._steps, description=escape(status.message))
+        elif status.num_steps:
             self.on_step(min(status.epoch + 1, self._num_epochs), status.step, status.num_steps, None)
         if status.epoch > self._done:
             for record in run.load_metrics():

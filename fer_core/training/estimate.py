@@ -29,6 +29,7 @@ _VALID_IMAGES: Final[int] = 512
 _ASKED_BATCHES: Final[int] = 3
 
 ProgressCallback = Callable[[int, int], None]
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ def estimate_training(
     *,
     num_measured: int = 10,
     on_progress: ProgressCallback | None = None,
+    clock: Clock = time.monotonic,
 ) -> Estimate:
     """Take a few real steps of a configuration on its data set, and validate a part of the validation split.
 
@@ -75,6 +77,7 @@ def estimate_training(
         workspace: where the data set is.
         num_measured: steps to time, at least 3; fewer are taken where they are slow.
         on_progress: told (steps done, steps in all).
+        clock: what tells the seconds; with `time.process_time` all figures are processor time.
 
     Raises:
         FerError: the configuration does not work on this data set or machine; the same that a training says.
@@ -90,15 +93,15 @@ def estimate_training(
     steps_each = _NUM_WARM_UP + num_measured
     measured: list[list[float]] = []
     try:
-        before_s = _time_asking(setup)
+        before_s = _time_asking(setup, clock)
         for epoch in epochs:
 
             def show(taken: int) -> None:
                 if on_progress is not None:
                     on_progress(len(measured) * steps_each + taken, len(epochs) * steps_each)
 
-            measured.append(_time_steps(setup, epoch, num_measured, _BUDGET_S / len(epochs), show))
-        valid_s = _time_validation(setup)
+            measured.append(_time_steps(setup, epoch, num_measured, _BUDGET_S / len(epochs), show, clock))
+        valid_s = _time_validation(setup, clock)
     finally:
         setup.release()
     step_s = _mean_over_epochs(setup, epochs, [float(np.median(item)) for item in measured])
@@ -118,13 +121,11 @@ def estimate_training(
     )
 
 
-def _time_asking(setup: TrainingSetup) -> float:
+def _time_asking(setup: TrainingSetup, clock: Clock) -> float:
     """Seconds that teachers take who are asked before the first step, from a few of their answers."""
     num_questions = setup.train_step.num_questions
-    times_s = [time.monotonic()]
-    setup.train_step.ask_teachers(
-        num_batches=_ASKED_BATCHES, on_progress=lambda *_: times_s.append(time.monotonic())
-    )
+    times_s = [clock()]
+    setup.train_step.ask_teachers(num_batches=_ASKED_BATCHES, on_progress=lambda *_: times_s.append(clock()))
     return num_questions * min(np.diff(times_s), default=0.0)
 
 
@@ -140,17 +141,22 @@ def _weigh(setup: TrainingSetup, epoch: int) -> float:
 
 
 def _time_steps(
-    setup: TrainingSetup, epoch: int, num_measured: int, budget_s: float, on_step: Callable[[int], None]
+    setup: TrainingSetup,
+    epoch: int,
+    num_measured: int,
+    budget_s: float,
+    on_step: Callable[[int], None],
+    clock: Clock,
 ) -> list[float]:
     """Seconds of each measured step of an epoch; a short one begins anew."""
     setup.begin_epoch(epoch)
     seconds: list[float] = []
     for number in range(_NUM_WARM_UP + num_measured):
-        started = time.monotonic()
+        started = clock()
         step = number % setup.num_steps
         result = setup.take_step(epoch, step, setup.compute_learning_rate(epoch, step))
         float(result.loss)  # waits for the device
-        seconds.append(time.monotonic() - started)
+        seconds.append(clock() - started)
         on_step(number + 1)
         if number + 1 >= _NUM_WARM_UP + _FEWEST_MEASURED and sum(seconds) > budget_s:
             break
@@ -164,9 +170,9 @@ def _mean_over_epochs(setup: TrainingSetup, epochs: list[int], step_s: list[floa
     return float(np.mean(np.interp(wanted, known, step_s)))
 
 
-def _time_validation(setup: TrainingSetup) -> float:
+def _time_validation(setup: TrainingSetup, clock: Clock) -> float:
     """Seconds that scoring the whole validation split takes, from a part of it."""
-    started = time.monotonic()
+    started = clock()
     task = setup.task
     rows = task.valid.indices[:_VALID_IMAGES]
     compute_logits(
@@ -177,7 +183,7 @@ def _time_validation(setup: TrainingSetup) -> float:
         device=setup.device,
         autocast=setup.accelerator.autocast,
     )
-    return (time.monotonic() - started) * len(task.valid) / len(rows)
+    return (clock() - started) * len(task.valid) / len(rows)
 
 
 def _measure_memory_mb(device: torch.device) -> float:

@@ -83,7 +83,7 @@ class Trainer:
         self.learning_rate = 0.0
         self.stop_requested = False
         self._pending: list[StepResult] = []
-        self._started = time.monotonic()
+        self._started = 0.0
         self._steps_this_time = 0
 
     def request_stop(self) -> None:
@@ -155,7 +155,6 @@ class Trainer:
 
         with suppress(_StopError):  # before the first step the run sees it, and ends as at any other
             train_step.ask_teachers(on_progress=tell)
-        self._started = time.monotonic()
         self._write_status("running", message=None)
 
     def _measure_adaptation(self) -> None:
@@ -180,6 +179,7 @@ class Trainer:
             self.accelerator.end_training()
 
     def _train_epochs(self) -> None:
+        self._started = time.monotonic()
         while self.progress.epoch < self.config.epochs:
             if self.progress.stop.should_stop(self.config.early_stopping):
                 _LOG.info("early stop: no better score since epoch %d", self.progress.stop.best_epoch)

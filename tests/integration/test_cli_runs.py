@@ -49,6 +49,16 @@ def test_list_show_tag_note_log_delete(resting, capsys, monkeypatch):
     assert not resting.run("resting").exists()
 
 
+def test_the_least_loss_is_shown_as_a_loss(workspace, capsys):
+    writer = enqueue_run(TrainConfig(epochs=3, monitor="loss"), workspace, name="low", device="cpu")
+    writer.set_state("stopped", epoch=2, best_score=-0.4321, best_epoch=2)
+    for command in (["runs"], ["runs", "show", "low"]):
+        assert main(command) == 0
+        shown = capsys.readouterr().out
+        assert "loss 0.4321 in epoch 2" in shown
+        assert "-0.4321" not in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -24,8 +24,6 @@ from fer_core.data.builtin import open_dataset
 from fer_core.errors import ConfigError
 from fer_core.models import load_checkpoint
 from fer_core.runs.reader import load_run
-from fer_core.runs.writer import RunWriter
-from fer_core.training import losses
 from fer_core.training.estimate import estimate_training
 from fer_core.training.lr_finder import run_rate_test, suggest_rate
 from fer_core.training.task import prepare_task
@@ -146,8 +144,8 @@ def test_every_option_learns_and_resumes_exactly(faces, changes):
     if "distill" in changes:
         save_small_model(faces, "teacher", always="fear")
     unbroken = train(faces, "unbroken", **changes)
-    learnt = [record.train_loss for record in unbroken.load_metrics()]
-    assert learnt[1] < learnt[0]
+    losses = [record.train_loss for record in unbroken.load_metrics()]
+    assert losses[1] < losses[0]
     trainer = create_trainer(dataclasses.replace(CONFIG, **changes), faces, name="broken")
     take, counted = trainer.setup.train_step.run, []
 
@@ -161,85 +159,9 @@ def test_every_option_learns_and_resumes_exactly(faces, changes):
     assert trainer.run() == "stopped"
     assert resume_trainer("broken", faces).run() == "finished"
     broken = load_run(faces.run("broken"))
-    assert [record.train_loss for record in broken.load_metrics()] == learnt
+    assert [record.train_loss for record in broken.load_metrics()] == losses
     shas = [load_checkpoint(run.folder / "last")[1].weights_sha256 for run in (unbroken, broken)]
     assert shas[0] == shas[1]
-
-
-TAUGHT = dataclasses.replace(CONFIG, distill=DistillConfig(teachers="teacher", views="original"))
-
-
-@pytest.fixture
-def teacher(faces, monkeypatch):
-    """Asked about 32 of the 112 training images at once."""
-    save_small_model(faces, "teacher", always="fear")
-    monkeypatch.setattr(losses, "_ANSWERED_AT_ONCE", 32)
-
-
-class StopWhenAsked:
-    """Keeps what an observer is told; asks for a stop at the second batch."""
-
-    def __init__(self, stops):
-        self.stops, self.told, self.trainer = stops, [], None
-
-    def on_asked(self, done, total):
-        self.told.append((done, total))
-        if self.stops and done == 2:
-            self.trainer.request_stop()
-
-    def on_step(self, *_):
-        self.told.append("step")
-
-    def on_epoch(self, record):
-        pass
-
-
-@pytest.mark.usefixtures("teacher")
-def test_a_run_tells_how_many_answers_it_has_and_can_be_stopped_before_the_last(faces, monkeypatch):
-    messages = []
-    write = RunWriter.write_heartbeat
-    monkeypatch.setattr(
-        RunWriter,
-        "write_heartbeat",
-        lambda self, *given, **facts: (messages.append(facts.get("message")), write(self, *given, **facts)),
-    )
-    observer = StopWhenAsked(stops=False)
-    trainer = create_trainer(TAUGHT, faces, name="unbroken", observer=observer)
-    assert trainer.run() == "finished"
-    assert observer.told[:5] == [(1, 4), (2, 4), (3, 4), (4, 4), "step"]
-    assert observer.told.count((4, 4)) == 1, "once for the whole run"
-    assert messages[:2] == [f"Asking teacher about the training images: {share}" for share in ("25%", "50%")]
-    assert load_run(faces.run("unbroken")).status.message is None
-
-    observer = StopWhenAsked(stops=True)
-    observer.trainer = create_trainer(TAUGHT, faces, name="broken", observer=observer)
-    assert observer.trainer.run() == "stopped"
-    assert observer.told == [(1, 4), (2, 4)]
-    assert load_run(faces.run("broken")).status.message is None
-    assert resume_trainer("broken", faces).run() == "finished"
-    shas = [load_checkpoint(faces.run(name) / "last")[1].weights_sha256 for name in ("unbroken", "broken")]
-    assert shas[0] == shas[1]
-
-
-@pytest.mark.usefixtures("teacher")
-def test_what_the_teachers_take_is_in_the_estimate_and_in_the_bar_of_the_rate_test(faces, monkeypatch):
-    asked = []
-    answer = losses.Teachers.forward
-    monkeypatch.setattr(
-        losses.Teachers, "forward", lambda self, images: (asked.append(len(images)), answer(self, images))[1]
-    )
-    found = estimate_training(TAUGHT, faces, num_measured=3)
-    assert len(asked) == 3, "some of the four batches"
-    assert found.seconds_before > 0
-    assert found.total_seconds == pytest.approx(found.seconds_before + 2 * found.seconds_per_epoch)
-    told = []
-    run_rate_test(
-        prepare_task(TAUGHT, open_dataset("faces", faces), workspace=faces),
-        num_steps=20,
-        on_progress=lambda *item: told.append(item),
-    )
-    assert told[:5] == [(done, 24) for done in range(1, 6)]
-    assert estimate_training(CONFIG, faces, num_measured=3).seconds_before == 0
 
 
 def test_only_the_head_learns_while_the_rest_is_frozen(faces):

@@ -1,0 +1,111 @@
+"""Teachers that are asked once, before the first step."""
+
+import dataclasses
+
+import pytest
+
+from fer_core.cli import main
+from fer_core.config import DistillConfig, load_preset
+from fer_core.data.builtin import open_dataset
+from fer_core.models import load_checkpoint
+from fer_core.runs.reader import load_run
+from fer_core.runs.writer import RunWriter
+from fer_core.training import losses
+from fer_core.training.estimate import estimate_training
+from fer_core.training.lr_finder import run_rate_test
+from fer_core.training.task import prepare_task
+from fer_core.training.trainer import create_trainer, resume_trainer
+from tests.integration.test_learning_options import CONFIG
+from tests.small_models import save_small_model
+
+TAUGHT = dataclasses.replace(CONFIG, epochs=1, distill=DistillConfig(teachers="teacher", views="original"))
+
+
+@pytest.fixture
+def faces(workspace, draw_faces):
+    draw_faces(workspace, "faces", num_images=160)
+    return workspace
+
+
+@pytest.fixture
+def teacher(faces, monkeypatch):
+    """Asked about 32 of the 112 training images at once."""
+    save_small_model(faces, "teacher", always="fear")
+    monkeypatch.setattr(losses, "_ANSWERED_AT_ONCE", 32)
+
+
+class StopWhenAsked:
+    """Keeps what an observer is told; asks for a stop at the second batch."""
+
+    def __init__(self, stops):
+        self.stops, self.told, self.trainer = stops, [], None
+
+    def on_asked(self, done, total):
+        self.told.append((done, total))
+        if self.stops and done == 2:
+            self.trainer.request_stop()
+
+    def on_step(self, *_):
+        self.told.append("step")
+
+    def on_epoch(self, record):
+        pass
+
+
+@pytest.mark.usefixtures("teacher")
+def test_a_run_tells_how_many_answers_it_has_and_can_be_stopped_before_the_last(faces, monkeypatch):
+    messages = []
+    write = RunWriter.write_heartbeat
+    monkeypatch.setattr(
+        RunWriter,
+        "write_heartbeat",
+        lambda self, *given, **facts: (messages.append(facts.get("message")), write(self, *given, **facts)),
+    )
+    observer = StopWhenAsked(stops=False)
+    trainer = create_trainer(TAUGHT, faces, name="unbroken", observer=observer)
+    assert trainer.run() == "finished"
+    assert observer.told[:5] == [(1, 4), (2, 4), (3, 4), (4, 4), "step"]
+    assert observer.told.count((4, 4)) == 1, "once for the whole run"
+    assert messages[:2] == [f"Asking teacher about the training images: {share}" for share in ("25%", "50%")]
+    assert load_run(faces.run("unbroken")).status.message is None
+
+    observer = StopWhenAsked(stops=True)
+    observer.trainer = create_trainer(TAUGHT, faces, name="broken", observer=observer)
+    assert observer.trainer.run() == "stopped"
+    assert observer.told == [(1, 4), (2, 4)]
+    assert load_run(faces.run("broken")).status.message is None
+    assert resume_trainer("broken", faces).run() == "finished"
+    shas = [load_checkpoint(faces.run(name) / "last")[1].weights_sha256 for name in ("unbroken", "broken")]
+    assert shas[0] == shas[1]
+
+
+@pytest.mark.usefixtures("teacher")
+def test_what_the_teachers_take_is_in_the_estimate_and_in_the_bar_of_the_rate_test(faces, monkeypatch):
+    asked = []
+    answer = losses.Teachers.forward
+    monkeypatch.setattr(
+        losses.Teachers, "forward", lambda self, images: (asked.append(len(images)), answer(self, images))[1]
+    )
+    found = estimate_training(TAUGHT, faces, num_measured=3)
+    assert len(asked) == 3, "some of the four batches"
+    assert found.seconds_before > 0
+    assert found.total_seconds == pytest.approx(found.seconds_before + found.seconds_per_epoch)
+    told = []
+    run_rate_test(
+        prepare_task(TAUGHT, open_dataset("faces", faces), workspace=faces),
+        num_steps=20,
+        on_progress=lambda *item: told.append(item),
+    )
+    assert told[:5] == [(done, 24) for done in range(1, 6)]
+    assert estimate_training(CONFIG, faces, num_measured=3).seconds_before == 0
+
+
+def test_the_preset_teaches_the_network_of_fer_tiny_what_fer_small_says(workspace, draw_faces):
+    draw_faces(workspace, "ferplus", num_images=64)
+    assert load_preset("distilled").model == load_preset("tiny").model
+    command = ["train", "--preset", "distilled", "--name", "taught", "--epochs", "2", "--batch-size", "16"]
+    assert main([*command, "--threads", "1", "--nice", "0"]) == 0
+    run = load_run(workspace.run("taught"))
+    assert run.state == "finished"
+    assert load_checkpoint(run.folder / "best")[1].data["teachers"] == "fer-small"
+    assert "fer-small: asked about" in (run.folder / "log.txt").read_text()
