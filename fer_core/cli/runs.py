@@ -67,7 +67,7 @@ def list_all(
             f"{run.created:%Y-%m-%d %H:%M}" if run.created else "",
             run.state if run.queue_position is None else f"{run.state} ({run.queue_position}.)",
             f"{status.epoch}/{status.num_epochs or '?'}",
-            run.describe_best(),
+            "" if run.best is None else f"{run.best:.4f} in {status.best_epoch}",
             format_duration(status.eta_s) if run.is_active else "",
             ", ".join(run.tags),
         )
@@ -139,7 +139,9 @@ def _summarise(run: "Run", notes: str) -> dict[str, str]:
         "device": status.device or "",
         "epoch": f"{status.epoch}/{status.num_epochs or '?'}",
         "time left": format_duration(status.eta_s) if run.is_active else "",
-        "best": run.describe_best(),
+        "best": ""
+        if run.best is None
+        else f"{run.config.get('monitor', '')} {run.best:.4f} in epoch {status.best_epoch}",
         "last epoch": ", ".join(f"{key} {last[key]:.4f}" for key in scores if last.get(key) is not None),
         "tags": ", ".join(run.tags),
         "notes": notes,

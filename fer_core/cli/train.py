@@ -160,8 +160,8 @@ def _train(command: TrainCommand) -> None:
             raise
     run = load_run(writer.folder)
     say(f"{state}: {run.folder}")
-    if run.describe_best():
-        say(f"best validation {run.describe_best()}")
+    if run.best is not None:
+        say(f"best epoch {run.status.best_epoch}, validation {run.config['monitor']} {run.best:.4f}")
     if state == "stopped":
         say(f"continue with: fer train --resume {shlex.quote(run.name)}")
     adaptation = load_adaptation(run.folder)

@@ -92,12 +92,11 @@ class Run:
             seconds = self.status.queue.submitted or self.status.process_started
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
-    def describe_best(self) -> str:
-        """The best epoch in words, for example `accuracy 0.8720 in epoch 31`; empty before the first."""
-        score, monitor = self.status.best_score, str(self.config.get("monitor", "accuracy"))
-        if score is None:
-            return ""
-        return f"{monitor} {-score if monitor == 'loss' else score:.4f} in epoch {self.status.best_epoch}"
+    @property
+    def best(self) -> float | None:
+        """What is monitored (accuracy, macro-F1 or loss) in the best epoch; None before the first."""
+        score = self.status.best_score
+        return -score if score is not None and self.config.get("monitor") == "loss" else score
 
     @property
     def is_active(self) -> bool:
