@@ -15,6 +15,9 @@ from msgspec import Meta
 Count = Annotated[int, Meta(ge=0, le=10**11)]
 """A whole number in a file that counts something."""
 
+Share = Annotated[float, Meta(ge=0, le=1)]
+"""A share in a file, from nothing to all."""
+
 _MAX_DIGITS: Final[int] = 18
 """What fits 64 bits whatever the digits are; nothing that is counted here needs more."""
 _HALF_CHARACTER: Final[re.Pattern[str]] = re.compile(r"\\u[dD][89a-fA-F]")

@@ -87,9 +87,11 @@ def _watch(name: str, workspace: Workspace, stamp: tuple[object, ...]) -> None:
             st.caption(_describe_where(run), width="content")
         if run.state != "finished":
             whole, epoch = st.columns(2, gap="medium")
-            whole.progress(get_progress(run), _describe_progress(run))
-            step, num_steps = run.status.step, run.status.num_steps
-            if num_steps and (run.is_active or step):
+            status, step, num_steps = run.status, run.status.step, run.status.num_steps
+            # At work before its first or after its last epoch.
+            is_apart = run.state in ("running", "stopping") and bool(status.message)
+            whole.progress(status.share or 0.0 if is_apart else get_progress(run), _describe_progress(run))
+            if not is_apart and num_steps and (run.is_active or step):
                 epoch.progress(min(1.0, step / num_steps), f"Step {step:,} of {num_steps:,}")
 
 
@@ -114,7 +116,8 @@ def _describe_progress(run: Run) -> str:
     if run.is_active and not status.num_steps:
         return "Starting: network and images are loaded"
     if run.is_active and status.message:
-        return escape_markdown(status.message)
+        left = "" if status.eta_s is None else f" · {describe_duration(status.eta_s)} left"
+        return escape_markdown(status.message) + left
     is_within = run.is_active or status.step > 0
     number = min(status.epoch + is_within, status.num_epochs or math.inf)
     text = f"Epoch {number:d} of {f'{status.num_epochs:d}' if status.num_epochs else '?'}"

@@ -79,7 +79,10 @@ class TrainBars:
             return
         status = run.status
         if run.is_active and status.message:
-            self._progress.update(self._steps, description=escape(status.message))
+            self._progress.start_task(self._steps)
+            self._progress.update(
+                self._steps, total=1, completed=status.share or 0, description=escape(status.message)
+            )
         elif status.num_steps:
             self.on_step(min(status.epoch + 1, self._num_epochs), status.step, status.num_steps, None)
         if status.epoch > self._done:

@@ -6,7 +6,7 @@ skipped. NaN is written as null and read back as None.
 
 from dataclasses import dataclass, field
 
-from fer_core.plain import Count
+from fer_core.plain import Count, Share
 from fer_core.runs.process import ProcessStatus, Seconds
 from fer_core.runs.run_files import SCHEMA_VERSION, State
 
@@ -44,7 +44,9 @@ class RunStatus(ProcessStatus):
     """What is monitored, larger is better: the loss is negated."""
     device: str | None = None
     message: str | None = None
-    """Why it failed, or what it waits for."""
+    """Why it failed, what it waits for, or what it does before and after its epochs."""
+    share: Share | None = None
+    """How much of what `message` says is done."""
     created: Seconds | None = None
     """Unix time; None in runs of older versions, whose names tell it."""
     locks: tuple[str, ...] = ()

@@ -139,15 +139,15 @@ class Trainer:
         train_step = self.setup.train_step
         if not train_step.num_questions:
             return
+        message = f"Asking {self.config.distill.teachers} about the training images"
+        self._write_status("running", message=message, share=0.0)
         started = time.monotonic()
 
         def tell(done: int, total: int) -> None:
             left_s = (total - done) * (time.monotonic() - started) / done
-            message = f"Asking {self.config.distill.teachers} about the training images: {done / total:.0%}"
             if self.is_main:
-                self.writer.write_heartbeat(
-                    "running", **{**self._describe_progress(), "message": message, "eta_s": left_s}
-                )
+                facts = self._describe_progress() | {"eta_s": left_s, "share": done / total}
+                self.writer.write_heartbeat("running", **facts)
             if self.observer is not None:
                 self.observer.on_asked(done, total)
             if self._must_stop():
@@ -155,7 +155,7 @@ class Trainer:
 
         with suppress(_StopError):  # before the first step the run sees it, and ends as at any other
             train_step.ask_teachers(on_progress=tell)
-        self._write_status("running", message=None)
+        self._write_status("running", message=None, share=None)
 
     def _measure_adaptation(self) -> None:
         """What adapting gained and cost, where a model was adapted; a run that fails here can be resumed."""

@@ -222,6 +222,15 @@ def test_the_first_epoch_is_watched_step_by_step(app_workspace):
     ]
 
 
+def test_what_a_run_does_before_its_first_step_has_a_bar_of_its_own(app_workspace):
+    facts = {"epoch": 0, "message": "Asking *one*", "share": 0.25}
+    save_small_run(app_workspace, "new", state="running", num_epochs=0, facts=facts)
+    page = _run(run="new")
+    assert not page.exception
+    (bar,) = page.get("progress")
+    assert (bar.proto.text, bar.proto.value) == ("Asking \\*one\\* · 1 min 05 s left", 25)
+
+
 @pytest.mark.parametrize(
     ("state", "is_watched"), [("running", True), ("stopped", True), ("failed", True), ("finished", False)]
 )

@@ -54,26 +54,29 @@ class StopWhenAsked:
 
 @pytest.mark.usefixtures("teacher")
 def test_a_run_tells_how_many_answers_it_has_and_can_be_stopped_before_the_last(faces, monkeypatch):
-    messages = []
-    write = RunWriter.write_heartbeat
-    monkeypatch.setattr(
-        RunWriter,
-        "write_heartbeat",
-        lambda self, *given, **facts: (messages.append(facts.get("message")), write(self, *given, **facts)),
-    )
+    seen = []
+
+    def see(self, state, **facts):
+        self.set_state(state, **facts)
+        status = load_run(self.folder).status
+        seen.append((status.message, status.share))
+
+    monkeypatch.setattr(RunWriter, "write_heartbeat", see)
     observer = StopWhenAsked(stops=False)
     trainer = create_trainer(TAUGHT, faces, name="unbroken", observer=observer)
     assert trainer.run() == "finished"
     assert observer.told[:5] == [(1, 4), (2, 4), (3, 4), (4, 4), "step"]
     assert observer.told.count((4, 4)) == 1, "once for the whole run"
-    assert messages[:2] == [f"Asking teacher about the training images: {share}" for share in ("25%", "50%")]
-    assert load_run(faces.run("unbroken")).status.message is None
+    asking = "Asking teacher about the training images"
+    assert seen[:5] == [(asking, 0.25), (asking, 0.5), (asking, 0.75), (asking, 1.0), (None, None)]
 
     observer = StopWhenAsked(stops=True)
     observer.trainer = create_trainer(TAUGHT, faces, name="broken", observer=observer)
     assert observer.trainer.run() == "stopped"
     assert observer.told == [(1, 4), (2, 4)]
-    assert load_run(faces.run("broken")).status.message is None
+    assert seen[-1] == (asking, 0.5)
+    status = load_run(faces.run("broken")).status
+    assert (status.message, status.share) == (None, None)
     assert resume_trainer("broken", faces).run() == "finished"
     shas = [load_checkpoint(faces.run(name) / "last")[1].weights_sha256 for name in ("unbroken", "broken")]
     assert shas[0] == shas[1]
