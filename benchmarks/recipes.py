@@ -12,33 +12,33 @@ import statistics
 import time
 
 import tyro
+from tyro.conf import Positional
 
 from fer_core.config import load_preset
 from fer_core.training.estimate import estimate_training
 from fer_core.workspace import Workspace
 
 
-def main(first: str, second: str, *, rounds: int = 5, steps: int = 8, threads: int = 0) -> None:
-    """Measure and print CPU minutes of both, and their ratio.
+def main(presets: Positional[tuple[str, str]], *, rounds: int = 5, steps: int = 8, threads: int = 0) -> None:
+    """Measure and print CPU minutes of both, and the ratio of the second to the first.
 
     Args:
-        first: A preset.
-        second: The one that is compared with it.
+        presets: The two.
         rounds: How often they take turns.
         steps: Steps that are timed in an epoch.
         threads: CPU threads of an operation; 0 takes the physical cores.
     """
     workspace = Workspace.default()
-    minutes: dict[str, list[float]] = {first: [], second: []}
+    taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
-        for name, taken in minutes.items():
+        for name, minutes in zip(presets, taken, strict=True):
             config = dataclasses.replace(load_preset(name), threads=threads)
             found = estimate_training(config, workspace, num_measured=steps, clock=time.process_time)
-            taken.append(found.total_seconds / 60)
-    for name, taken in minutes.items():
-        print(f"{name}: {statistics.median(taken):.1f} CPU min ({min(taken):.1f} to {max(taken):.1f})")
-    ratios = [other / one for one, other in zip(minutes[first], minutes[second], strict=True)]
-    print(f"{second} / {first}: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+            minutes.append(found.total_seconds / 60)
+    for name, minutes in zip(presets, taken, strict=True):
+        print(f"{name}: {statistics.median(minutes):.1f} CPU min ({min(minutes):.1f} to {max(minutes):.1f})")
+    ratios = [second / first for first, second in zip(*taken, strict=True)]
+    print(f"ratio: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ RUN: dict[str, dict[str, Any]] = {
     "library.importing": {"num_images": 8, "side_px": 32, "threads": 1, "rounds": 1},
     "live": {"model": "fer-tiny", "num_frames": 2},
     "prior": {"model": "fer-tiny"},
-    "recipes": {"first": "quick", "second": "quick", "rounds": 1, "steps": 3},
+    "recipes": {"presets": ("quick", "quick"), "rounds": 1, "steps": 3},
     "serve": {"seconds": 0.2, "clients": (2,), "malformed": 3, "model": "fer-tiny"},
     "speed": {"jobs": ("copies",), "rounds": 1},
     "transfer_curve": {"fractions": (0.5,), "epochs": 1},
