@@ -95,7 +95,7 @@ class RunWriter:
         Raises:
             RunError: the status is damaged.
         """
-        return cls(folder, status=replace(load_status(folder), message=None, eta_s=None))
+        return cls(folder, status=replace(load_status(folder), message=None, share=None, eta_s=None))
 
     @classmethod
     def create(

@@ -105,10 +105,10 @@ def test_replaced_files_are_read_anew_and_kept_ones_from_memory(writer):
 
 
 def test_what_takes_up_a_run_keeps_its_progress_but_not_its_failure(writer):
-    writer.set_state("failed", epoch=2, message="out of memory", eta_s=3.0)
+    writer.set_state("failed", epoch=2, message="out of memory", share=0.5, eta_s=3.0)
     RunWriter.attach(writer.folder).set_state("running")
     status = load_run(writer.folder).status
-    assert (status.epoch, status.message, status.eta_s) == (2, None, None)
+    assert (status.epoch, status.message, status.share, status.eta_s) == (2, None, None, None)
 
 
 def test_names_of_runs_fit_a_folder():
