@@ -42,6 +42,14 @@ def test_requirements_and_pyproject_name_the_same_packages():
     assert re.search(r'"(onnxruntime>=.*)"', hook)[1] in (ROOT / "requirements.txt").read_text()
 
 
+def test_no_link_and_no_environment_is_in_the_repository():
+    """A link `.venv` was, into a folder of another machine, where `make run` could not make its own."""
+    root, command = Path(__file__).parents[2], ["git", "ls-files", "--stage"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    assert "\tREADME.md\n" in listed
+    assert [line for line in listed.splitlines() if line.startswith("120000") or "\t.venv" in line] == []
+
+
 def test_there_is_one_version():
     cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
     assert PROJECT["version"] == fer_core.__version__ == cited[1]
