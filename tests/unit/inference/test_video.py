@@ -20,7 +20,7 @@ from fer_core.inference.video import annotate_video, batch_frames
 from fer_core.inference.video_reader import open_video, probe_video, read_frame
 from fer_core.inference.video_summary import Progress
 from fer_core.inference.video_types import VideoFrame, VideoInfo
-from fer_core.inference.video_writer import EncoderSettings, Preset, create_video
+from fer_core.inference.video_writer import EncoderSettings, create_video
 from tests.unit.inference.fakes import CLASSES, FakeDetector, FakePredictor, box
 from tests.unit.inference.videos import (
     frame_times,
@@ -378,26 +378,6 @@ def test_the_larger_the_frames_the_fewer_are_held(size: tuple[int, int], every: 
     )
     first, *batches, _ = [len(batch) for batch in batch_frames(frames, info, few)]
     assert first == 1 and set(batches) == {expected}
-
-
-@pytest.mark.parametrize(
-    ("size", "preset", "expected"),
-    [
-        ((640, 360), "veryfast", (10, 3)),
-        ((1920, 1080), "veryfast", (9, 3)),
-        ((3840, 2160), "veryfast", (4, 1)),
-        ((3840, 2160), "ultrafast", (0, 0)),
-    ],
-)
-def test_the_encoder_holds_fewer_large_frames(
-    tmp_path: Path, size: tuple[int, int], preset: Preset, expected: tuple[int, int]
-) -> None:
-    settings = EncoderSettings(preset=preset)
-    with create_video(tmp_path / "out.mp4", size=size, rate=Fraction(30), settings=settings) as writer:
-        writer.write(np.zeros((*size[::-1], 3), np.uint8), 0)
-    told = (tmp_path / "out.mp4").read_bytes()  # x264 writes its settings into the first frame
-    assert (b" rc_lookahead=%d " % expected[0] in told) == (expected[0] > 0)
-    assert b" bframes=%d " % expected[1] in told
 
 
 # Real videos
