@@ -30,7 +30,8 @@ from PIL import Image
 
 from fer_core.inference.onnx_predictor import OnnxPredictor
 from fer_core.inference.sample import load_sample
-from fer_core.inference.threads import limit_threads, num_usable_cores
+from fer_core.inference.threads import limit_threads
+from fer_core.machine import count_cores
 from fer_core.words import count
 from fer_core.workspace import PROJECT_ROOT
 
@@ -72,7 +73,7 @@ def main(
     ):
         service = psutil.Process(process.pid)
         shape = count(processes, "process", "processes")
-        print(f"{num_usable_cores()} cores, load {psutil.getloadavg()[0]:.1f}; {model}, {shape}")
+        print(f"{count_cores()} cores, load {psutil.getloadavg()[0]:.1f}; {model}, {shape}")
         for number, num_clients in itertools.product(per_request, clients):
             request = build_request(crops, number)
             compare(service, port, predictor, crops, request, number, num_clients, seconds)
@@ -182,7 +183,7 @@ def run_bare(predictor: OnnxPredictor, crops: np.ndarray, seconds: float) -> tup
             count += BATCH
         counts.append(count)
 
-    threads = [threading.Thread(target=work) for _ in range(num_usable_cores())]
+    threads = [threading.Thread(target=work) for _ in range(count_cores())]
     for thread in threads:
         thread.start()
     for thread in threads:

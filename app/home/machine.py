@@ -1,12 +1,12 @@
 """What this computer has to offer, found without importing torch (no Streamlit here either)."""
 
-import os
 import platform
 import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import Final
 
+from fer_core.machine import count_cores, count_memory_bytes
 from fer_core.words import count
 
 _NVIDIA_TIMEOUT_S: Final[float] = 5.0
@@ -31,11 +31,9 @@ class Hardware:
 
 def detect_hardware() -> Hardware:
     """Look at the machine; asks `nvidia-smi` for GPUs where it is installed."""
-    import psutil
-
     return Hardware(
-        num_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        memory_gib=psutil.virtual_memory().total / 2**30,
+        num_cores=count_cores(),
+        memory_gib=count_memory_bytes() / 2**30,
         accelerators=_apple_gpu() or _nvidia_gpus(),
     )
 

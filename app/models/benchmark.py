@@ -1,6 +1,5 @@
 """How fast a model is on this machine: torch against ONNX, by batch size and threads."""
 
-import os
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -17,6 +16,7 @@ from fer_core.exchange.facts import ModelFacts
 from fer_core.export.formats import EXPORTS
 from fer_core.exported import list_exports
 from fer_core.jobs.tasks import BackgroundTask, start_task
+from fer_core.machine import count_cores
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _TIMED_FIRST = ["torch", "fp32", "int8"]
 
 def render_benchmark(facts: ModelFacts, workspace: Workspace) -> None:
     """Choose what to time; then a chart and a table."""
-    cores = os.cpu_count() or 1
+    cores = count_cores()
     onnx = [name for name in EXPORTS if EXPORTS[name].suffix == ".onnx"]
     runtimes = {"torch": "torch fp32", **{name: f"ONNX {name}" for name in onnx}}
     with st.container(horizontal=True, gap="large"):

@@ -4,21 +4,14 @@ torch, OpenCV and the video encoder each start a pool as wide as the machine. To
 crawl: on two busy cores one small network took 298 ms per face with two threads and 4.9 ms with one.
 """
 
-import os
 import sys
 from typing import Final
 
 from fer_core.errors import ConfigError
+from fer_core.machine import count_cores
 
 _MAX_THREADS: Final[int] = 4
 """Small networks on small crops get no faster with more."""
-
-
-def num_usable_cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def inference_threads() -> int:
@@ -26,7 +19,7 @@ def inference_threads() -> int:
 
     Decoding, encoding, a training or a browser on the same machine need the other half.
     """
-    return max(1, min(_MAX_THREADS, num_usable_cores() // 2))
+    return max(1, min(_MAX_THREADS, count_cores() // 2))
 
 
 _limit: list[int] = []

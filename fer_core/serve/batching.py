@@ -248,6 +248,6 @@ def _hand_over(answers: Sequence[tuple[_Job, _Result]]) -> None:
 
 def count_threads(threads: int) -> int:
     """How many pictures are read at a time: as asked for, or one a core."""
-    from fer_core.inference.threads import num_usable_cores
+    from fer_core.machine import count_cores
 
-    return threads or max(1, min(8, num_usable_cores()))
+    return threads or max(1, min(8, count_cores()))

@@ -80,14 +80,14 @@ class ServeSettings:
 
         A share has room for one whole batch, and for one stream.
         """
-        from fer_core.inference.threads import num_usable_cores
+        from fer_core.machine import count_cores
 
         return replace(
             self,
             processes=1,
             max_waiting=max(self.max_pictures, -(-self.max_waiting // self.processes)),
             max_streams=-(-self.max_streams // self.processes),
-            threads=self.threads or max(1, num_usable_cores() // self.processes),
+            threads=self.threads or max(1, count_cores() // self.processes),
         )
 
     @property

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from fer_core.errors import ConfigError, StudyError
-from fer_core.inference.threads import num_usable_cores
+from fer_core.machine import count_cores, count_memory_bytes
 from fer_core.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -60,8 +60,9 @@ def count_workers() -> int:
     """As many processes as pay here: one a core, as far as memory reaches."""
     import psutil
 
-    by_memory = psutil.virtual_memory().available // (_MB_PER_WORKER * 2**20)
-    return int(max(1, min(num_usable_cores(), by_memory)))
+    available = min(psutil.virtual_memory().available, count_memory_bytes())
+    by_memory = available // (_MB_PER_WORKER * 2**20)
+    return int(max(1, min(count_cores(), by_memory)))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from fer_core.config import TransferConfig
 from fer_core.data.batches import draw_balanced_order, shuffle_for_epoch
+from fer_core.machine import count_cores
 from fer_core.models import FerModel
 from fer_core.training.optim import build_average, build_optimizer, compute_lr_factor
 from fer_core.training.task import Task
@@ -176,9 +177,8 @@ def set_threads(requested: int) -> int:
 
     0 takes the physical cores that this process may use, `OMP_NUM_THREADS` of them where that is set.
     """
-    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    if hasattr(psutil.Process, "cpu_affinity"):
-        cores = min(cores, len(psutil.Process().cpu_affinity()))
+    usable = count_cores()
+    cores = min(psutil.cpu_count(logical=False) or usable, usable)
     allowed = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     if allowed.isdecimal():
         cores = max(1, min(cores, int(allowed)))

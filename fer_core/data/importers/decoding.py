@@ -1,6 +1,5 @@
 """From encoded pictures and sounds to the images of a data set: decode, cut out, size; ahead, in threads."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from fer_core.data.tree import FileTree
 from fer_core.errors import DataError, MediaError
 from fer_core.framing import compute_square, extract_square
 from fer_core.images import load_image
+from fer_core.machine import count_cores
 from fer_core.types import FaceBox, UInt8Array
 
 if TYPE_CHECKING:
@@ -221,5 +221,4 @@ def _resize(image: UInt8Array, options: "PictureOptions") -> UInt8Array:
 
 
 def _count_threads() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_THREADS)
+    return min(count_cores(), _MOST_THREADS)

@@ -22,7 +22,7 @@ def restored() -> Iterator[None]:
 def test_inference_takes_half_the_cores_and_never_many(
     monkeypatch: pytest.MonkeyPatch, cores: int, expected: int
 ) -> None:
-    monkeypatch.setattr(threads, "num_usable_cores", lambda: cores)
+    monkeypatch.setattr(threads, "count_cores", lambda: cores)
     assert threads.inference_threads() == expected
     assert threads.limit_threads() == expected
     assert torch.get_num_threads() == expected
