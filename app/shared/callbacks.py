@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 from streamlit.runtime.scriptrunner import RerunException
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests, ScriptRequestType
 
 Arguments = ParamSpec("Arguments")
 
@@ -23,15 +24,16 @@ def uninterrupted(callback: Callable[Arguments, None]) -> Callable[Arguments, No
 
     @functools.wraps(callback)
     def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        interruption = None
+        interruptions = ScriptRequests()  # joins them as Streamlit does: a button pressed in between is kept
         while True:
             try:
                 callback(*args, **kwargs)
             except RerunException as request:  # raised once: the next access passes
-                interruption = request
+                interruptions.request_rerun(request.rerun_data)
             else:
                 break
-        if interruption is not None:
-            raise interruption
+        joined = interruptions.on_scriptrunner_ready()
+        if joined.type is ScriptRequestType.RERUN:
+            raise RerunException(joined.rerun_data)
 
     return call

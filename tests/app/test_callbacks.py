@@ -5,11 +5,13 @@ from collections import UserDict
 
 import pytest
 import streamlit as st
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.scriptrunner import RerunData, RerunException
 from streamlit.testing.v1 import AppTest
 
 from app.compare_runs.confusion_matrices import ANY, _take_cell
 from app.compare_runs.state import Key
+from app.shared.callbacks import uninterrupted
 
 
 def _page(*, guarded: bool) -> None:
@@ -41,6 +43,31 @@ def test_a_callback_that_is_interrupted_is_called_to_its_end(guarded, expected):
     assert page.session_state["calls"] == expected
     assert page.text[0].value == "drawn" and page.toggle[0].value is True
     assert not page.exception
+
+
+def test_a_button_that_is_pressed_between_two_interruptions_is_not_lost():
+    pressed, later = WidgetStates(), WidgetStates()
+    pressed.widgets.add(id="button", trigger_value=True)
+    later.widgets.add(id="switch", bool_value=True)
+    requests = [RerunData(widget_states=pressed), RerunData(widget_states=later)]
+    calls = []
+
+    def change() -> None:
+        calls.append("begun")
+        if requests:
+            raise RerunException(requests.pop(0))
+
+    with pytest.raises(RerunException) as raised:
+        uninterrupted(change)()
+    assert len(calls) == 3
+    states = raised.value.rerun_data.widget_states
+    assert states is not None and {state.id for state in states.widgets} == {"button", "switch"}
+
+
+def test_a_callback_that_nobody_interrupts_asks_for_nothing():
+    calls = []
+    uninterrupted(lambda: calls.append("done"))()
+    assert calls == ["done"]
 
 
 class _InterruptedSession(UserDict):
