@@ -17,6 +17,8 @@ from fer_core.extras import EXTRAS, describe_install
 from fer_core.inference.detectors import list_usable_detectors
 from fer_core.inference.downloads import OFFLINE_VARIABLE, YUNET, is_installed, is_offline, weights_path
 from fer_core.inference.providers import count_nvidia_gpus, explain_unusable
+from fer_core.machine import count_cores
+from fer_core.words import count
 from fer_core.workspace import IS_CHECKOUT, PROJECT_ROOT, Workspace
 
 State = Literal["ok", "missing", "broken"]
@@ -62,7 +64,14 @@ def _look_at_program(workspace: Workspace) -> Iterator[Finding]:
     kind = "checkout" if IS_CHECKOUT else "installed"
     yield Finding("program", "ok", f"fer-workbench {__version__}, {kind}, in {PROJECT_ROOT}")
     yield Finding("Python", "ok", f"{platform.python_version()} in {sys.prefix}")
+    yield _look_at_cores()
     yield _look_at_folder(workspace.root)
+
+
+def _look_at_cores() -> Finding:
+    usable, there = count_cores(), os.cpu_count() or 1
+    held_back = f" of the machine's {there}: its container or affinity has no more" if usable < there else ""
+    return Finding("processor", "ok", f"{platform.machine()}, {count(usable, 'core')}{held_back}")
 
 
 def _look_at_folder(root: Path) -> Finding:

@@ -35,6 +35,13 @@ def test_it_says_how_to_get_what_is_missing(workspace, capsys, monkeypatch):
     assert not workspace.root.exists(), "looking leaves no trace"
 
 
+@pytest.mark.parametrize(("usable", "expected"), [(64, "64 cores"), (2, "2 cores of the machine's 64: ")])
+def test_it_says_how_many_cores_there_are(workspace, capsys, monkeypatch, usable, expected):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr("fer_core.doctor.count_cores", lambda: usable)
+    assert expected in examine(capsys)["processor"]["text"]
+
+
 def test_it_finds_the_better_detector(workspace, capsys, shared):
     install_file(YUNET, workspace, shared / "models" / YUNET.file_name)
     assert examine(capsys)["face detector"]["state"] == "ok"
