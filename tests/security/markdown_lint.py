@@ -33,7 +33,7 @@ SINKS: Final[dict[str, tuple[int | str, ...]]] = {
 """Streamlit's calls that read Markdown: positions and names of those arguments."""
 ESCAPES: Final[frozenset[str]] = frozenset({"escape_markdown", "quote_markdown", "disarm_markdown"})
 _PLAIN: Final[tuple[str, ...]] = _words(
-    "len int round sum float bool range divmod count cpu_count urlencode list_class_titles list_titles "
+    "len int round sum float bool range divmod count count_cores urlencode list_class_titles list_titles "
     "list_presets humanize load_sections describe_turn count_words"
 )
 """Functions that give numbers, addresses or words of the program."""
