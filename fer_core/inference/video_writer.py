@@ -42,16 +42,13 @@ _LOOKAHEADS: Final[dict[str, int]] = {
     "veryfast": 10, "faster": 20, "fast": 30, "medium": 40, "slow": 50, "slower": 60,
 }  # fmt: skip
 """Frames that x264's presets look ahead; quicker ones look at none."""
-_LEAST_LOOKAHEAD: Final[int] = 4
-_LOOKAHEAD_PX: Final[int] = 20_000_000
-_MANY_PX: Final[int] = 4_000_000
-"""With larger pictures than this, one of them between two others is all that is held back."""
+_LOOKAHEAD_PX: Final[int] = 8_300_000
 _NUM_THREADS: Final[int] = 4
 """Of the encoder, and not by the machine's cores, so that a file is the same everywhere: PyAV lets each
 thread code a slice of every picture, and many slices make a file a tenth larger."""
-_SLICED_FROM_PX: Final[int] = 1_000_000
-"""Larger pictures are coded in slices, which costs 3 % at most; threads with a picture each would hold more
-of them."""
+_MANY_PX: Final[int] = 1_000_000
+"""Of larger pictures few are held: one between two others, and threads share one, in slices, which costs 3 %
+at most, instead of having one each."""
 _UNSPECIFIED: Final[VideoColor] = VideoColor(2, 2, 2)
 
 
@@ -110,7 +107,7 @@ class VideoWriter:
         video.codec_context.time_base = time_base
         video.codec_context.gop_size = max(1, round(_SECONDS_PER_KEYFRAME * rate))
         video.codec_context.options = _encoder_options(settings, width * height)
-        is_large = width * height > _SLICED_FROM_PX
+        is_large = width * height > _MANY_PX
         video.codec_context.thread_type = ThreadType.SLICE if is_large else ThreadType.FRAME
         video.codec_context.thread_count = _NUM_THREADS
         video.codec_context.colorspace, video.codec_context.color_primaries = color.matrix, color.primaries
@@ -331,7 +328,7 @@ def create_video(
 def _encoder_options(settings: EncoderSettings, num_px: int) -> dict[str, str]:
     """x264's options; it looks less far ahead in large pictures, each of which it keeps until it is coded."""
     options = {"crf": str(settings.crf), "preset": settings.preset}
-    bound = max(_LEAST_LOOKAHEAD, _LOOKAHEAD_PX // num_px)
+    bound = max(1, _LOOKAHEAD_PX // num_px)  # with none at all files are twice as large
     if bound < _LOOKAHEADS.get(settings.preset, 0):
         options["rc-lookahead"] = str(bound)
     if num_px > _MANY_PX and settings.preset != "ultrafast":  # which holds none back

@@ -22,8 +22,9 @@ def _read_x264_settings(folder: Path, size: tuple[int, int], preset: Preset = "v
     ("size", "preset", "expected"),
     [
         ((640, 360), "veryfast", ("10", "3")),
-        ((1920, 1080), "veryfast", ("9", "3")),
-        ((3840, 2160), "veryfast", ("4", "1")),
+        ((1280, 720), "veryfast", ("9", "3")),
+        ((1920, 1080), "veryfast", ("4", "1")),
+        ((3840, 2160), "veryfast", ("1", "1")),
         ((3840, 2160), "ultrafast", (None, "0")),
     ],
 )
