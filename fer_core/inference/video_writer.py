@@ -106,9 +106,9 @@ class VideoWriter:
         video.time_base = time_base
         video.codec_context.time_base = time_base
         video.codec_context.gop_size = max(1, round(_SECONDS_PER_KEYFRAME * rate))
-        video.codec_context.options = _encoder_options(settings, width * height)
-        is_large = width * height > _MANY_PX
-        video.codec_context.thread_type = ThreadType.SLICE if is_large else ThreadType.FRAME
+        num_px = width * height
+        video.codec_context.options = _encoder_options(settings, num_px)
+        video.codec_context.thread_type = ThreadType.SLICE if num_px > _MANY_PX else ThreadType.FRAME
         video.codec_context.thread_count = _NUM_THREADS
         video.codec_context.colorspace, video.codec_context.color_primaries = color.matrix, color.primaries
         video.codec_context.color_trc = color.transfer

@@ -179,6 +179,8 @@ def set_threads(requested: int) -> int:
     """
     usable = count_cores()
     cores = min(psutil.cpu_count(logical=False) or usable, usable)
+    if hasattr(psutil.Process, "cpu_affinity"):  # of Windows, too
+        cores = min(cores, len(psutil.Process().cpu_affinity()))
     allowed = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     if allowed.isdecimal():
         cores = max(1, min(cores, int(allowed)))
