@@ -104,7 +104,8 @@ class TransferConfig:
 
     weights: str = ""
     """Where they come from: `hub` (timm's own for that backbone), a .safetensors or state-dict file, or a
-    checkpoint or run. Empty starts from random weights."""
+    checkpoint or run. Of a wider network of the same architecture a part of the channels is taken over. Empty
+    starts from random weights."""
     freeze_epochs: Annotated[int, _AT_LEAST_0] = 0
     """Epochs in which only the head learns; at least `epochs` is a linear probe."""
     thaw_every: Annotated[int, _AT_LEAST_0] = 0

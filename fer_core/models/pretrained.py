@@ -39,7 +39,8 @@ _DAMAGE: Final = (
     struct.error,
 )
 """What the readers raise on damaged files; that of PyTorch's format checks little before it goes on."""
-_HEAD: Final[tuple[str, ...]] = ("classifier.", "projection.", "log_scale")
+_CLASSIFIER: Final[str] = "classifier."
+_HEAD: Final[tuple[str, ...]] = (_CLASSIFIER, "projection.", "log_scale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class PretrainedReport:
     loaded: tuple[str, ...]
     """Tensors taken as they are."""
     adapted: tuple[str, ...]
-    """Tensors brought into another shape: first convolutions, position codes."""
+    """Tensors brought into another shape: first convolutions, position codes, all that was wider."""
     fresh: tuple[str, ...]
     """Tensors of the network that keep their random values."""
 
@@ -64,7 +65,9 @@ def load_pretrained(model: FerModel, source: str, workspace: Workspace) -> Pretr
     """Fill a network with weights that were trained before.
 
     The head is taken over only where it has the same shape. A first convolution is adapted between grey and
-    RGB (sum over the colours, or a third of the grey filter for each), position codes are resized.
+    RGB (sum over the colours, or a third of the grey filter for each), position codes are resized. Of a wider
+    network of the same architecture evenly spaced channels are kept (weight selection; Xu et al.,
+    "Initializing Models with Larger Ones", ICLR 2024), and its head where the classes are as many.
 
     Args:
         model: the network, changed in place.
@@ -229,9 +232,10 @@ def _fill(model: FerModel, state: Mapping[str, Tensor], source: str) -> Pretrain
     fresh: list[str] = []
     filled = dict(model.state_dict())
     num_filled = num_wanted = 0
+    narrowed = _narrow(model, state)
     for key, own in model.state_dict().items():
         given = state.get(key)
-        fitting = None if given is None else _fit(key, given, own)
+        fitting = None if given is None else _fit(key, narrowed.get(key, given), own)
         is_body = not key.startswith(_HEAD)
         num_wanted += own.numel() * is_body
         if fitting is None:
@@ -249,8 +253,40 @@ def _check_share(num_filled: int, num_wanted: int, source: str) -> None:
     if num_filled < _SMALLEST_SHARE * num_wanted:
         raise CheckpointError(
             f"{source} fills {num_filled:,} of the {num_wanted:,} weights before the head; it belongs to "
-            "another architecture, or to the same with other arguments"
+            "another architecture, or to the same with fewer channels or other arguments"
         )
+
+
+def _narrow(model: FerModel, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with as many channels as the network has; none where `state` lacks a layer or a channel.
+
+    What a layer keeps must be what the next one expects, so all are narrowed in the same way, or none is.
+    """
+    own = model.state_dict()
+    narrowed = {
+        key: kept
+        for key in own
+        if key in state and (kept := _keep_channels(key, state[key], own[key])) is not None
+    }
+    return narrowed if all(key in narrowed or key.startswith(_HEAD) for key in own) else {}
+
+
+def _keep_channels(key: str, given: Tensor, own: Tensor) -> Tensor | None:
+    """Evenly spaced rows and columns of `given`, as many as `own` has; None if it has fewer.
+
+    Classes are no channels, nor are colours, which `_fit` adapts.
+    """
+    if given.ndim != own.ndim or given.shape[2:] != own.shape[2:]:
+        return None
+    for dim, (before, after) in enumerate(zip(given.shape[:2], own.shape[:2], strict=True)):
+        is_color = dim == 1 and {before, after} == {1, 3}
+        is_class = dim == 0 and key.startswith(_CLASSIFIER)
+        if before == after or is_color:
+            continue
+        if before < after or is_class:
+            return None
+        given = given.index_select(dim, torch.linspace(0, before - 1, after).round().long())
+    return given
 
 
 def _fit(key: str, given: Tensor, own: Tensor) -> Tensor | None:

@@ -50,6 +50,64 @@ def test_from_a_file_grey_filters_serve_for_colour(workspace, tmp_path, suffix):
     assert torch.allclose(back(grey), donor(grey), atol=1e-5)
 
 
+def save_resnet(path, widths="8-12", num_classes=8, **arguments):
+    torch.manual_seed(1)
+    donor = build_model(
+        "fer_resnet",
+        num_classes=num_classes,
+        in_channels=1,
+        input_size=(48, 48),
+        arguments={"stem_width": 6, "widths": widths, "depths": "1-1", **arguments},
+    )
+    for item in donor.state_dict().values():
+        if item.is_floating_point():
+            item.normal_()
+    save_file(donor.state_dict(), path)
+    return donor.state_dict()
+
+
+def test_of_a_wider_network_evenly_spaced_channels_are_kept(workspace, tmp_path):
+    path = tmp_path / "wide.safetensors"
+    donor = save_resnet(path, "16-23", stem_width=11)
+    narrow = {"stem_width": 6, "widths": "8-12", "depths": "1-1"}
+    model = build_model("fer_resnet", num_classes=8, in_channels=1, input_size=(48, 48), arguments=narrow)
+    report = load_pretrained(model, str(path), workspace)
+    assert report.fresh == ()
+    assert "classifier.weight" in report.adapted
+    own = model.state_dict()
+    stem, last = torch.arange(0, 11, 2), torch.arange(0, 23, 2)
+    assert torch.equal(own["layers.0.0.weight"], donor["layers.0.0.weight"][stem])
+    assert torch.equal(own["layers.0.1.running_var"], donor["layers.0.1.running_var"][stem])
+    assert torch.equal(own["classifier.weight"], donor["classifier.weight"][:, last])
+    # What a block adds to its input belongs to the same channels.
+    block = "layers.6.convolutions.1.0.weight"
+    assert torch.equal(own[block], donor[block][last][:, last])
+    assert own["layers.2.0.weight"].shape == (8, 6, 3, 3)
+    first = donor["layers.2.0.weight"][[0, 2, 4, 6, 9, 11, 13, 15]]
+    assert torch.equal(own["layers.2.0.weight"], first[:, stem])
+
+
+def test_of_a_wider_network_with_other_classes_the_head_stays_fresh(workspace, tmp_path):
+    save_resnet(tmp_path / "wide.safetensors", "16-24", num_classes=7)
+    narrow = {"stem_width": 6, "widths": "8-12", "depths": "1-1"}
+    model = build_model("fer_resnet", num_classes=8, in_channels=3, input_size=(48, 48), arguments=narrow)
+    report = load_pretrained(model, str(tmp_path / "wide.safetensors"), workspace)
+    assert set(report.fresh) == {"classifier.weight", "classifier.bias"}
+    assert model.layers[0][0].weight.shape == (6, 3, 3, 3)
+    assert "layers.0.0.weight" in report.adapted
+
+
+@pytest.mark.parametrize("widths", ["8-24", "24-8"])
+def test_a_network_is_never_narrowed_in_part(workspace, tmp_path, widths):
+    save_resnet(tmp_path / "other.safetensors", widths)
+    arguments = {"stem_width": 6, "widths": "16-16", "depths": "1-1"}
+    model = build_model("fer_resnet", num_classes=8, in_channels=1, input_size=(48, 48), arguments=arguments)
+    before = {key: item.clone() for key, item in model.state_dict().items()}
+    with pytest.raises(CheckpointError, match="fewer channels"):
+        load_pretrained(model, str(tmp_path / "other.safetensors"), workspace)
+    assert all(torch.equal(item, before[key]) for key, item in model.state_dict().items())
+
+
 def test_position_codes_are_resized(workspace, tmp_path):
     arguments = {"width": 32, "depth": 1, "num_heads": 2}
     donor = build("vit", arguments=arguments)
