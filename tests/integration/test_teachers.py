@@ -110,5 +110,6 @@ def test_the_preset_teaches_the_network_of_fer_tiny_what_fer_small_says(workspac
     assert main([*command, "--threads", "1", "--nice", "0"]) == 0
     run = load_run(workspace.run("taught"))
     assert run.state == "finished"
-    assert load_checkpoint(run.folder / "best")[1].origin["teachers"] == "fer-small"
+    origin = load_checkpoint(run.folder / "best")[1].origin
+    assert (origin["teachers"], origin["started_from"]) == ("fer-small", "fer-small")
     assert "fer-small: asked about" in (run.folder / "log.txt").read_text()
