@@ -1,5 +1,6 @@
 """Opening files of moving pictures and of sound, whoever decodes them."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +42,21 @@ def open_container(path: Path, kind: str = "video") -> "InputContainer":
 def find_audio_stream(container: "InputContainer") -> "AudioStream | None":
     """The first sound track with a decoder: beside it phones record spatial sound, which few can read."""
     return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
+
+
+def find_start(container: "InputContainer") -> Fraction:
+    """When a file begins, in seconds on its own clock.
+
+    Before 0 only where its picture does: the counter of MPEG-TS wraps. Sound alone begins there with what its
+    encoder adds.
+    """
+    start_s = Fraction(container.start_time or 0, 1_000_000)
+    pictures_s = [
+        stream.start_time * stream.time_base
+        for stream in container.streams.video
+        if stream.start_time is not None and stream.time_base is not None
+    ]
+    return max(start_s, min([Fraction(0), *pictures_s]))
 
 
 def _explain(path: Path, kind: str, cause: Exception) -> str:

@@ -76,8 +76,8 @@ def _describe(cause: OSError, target: Path) -> StorageError:
         text = f"{target} can't be written: {cause.strerror}; free some space there and try again"
     elif cause.errno in _FORBIDDEN:
         text = (
-            f"{target} can't be written: {cause.strerror}; make its folder writable, or set FER_WORKSPACE to "
-            "one that is"
+            f"{target} can't be written: {cause.strerror}; choose a folder that this user may write to (the "
+            "workspace with FER_WORKSPACE)"
         )
     else:
         text = f"{target} can't be written: {cause.strerror or cause}"

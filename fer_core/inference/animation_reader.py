@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from fer_core.errors import MediaError
 from fer_core.images import check_picture_size, explain_damage, to_rgb
 from fer_core.inference.frames import RgbFrame
-from fer_core.inference.video_types import VideoColor, VideoFrame, VideoInfo, VideoLimits
+from fer_core.inference.video_types import RGB_COLOR, VideoFrame, VideoInfo, VideoLimits
 from fer_core.types import UInt8Array
 
 _FORMATS: Final[tuple[str, ...]] = ("WEBP", "PNG", "AVIF")
@@ -29,7 +29,7 @@ class AnimationReader:
     """An open animation; see `video_types.FrameReader`. Transparent parts become white, as in pictures."""
 
     audio: None = None
-    color = VideoColor(2, 2, 2)
+    color = RGB_COLOR
     notes: tuple[str, ...] = ()
 
     def __init__(self, image: Image.Image, path: Path, limits: VideoLimits) -> None:

@@ -1,6 +1,5 @@
 """One row per face and frame, and one for a frame without a face: a table that grows, and running totals."""
 
-import errno
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.errors import MediaError
 from fer_core.inference.face_quality import find_flaws
 from fer_core.inference.stream import FrameResult
-from fer_core.io import atomic_path
+from fer_core.io import atomic_path, storage_errors
 from fer_core.results import FACE_FIELDS, add_voice_columns, build_schema, find_format
 from fer_core.types import FaceResult, VoiceResult
 
@@ -40,19 +38,26 @@ class TableWriter:
         self, path: Path, temporary: Path, classes: Sequence[str], voice_classes: Sequence[str] | None
     ) -> None:
         """Open the file at `temporary` in the format that `path` ends in."""
+        self._path = path
         self._schema = build_schema(FIXED_COLUMNS, classes)
         self._num_of_faces = len(self._schema)
         if voice_classes is not None:
             self._schema = add_voice_columns(self._schema, classes, voice_classes)
         self._num_classes, self._num_voice_classes = len(classes), len(voice_classes or ())
-        self._writer = find_format(path).open(temporary, self._schema)
+        with storage_errors(path):
+            self._writer = find_format(path).open(temporary, self._schema)
+        self._is_closed = False
         self._columns: list[list[Any]] = [[] for _ in self._schema]
         self.num_rows = 0
 
     def add(
         self, frame: int, time_s: float, faces: Sequence[FaceResult], voice: VoiceResult | None = None
     ) -> None:
-        """Append the faces of one frame, or a row that says that it has none, with what is heard then."""
+        """Append the faces of one frame, or a row that says that it has none, with what is heard then.
+
+        Raises:
+            StorageError: the disk is full, or can't be written for another reason.
+        """
         for number, row in enumerate(list_rows(frame, time_s, faces)):
             missing = (None,) * (self._num_of_faces - len(row))
             track = faces[number].track_id if faces else None
@@ -78,7 +83,8 @@ class TableWriter:
         return (voice.is_speech, *of_voice, is_speaker if track is not None else None, *of_both)
 
     def _flush(self) -> None:
-        self._writer.write_batch(self._take_batch())
+        with storage_errors(self._path):
+            self._writer.write_batch(self._take_batch())
 
     def _take_batch(self) -> "pa.RecordBatch":
         import pyarrow as pa
@@ -90,10 +96,14 @@ class TableWriter:
         return pa.record_batch(arrays, schema=self._schema)
 
     def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write what is left and close the file; no more rows can be added. Raises as `add`."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         if self._columns[0]:
             self._flush()
-        self._writer.close()
+        with storage_errors(self._path):
+            self._writer.close()
 
 
 def list_values(face: FaceResult) -> tuple[Any, ...]:
@@ -129,22 +139,13 @@ def create_table(
 
     Raises:
         ConfigError: no results format has the extension of `path`.
-        MediaError: the file can't be written.
+        StorageError: the file can't be written.
     """
     find_format(path)
-    is_ours = True  # errors of the block are not about this file
-    try:
-        with atomic_path(path) as temporary:
-            writer = TableWriter(path, temporary, classes, voice_classes)
-            is_ours = False
-            yield writer
-            is_ours = True
-            writer.close()
-    except OSError as cause:
-        if not is_ours:
-            raise
-        full = " The disk is full." if cause.errno == errno.ENOSPC else ""
-        raise MediaError(f"{path} can't be written: {cause}.{full} Choose another place.") from cause
+    with atomic_path(path) as temporary:
+        writer = TableWriter(path, temporary, classes, voice_classes)
+        yield writer
+        writer.close()
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ A decoder hands out luma and halved chroma (yuv420p), an encoder takes the same.
 from the luma, with as much of the chroma as the matrix asks for; the detector's picture is one scaling.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,10 +33,17 @@ _LUMA_WEIGHTS: Final[dict[int, tuple[float, float]]] = {
     10: (0.2627, 0.0593),
 }
 """Weights of red and blue in the luma, by the matrix's code point (ITU-T H.273); others are BT.601's."""
+_LIMITED_RANGE: Final[int] = 1
 _FULL_RANGE: Final[int] = 2
+_GREY: Final[str] = "gray"
+UNSPECIFIED: Final[int] = 2
+"""Code point of what a file does not say (ITU-T H.273)."""
+RGB_MATRIX: Final[int] = 6
+"""Of what comes as RGB, or without colours: BT.601's."""
 _READABLE_MATRICES: Final[frozenset[int]] = frozenset({0, 1, 2, 4, 5, 6, 7, 9})
 """swscale refuses frames of others (YCgCo, BT.2020 with constant luminance): they are read as BT.2020's."""
 _BT2020: Final[int] = 9
+_SWS_MATRICES: Final[frozenset[int]] = frozenset({1, 4, 7, 9})
 _SWS_BT601: Final[int] = 5
 
 
@@ -91,33 +99,54 @@ class RgbFrame:
         return RgbFrame(image), Canvas.of_rgb(image)
 
 
-class Converter:
-    """swscale's contexts for the frames of one video: making one costs more than ten conversions."""
+class Converter(threading.local):
+    """swscale's contexts for the frames of one video: making one costs more than ten conversions.
+
+    Each thread has its own: a context that two use at once crashes the process (FFmpeg 8.1).
+    """
 
     def __init__(self) -> None:
-        """Nothing is made before it is needed."""
+        """Called in each thread that uses it."""
         from av.video.reformatter import VideoReformatter
 
         self._to_planar = VideoReformatter()
         self._to_rgb = VideoReformatter()
 
-    def to_planar(self, frame: "av.VideoFrame", width: int, height: int) -> "av.VideoFrame":
-        """The frame as 8-bit yuv420p of limited range with its own matrix; itself, if that is what it is."""
-        if int(frame.colorspace) not in _READABLE_MATRICES:
-            frame.colorspace = _BT2020
+    def to_planar(
+        self, frame: "av.VideoFrame", width: int, height: int, matrix: int | None = None
+    ) -> "av.VideoFrame":
+        """The frame as 8-bit yuv420p of limited range; itself, if that is what it is.
+
+        Args:
+            frame: as it was decoded.
+            width: of the result, in pixels.
+            height: of the result, in pixels.
+            matrix: code point of the matrix that the result has where the frame says that it has another
+                one; its own if not given.
+        """
+        is_converted = _is_rgb(frame) or _differ(int(frame.colorspace), matrix)
+        _relabel(frame)
+        if frame.format.name.startswith(_GREY) and frame.color_range == _LIMITED_RANGE:
+            return self._to_planar_grey(frame, width, height)
         is_full = frame.color_range == _FULL_RANGE
-        if frame.format.name == PLANAR and not is_full and (frame.width, frame.height) == (width, height):
+        is_sized = (frame.width, frame.height) == (width, height)
+        if frame.format.name == PLANAR and is_sized and not (is_full or is_converted):
             return frame
-        is_rgb = frame.format.is_rgb or frame.colorspace == 0
         return self._to_planar.reformat(
             frame,
             width=width,
             height=height,
             format=PLANAR,
-            dst_colorspace=_SWS_BT601 if is_rgb else None,
+            dst_colorspace=swscale_matrix(matrix or RGB_MATRIX) if is_converted else None,
             dst_color_range="MPEG",
             threads=1,
         )
+
+    def _to_planar_grey(self, frame: "av.VideoFrame", width: int, height: int) -> "av.VideoFrame":
+        """Keep the luma as it is: swscale takes every grey picture for one of full range."""
+        grey = self._to_planar.reformat(frame, width=width, height=height, format=_GREY, threads=1)
+        chroma = np.full(((height + 1) // 2, (width + 1) // 2), 128, np.uint8)
+        return copy_planes([view_plane(grey.planes[0]), chroma, chroma], frame)
 
     def to_rgb(self, frame: "av.VideoFrame", width: int, height: int) -> UInt8Array:
         """The frame as H x W x 3 RGB of the given size."""
@@ -201,10 +230,43 @@ _BT601_GREY: Final = np.array([[0.299, 0.587, 0.114]])
 _NO_CHROMA: Final[float] = 1e-6
 
 
+def has_no_matrix(frame: "av.VideoFrame") -> bool:
+    """Whether a decoded frame is RGB, or grey of a format whose colours are RGB."""
+    return _is_rgb(frame) or int(frame.colorspace) == 0
+
+
+def swscale_matrix(matrix: int) -> int:
+    """What swscale calls a matrix; one that it doesn't know is BT.601's to it."""
+    return matrix if matrix in _SWS_MATRICES else _SWS_BT601
+
+
+def _relabel(frame: "av.VideoFrame") -> None:
+    """Give a frame whose matrix swscale refuses, or that has none, the one with which it is read."""
+    own = int(frame.colorspace)
+    if own not in _READABLE_MATRICES:
+        frame.colorspace = _BT2020
+    elif own == 0 and not _is_rgb(frame):
+        frame.colorspace = RGB_MATRIX
+
+
+def _is_rgb(frame: "av.VideoFrame") -> bool:
+    return bool(frame.format.is_rgb) or frame.format.name == "pal8"
+
+
+def _differ(one: int, other: int | None) -> bool:
+    """Whether two matrices are known to read the same samples as other colours."""
+    is_known = other is not None and UNSPECIFIED not in (one, other)
+    return is_known and one != other and _weigh(one) != _weigh(other)
+
+
+def _weigh(matrix: int | None) -> tuple[float, float]:
+    return _BT601 if matrix is None else _LUMA_WEIGHTS.get(matrix, _BT601)
+
+
 @lru_cache(maxsize=16)
 def rgb_from_yuv(matrix: int) -> npt.NDArray[np.float64]:
     """3 x 4: red, green and blue from luma, both chromas (8 bit, limited range) and 1."""
-    red, blue = _LUMA_WEIGHTS.get(matrix, _BT601)
+    red, blue = _weigh(matrix)
     green = 1 - red - blue
     # Rows: R, G, B of luma in [0, 1] and chroma in [-0.5, 0.5]
     linear = np.array(

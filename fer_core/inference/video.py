@@ -137,6 +137,8 @@ def annotate_video(  # noqa: PLR0913 - each is a choice of its own
         job = _Job(reader, writer, rows, stream, painter, totals, span_s, joiner, on_frame, again)
         expected = _count_expected(reader.info, span_s)
         job.run(ProgressReporter(on_progress, expected), cancelled or (lambda: False))
+        if rows is not None:
+            rows.close()  # before the video takes its place: it must not do so if this fails
         file_notes = (*reader.notes, *(writer.notes if writer else ()))
         info, num_damaged = reader.info, reader.num_damaged
     return VideoSummary(
@@ -300,6 +302,9 @@ def _check_paths(source: Path, target: Path | None, table: Path | None) -> None:
         )
     if table is not None:
         find_format(table)
+    for path in (target, table):
+        if path is not None and path.is_dir():
+            raise ConfigError(f"output {path} is a folder; name a file in it")
     if target is not None and target.resolve() == source.resolve():
         raise ConfigError(f"output {target} is the input itself; choose another name")
 

@@ -10,15 +10,24 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.containers import find_audio_stream, open_container
+from fer_core.containers import find_audio_stream, find_start, open_container
 from fer_core.errors import MediaError
 from fer_core.images import HEIC_HELP, is_heic
 from fer_core.inference.animation_reader import open_animation
 from fer_core.inference.container import FALLBACK_TIME_BASE, Measure, find_video_stream, measure
 from fer_core.inference.display_matrix import Orientation
-from fer_core.inference.frames import Converter, YuvFrame
-from fer_core.inference.video_types import FrameReader, VideoColor, VideoFrame, VideoInfo, VideoLimits
+from fer_core.inference.frames import UNSPECIFIED, Converter, YuvFrame, has_no_matrix
+from fer_core.inference.packet_clock import PacketClock
+from fer_core.inference.video_types import (
+    RGB_COLOR,
+    FrameReader,
+    VideoColor,
+    VideoFrame,
+    VideoInfo,
+    VideoLimits,
+)
 from fer_core.types import UInt8Array
+from fer_core.words import count
 
 if TYPE_CHECKING:
     import av
@@ -52,8 +61,9 @@ _MAX_MISSING_S: Final[float] = 1.0
 _RATE_TOLERANCE: Final[float] = 0.02
 _BACK_S: Final[tuple[float, ...]] = (1.0, 30.0)
 """How far before a time decoding begins; further, if what comes first is later than that time."""
-_MAX_EVENTS_BEFORE_FRAME: Final[int] = 2000
-"""Packets of sound that are kept while the first frame is looked for."""
+_MAX_BYTES_BEFORE_FRAME: Final[int] = 64 * 1024**2
+_PACKET_BYTES: Final[int] = 1024
+"""What is kept of the sound while the first frame is looked for, and what a packet costs beside its data."""
 _MAX_PIXEL_ASPECT: Final[int] = 4
 """Pixels wider or taller than this are a damaged header: real ones stay within 1:2 and 2:1."""
 
@@ -75,22 +85,33 @@ class VideoReader:
         self.rate: Fraction = self._video.average_rate or self._video.guessed_rate or _FALLBACK_RATE
         self.num_damaged = 0
         """Packets that could not be decoded so far."""
-        self._start_s = Fraction(max(0, container.start_time or 0), 1_000_000)
+        self._num_jumps = 0 if measure is None else measure.num_jumps
+        self._has_decoding_order = container.format.name == "avi"
+        """AVI doesn't say when a frame is shown, only when it is to be decoded."""
+        self._start_s = find_start(container)
         self._start_pts = round(self._start_s / self.time_base)
         self._last_pts = -1
+        self._aspect = self._video.sample_aspect_ratio
+        """Of the next frame's pixels. The container knows it, until the pictures change it."""
+        self._coded_aspect = self._video.codec_context.sample_aspect_ratio
         self._converter = Converter()
         self._check_claims()
         self._events = self._decode()
         self._first_events = self._read_up_to_first_frame()
         self._first_frame: av.VideoFrame = self._first_events[-1]
+        self._first_size = self._find_square_size(self._first_frame)
+        if self._has_decoding_order:  # the first frame is shown at once, whenever the decoder hands it out
+            self._start_pts = self._time(self._first_frame) or 0
         self._orientation = Orientation.of_frame(self._first_frame)
+        self.color = _find_color(self._first_frame)
+        """How the frames' luma and chroma are to be read."""
         self.sizes: dict[tuple[int, int], None] = {}
         """Sizes (width, height) of the upright frames so far, in the order in which they came."""
 
     @property
     def info(self) -> VideoInfo:
         """What the file says of itself, with the size that its first frame really has."""
-        width, height = self._find_square_size(self._first_frame)
+        width, height = self._first_size
         if self._orientation.is_transposed:
             width, height = height, width
         duration_s = self._duration_s
@@ -121,18 +142,17 @@ class VideoReader:
             notes.append("The sound is compressed in a way that can't be decoded here; it was left out.")
         if self._measure and self._measure.missing_s > _MAX_MISSING_S:
             notes.append(f"The file ends {self._measure.missing_s:.1f} s before it should: it was cut off.")
+        if self._num_jumps:
+            notes.append(
+                f"The times in the file jump {count(self._num_jumps, 'time')}, as where recordings are put "
+                "together; each part follows the one before."
+            )
         if len(self.sizes) > 1:
             sizes = ", ".join(f"{width} x {height}" for width, height in self.sizes)
             notes.append(
                 f"The picture changes its size ({sizes} px); it was fitted into the first with bars."
             )
         return tuple(notes)
-
-    @property
-    def color(self) -> "VideoColor":
-        """How the file's luma and chroma are to be read."""
-        frame = self._first_frame
-        return VideoColor(int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc))
 
     def frames(
         self, on_audio: Callable[["Packet[Any]"], None] | None = None, *, from_s: float = 0.0
@@ -149,8 +169,7 @@ class VideoReader:
         """
         import av
 
-        whole = itertools.chain(self._first_events, self._events)
-        for event in self._decode_from(from_s) if from_s > 0 else whole:
+        for event in self._decode_from(from_s) if from_s > 0 else self._decode_whole():
             if isinstance(event, av.VideoFrame):
                 yield self._to_upright(event)
             elif on_audio is not None:
@@ -164,11 +183,11 @@ class VideoReader:
         """
         import av
 
-        self._go_to(time_s)
         found: av.VideoFrame | None = None
-        for event in self._decode():
+        for event in self._decode_near(time_s):
             if isinstance(event, av.VideoFrame):
-                is_later = event.pts is not None and self._seconds(event.pts) > time_s + 1e-6
+                pts = self._time(event)
+                is_later = pts is not None and self._seconds(pts) > time_s + 1e-6
                 if found is None or not is_later:
                     found = event
                 if is_later:
@@ -176,26 +195,46 @@ class VideoReader:
         return self._to_upright(self._first_frame if found is None else found)
 
     def _go_to(self, time_s: float) -> None:
-        """Let the next packet be that of the key frame before a time."""
+        """Let the next packet be that of the key frame before a time.
+
+        Raises:
+            MediaError: the file can only be read from its beginning on.
+        """
         import av
 
+        # MPEG-TS finds the first key frame only from before its time on.
+        wanted_s = time_s if time_s > 0 else -1.0
         try:
-            self._container.seek(int((max(0.0, time_s) + float(self._start_s)) * 1e6))
-        except av.FFmpegError:
-            self._container.seek(0)
+            try:
+                self._container.seek(int((wanted_s + float(self._start_s)) * 1e6))
+            except av.FFmpegError:
+                self._container.seek(0)
+        except av.FFmpegError as cause:
+            raise MediaError(
+                f"{self._path.name} can be read only from its beginning ({cause.strerror}). Export it as MP4."
+            ) from cause
         self._last_pts = -1
+
+    def _decode_whole(self) -> "Iterator[av.VideoFrame | Packet[Any]]":
+        return itertools.chain(self._first_events, self._events)
+
+    def _decode_near(self, time_s: float) -> "Iterator[av.VideoFrame | Packet[Any]]":
+        """Decode from the key frame before a time on; where the file's clock jumps, from the beginning."""
+        if self._num_jumps:
+            return self._decode_whole()
+        self._go_to(time_s)
+        return self._decode()
 
     def _decode_from(self, from_s: float) -> "Iterator[av.VideoFrame | Packet[Any]]":
         """Decode from a time on; from further back where a container's index is not exact."""
         import av
 
         for back_s in (*_BACK_S, math.inf):
-            self._go_to(from_s - back_s)
-            events = self._decode()
+            events = self._decode_near(from_s - back_s)
             first = next((event for event in events if isinstance(event, av.VideoFrame)), None)
-            if first is None or first.pts is None or self._is_before(first, from_s):
+            if first is not None and (self._time(first) is None or self._is_before(first, from_s)):
                 break
-        if first is None or first.pts is None:
+        if first is None or self._time(first) is None:
             raise MediaError(
                 f"{self._path.name} can't be read from {from_s:g} s on: its frames have no times"
             )
@@ -205,17 +244,21 @@ class VideoReader:
                 yield event
 
     def _is_before(self, frame: "av.VideoFrame", time_s: float) -> bool:
-        if frame.pts is None:
+        pts = self._time(frame)
+        if pts is None:
             raise MediaError(f"{self._path.name} can't be read from {time_s:g} s on: a frame has no time")
-        return (frame.pts - self._start_pts) * self.time_base < time_s
+        return (pts - self._start_pts) * self.time_base < time_s
 
     def _decode(self) -> "Iterator[av.VideoFrame | Packet[Any]]":
         import av
 
         packets = self._container.demux([item for item in (self._video, self._audio) if item is not None])
+        clock = PacketClock(self._container)
         while True:
             try:
                 packet = next(packets)
+                clock.mend(packet)
+                self._num_jumps = max(self._num_jumps, clock.num_jumps)
             except StopIteration:
                 return
             except av.FFmpegError as cause:  # the rest of the file is gone; what came before is good
@@ -241,9 +284,11 @@ class VideoReader:
         return packet
 
     def _to_upright(self, frame: "av.VideoFrame") -> VideoFrame:
+        self._heed_aspect(frame)
         width, height = self._find_square_size(frame)
         self._limits.check_size(self._path, width, height)
-        video = self._orientation.apply(self._converter.to_planar(frame, width, height))
+        planar = self._converter.to_planar(frame, width, height, self.color.matrix)
+        video = self._orientation.apply(planar)
         picture = YuvFrame(video, self._converter)
         self.sizes[picture.size] = None
         pts = self._next_pts(frame)
@@ -253,14 +298,25 @@ class VideoReader:
 
     def _find_square_size(self, frame: "av.VideoFrame") -> tuple[int, int]:
         """Width and height of a stored frame in square pixels: as players do it, the width gives way."""
-        return _square_width(frame.width, self._video.sample_aspect_ratio), frame.height
+        return _square_width(frame.width, self._aspect), frame.height
+
+    def _heed_aspect(self, frame: "av.VideoFrame") -> None:
+        """Pixels change their shape with a key frame; the decoder knows of it some frames earlier."""
+        coded = self._video.codec_context.sample_aspect_ratio
+        if frame.key_frame and coded and coded != self._coded_aspect:
+            self._aspect = self._coded_aspect = coded
+
+    def _time(self, frame: "av.VideoFrame") -> int | None:
+        """When a frame is shown, in the file's own units."""
+        return frame.dts if self._has_decoding_order else frame.pts
 
     def _next_pts(self, frame: "av.VideoFrame") -> int:
         """Time stamps as they are where they make sense, and rising where they do not."""
-        if frame.pts is None:
+        pts = self._time(frame)
+        if pts is None:
             step = max(1, round(1 / self.rate / self.time_base))
             return self._remember(self._last_pts + step if self._last_pts >= 0 else 0)
-        return self._remember(max(frame.pts - self._start_pts, self._last_pts + 1))
+        return self._remember(max(pts - self._start_pts, self._last_pts + 1))
 
     def _remember(self, pts: int) -> int:
         self._last_pts = max(0, pts)
@@ -286,18 +342,31 @@ class VideoReader:
         """Everything up to and with the first frame: nothing is promised of a file that has none."""
         import av
 
-        events = []
+        events, num_bytes = [], 0
         for event in self._events:
             events.append(event)
             if isinstance(event, av.VideoFrame):
                 self._limits.check_size(self._path, *self._find_square_size(event))
                 return events
-            if len(events) > _MAX_EVENTS_BEFORE_FRAME:
+            num_bytes += _PACKET_BYTES + event.size
+            if num_bytes > _MAX_BYTES_BEFORE_FRAME:
                 break
         raise MediaError(
             f"{self._path.name} has a video track ({self._video.codec_context.name}) but no frame in it that "
             "can be decoded: it is empty, cut off or damaged. Export it again, for example as MP4 with H.264."
         )
+
+
+def _find_color(frame: "av.VideoFrame") -> VideoColor:
+    """How a decoded frame is to be read as luma and chroma."""
+    told = VideoColor(int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc))
+    if not has_no_matrix(frame):
+        return told
+    primaries, transfer = (
+        default if value == UNSPECIFIED else value
+        for value, default in zip(told[1:], RGB_COLOR[1:], strict=True)
+    )
+    return VideoColor(RGB_COLOR.matrix, primaries, transfer)
 
 
 @lru_cache(maxsize=16)

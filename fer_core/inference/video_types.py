@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from fer_core.errors import ConfigError, MediaError
 from fer_core.images import MIN_SIDE_PX
-from fer_core.inference.frames import Frame
+from fer_core.inference.frames import RGB_MATRIX, Frame
 from fer_core.types import UInt8Array
 
 if TYPE_CHECKING:
@@ -92,6 +92,11 @@ class VideoColor(NamedTuple):
     matrix: int
     primaries: int
     transfer: int
+
+
+RGB_COLOR: Final = VideoColor(RGB_MATRIX, 1, 13)
+"""Of videos that are made of RGB pictures, which are sRGB where nobody says otherwise. Chromium heeds the
+matrix only where all three are told."""
 
 
 class FrameReader(Protocol):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 
 import numpy as np
 
-from fer_core.errors import ConfigError, MediaError
-from fer_core.inference.frames import PLANAR, Frame, YuvFrame, as_frame, copy_planes
-from fer_core.inference.video_types import VideoColor
+from fer_core.errors import ConfigError, MediaError, StorageError
+from fer_core.inference.frames import PLANAR, Frame, YuvFrame, as_frame, copy_planes, swscale_matrix
+from fer_core.inference.video_types import RGB_COLOR, VideoColor
 from fer_core.io import atomic_path
 from fer_core.types import UInt8Array
 
@@ -49,7 +49,6 @@ thread code a slice of every picture, and many slices make a file a tenth larger
 _MANY_PX: Final[int] = 1_000_000
 """Of larger pictures few are held: one between two others, and threads share one, in slices, which costs 3 %
 at most, instead of having one each."""
-_UNSPECIFIED: Final[VideoColor] = VideoColor(2, 2, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,7 @@ class VideoWriter:
         rate: Fraction,
         time_base: Fraction,
         settings: EncoderSettings,
-        color: VideoColor = _UNSPECIFIED,
+        color: VideoColor = RGB_COLOR,
         audio: "AudioStream | None" = None,
     ) -> None:
         """Set up the tracks in an open container. Arguments as for `create_video`."""
@@ -172,7 +171,7 @@ class VideoWriter:
             image_rgb = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         rgb = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image_rgb), format="rgb24")
         return self._reformatter.reformat(
-            rgb, format=PLANAR, dst_colorspace=_software_matrix(self._matrix), threads=1
+            rgb, format=PLANAR, dst_colorspace=swscale_matrix(self._matrix), threads=1
         )
 
     @property
@@ -190,7 +189,7 @@ class VideoWriter:
         try:
             return kind(self._container, source)
         except (av.FFmpegError, ValueError) as cause:
-            self._sound_error = str(cause)
+            self._sound_error = _name_reason(cause)
             return None
 
     def _with_sound(self, act: "Callable[[_Sound], None]") -> None:
@@ -204,7 +203,7 @@ class VideoWriter:
             except (av.FFmpegError, ValueError) as cause:
                 if getattr(cause, "errno", None) in _DISK_ERRORS:
                     raise
-                self._sound, self._sound_error = None, str(cause)
+                self._sound, self._sound_error = None, _name_reason(cause)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -276,7 +275,7 @@ def create_video(
     rate: Fraction,
     time_base: Fraction = MILLISECONDS,
     settings: EncoderSettings | None = None,
-    color: VideoColor = _UNSPECIFIED,
+    color: VideoColor = RGB_COLOR,
     audio: "AudioStream | None" = None,
 ) -> Iterator[VideoWriter]:
     """Write an MP4 file; it appears at `target`, whole, when the block ends well.
@@ -358,20 +357,20 @@ def _fit(image_rgb: UInt8Array, width: int, height: int) -> UInt8Array:
     return fitted
 
 
-def _software_matrix(matrix: int) -> int | None:
-    """The matrix that brings colours back as they came; None is the converter's default (ITU-R BT.601)."""
-    from av.video.reformatter import Colorspace
-
-    return matrix if matrix in {int(item) for item in Colorspace} else None
-
-
 def _explain(target: Path, cause: Exception) -> str:
     if getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"the disk is full: {target} could not be finished and what was written of it has been removed. "
             "Free some space, or choose a place on another disk."
         )
-    reason = getattr(cause, "strerror", None) or str(cause)
+    if isinstance(cause, StorageError):
+        return str(cause)
+    reason = _name_reason(cause)
     if getattr(cause, "errno", None) in _DISK_ERRORS:
         return f"{target} can't be written: {reason}. Choose a place that this user may write to."
     return f"{target} can't be written: the encoder or the MP4 file refuses what it is given ({reason})."
+
+
+def _name_reason(cause: Exception) -> str:
+    """What the system says, without the name of the temporary file."""
+    return getattr(cause, "strerror", None) or str(cause)

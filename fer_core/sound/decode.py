@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from fer_core.containers import find_audio_stream, open_container
+from fer_core.containers import find_audio_stream, find_start, open_container
 from fer_core.errors import MediaError
 from fer_core.sound.levels import Levels
 from fer_core.sound.mixing import Resampler, mix_down
@@ -94,7 +94,7 @@ class SoundReader:
         self._container = container
         self._stream = _find_sound(container, path)
         self._format = container.format.name.partition(",")[0]
-        self._origin_s = Fraction(max(0, container.start_time or 0), 1_000_000)
+        self._origin_s = find_start(container)
         if self._format == "aac":
             self._origin_s += Fraction(_AAC_PRIMING, self._stream.codec_context.sample_rate or 44_100)
         self._limit_s = self._find_end() if self._format == "mov" else None

@@ -1,8 +1,11 @@
 """Pixels of a video's planes: known colours come out as they were, and drawing changes what it covers."""
 
+import threading
+from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.video.reformatter
 import numpy as np
 import pytest
 
@@ -15,6 +18,7 @@ from fer_core.inference.video import annotate_video
 from fer_core.inference.video_reader import open_video
 from fer_core.types import FaceBox, FaceResult, Prediction, UInt8Array
 from tests.unit.inference.fakes import CLASSES, FakeDetector, FakePredictor, box
+from tests.unit.inference.videos import make_turned_video
 
 GRAY = InputSpec(height=48, width=48, color="gray", mean=(0.5,), std=(0.25,))
 RGB = InputSpec(height=32, width=32, color="rgb", mean=(0.5,) * 3, std=(0.25,) * 3)
@@ -168,3 +172,108 @@ def test_the_colours_of_a_video_are_those_of_its_source(
             assert reader.color.matrix == matrix
             for shown in reader.frames():
                 assert np.abs(shown.image_rgb.astype(int) - color).max() <= 6, name
+
+
+def encode_video(path: Path, codec: str, pix_fmt: str, frames: list[av.VideoFrame], **context: int) -> Path:
+    with av.open(str(path), "w") as container:
+        video = container.add_stream(codec, rate=10)
+        video.width, video.height, video.pix_fmt = frames[0].width, frames[0].height, pix_fmt
+        if codec == "libx265":
+            video.options = {"x265-params": "log-level=none"}
+        for name, value in context.items():
+            setattr(video.codec_context, name, value)
+        for number, frame in enumerate(frames):
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+    return path
+
+
+def annotate(source: Path) -> Path:
+    target = source.with_suffix(".out.mp4")
+    annotate_video(source, target, FaceStream(FakeDetector([]), FakePredictor()))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [
+        ("in.mkv", "libx264rgb", "rgb24"),
+        ("in.mov", "png", "rgb24"),
+        ("in.mov", "qtrle", "rgb24"),
+        ("in.gif", "gif", "rgb8"),
+    ],
+)
+def test_what_comes_as_rgb_says_how_it_was_converted(
+    tmp_path: Path, name: str, codec: str, pix_fmt: str
+) -> None:
+    """H.264 of 4:2:0 has no matrix 0 (ITU-T H.264, E.2.1); Chromium heeds it where all three are told."""
+    image = np.full((80, 96, 3), (200, 80, 60), np.uint8)
+    frames = [av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pix_fmt) for _ in range(3)]
+    target = annotate(encode_video(tmp_path / name, codec, pix_fmt, frames))
+    with av.open(str(target)) as container:
+        shown = next(container.decode(video=0))
+    assert (int(shown.colorspace), shown.color_primaries, shown.color_trc) == (6, 1, 13)
+    levels = [int(np.median(view_plane(plane))) for plane in shown.planes]
+    tolerance = 20 if codec == "gif" else 2  # a palette of 256 colours
+    assert np.abs(np.subtract(levels, encode((200, 80, 60), 6, is_full=False))).max() <= tolerance
+
+
+def test_a_matrix_that_changes_is_brought_into_the_first_one(tmp_path: Path) -> None:
+    """The file that is written can name only one."""
+    parts = [
+        encode_video(
+            tmp_path / f"{matrix}.ts",
+            "libx264",
+            "yuv420p",
+            [video_frame(COLORS[0], matrix)] * 3,
+            colorspace=matrix,
+        )
+        for matrix in (1, 6)
+    ]
+    (tmp_path / "both.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    with av.open(str(annotate(tmp_path / "both.ts"))) as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) == 6 and {int(frame.colorspace) for frame in frames} == {1}
+    for frame in frames:
+        levels = [int(np.median(view_plane(plane))) for plane in frame.planes]
+        assert np.abs(np.subtract(levels, encode(COLORS[0], 1, is_full=False))).max() <= 2
+
+
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray10le"])
+@pytest.mark.parametrize("color_range", [1, 2])
+def test_grey_of_limited_range_keeps_its_contrast(tmp_path: Path, pix_fmt: str, color_range: int) -> None:
+    """Swscale (FFmpeg 8.1) reads any grey picture as of full range; HEVC has limited ones."""
+    frame = av.VideoFrame(96, 80, pix_fmt)
+    frame.color_range = color_range
+    bits, black, white = (10, 64, 940) if pix_fmt == "gray10le" else (8, 16, 235)
+    if color_range == 2:
+        black, white = 0, (1 << bits) - 1
+    samples = np.frombuffer(frame.planes[0], np.uint16 if bits == 10 else np.uint8)
+    samples.reshape(80, -1)[:40] = black
+    samples.reshape(80, -1)[40:] = white
+    source = encode_video(tmp_path / "in.mkv", "libx265", pix_fmt, [frame] * 3, color_range=color_range)
+    with open_video(source) as reader:
+        image = next(reader.frames()).image_rgb
+    assert image[:36].max() <= 3 and image[44:].min() >= 252
+
+
+def test_no_conversion_is_shared_between_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads in one of swscale's contexts end the process; pictures that change their size need two."""
+    users: list[set[int]] = []
+    real = av.video.reformatter.VideoReformatter
+
+    class Watched:
+        def __init__(self) -> None:
+            self._real, self._threads = real(), set[int]()
+            users.append(self._threads)
+
+        def reformat(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+            self._threads.add(threading.get_ident())
+            return self._real.reformat(*args, **kwargs)
+
+    monkeypatch.setattr(av.video.reformatter, "VideoReformatter", Watched)
+    source = make_turned_video(tmp_path / "in.webm", [(96, 80), (160, 120)], 12)
+    annotate_video(source, tmp_path / "out.mp4", FaceStream(FakeDetector([]), FakePredictor()))
+    assert len(set().union(*users)) == 2, "the detector's pictures, and those that are fitted"
+    assert all(len(threads) <= 1 for threads in users)

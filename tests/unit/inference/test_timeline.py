@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_core.errors import MediaError
+from fer_core.errors import StorageError
 from fer_core.inference.face_table import FIXED_COLUMNS, Totals, create_table
 from fer_core.inference.stream import FrameResult, StageTimes
 from fer_core.inference.timeline import (
@@ -134,7 +134,7 @@ def test_an_error_leaves_no_table(tmp_path) -> None:  # type: ignore[no-untyped-
 def test_a_place_that_is_none_is_told(tmp_path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(MediaError, match="can't be written"),
+        pytest.raises(StorageError, match="can't be written"),
         create_table(tmp_path / "file" / "rows.csv", CLASSES),
     ):
         pass

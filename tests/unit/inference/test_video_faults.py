@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from fer_core.errors import ConfigError, MediaError
+from fer_core.errors import ConfigError, MediaError, StorageError
 from fer_core.inference.video import annotate_video
 from fer_core.inference.video_reader import open_video, probe_video
 from fer_core.inference.video_types import VideoLimits
@@ -194,3 +194,45 @@ except MediaError as error:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "told:" in done.stdout and "can't be written" in done.stdout, done.stderr
     assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_a_table_that_fails_at_its_end_leaves_the_older_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both appear, or none: the last rows are written before the video takes its place."""
+    import fer_core.inference.face_table as module
+
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.TableWriter, "_take_batch", full)
+    source = make_video(tmp_path / "in.mp4")
+    for name in ("out.mp4", "rows.csv"):
+        (tmp_path / name).write_text("old")
+    with pytest.raises(StorageError, match=r"rows.csv can't be written: No space left") as error:
+        annotate_video(source, tmp_path / "out.mp4", stream(), table=tmp_path / "rows.csv")
+    assert str(error.value).count("can't be written") == 1
+    assert (tmp_path / "out.mp4").read_text() == (tmp_path / "rows.csv").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4", "rows.csv"]
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "rows.csv"])
+def test_a_folder_is_no_output(tmp_path: Path, name: str) -> None:
+    source = make_video(tmp_path / "in.mp4")
+    (tmp_path / name).mkdir()
+    with pytest.raises(ConfigError, match=f"{name} is a folder; name a file in it"):
+        annotate_video(source, tmp_path / "out.mp4", stream(), table=tmp_path / "rows.csv")
+
+
+def test_a_sound_track_that_mp4_refuses_is_told_without_our_own_file_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fer_core.inference.video_writer as module
+
+    def refuse(self: object, *_: object) -> None:
+        raise av.error.ArgumentError(22, "Invalid argument", "/home/me/.out.mp4.abc.tmp")
+
+    monkeypatch.setattr(module._CopiedSound, "write", refuse)
+    source = make_video(tmp_path / "in.mp4", sound="aac")
+    summary = annotate_video(source, tmp_path / "out.mp4", stream())
+    assert "The sound was left out: Invalid argument." in summary.notes

@@ -116,3 +116,44 @@ def test_frames_before_the_first_whole_one_are_told(tmp_path: Path) -> None:
         assert "no frame in it that can be decoded" in str(error)
     else:
         assert f"{summary.num_frames} of about 55 frames" in " ".join(summary.notes)
+
+
+def test_pixels_that_change_their_shape_are_shown_in_it(tmp_path: Path) -> None:
+    """As in broadcasts that go from 4:3 to 16:9. PyAV 18.1: the stream keeps the first shape."""
+    parts = [
+        make_video(tmp_path / f"{number}.ts", 5, size=(60, 60), pixel_aspect=aspect)
+        for number, aspect in enumerate((Fraction(1), Fraction(4, 3)))
+    ]
+    (tmp_path / "both.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    with open_video(tmp_path / "both.ts") as reader:
+        sizes = [frame.picture.size for frame in reader.frames()]
+        assert reader.notes[-1] == (
+            "The picture changes its size (60 x 60, 80 x 60 px); it was fitted into the first with bars."
+        )
+        assert (reader.info.width_px, reader.info.height_px) == (60, 60)
+    assert sizes == [(60, 60)] * 5 + [(80, 60)] * 5
+
+
+def test_a_picture_that_begins_minutes_after_its_sound(tmp_path: Path) -> None:
+    """Its packets are kept until then: 65 s of AAC are more than 1,000."""
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as container:
+        video, audio = container.add_stream("libx264", rate=25), container.add_stream("aac", rate=48_000)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for number in range(65 * 48_000 // 1024):
+            silence = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+            )
+            silence.sample_rate, silence.pts = 48_000, 1024 * number
+            container.mux(audio.encode(silence))
+        for number in range(3):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = 60 * 25 + number, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        container.mux(audio.encode(None))
+    summary = annotate_video(source, tmp_path / "out.mp4", stream(), table=tmp_path / "rows.csv")
+    assert summary.num_frames == 3
+    assert pd.read_csv(tmp_path / "rows.csv")["time_s"].tolist() == pytest.approx(
+        [60, 60.04, 60.08], abs=0.03
+    )

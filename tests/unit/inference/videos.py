@@ -26,6 +26,7 @@ def make_video(
     pixel_aspect: Fraction | None = None,
     time_base: Fraction = Fraction(1, 1000),
     noisy: bool = False,
+    gop_size: int = 12,
 ) -> Path:
     """A video whose frame i has brightness 16 + 8 i; its upper left quarter is dark. Or one of noise.
 
@@ -36,6 +37,7 @@ def make_video(
         video = container.add_stream(codec, rate=fps)
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
         video.codec_context.time_base = video.time_base = time_base
+        video.codec_context.gop_size = gop_size
         if rotation or mirrored:
             video.set_display_rotation(rotation, hflip=mirrored)
         if pixel_aspect:

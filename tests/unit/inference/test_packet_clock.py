@@ -1,0 +1,117 @@
+"""Files whose clock jumps, wraps, or tells the order of decoding alone: every frame has its place."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from fer_core.inference.video import annotate_video
+from fer_core.inference.video_reader import open_video, read_frame
+from tests.unit.inference.test_video import stream
+from tests.unit.inference.videos import frame_times, make_video
+
+EVERY_40_MS = [40 * index for index in range(50)]
+
+
+def join(target: Path, parts: Sequence[Path]) -> Path:
+    """Put recordings together as `cat` does it: each begins with times of its own."""
+    target.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return target
+
+
+def make_ts(path: Path, num_frames: int = 25, first_ms: int = 0, **options: object) -> Path:
+    times = [first_ms + 40 * index for index in range(num_frames)]
+    codec = "mpeg2video" if path.suffix == ".mpg" else "libx264"
+    base = Fraction(1, 25 if codec == "mpeg2video" else 1000)
+    return make_video(path, num_frames, fps=25, times=times, codec=codec, time_base=base, **options)  # type: ignore[arg-type]
+
+
+def read_times(path: Path) -> list[float]:
+    with open_video(path) as reader:
+        return [frame.time_s for frame in reader.frames()]
+
+
+@pytest.mark.parametrize("kind", ["ts", "mpg"])
+def test_recordings_put_together_follow_one_another(tmp_path: Path, kind: str) -> None:
+    source = join(tmp_path / f"both.{kind}", [make_ts(tmp_path / f"one.{kind}")] * 2)
+    summary = annotate_video(source, tmp_path / "out.mp4", stream())
+    assert frame_times(tmp_path / "out.mp4") == pytest.approx([time / 1000 for time in EVERY_40_MS], abs=2e-3)
+    assert (summary.num_frames, summary.source.fps) == (50, pytest.approx(25, abs=0.1))
+    assert summary.source.duration_s == pytest.approx(2.0, abs=0.05)
+    assert any("jump 1 time," in note for note in summary.notes)
+
+
+def test_a_clock_that_jumps_hours_ahead_goes_on(tmp_path: Path) -> None:
+    """In MPEG-TS, whose clock may jump; elsewhere a long pause is one."""
+    parts = [make_ts(tmp_path / "one.ts"), make_ts(tmp_path / "two.ts", first_ms=3 * 3_600_000)]
+    times = read_times(join(tmp_path / "both.ts", parts))
+    assert times == pytest.approx([time / 1000 for time in EVERY_40_MS], abs=2e-3)
+    pause = make_video(tmp_path / "pause.mkv", 3, times=[0, 40, 30_000])
+    assert read_times(pause) == pytest.approx([0, 0.04, 30], abs=2e-3)
+
+
+def test_sound_jumps_with_the_picture(tmp_path: Path) -> None:
+    source = join(tmp_path / "both.ts", [make_ts(tmp_path / "one.ts", sound="aac")] * 3)
+    summary = annotate_video(source, tmp_path / "out.mp4", stream())
+    with av.open(str(tmp_path / "out.mp4")) as result:
+        times = [packet.pts * packet.time_base for packet in result.demux(audio=0) if packet.size]
+    pictures = frame_times(tmp_path / "out.mp4")
+    # Each part of sound is a packet longer than its picture, at most: 1024 samples at 16 kHz.
+    assert np.diff(np.array(times, float)).max() < 0.2
+    assert pictures[-1] == pytest.approx(float(max(times)), abs=0.2)
+    assert any("jump 2 times," in note for note in summary.notes)
+
+
+def test_a_time_is_found_behind_a_jump(tmp_path: Path) -> None:
+    """By its place in the film, where seeking by the file's own times would lead elsewhere."""
+    source = join(tmp_path / "both.ts", [make_ts(tmp_path / "one.ts")] * 2)
+    with open_video(source) as reader:
+        whole = [(frame.time_s, frame.image_rgb.mean()) for frame in reader.frames()]
+    for from_s in (0.5, 1.3):
+        with open_video(source) as reader:
+            later = [(frame.time_s, frame.image_rgb.mean()) for frame in reader.frames(from_s=from_s)]
+        assert later == [item for item in whole if item[0] >= from_s]
+    assert read_frame(source, 1.4).mean() == pytest.approx(whole[35][1])
+
+
+def test_a_recording_that_begins_before_its_counter_wraps(tmp_path: Path) -> None:
+    """33 bits of 90 kHz, ISO/IEC 13818-1, 2.4.3.7. FFmpeg 8.1 tells times before 0, and starts below 0."""
+    path, wraps_at = tmp_path / "in.ts", 2**33
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"bf": "0"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.codec_context.time_base = video.time_base = Fraction(1, 90_000)
+        for index in range(40):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 5 * index, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = wraps_at - 20 * 3600 + 3600 * index, Fraction(1, 90_000)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+    with av.open(str(path)) as container:
+        assert container.start_time < 0
+    assert read_times(path) == pytest.approx([index / 25 for index in range(40)], abs=2e-3)
+
+
+def test_avi_tells_the_order_of_decoding_alone(tmp_path: Path) -> None:
+    """PyAV 18.1 gives frames of AVI with B-frames the times of their packets, out of order."""
+    source = make_video(tmp_path / "in.avi", 25, fps=25, times=EVERY_40_MS[:25], time_base=Fraction(1, 25))
+    with av.open(str(source)) as container:
+        told = [frame.pts for frame in container.decode(video=0)]
+    assert told != sorted(told)
+    assert read_times(source) == pytest.approx([time / 1000 for time in EVERY_40_MS[:25]], abs=1e-3)
+
+
+def test_mpeg_ts_is_read_from_before_its_second_key_frame(tmp_path: Path) -> None:
+    """Seeking to where a TS begins finds the key frame after the first (PyAV 18.1, FFmpeg 8.1)."""
+    source = make_ts(tmp_path / "in.ts", 350, gop_size=300, noisy=True)
+    with open_video(source) as reader:
+        later = [frame.time_s for frame in reader.frames(from_s=10)]
+    assert later == [time for time in read_times(source) if time >= 10]
+    assert later[0] == pytest.approx(10, abs=0.05)
+
+
+def test_behind_the_end_there_is_nothing(tmp_path: Path) -> None:
+    with open_video(make_ts(tmp_path / "in.ts")) as reader:
+        assert list(reader.frames(from_s=20)) == []
