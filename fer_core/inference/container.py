@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fer_core.containers import open_container
 from fer_core.errors import MediaError
-from fer_core.inference.packet_clock import PacketClock
+from fer_core.joined import ONE_PART, PartFinder, Parts
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -30,8 +30,8 @@ class Measure(NamedTuple):
     missing_s: float = 0.0
     """By how much the last packet, of sound or picture, comes before the end that the header names;
     0 where `num_frames` tells."""
-    num_jumps: int = 0
-    """How often its times jump (`packet_clock`)."""
+    parts: Parts = ONE_PART
+    """Recordings that were put together."""
 
 
 def find_video_stream(container: "InputContainer", path: Path) -> "VideoStream":
@@ -66,12 +66,12 @@ def measure(path: Path) -> Measure | None:
     num_frames, num_cut, shown, is_whole, end_s = 0, 0, [], True, 0.0
     with open_container(path) as container:
         stream = find_video_stream(container, path)
-        clock = PacketClock(container)
+        index, finder = stream.index, PartFinder(container)
         try:
             for packet in container.demux():
                 if not packet.size:  # the end
                     continue
-                clock.mend(packet)
+                finder.add(packet)
                 pts = packet.pts if packet.pts is not None else packet.dts
                 end_s = max(end_s, float(((pts or 0) + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is not stream:
@@ -90,8 +90,11 @@ def measure(path: Path) -> Measure | None:
         missing_s = (container.duration or 0) / 1e6 - end_s
         if not is_whole:  # what is missing is known where the index came first
             num_frames, missing_s = max(num_frames, stream.frames - num_cut), 0.0
+    parts = finder.find()
+    if parts.num_joins:  # the header knows nothing of the later ones
+        return Measure(num_frames, finder.find_length_s(index, parts), parts=parts)
     if not shown:
-        return Measure(num_frames, None, missing_s, clock.num_jumps) if num_frames else None
+        return Measure(num_frames, None, missing_s) if num_frames else None
     (first, _), (last, duration) = min(shown), max(shown)
     ticks = last - first + (duration or (last - first) / max(1, len(shown) - 1))
-    return Measure(num_frames, float(ticks * time_base), missing_s, clock.num_jumps)
+    return Measure(num_frames, float(ticks * time_base), missing_s)

@@ -3,7 +3,7 @@
 import itertools
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
@@ -17,7 +17,6 @@ from fer_core.inference.animation_reader import open_animation
 from fer_core.inference.container import FALLBACK_TIME_BASE, Measure, find_video_stream, measure
 from fer_core.inference.display_matrix import Orientation
 from fer_core.inference.frames import UNSPECIFIED, Converter, YuvFrame, has_no_matrix
-from fer_core.inference.packet_clock import PacketClock
 from fer_core.inference.video_types import (
     RGB_COLOR,
     FrameReader,
@@ -26,6 +25,7 @@ from fer_core.inference.video_types import (
     VideoInfo,
     VideoLimits,
 )
+from fer_core.joined import ONE_PART, PartShifter
 from fer_core.types import UInt8Array
 from fer_core.words import count
 
@@ -61,6 +61,8 @@ _MAX_MISSING_S: Final[float] = 1.0
 _RATE_TOLERANCE: Final[float] = 0.02
 _BACK_S: Final[tuple[float, ...]] = (1.0, 30.0)
 """How far before a time decoding begins; further, if what comes first is later than that time."""
+_BEFORE_START_S: Final[float] = 60.0
+"""MPEG-TS finds its first key frame only from before the time at which that is decoded."""
 _MAX_BYTES_BEFORE_FRAME: Final[int] = 64 * 1024**2
 _PACKET_BYTES: Final[int] = 1024
 """What is kept of the sound while the first frame is looked for, and what a packet costs beside its data."""
@@ -85,7 +87,7 @@ class VideoReader:
         self.rate: Fraction = self._video.average_rate or self._video.guessed_rate or _FALLBACK_RATE
         self.num_damaged = 0
         """Packets that could not be decoded so far."""
-        self._num_jumps = 0 if measure is None else measure.num_jumps
+        self._parts = ONE_PART if measure is None else measure.parts
         self._has_decoding_order = container.format.name == "avi"
         """AVI doesn't say when a frame is shown, only when it is to be decoded."""
         self._start_s = find_start(container)
@@ -142,10 +144,10 @@ class VideoReader:
             notes.append("The sound is compressed in a way that can't be decoded here; it was left out.")
         if self._measure and self._measure.missing_s > _MAX_MISSING_S:
             notes.append(f"The file ends {self._measure.missing_s:.1f} s before it should: it was cut off.")
-        if self._num_jumps:
+        if self._parts.num_joins:
             notes.append(
-                f"The times in the file jump {count(self._num_jumps, 'time')}, as where recordings are put "
-                "together; each part follows the one before."
+                f"The file is made of {count(self._parts.num_joins + 1, 'recording')} with times of their "
+                "own; each follows the one before."
             )
         if len(self.sizes) > 1:
             sizes = ", ".join(f"{width} x {height}" for width, height in self.sizes)
@@ -169,9 +171,13 @@ class VideoReader:
         """
         import av
 
-        for event in self._decode_from(from_s) if from_s > 0 else self._decode_whole():
+        events = self._decode_near(from_s, _BACK_S) if from_s > 0 else self._decode_whole()
+        for event in events:
             if isinstance(event, av.VideoFrame):
-                yield self._to_upright(event)
+                self._heed_aspect(event)
+                pts = self._next_pts(event)
+                if self._seconds(pts) >= from_s:
+                    yield self._to_upright(event, pts)
             elif on_audio is not None:
                 on_audio(event)
 
@@ -183,16 +189,16 @@ class VideoReader:
         """
         import av
 
-        found: av.VideoFrame | None = None
-        for event in self._decode_near(time_s):
+        found, found_pts = self._first_frame, 0
+        is_found = False
+        for event in self._decode_near(time_s, (0.0, *_BACK_S)):
             if isinstance(event, av.VideoFrame):
-                pts = self._time(event)
-                is_later = pts is not None and self._seconds(pts) > time_s + 1e-6
-                if found is None or not is_later:
-                    found = event
-                if is_later:
+                pts = self._next_pts(event)
+                if is_found and self._seconds(pts) > time_s + 1e-6:
                     break
-        return self._to_upright(self._first_frame if found is None else found)
+                self._heed_aspect(event)
+                found, found_pts, is_found = event, pts, True
+        return self._to_upright(found, found_pts)
 
     def _go_to(self, time_s: float) -> None:
         """Let the next packet be that of the key frame before a time.
@@ -202,8 +208,7 @@ class VideoReader:
         """
         import av
 
-        # MPEG-TS finds the first key frame only from before its time on.
-        wanted_s = time_s if time_s > 0 else -1.0
+        wanted_s = time_s if time_s > 0 else -_BEFORE_START_S
         try:
             try:
                 self._container.seek(int((wanted_s + float(self._start_s)) * 1e6))
@@ -218,47 +223,42 @@ class VideoReader:
     def _decode_whole(self) -> "Iterator[av.VideoFrame | Packet[Any]]":
         return itertools.chain(self._first_events, self._events)
 
-    def _decode_near(self, time_s: float) -> "Iterator[av.VideoFrame | Packet[Any]]":
-        """Decode from the key frame before a time on; where the file's clock jumps, from the beginning."""
-        if self._num_jumps:
-            return self._decode_whole()
-        self._go_to(time_s)
-        return self._decode()
+    def _decode_near(self, time_s: float, back_s: Sequence[float]) -> "Iterator[av.VideoFrame | Packet[Any]]":
+        """Decode from a frame on that is not later than a time, unless the file begins later.
 
-    def _decode_from(self, from_s: float) -> "Iterator[av.VideoFrame | Packet[Any]]":
-        """Decode from a time on; from further back where a container's index is not exact."""
+        Args:
+            time_s: in seconds from the file's beginning.
+            back_s: how far before it decoding begins; further, if what comes first is later than `time_s`.
+
+        Raises:
+            MediaError: its frames have no times, or it can be read only from its beginning.
+        """
         import av
 
-        for back_s in (*_BACK_S, math.inf):
-            events = self._decode_near(from_s - back_s)
+        # Where recordings were put together, the file's own times lead to any of them.
+        for step_s in (math.inf,) if self._parts.num_joins else (*back_s, math.inf):
+            self._go_to(time_s - step_s)
+            events = self._decode()
             first = next((event for event in events if isinstance(event, av.VideoFrame)), None)
-            if first is not None and (self._time(first) is None or self._is_before(first, from_s)):
+            pts = None if first is None else self._time(first)
+            if pts is not None and self._seconds(pts - self._start_pts) <= time_s:
                 break
-        if first is None or self._time(first) is None:
+        if first is None or pts is None:
             raise MediaError(
-                f"{self._path.name} can't be read from {from_s:g} s on: its frames have no times"
+                f"{self._path.name} can't be read from {time_s:g} s on: its frames have no times"
             )
         self.num_damaged = 0
-        for event in itertools.chain([first], events):
-            if not isinstance(event, av.VideoFrame) or not self._is_before(event, from_s):
-                yield event
-
-    def _is_before(self, frame: "av.VideoFrame", time_s: float) -> bool:
-        pts = self._time(frame)
-        if pts is None:
-            raise MediaError(f"{self._path.name} can't be read from {time_s:g} s on: a frame has no time")
-        return (pts - self._start_pts) * self.time_base < time_s
+        return itertools.chain([first], events)
 
     def _decode(self) -> "Iterator[av.VideoFrame | Packet[Any]]":
         import av
 
         packets = self._container.demux([item for item in (self._video, self._audio) if item is not None])
-        clock = PacketClock(self._container)
+        shifter = PartShifter(self._parts)
         while True:
             try:
                 packet = next(packets)
-                clock.mend(packet)
-                self._num_jumps = max(self._num_jumps, clock.num_jumps)
+                shifter.shift(packet)
             except StopIteration:
                 return
             except av.FFmpegError as cause:  # the rest of the file is gone; what came before is good
@@ -283,16 +283,14 @@ class VideoReader:
             packet.dts -= offset
         return packet
 
-    def _to_upright(self, frame: "av.VideoFrame") -> VideoFrame:
-        self._heed_aspect(frame)
+    def _to_upright(self, frame: "av.VideoFrame", pts: int) -> VideoFrame:
         width, height = self._find_square_size(frame)
         self._limits.check_size(self._path, width, height)
         planar = self._converter.to_planar(frame, width, height, self.color.matrix)
         video = self._orientation.apply(planar)
         picture = YuvFrame(video, self._converter)
         self.sizes[picture.size] = None
-        pts = self._next_pts(frame)
-        time_s = pts * self.time_base.numerator / self.time_base.denominator
+        time_s = self._seconds(pts)
         self._limits.check_duration(self._path, time_s)
         return VideoFrame(picture, pts, time_s)
 
@@ -323,7 +321,7 @@ class VideoReader:
         return self._last_pts
 
     def _seconds(self, pts: int) -> float:
-        return float(pts * self.time_base - self._start_s)
+        return pts * self.time_base.numerator / self.time_base.denominator
 
     @property
     def _duration_s(self) -> float | None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from fer_core.containers import find_audio_stream, find_start, open_container
 from fer_core.errors import MediaError
+from fer_core.joined import ONE_PART, Parts, PartShifter, find_parts
 from fer_core.sound.levels import Levels
 from fer_core.sound.mixing import Resampler, mix_down
 from fer_core.types import Float32Array
@@ -85,11 +86,17 @@ class SoundReader:
     """The open sound of a file, its beginning decoded already. Use `open_sound`."""
 
     def __init__(
-        self, container: "InputContainer", path: Path, sample_rate: int, max_duration_s: float
+        self,
+        container: "InputContainer",
+        path: Path,
+        sample_rate: int,
+        max_duration_s: float,
+        parts: Parts = ONE_PART,
     ) -> None:
         """Take over an open container."""
         self.sample_rate = sample_rate
         self._path = path
+        self._shifter, self._has_parts = PartShifter(parts), parts.num_joins > 0
         self._max_duration_s = max_duration_s
         self._container = container
         self._stream = _find_sound(container, path)
@@ -211,7 +218,7 @@ class SoundReader:
 
     @property
     def _max_gap_s(self) -> float:
-        if self._container.duration is None:
+        if self._container.duration is None or self._has_parts:
             return _MAX_GAP_S
         return max(0.0, self._container.duration / 1e6 - self.end_s) + _MAX_BACK_S
 
@@ -222,6 +229,7 @@ class SoundReader:
         while True:
             try:
                 packet = next(packets)
+                self._shifter.shift(packet)
             except StopIteration:
                 return
             except av.FFmpegError as cause:  # the rest of the file is gone; what came before is good
@@ -322,8 +330,9 @@ def open_sound(
     """
     if not path.is_file():
         raise MediaError(f"{path} is {'a folder' if path.is_dir() else 'missing'}; expected a sound file")
+    parts = find_parts(path, "sound")
     with open_container(path, "sound") as container:
-        yield SoundReader(container, path, sample_rate, max_duration_s)
+        yield SoundReader(container, path, sample_rate, max_duration_s, parts)
 
 
 def read_sound(path: Path, sample_rate: int = SAMPLE_RATE, max_duration_s: float = math.inf) -> Sound:

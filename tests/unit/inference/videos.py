@@ -27,6 +27,7 @@ def make_video(
     time_base: Fraction = Fraction(1, 1000),
     noisy: bool = False,
     gop_size: int = 12,
+    sound_s: float | None = None,
 ) -> Path:
     """A video whose frame i has brightness 16 + 8 i; its upper left quarter is dark. Or one of noise.
 
@@ -55,7 +56,7 @@ def make_video(
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         if audio is not None:
-            seconds = num_frames / fps
+            seconds = num_frames / fps if sound_s is None else sound_s
             wave = np.sin(440 * 2 * np.pi * np.arange(int(sound_rate * seconds)) / sound_rate)
             for start in range(0, len(wave), 1024):
                 samples = av.AudioFrame.from_ndarray(

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 
 from fer_core.inference.video import annotate_video
 from fer_core.inference.video_reader import open_video, read_frame
+from fer_core.joined import PartFinder
+from fer_core.sound.decode import read_sound
 from tests.unit.inference.test_video import stream
 from tests.unit.inference.videos import frame_times, make_video
 
@@ -41,28 +45,53 @@ def test_recordings_put_together_follow_one_another(tmp_path: Path, kind: str) -
     assert frame_times(tmp_path / "out.mp4") == pytest.approx([time / 1000 for time in EVERY_40_MS], abs=2e-3)
     assert (summary.num_frames, summary.source.fps) == (50, pytest.approx(25, abs=0.1))
     assert summary.source.duration_s == pytest.approx(2.0, abs=0.05)
-    assert any("jump 1 time," in note for note in summary.notes)
+    assert any("made of 2 recordings" in note for note in summary.notes)
 
 
-def test_a_clock_that_jumps_hours_ahead_goes_on(tmp_path: Path) -> None:
-    """In MPEG-TS, whose clock may jump; elsewhere a long pause is one."""
-    parts = [make_ts(tmp_path / "one.ts"), make_ts(tmp_path / "two.ts", first_ms=3 * 3_600_000)]
-    times = read_times(join(tmp_path / "both.ts", parts))
-    assert times == pytest.approx([time / 1000 for time in EVERY_40_MS], abs=2e-3)
-    pause = make_video(tmp_path / "pause.mkv", 3, times=[0, 40, 30_000])
-    assert read_times(pause) == pytest.approx([0, 0.04, 30], abs=2e-3)
+@pytest.mark.parametrize("kind", ["ts", "mkv"])
+def test_a_long_pause_is_one(tmp_path: Path, kind: str) -> None:
+    """With B-frames, whose times of display jump before those of decoding."""
+    times = [40 * index + 15_000 * (index >= 25) for index in range(50)]
+    with open_video(make_video(tmp_path / f"in.{kind}", 50, fps=25, times=times, sound="aac")) as reader:
+        shown = [frame.time_s for frame in reader.frames()]
+        assert reader.notes == ()
+    assert np.subtract(shown, shown[0]) == pytest.approx([time / 1000 for time in times], abs=2e-3)
 
 
-def test_sound_jumps_with_the_picture(tmp_path: Path) -> None:
-    source = join(tmp_path / "both.ts", [make_ts(tmp_path / "one.ts", sound="aac")] * 3)
+@pytest.mark.parametrize("missing_s", [0.0, 0.4])
+def test_sound_stays_with_its_picture(tmp_path: Path, missing_s: float) -> None:
+    """In each part, also where its sound ends before its picture; and what is heard is where it is played."""
+    part = make_ts(tmp_path / "one.ts", sound="aac", sound_s=1 - missing_s)
+    source = join(tmp_path / "both.ts", [part] * 3)
     summary = annotate_video(source, tmp_path / "out.mp4", stream())
     with av.open(str(tmp_path / "out.mp4")) as result:
-        times = [packet.pts * packet.time_base for packet in result.demux(audio=0) if packet.size]
+        sounds = [float(packet.pts * packet.time_base) for packet in result.demux(audio=0) if packet.size]
     pictures = frame_times(tmp_path / "out.mp4")
-    # Each part of sound is a packet longer than its picture, at most: 1024 samples at 16 kHz.
-    assert np.diff(np.array(times, float)).max() < 0.2
-    assert pictures[-1] == pytest.approx(float(max(times)), abs=0.2)
-    assert any("jump 2 times," in note for note in summary.notes)
+    begins = [sounds[0], *(after for before, after in pairwise(sounds) if after - before > 0.2)]
+    if missing_s:
+        apart = np.subtract([pictures[25 * number] for number in range(3)], begins)
+        assert np.ptp(apart) < 0.002
+    else:
+        assert len(begins) == 1 and np.diff(pictures).max() < 0.2
+    assert any("made of 3 recordings" in note for note in summary.notes)
+    heard = read_sound(source)
+    assert heard.duration_s + heard.start_s == pytest.approx(max(sounds) + 0.064, abs=0.15)
+
+
+def test_a_track_that_is_no_sound_or_picture_does_not_count(tmp_path: Path) -> None:
+    """A packet of subtitles or data every 15 seconds is no join; nor is one wrong time."""
+    finder = PartFinder(av.open(str(make_ts(tmp_path / "in.ts"))))
+    times = {"video": [0.0, 0.04, 9.0, 0.08, 0.12, 0.16, 0.01, 0.2], "data": [0.0, 15.0, 0.0, 15.0]}
+    for number, (kind, seconds) in enumerate(times.items()):
+        for position, time_s in enumerate(seconds):
+            track = SimpleNamespace(index=number, type=kind)
+            ticks = round(90_000 * time_s)
+            finder.add(
+                SimpleNamespace(  # type: ignore[arg-type]
+                    stream=track, dts=ticks, pts=ticks, pos=188 * position, time_base=Fraction(1, 90_000)
+                )
+            )
+    assert finder.find().num_joins == 0
 
 
 def test_a_time_is_found_behind_a_jump(tmp_path: Path) -> None:
@@ -74,6 +103,10 @@ def test_a_time_is_found_behind_a_jump(tmp_path: Path) -> None:
         with open_video(source) as reader:
             later = [(frame.time_s, frame.image_rgb.mean()) for frame in reader.frames(from_s=from_s)]
         assert later == [item for item in whole if item[0] >= from_s]
+    with open_video(source) as reader:
+        for time_s, index in ((1.4, 35), (0.2, 5), (0.21, 5), (1.99, 49), (60.0, 49)):
+            found = reader.seek(time_s)
+            assert (found.time_s, found.image_rgb.mean()) == whole[index]
     assert read_frame(source, 1.4).mean() == pytest.approx(whole[35][1])
 
 
