@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
-_JOINABLE: Final[frozenset[str]] = frozenset({"mpegts", "mpeg"})
+MPEG_FORMATS: Final[frozenset[str]] = frozenset({"mpegts", "mpeg"})
+"""What FFmpeg calls the formats that may be joined so; they have no index, either."""
 _MAX_BACK_S: Final[float] = 0.1
 """Decoding times of a track do not fall, unless by rounding."""
 _KINDS: Final[frozenset[str]] = frozenset({"video", "audio"})
@@ -72,7 +73,7 @@ class PartFinder:
 
     def __init__(self, container: "InputContainer") -> None:
         """Begin a pass over a container; only MPEG-TS and MPEG-PS can have several parts."""
-        self._is_joinable = container.format.name in _JOINABLE
+        self._is_joinable = container.format.name in MPEG_FORMATS
         self._positions: dict[int, int] = {}
         self._tracks: dict[int, _Track] = defaultdict(_Track)
 
@@ -168,7 +169,7 @@ def find_parts(path: Path, kind: str = "video") -> Parts:
     import av
 
     with open_container(path, kind) as container:
-        if container.format.name not in _JOINABLE:
+        if container.format.name not in MPEG_FORMATS:
             return ONE_PART
         finder = PartFinder(container)
         try:

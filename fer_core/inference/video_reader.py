@@ -25,7 +25,7 @@ from fer_core.inference.video_types import (
     VideoInfo,
     VideoLimits,
 )
-from fer_core.joined import ONE_PART, PartShifter
+from fer_core.joined import MPEG_FORMATS, ONE_PART, PartShifter
 from fer_core.types import UInt8Array
 from fer_core.words import count
 
@@ -191,7 +191,8 @@ class VideoReader:
 
         found, found_pts = self._first_frame, 0
         is_found = False
-        for event in self._decode_near(time_s, (0.0, *_BACK_S)):
+        is_indexed = self._container.format.name not in MPEG_FORMATS
+        for event in self._decode_near(time_s, (0.0, *_BACK_S) if is_indexed else _BACK_S):
             if isinstance(event, av.VideoFrame):
                 pts = self._next_pts(event)
                 if is_found and self._seconds(pts) > time_s + 1e-6:

@@ -131,6 +131,10 @@ def test_pixels_that_change_their_shape_are_shown_in_it(tmp_path: Path) -> None:
             "The picture changes its size (60 x 60, 80 x 60 px); it was fitted into the first with bars."
         )
         assert (reader.info.width_px, reader.info.height_px) == (60, 60)
+    with open_video(tmp_path / "both.ts") as reader:
+        assert [frame.picture.size for frame in reader.frames(from_s=0.75)] == [(80, 60)] * 2
+    with open_video(tmp_path / "both.ts") as reader:
+        assert [reader.seek(time_s).picture.size for time_s in (0.9, 0.45)] == [(80, 60), (60, 60)]
     assert sizes == [(60, 60)] * 5 + [(80, 60)] * 5
 
 

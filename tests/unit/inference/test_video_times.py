@@ -148,3 +148,34 @@ def test_mpeg_ts_is_read_from_before_its_second_key_frame(tmp_path: Path) -> Non
 def test_behind_the_end_there_is_nothing(tmp_path: Path) -> None:
     with open_video(make_ts(tmp_path / "in.ts")) as reader:
         assert list(reader.frames(from_s=20)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        *(("in.mp4", "libx264"), ("in.mkv", "libx264"), ("in.ts", "libx264"), ("in.avi", "libx264")),
+        *(("in.flv", "flv"), ("in.webm", "libvpx"), ("in.mpg", "mpeg2video"), ("in.wmv", "wmv2")),
+    ],
+)
+def test_seeking_shows_the_frame_of_that_time(tmp_path: Path, name: str, codec: str) -> None:
+    """Containers find key frames by other times, by bytes, or a unit too late."""
+    base = Fraction(1, 25) if codec in {"mpeg2video", "libx264"} else Fraction(1, 1000)
+    times = [40 * index for index in range(120)]
+    source = make_video(
+        tmp_path / name, 120, fps=25, times=times, codec=codec, time_base=base, gop_size=50, noisy=True
+    )
+    with open_video(source) as reader:
+        whole = [(frame.time_s, frame.image_rgb.sum()) for frame in reader.frames()]
+    assert len(whole) == 120
+    with open_video(source) as reader:
+        for index in (119, 101, 100, 99, 51, 50, 2, 0, 118):
+            for time_s in (whole[index][0], whole[index][0] + 0.02):
+                found = reader.seek(time_s)
+                assert (found.time_s, found.image_rgb.sum()) == whole[index]
+        assert reader.seek(500).image_rgb.sum() == whole[-1][1], (
+            "the last one; its time is guessed in MPEG-PS"
+        )
+    for index in (119, 100, 60, 1):
+        with open_video(source) as reader:
+            later = [(frame.time_s, frame.image_rgb.sum()) for frame in reader.frames(from_s=whole[index][0])]
+        assert later == whole[index:]
