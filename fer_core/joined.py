@@ -121,8 +121,9 @@ class _Track:
         for index in np.flatnonzero(np.diff(times) < -_MAX_BACK_S) + 1:
             is_after_peak = index > 1 and times[index] > times[index - 2]
             is_dip = index + 1 < len(times) and times[index + 1] >= times[index - 1]
-            if not (is_after_peak or is_dip):
-                falls.append((self.positions[index - 1], self.positions[index]))
+            low, high = self.positions[index - 1], self.positions[index]
+            if low < high and not (is_after_peak or is_dip):
+                falls.append((low, high))
         return falls
 
     def find_spans(self, positions: Sequence[int]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

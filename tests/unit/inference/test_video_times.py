@@ -78,19 +78,29 @@ def test_sound_stays_with_its_picture(tmp_path: Path, missing_s: float) -> None:
     assert heard.duration_s + heard.start_s == pytest.approx(max(sounds) + 0.064, abs=0.15)
 
 
-def test_a_track_that_is_no_sound_or_picture_does_not_count(tmp_path: Path) -> None:
-    """A packet of subtitles or data every 15 seconds is no join; nor is one wrong time."""
-    finder = PartFinder(av.open(str(make_ts(tmp_path / "in.ts"))))
-    times = {"video": [0.0, 0.04, 9.0, 0.08, 0.12, 0.16, 0.01, 0.2], "data": [0.0, 15.0, 0.0, 15.0]}
-    for number, (kind, seconds) in enumerate(times.items()):
-        for position, time_s in enumerate(seconds):
-            track = SimpleNamespace(index=number, type=kind)
-            ticks = round(90_000 * time_s)
-            finder.add(
-                SimpleNamespace(  # type: ignore[arg-type]
-                    stream=track, dts=ticks, pts=ticks, pos=188 * position, time_base=Fraction(1, 90_000)
-                )
-            )
+@pytest.mark.parametrize(
+    ("kind", "times", "is_placed"),
+    [
+        ("data", [0.0, 15.0, 0.0, 15.0, 0.0], True),
+        ("video", [0.0, 0.04, 9.0, 0.08, 0.12, 0.16], True),
+        ("video", [0.0, 0.04, 0.08, 0.12, 0.16, 0.01, 0.2], True),
+        ("video", [0.0, 0.04, 0.08, 0.12, 0.16, 0.0, 0.04], False),
+    ],
+    ids=["a packet of data now and then", "one time too late", "one time too early", "nothing between"],
+)
+def test_what_is_no_join(tmp_path: Path, kind: str, times: list[float], is_placed: bool) -> None:
+    with av.open(str(make_ts(tmp_path / "in.ts"))) as container:
+        finder = PartFinder(container)
+    for number, time_s in enumerate(times):
+        ticks = round(90_000 * time_s)
+        packet = SimpleNamespace(
+            stream=SimpleNamespace(index=0, type=kind),
+            dts=ticks,
+            pts=ticks,
+            pos=188 * number if is_placed else None,
+            time_base=Fraction(1, 90_000),
+        )
+        finder.add(packet)  # type: ignore[arg-type]
     assert finder.find().num_joins == 0
 
 
