@@ -1,7 +1,7 @@
 """Recordings put together into one MPEG file: each part has a clock of its own, and follows the part before.
 
 MPEG-TS and MPEG-PS files can be joined byte by byte, as cameras and `cat` do. The times of their packets then
-fall back where a part begins.
+fall back, or leap, where a part begins.
 """
 
 from array import array
@@ -25,6 +25,8 @@ MPEG_FORMATS: Final[frozenset[str]] = frozenset({"mpegts", "mpeg"})
 """What FFmpeg calls the formats that may be joined so; they have no index, either."""
 _MAX_BACK_S: Final[float] = 0.1
 """Decoding times of a track do not fall, unless by rounding."""
+MAX_GAP_S: Final[float] = 600.0
+"""Times that leap further mean nothing; up to there it is a pause."""
 _KINDS: Final[frozenset[str]] = frozenset({"video", "audio"})
 
 
@@ -90,7 +92,7 @@ class PartFinder:
     def find(self) -> Parts:
         """The parts of all packets so far."""
         tracks = list(self._tracks.values())
-        positions = _intersect([fall for track in tracks for fall in track.find_falls()])
+        positions = _intersect([item for track in tracks for item in track.find_breaks()])
         if not positions:
             return ONE_PART
         spans = [track.find_spans(positions) for track in tracks]
@@ -114,17 +116,18 @@ class _Track:
     def __init__(self) -> None:
         self.positions, self.decoded_s, self.shown_s = array("q"), array("d"), array("d")
 
-    def find_falls(self) -> list[tuple[int, int]]:
-        """Between which bytes the times fall back, for good: a single wrong time is damage."""
+    def find_breaks(self) -> list[tuple[int, int]]:
+        """Between which bytes the times fall back or leap, for good: a single wrong time is damage."""
         times = np.asarray(self.decoded_s)
-        falls = []
-        for index in np.flatnonzero(np.diff(times) < -_MAX_BACK_S) + 1:
-            is_after_peak = index > 1 and times[index] > times[index - 2]
-            is_dip = index + 1 < len(times) and times[index + 1] >= times[index - 1]
+        steps = np.diff(times)
+        breaks = []
+        for index in np.flatnonzero((steps < -_MAX_BACK_S) | (steps > MAX_GAP_S)) + 1:
+            skips_one = index > 1 and 0 < times[index] - times[index - 2] <= MAX_GAP_S
+            is_alone = index + 1 < len(times) and 0 < times[index + 1] - times[index - 1] <= MAX_GAP_S
             low, high = self.positions[index - 1], self.positions[index]
-            if low < high and not (is_after_peak or is_dip):
-                falls.append((low, high))
-        return falls
+            if low < high and not (skips_one or is_alone):
+                breaks.append((low, high))
+        return breaks
 
     def find_spans(self, positions: Sequence[int]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """When each part of this track begins and ends, in seconds on its clock; NaN where it has none."""
@@ -146,10 +149,10 @@ def _note_position(known: dict[int, int], packet: "Packet[Any]") -> int:
     return known.get(index, 0)
 
 
-def _intersect(falls: Sequence[tuple[int, int]]) -> list[int]:
-    """Where parts begin: tracks that fall back between the same bytes do so at one join."""
+def _intersect(breaks: Sequence[tuple[int, int]]) -> list[int]:
+    """Where parts begin: tracks whose times break between the same bytes do so at one join."""
     joins: list[tuple[int, int]] = []
-    for low, high in sorted(falls, key=lambda fall: fall[1]):
+    for low, high in sorted(breaks, key=lambda item: item[1]):
         if joins and low < joins[-1][1]:
             joins[-1] = max(low, joins[-1][0]), joins[-1][1]
         else:

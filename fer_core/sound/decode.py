@@ -19,7 +19,7 @@ import numpy as np
 
 from fer_core.containers import find_audio_stream, find_start, open_container
 from fer_core.errors import MediaError
-from fer_core.joined import ONE_PART, Parts, PartShifter, find_parts
+from fer_core.joined import MAX_GAP_S, ONE_PART, Parts, PartShifter, find_parts
 from fer_core.sound.levels import Levels
 from fer_core.sound.mixing import Resampler, mix_down
 from fer_core.types import Float32Array
@@ -40,8 +40,7 @@ SAMPLE_RATE: Final[int] = 16_000
 _TOLERANCE_S: Final[Fraction] = Fraction(1, 20)
 """Times in files are rounded, and clocks drift: what differs by less is one stretch."""
 _MAX_BACK_S: Final[int] = 1
-_MAX_GAP_S: Final[int] = 600
-"""Time stamps that jump further mean nothing: what comes is taken to follow."""
+"""Time stamps that jump further back mean nothing: what comes is taken to follow."""
 _AAC_PRIMING: Final[int] = 1024
 _RATES: Final[tuple[int, int]] = (1_000, 768_000)
 _CHUNK_S: Final[float] = 1.0
@@ -219,7 +218,7 @@ class SoundReader:
     @property
     def _max_gap_s(self) -> float:
         if self._container.duration is None or self._has_parts:
-            return _MAX_GAP_S
+            return MAX_GAP_S
         return max(0.0, self._container.duration / 1e6 - self.end_s) + _MAX_BACK_S
 
     def _decode(self) -> "Iterator[av.AudioFrame]":

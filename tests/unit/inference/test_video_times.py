@@ -38,9 +38,10 @@ def read_times(path: Path) -> list[float]:
         return [frame.time_s for frame in reader.frames()]
 
 
-@pytest.mark.parametrize("kind", ["ts", "mpg"])
-def test_recordings_put_together_follow_one_another(tmp_path: Path, kind: str) -> None:
-    source = join(tmp_path / f"both.{kind}", [make_ts(tmp_path / f"one.{kind}")] * 2)
+@pytest.mark.parametrize(("kind", "later_ms"), [("ts", 0), ("mpg", 0), ("ts", 3 * 3_600_000)])
+def test_recordings_put_together_follow_one_another(tmp_path: Path, kind: str, later_ms: int) -> None:
+    parts = [make_ts(tmp_path / f"one.{kind}"), make_ts(tmp_path / f"two.{kind}", first_ms=later_ms)]
+    source = join(tmp_path / f"both.{kind}", parts)
     summary = annotate_video(source, tmp_path / "out.mp4", stream())
     assert frame_times(tmp_path / "out.mp4") == pytest.approx([time / 1000 for time in EVERY_40_MS], abs=2e-3)
     assert (summary.num_frames, summary.source.fps) == (50, pytest.approx(25, abs=0.1))
@@ -83,10 +84,17 @@ def test_sound_stays_with_its_picture(tmp_path: Path, missing_s: float) -> None:
     [
         ("data", [0.0, 15.0, 0.0, 15.0, 0.0], True),
         ("video", [0.0, 0.04, 9.0, 0.08, 0.12, 0.16], True),
+        ("video", [0.0, 0.04, 9000.0, 0.08, 0.12, 0.16], True),
         ("video", [0.0, 0.04, 0.08, 0.12, 0.16, 0.01, 0.2], True),
         ("video", [0.0, 0.04, 0.08, 0.12, 0.16, 0.0, 0.04], False),
     ],
-    ids=["a packet of data now and then", "one time too late", "one time too early", "nothing between"],
+    ids=[
+        "a packet of data now and then",
+        "one time too late",
+        "hours too late",
+        "one time too early",
+        "nothing between",
+    ],
 )
 def test_what_is_no_join(tmp_path: Path, kind: str, times: list[float], is_placed: bool) -> None:
     with av.open(str(make_ts(tmp_path / "in.ts"))) as container:
