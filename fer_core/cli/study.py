@@ -176,6 +176,30 @@ def add(
     return SOME_FAILED if added.problems else 0
 
 
+@_APP.command(name="remove")
+def remove(name: Positional[str], recordings: Positional[tuple[str, ...]], *, yes: bool = False) -> int:
+    """Take recordings out of a study, with their results and events; their files stay.
+
+    Args:
+        name: Of the study.
+        recordings: Which ones, by the names that `fer study status` shows.
+        yes: Do not ask.
+    """
+    from fer_core.studies.adding import remove_recordings
+
+    study = load_study(Workspace.default(), name)
+    study.check_recordings(recordings)
+    if not recordings:
+        raise ConfigError("nothing to take out; name recordings, as fer study status shows them")
+    counted = count_words(len(recordings), "recording")
+    if not yes and not is_confirmed(f"take {counted} out of study {name}? [y/N] "):
+        say(f"kept {counted}")
+        return 0
+    remove_recordings(study, recordings)
+    say(f"took {counted} out of study {name}")
+    return 0
+
+
 @_APP.command(name="run")
 def run(name: Positional[str], *, workers: int = 0, scheduler: str = "", background: bool = False) -> int:
     """Analyze what is not done yet; stop it whenever you like, and run it again to go on.

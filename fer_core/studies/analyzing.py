@@ -156,7 +156,9 @@ def find_source(study: Study, path: str, sha256: str) -> Path:
     """
     source = study.locate(path)
     if not source.is_file():
-        raise StudyError(f"{source} is missing; put it back, or take the recording out of the study")
+        raise StudyError(
+            f"{source} is missing; put it back, or take the recording out of the study (fer study remove)"
+        )
     if sha256_file(source) != sha256:
         raise StudyError(f"{source} is another file than when it was added; add it again")
     return source

@@ -182,6 +182,11 @@ def test_a_study_is_made_from_the_command_line(workspace, media, capsys):
     assert main(["study", "add", "cli", str(media / "no.mp4")]) == 1
     assert main(["study", "run", "nothing"]) == 1
     assert "there is no study 'nothing'" in capsys.readouterr().err
+    assert main(["study", "remove", "cli", "r9", "--yes"]) == 1
+    assert "r9" in capsys.readouterr().err
+    assert main(["study", "remove", "cli", "r0", "r3", "--yes"]) == 0
+    assert list(load_study(workspace, "cli").load_recordings()["recording"]) == ["r1", "r2", "r4"]
+    assert (media / "r0.mp4").is_file()
     assert main(["study", "delete", "cli", "--yes"]) == 0 and not workspace.study("cli").exists()
 
 
