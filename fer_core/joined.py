@@ -27,6 +27,8 @@ _MAX_BACK_S: Final[float] = 0.1
 """Decoding times of a track do not fall, unless by rounding."""
 MAX_GAP_S: Final[float] = 600.0
 """Times that leap further mean nothing; up to there it is a pause."""
+MAX_MEASURED_BYTES: Final[int] = 4 * 1024**3
+"""Of larger files the header is believed, for reading them once more takes long."""
 _KINDS: Final[frozenset[str]] = frozenset({"video", "audio"})
 
 
@@ -103,8 +105,10 @@ class PartFinder:
             shifts_s.append(float(ends_s[number - 1] + shifts_s[-1] - begins_s[number]))
         return Parts(tuple(positions), tuple(shifts_s))
 
-    def find_length_s(self, index: int, parts: Parts) -> float:
-        """From the first frame of a track to the end of its last one, in seconds."""
+    def find_length_s(self, index: int, parts: Parts) -> float | None:
+        """From the first frame of a track to the end of its last one, in seconds; None if it has no times."""
+        if index not in self._tracks:
+            return None
         begins_s, ends_s = self._tracks[index].find_spans(parts.positions)
         shifts_s = np.array(parts.shifts_s)
         return float(np.nanmax(ends_s + shifts_s) - np.nanmin(begins_s + shifts_s))
@@ -161,7 +165,7 @@ def _intersect(breaks: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def find_parts(path: Path, kind: str = "video") -> Parts:
-    """Find the parts of a file without decoding anything.
+    """Find the parts of a file without decoding anything; one, if it is larger than `MAX_MEASURED_BYTES`.
 
     Args:
         path: the file.
@@ -173,7 +177,7 @@ def find_parts(path: Path, kind: str = "video") -> Parts:
     import av
 
     with open_container(path, kind) as container:
-        if container.format.name not in MPEG_FORMATS:
+        if container.format.name not in MPEG_FORMATS or path.stat().st_size > MAX_MEASURED_BYTES:
             return ONE_PART
         finder = PartFinder(container)
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fer_core.containers import open_container
 from fer_core.errors import MediaError
-from fer_core.joined import ONE_PART, PartFinder, Parts
+from fer_core.joined import MAX_MEASURED_BYTES, ONE_PART, PartFinder, Parts
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -17,8 +17,6 @@ logger = logging.getLogger(__name__)
 
 FALLBACK_TIME_BASE: Final[Fraction] = Fraction(1, 90_000)
 _DECODER_THREADS: Final[int] = 2
-_MAX_MEASURED_BYTES: Final[int] = 4 * 1024**3
-"""Of larger files the header is believed, for reading them once more takes long."""
 
 
 class Measure(NamedTuple):
@@ -61,7 +59,7 @@ def measure(path: Path) -> Measure | None:
     """Count the packets of the picture without decoding any."""
     import av
 
-    if path.stat().st_size > _MAX_MEASURED_BYTES:
+    if path.stat().st_size > MAX_MEASURED_BYTES:
         return None
     num_frames, num_cut, shown, is_whole, end_s = 0, 0, [], True, 0.0
     with open_container(path) as container:

@@ -171,8 +171,8 @@ class VideoReader:
         """
         import av
 
-        events = self._decode_near(from_s, _BACK_S) if from_s > 0 else self._decode_whole()
-        for event in events:
+        whole = itertools.chain(self._first_events, self._events)
+        for event in self._decode_near(from_s, _BACK_S) if from_s > 0 else whole:
             if isinstance(event, av.VideoFrame):
                 self._heed_aspect(event)
                 pts = self._next_pts(event)
@@ -220,9 +220,6 @@ class VideoReader:
                 f"{self._path.name} can be read only from its beginning ({cause.strerror}). Export it as MP4."
             ) from cause
         self._last_pts = -1
-
-    def _decode_whole(self) -> "Iterator[av.VideoFrame | Packet[Any]]":
-        return itertools.chain(self._first_events, self._events)
 
     def _decode_near(self, time_s: float, back_s: Sequence[float]) -> "Iterator[av.VideoFrame | Packet[Any]]":
         """Decode from a frame on that is not later than a time, unless the file begins later.
