@@ -15,6 +15,7 @@ from fer_core.labels import EMOTIONS
 from fer_core.workspace import Workspace
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+EMPTY = {"source": "", "added": "", "embedding": None}
 
 
 def make_collection(
@@ -39,9 +40,9 @@ def make_collection(
 def _describe(number: int, clip: int) -> dict[str, Any]:
     facts = dict.fromkeys((name for name in COLUMNS if name not in ("face", "embedding")), 0.0)
     words = {"label": "happiness", "model": "fer-small", "model_sha256": "0" * 64, "method": "random"}
-    texts = {"clip": f"clip-{clip}.mp4", "origin": "/clips", "person": f"person {clip // 2}", "added": ""}
+    texts = {"clip": f"clip-{clip}.mp4", "origin": "/clips", "person": f"person {clip // 2}"}
     answers = {kind: 0.3 if kind == "happiness" else 0.1 for kind in EMOTIONS}
-    return {**facts, "track_id": 1, "time_s": float(number), **words, **texts, "embedding": None, **answers}
+    return {**facts, "track_id": 1, "time_s": float(number), **words, **texts, **EMPTY, **answers}
 
 
 def make_vote(number: int | str, face: int, labels: Sequence[str], who: str = "Ann", **facts: Any) -> Vote:

@@ -41,8 +41,8 @@ def main(  # noqa: PLR0913 - the command's options
 ) -> int:
     """Collect faces from pictures, videos, a study or a camera, to label them and to adapt a model to them.
 
-    The faces are kept in the workspace, in collections/NAME, with where each is from. Ask the people on them
-    first. Exit status 1: some files could not be read.
+    The faces are kept in the workspace, in collections/NAME, with where each is from. Those that are there
+    already are not taken again. Ask the people on them first. Exit status 1: some files could not be read.
 
     Args:
         name: Of the collection; one that is there already gets more faces.
@@ -74,7 +74,7 @@ def main(  # noqa: PLR0913 - the command's options
     from fer_core.checkpoint import default_checkpoint, find_checkpoint
     from fer_core.collecting.candidates import keep_candidates
     from fer_core.collecting.collection import clean_person, open_or_create
-    from fer_core.collecting.picking import build_embed, pick_faces
+    from fer_core.collecting.picking import build_embed, describe_taken, pick_faces
     from fer_core.inference.class_prior import GENERAL_PRIOR, with_prior
     from fer_core.inference.predictor import load_predictor
     from fer_core.inference.threads import limit_threads
@@ -101,9 +101,10 @@ def main(  # noqa: PLR0913 - the command's options
         embed = build_embed(entry) if method in ("mixed", "most_different") else None
         collection = open_or_create(workspace, name, owner=owner)
         picked = pick_faces(collection, store, predictors, count=count, method=method, seed=seed, embed=embed)
-    say(f"{collection.folder}: {len(picked.faces)} of {count_words(picked.num_seen, 'face')} taken")
+    taken = {"num_faces": len(picked.faces), "num_seen": picked.num_seen, "num_known": picked.num_known}
+    say(f"{collection.folder}: {describe_taken(**taken)}")
     say(f"next: fer label {name}")
-    keep_result({"num_faces": len(picked.faces), "num_seen": picked.num_seen, "problems": problems})
+    keep_result({**taken, "problems": problems})
     return SOME_FAILED if problems and get_audience() is None else 0  # a page shows them, too
 
 
@@ -134,12 +135,13 @@ class _Look:
             self.predictor,
             person=self.person,
             every_s=self.every_s,
+            uploads=self.workspace.tasks,
             on_progress=show,
         )
 
     def at_camera(self, store: "CandidateStore", camera: str, seconds: float) -> dict[str, str]:
         from fer_core.cli.streams import stop_on_interrupt
-        from fer_core.collecting.sources import name_clip, read_camera
+        from fer_core.collecting.sources import read_camera
         from fer_core.inference.stream import FaceStream
         from fer_core.inference.tracker import TemporalConfig
 
@@ -150,7 +152,6 @@ class _Look:
                 store,
                 camera,
                 stream,
-                clip=name_clip(),
                 seconds=seconds,
                 person=self.person,
                 every_s=self.every_s,

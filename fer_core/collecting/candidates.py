@@ -25,16 +25,28 @@ MAX_CANDIDATES: Final[int] = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What faces are from: a file, a recording of a study, a stretch of a camera's pictures."""
+
+    key: str
+    """The same wherever it lies and whatever it is called: the SHA-256 of a file. A camera never shows the
+    same twice, so each stretch gets one of its own."""
+    name: str
+    """What people call it."""
+    long_name: str = ""
+    """What to call it where another one has that name; empty if nothing but a number tells them apart."""
+    origin: str
+    """Where it is, or was: a path, a study, `camera`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A face that may be picked."""
 
     box: FaceBox
-    clip: str
-    """What it is from, as people call it: a file, a recording, a time at the camera."""
-    origin: str
-    """Where that is, or was: a path, a study, `camera`."""
+    source: Source
     person: str
-    """Who it is, as far as somebody said; else the clip with the face's number in it."""
+    """Who it is, as far as somebody said; else empty."""
     track_id: int | None
     time_s: float
     """Since the beginning of the clip; 0 for pictures."""
@@ -49,6 +61,7 @@ class CandidateStore:
 
     folder: Path
     found: list[Candidate] = field(default_factory=list)
+    _keys: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -56,23 +69,25 @@ class CandidateStore:
         """Whether no more are taken."""
         return len(self.found) >= MAX_CANDIDATES
 
+    def has(self, source: Source) -> bool:
+        """Whether it holds faces of a source: then a copy of that would only double them."""
+        return source.key in self._keys
+
     def add(
         self,
         image_rgb: UInt8Array,
         faces: Sequence[tuple[FaceBox, int | None, str]],
+        source: Source,
         *,
-        clip: str,
-        origin: str,
         time_s: float = 0.0,
     ) -> None:
         """Keep the faces of one picture.
 
         Args:
             image_rgb: H x W x 3.
-            faces: (box, track, person) each; without a person the clip and the track stand for one.
-            clip: what the picture is from.
-            origin: where that is.
-            time_s: when in the clip.
+            faces: (box, track, person) each; the person is empty where nobody said who it is.
+            source: what the picture is from.
+            time_s: when in the source.
 
         Raises:
             StorageError: the disk is full.
@@ -83,12 +98,10 @@ class CandidateStore:
                 number = len(self.found)
                 if number >= MAX_CANDIDATES:
                     return
-                known = person or (clip if track_id is None else f"{clip} #{track_id}")
                 candidate = Candidate(
                     box=box,
-                    clip=clip,
-                    origin=origin,
-                    person=known,
+                    source=source,
+                    person=person,
                     track_id=track_id,
                     time_s=time_s,
                     png=self.folder / f"{number}.png",
@@ -98,6 +111,7 @@ class CandidateStore:
                     candidate.png.write_bytes(_encode(cut_wide(image_rgb, box), "PNG"))
                     candidate.jpeg.write_bytes(_encode(frame, "JPEG"))
                 self.found.append(candidate)
+                self._keys.add(source.key)
 
     def load_crops(self, spec: InputSpec) -> UInt8Array:
         """All candidates as a model takes them, N x H x W or N x H x W x 3."""

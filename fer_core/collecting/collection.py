@@ -45,7 +45,7 @@ SCHEMA_VERSION: Final[int] = 1
 IMPORTER: Final[str] = "collection"
 """What made a data set of labelled faces, as its description says; its `source` is the collection's name."""
 COLUMNS: Final[tuple[str, ...]] = (
-    *("face", "clip", "origin", "person", "track_id", "time_s", "crop_side_px"),
+    *("face", "clip", "source", "origin", "person", "track_id", "time_s", "crop_side_px"),
     *FACE_FIELDS,
     *("model", "model_sha256", "method", "added", "embedding"),
 )
@@ -244,6 +244,9 @@ def load_table(path: Path) -> "pd.DataFrame":
         frame = pd.read_parquet(path)
     except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as cause:
         raise CollectionError(f"{path} is no table: {cause}; restore it, or delete the collection") from cause
+    if "source" not in frame:  # a table of before there was this column
+        frame["source"] = ""
+    frame["source"] = frame["source"].fillna("")
     if missing := set(COLUMNS) - set(frame.columns):
         raise CollectionError(
             f"{path} lacks the column {min(missing)!r}; restore it, or delete the collection"
@@ -264,7 +267,11 @@ def _empty_table() -> "pd.DataFrame":
 
 
 def add_faces(
-    collection: Collection, rows: Sequence[Mapping[str, Any]], files: Sequence[tuple[Path, Path]]
+    collection: Collection,
+    rows: Sequence[Mapping[str, Any]],
+    files: Sequence[tuple[Path, Path]],
+    *,
+    settle: "Callable[[pd.DataFrame], Sequence[Mapping[str, Any] | None]] | None" = None,
 ) -> list[str]:
     """Add faces to the end of a collection: all of them, or none.
 
@@ -272,6 +279,8 @@ def add_faces(
         collection: to which.
         rows: a mapping a face from `COLUMNS` (without `face`) and class columns to values.
         files: (PNG of the face, JPEG of its picture) of each.
+        settle: told the faces that are there, while nobody else can add any; returns of each row what else is
+            to stand in it, or None for one that is not to be added.
 
     Returns:
         Their ids.
@@ -284,13 +293,21 @@ def add_faces(
 
     with collection.edit():
         before = collection.load_faces()
+        settled = settle(before) if settle is not None else [{}] * len(rows)
+        added = [
+            ({**row, **facts}, paths)
+            for row, facts, paths in zip(rows, settled, files, strict=True)
+            if facts is not None
+        ]
+        if not added:
+            return []
         first = _find_last(before, _open(collection.folder).record) + 1
-        ids = [f"{first + place:06d}" for place in range(len(rows))]
+        ids = [f"{first + place:06d}" for place in range(len(added))]
         with storage_errors(collection.folder / FACES_FOLDER):
-            for face, (png, jpeg) in zip(ids, files, strict=True):
+            for face, (_, (png, jpeg)) in zip(ids, added, strict=True):
                 shutil.copyfile(png, collection.face_file(face))
                 shutil.copyfile(jpeg, collection.frame_file(face))
-        new = pd.DataFrame([{"face": face, **row} for face, row in zip(ids, rows, strict=True)])
+        new = pd.DataFrame([{"face": face, **row} for face, (row, _) in zip(ids, added, strict=True)])
         # Files without a row are overwritten by the next ones; a row always has its files.
         _write_faces(collection, new if before.empty else pd.concat([before, new], ignore_index=True))
     return ids

@@ -7,7 +7,7 @@ from typing import Final
 from fer_core.collecting.candidates import CandidateStore
 from fer_core.collecting.collection import Collection
 from fer_core.collecting.picking import DEFAULT_METHOD, Picked, pick_faces
-from fer_core.collecting.sources import name_clip
+from fer_core.collecting.sources import begin_stretch
 from fer_core.errors import StorageError
 from fer_core.inference.interfaces import Predictor
 from fer_core.scratch import make_scratch_folder
@@ -27,7 +27,7 @@ class LiveCollector:
             person: who the largest face in view is; others count as people of their own.
             every_s: time between two pictures that are taken.
         """
-        self.clip = name_clip()
+        self.source = begin_stretch()
         self.problem = ""
         """Why no more faces are taken; empty as long as they are."""
         self._person, self._every_s = person, every_s
@@ -56,7 +56,7 @@ class LiveCollector:
         main = max(faces, key=lambda face: face.box.width * face.box.height)
         found = [(face.box, face.track_id, self._person if face is main else "") for face in faces]
         try:
-            self._store.add(frame_rgb, found, clip=self.clip, origin="camera", time_s=time_s - self._start_s)
+            self._store.add(frame_rgb, found, self.source, time_s=time_s - self._start_s)
         except StorageError as error:
             self.problem = str(error)
 

@@ -1,9 +1,9 @@
 """From candidates to the faces of a collection: what models say of each, and which are worth a label."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fer_core.checkpoint import CheckpointEntry
 from fer_core.collecting.candidates import Candidate, CandidateStore
 from fer_core.collecting.collection import COLUMNS, Collection, add_faces
+from fer_core.collecting.known import name_new
 from fer_core.data.choosing import ChoiceMethod, choose_faces
 from fer_core.errors import CollectionError, ConfigError
 from fer_core.inference.face_quality import judge, measure_quality, settle
@@ -18,6 +19,10 @@ from fer_core.inference.face_table import list_values
 from fer_core.inference.interfaces import Predictor
 from fer_core.results import FACE_FIELDS, name_columns
 from fer_core.types import FaceResult, Float32Array, UInt8Array
+from fer_core.words import count as count_words
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFAULT_METHOD: Final[ChoiceMethod] = "mixed"
 DEFAULT_COUNT: Final[int] = 60
@@ -30,8 +35,29 @@ class Picked:
     """What became of the candidates."""
 
     faces: tuple[str, ...]
-    """Ids of those that are in the collection now."""
+    """Ids of those that were added to the collection."""
     num_seen: int
+    num_known: int = 0
+    """How many of those that were seen it had already."""
+
+
+def describe_taken(num_faces: int, num_seen: int, num_known: int) -> str:
+    """What became of candidates, in words.
+
+    Args:
+        num_faces: how many were added.
+        num_seen: how many were seen.
+        num_known: how many of these the collection had already.
+
+    Examples:
+        >>> describe_taken(2, 7, 1)
+        '2 of 7 faces taken; 1 is in the collection already'
+        >>> describe_taken(1, 1, 0)
+        '1 of 1 face taken'
+    """
+    words = f"{num_faces:,} of {count_words(num_seen, 'face')} taken"
+    verb = "is" if num_known == 1 else "are"
+    return f"{words}; {num_known:,} {verb} in the collection already" if num_known else words
 
 
 def pick_faces(
@@ -44,7 +70,7 @@ def pick_faces(
     seed: int = 0,
     embed: Embed | None = None,
 ) -> Picked:
-    """Add the faces to a collection that are most worth a label.
+    """Add the faces to a collection that are most worth a label, of those that it does not have yet.
 
     Faces differ by the network's embeddings if `embed` is given, and otherwise by the logarithms of the
     model's probabilities.
@@ -65,19 +91,24 @@ def pick_faces(
     """
     if not store.found:
         raise CollectionError("no face was found; nothing was added. Is a face in view, and large enough?")
+    named = name_new(collection.load_faces(), store.found)
+    places_new = [place for place, names in enumerate(named) if names is not None]
+    new = CandidateStore(store.folder, [store.found[place] for place in places_new])
+    if not new.found:
+        return Picked((), len(store.found), num_known=len(store.found))
     info = predictors[0].info
-    crops = store.load_crops(info.input)
-    faces = _read(store.found, predictors[0], crops)
+    crops = new.load_crops(info.input)
+    faces = _read(new.found, predictors[0], crops)
     answers = np.array([face.prediction.probabilities for face in faces])
     embeddings = None if embed is None else embed(crops)
     points, chosen = _place(collection, info.weights_sha256, info.classes, answers, embeddings)
     places = choose_faces(
-        _join(answers, info.classes, store, predictors[1:]), points, chosen, count, method, seed
-    )
+        _join(answers, info.classes, new, predictors[1:]), points, chosen, count, method, seed
+    ).tolist()
     # In the order in which they were chosen, for the first ones are worth the most.
     rows = [
         {
-            **_describe(store.found[place], faces[place]),
+            **_describe(new.found[place], faces[place]),
             "model": info.name,
             "model_sha256": info.weights_sha256,
             "method": method,
@@ -85,10 +116,19 @@ def pick_faces(
             "embedding": None if embeddings is None else embeddings[place].tolist(),
             **dict(zip(name_columns(info.classes, COLUMNS), answers[place].tolist(), strict=True)),
         }
-        for place in places.tolist()
+        for place in places
     ]
-    files = [(store.found[place].png, store.found[place].jpeg) for place in places.tolist()]
-    return Picked(tuple(add_faces(collection, rows, files)), len(store.found))
+    files = [(new.found[place].png, new.found[place].jpeg) for place in places]
+
+    def file_chosen(before: "pd.DataFrame") -> list[dict[str, str] | None]:
+        # Again, for others may have added faces since; with all candidates, for these tell who a track is.
+        named = name_new(before, store.found)
+        chosen_names = [named[places_new[place]] for place in places]
+        return [None if names is None else asdict(names) for names in chosen_names]
+
+    added = add_faces(collection, rows, files, settle=file_chosen)
+    num_known = len(store.found) - len(new.found) + len(rows) - len(added)
+    return Picked(tuple(added), len(store.found), num_known=num_known)
 
 
 def _read(found: Sequence[Candidate], predictor: Predictor, crops: UInt8Array) -> list[FaceResult]:
@@ -105,8 +145,9 @@ def _describe(candidate: Candidate, face: FaceResult) -> dict[str, Any]:
     from fer_core.framing import compute_square
 
     return {
-        "clip": candidate.clip,
-        "origin": candidate.origin,
+        "clip": candidate.source.name,
+        "source": candidate.source.key,
+        "origin": candidate.source.origin,
         "person": candidate.person,
         "track_id": candidate.track_id,
         "time_s": round(candidate.time_s, 3),

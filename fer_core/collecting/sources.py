@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
-from fer_core.collecting.candidates import CandidateStore
+from fer_core.collecting.candidates import CandidateStore, Source
 from fer_core.errors import ConfigError, MediaError
 from fer_core.images import IMAGE_SUFFIXES, load_image
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.stream import FaceStream
 from fer_core.inference.tracker import TemporalConfig
 from fer_core.inference.video_reader import VIDEO_SUFFIXES, open_video
+from fer_core.io import sha256_file
 from fer_core.types import FaceBox
 
 if TYPE_CHECKING:
@@ -54,10 +56,10 @@ def read_media(
     *,
     person: str = "",
     every_s: float = 1.0,
-    names: Sequence[str] = (),
+    uploads: Path | None = None,
     on_progress: Progress | None = None,
 ) -> dict[str, str]:
-    """Look for faces in pictures and videos.
+    """Look for faces in pictures and videos; of several copies of a file in one.
 
     Args:
         store: takes what is found.
@@ -67,7 +69,7 @@ def read_media(
         person: who is on all of them; if not given, each face of a video counts as one of its own, and so
             does each picture.
         every_s: time between two looks at a video, so that no two neighbouring frames are taken.
-        names: what the files are called, if otherwise than their paths.
+        uploads: a folder whose files do not stay, so that nobody knows them by their paths.
         on_progress: told how far it is.
 
     Returns:
@@ -78,34 +80,47 @@ def read_media(
     """
     if not every_s > 0:
         raise ConfigError(f"every is {every_s} s; expected more than 0")
-    called, problems = list(names) or _name_clips(paths), {}
+    called, problems = _name_files(paths), dict[str, str]()
     tell = on_progress or (lambda _done, _total, _text: None)
     finder = detectors(False)
-    for place, (path, clip) in enumerate(zip(paths, called, strict=True)):
-        tell(place, len(paths), f"{clip}: looking for faces")
+    for place, (path, name) in enumerate(zip(paths, called, strict=True)):
+        tell(place, len(paths), f"{name}: looking for faces")
         try:
+            source = _identify(path, uploads)
+            if store.has(source):
+                continue
             if path.suffix.lower() in VIDEO_SUFFIXES and path.suffix.lower() not in _ANIMATED:
                 stream = FaceStream(
                     detectors(True), predictor, TemporalConfig(detect_every=1, smoothing_s=0.0)
                 )
-                _read_video(store, path, clip, stream, person, every_s)
+                _read_video(store, path, source, stream, person, every_s)
             else:
                 image = load_image(path)
                 faces = [(box, None, person) for box in finder.detect(image)]
-                store.add(image, faces, clip=clip, origin=str(path))
+                store.add(image, faces, source)
         except MediaError as error:
-            problems[clip] = str(error)
+            problems[name] = str(error)
     return problems
 
 
-def _name_clips(paths: Sequence[Path]) -> list[str]:
+def _identify(path: Path, uploads: Path | None) -> Source:
+    whole = path.absolute()  # means the same wherever it is read
+    is_upload = uploads is not None and whole.is_relative_to(uploads.absolute())
+    try:
+        key = sha256_file(path)
+    except OSError as cause:
+        raise MediaError(f"{path} can't be read: {cause}; check that it is there and may be read") from cause
+    return Source(key=key, name=path.name, long_name="" if is_upload else str(whole), origin=str(whole))
+
+
+def _name_files(paths: Sequence[Path]) -> list[str]:
     """Names of files; with their folders where two are called alike."""
     names = [path.name for path in paths]
     return [name if names.count(name) == 1 else str(path) for path, name in zip(paths, names, strict=True)]
 
 
 def _read_video(
-    store: CandidateStore, path: Path, clip: str, stream: FaceStream, person: str, every_s: float
+    store: CandidateStore, path: Path, source: Source, stream: FaceStream, person: str, every_s: float
 ) -> None:
     due_s = 0.0
     with open_video(path) as reader:
@@ -115,7 +130,7 @@ def _read_video(
             due_s = frame.time_s + every_s
             image = frame.image_rgb
             found = [(face.box, face.track_id, person) for face in stream.step(image, frame.time_s).faces]
-            store.add(image, found, clip=clip, origin=str(path), time_s=frame.time_s)
+            store.add(image, found, source, time_s=frame.time_s)
             if store.is_full:
                 return
 
@@ -125,7 +140,8 @@ def read_study(
 ) -> dict[str, str]:
     """Take the faces that were found in the recordings of a study, with the names that people gave them.
 
-    A face without a name is its recording's participant where the recording shows one face only.
+    A face without a name is its recording's participant where the recording shows one face only. Of several
+    recordings that are copies of one file the first is taken.
 
     Returns:
         Why recordings could not be read, by name.
@@ -138,7 +154,7 @@ def read_study(
 
     if not every_s > 0:
         raise ConfigError(f"every is {every_s} s; expected more than 0")
-    recordings, problems = list_rows(list_done(study)), {}
+    recordings, problems = list_rows(list_done(study)), dict[str, str]()
     if not recordings:
         raise ConfigError(
             f"no recording of {study.name!r} is analyzed; run it first: fer study run {study.name}"
@@ -146,14 +162,20 @@ def read_study(
     tell = on_progress or (lambda _done, _total, _text: None)
     for place, row in enumerate(recordings):
         tell(place, len(recordings), f"{row['recording']}: taking faces")
+        source = Source(
+            key=row["sha256"],
+            name=row["recording"],
+            long_name=f"{study.name}/{row['recording']}",
+            origin=f"study {study.name}",
+        )
+        if store.has(source):
+            continue
         try:
             with open_video(study.locate(row["path"])) as reader:
                 for time_s, faces in _list_sightings(
                     study, row["recording"], row["participant"] or "", every_s
                 ):
-                    image = reader.seek(time_s).image_rgb
-                    origin = f"study {study.name}"
-                    store.add(image, faces, clip=row["recording"], origin=origin, time_s=time_s)
+                    store.add(reader.seek(time_s).image_rgb, faces, source, time_s=time_s)
         except MediaError as error:
             problems[row["recording"]] = str(error)
     return problems
@@ -183,9 +205,10 @@ def _list_sightings(
         yield time_s, found
 
 
-def name_clip() -> str:
-    """What a stretch of a camera's pictures is called: when it began."""
-    return f"camera {datetime.now():%Y-%m-%d %H.%M.%S}"
+def begin_stretch() -> Source:
+    """A stretch of a camera's pictures, called by when it begins: now."""
+    name = f"camera {datetime.now():%Y-%m-%d %H.%M.%S}"
+    return Source(key=uuid4().hex, name=name, origin="camera")
 
 
 def read_camera(
@@ -193,7 +216,6 @@ def read_camera(
     source: str,
     stream: FaceStream,
     *,
-    clip: str,
     seconds: float,
     person: str = "",
     every_s: float = 1.0,
@@ -205,7 +227,6 @@ def read_camera(
         store: takes what is found.
         source: as `fer camera` takes it.
         stream: finds and follows the faces.
-        clip: what these pictures are called.
         seconds: how long to look.
         person: who is in view; if not given, each face counts as one of its own.
         every_s: time between two pictures that are taken.
@@ -219,7 +240,7 @@ def read_camera(
 
     if not (every_s > 0 and seconds > 0):
         raise ConfigError(f"every is {every_s} s and seconds is {seconds}; expected more than 0")
-    due_s = 0.0
+    stretch, due_s = begin_stretch(), 0.0
     with open_source(source) as camera:
         for picture, time_s in camera.frames():
             if time_s > seconds or cancelled() or store.is_full:
@@ -229,4 +250,4 @@ def read_camera(
             due_s = time_s + every_s
             image = picture.rgb()
             faces = [(face.box, face.track_id, person) for face in stream.step(picture, time_s).faces]
-            store.add(image, faces, clip=clip, origin="camera", time_s=time_s)
+            store.add(image, faces, stretch, time_s=time_s)

@@ -9,7 +9,7 @@ from PIL import Image
 from fer_core.cli import main
 from fer_core.collecting import collection as collections
 from fer_core.collecting import create_collection, load_collection
-from fer_core.collecting.candidates import keep_candidates
+from fer_core.collecting.candidates import Source, keep_candidates
 from fer_core.collecting.live import LiveCollector
 from fer_core.collecting.picking import pick_faces
 from fer_core.collecting.sources import list_media, read_study
@@ -78,7 +78,8 @@ def test_collect_from_a_folder(workspace, media, capsys):
         collection = load_collection(workspace, "own")
         assert Image.open(collection.face_file(face)).size[0] >= 48
         assert collection.frame_file(face).is_file()
-    assert main(["collect", "own", str(media / "a.png"), "--person", "Ann", *OPTIONS]) == 0
+    Image.fromarray(np.full((80, 60, 3), 90, np.uint8)).save(media / "c.png")
+    assert main(["collect", "own", str(media / "c.png"), "--person", "Ann", *OPTIONS]) == 0
     last = load_collection(workspace, "own").load_faces().iloc[-1]
     assert (last["face"], last["person"]) == ("000005", "Ann")
     assert len(last["embedding"]) > 1  # `mixed` asks the network
@@ -117,7 +118,7 @@ def test_a_camera_needs_consent(workspace, monkeypatch, capsys):
 
 def test_a_study_gives_its_names(workspace, tmp_path):
     study = create_study(workspace, "smiles", model="fer-tiny", detector="whole-image")
-    paths = [make_video(tmp_path / f"r{number}.mp4", 25, fps=10) for number in range(2)]
+    paths = [make_video(tmp_path / f"r{number}.mp4", 25 + number, fps=10) for number in range(2)]
     add_recordings(study, [NewRecording(path=path, facts={"participant": f"p{path.stem}"}) for path in paths])
     with keep_candidates() as store:
         with pytest.raises(ConfigError, match="no recording of 'smiles' is analyzed"):
@@ -126,7 +127,7 @@ def test_a_study_gives_its_names(workspace, tmp_path):
             analyze(job)
         name_faces(study, "r1", {1: "Ben"})
         assert read_study(store, study, every_s=1.0) == {}
-        found = [(item.clip, item.person, item.time_s) for item in store.found]
+        found = [(item.source.name, item.person, item.time_s) for item in store.found]
     assert found == [
         *(("r0", "pr0", pytest.approx(time)) for time in (0, 1, 2)),
         *(("r1", "Ben", pytest.approx(time)) for time in (0, 1, 2)),
@@ -150,7 +151,7 @@ def test_the_camera_gives_nothing_unasked(workspace):
     picked = collector.finish(collection, predictor, count=5)
     assert (len(picked.faces), picked.num_seen) == (5, 6)
     faces = collection.load_faces()
-    assert set(faces["person"]) == {"me", f"{collector.clip} #40"}
+    assert set(faces["person"]) == {"me", f"{collector.source.name} #40"}
     assert set(faces["time_s"]) <= {0.0, 0.6, 1.2}
     collector.take(frame, [see(40)], 105.0)
     assert collector.num_seen == 6
@@ -165,7 +166,7 @@ def test_models_that_disagree(workspace, media):
     with keep_candidates() as store:
         for box in (20.0, 30.0, 40.0):
             image = np.full((64, 64, 3), int(box), np.uint8)
-            store.add(image, [(see(box).box, None, "")], clip=f"{box}", origin="")
+            store.add(image, [(see(box).box, None, "")], Source(key=f"{box}", name=f"{box}", origin=""))
         picked = pick_faces(collection, store, predictors, count=2, method="disagreement")
     assert len(picked.faces) == 2
 
