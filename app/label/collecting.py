@@ -13,6 +13,7 @@ from app.shared.navigation import LABEL, LIVE_WEBCAM
 from app.shared.uploads import UPLOAD_KEPT_S, Upload, ask_for_files, clean_name, forget_uploads
 from app.shared.visitor import get_visitor, may_name_paths
 from fer_core.collecting import Collection
+from fer_core.collecting.picking import describe_taken
 from fer_core.data.choosing import ChoiceMethod
 from fer_core.errors import MediaError
 from fer_core.escaping import escape_markdown
@@ -20,7 +21,6 @@ from fer_core.images import IMAGE_SUFFIXES
 from fer_core.inference.video_reader import VIDEO_SUFFIXES
 from fer_core.jobs.tasks import BackgroundTask, start_task
 from fer_core.studies import list_studies
-from fer_core.words import count
 from fer_core.workspace import Workspace, expand_home
 
 _KIND: Final[str] = "collect"
@@ -41,10 +41,8 @@ def render_progress(collection: Collection, workspace: Workspace) -> None:
 
 def _tell(task: BackgroundTask, workspace: Workspace) -> None:
     found = task.result() or {}
-    st.success(
-        f"{found.get('num_faces', 0):d} of {count(found.get('num_seen', 0), 'face')} taken.",
-        icon=":material/check:",
-    )
+    numbers = [int(found.get(name, 0)) for name in ("num_faces", "num_seen", "num_known")]
+    st.success(f"{escape_markdown(describe_taken(*numbers))}.", icon=":material/check:")
     for clip, problem in list(dict(found.get("problems", {})).items())[:10]:
         st.warning(
             f"**{escape_markdown(str(clip))}**: {escape_markdown(str(problem))}", icon=":material/warning:"

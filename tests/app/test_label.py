@@ -1,12 +1,17 @@
 """The Label page: before the first collection, labelling, agreement, deletion and errors."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.label import labelling
 from app.label.state import Key
 from fer_core.collecting import list_collections
 from fer_core.collecting.labels import open_labels
+from fer_core.inference import detectors
 from fer_core.workspace import PROJECT_ROOT
 from tests.collections import label_all, make_collection, make_vote
 
@@ -128,6 +133,25 @@ def test_agreement_and_the_people(workspace):
     click(page, "Delete the collection")
     assert not workspace.collection("own").exists()
     assert "No faces yet" in read(page)
+
+
+def test_faces_that_are_there_are_told(workspace, tasks_at_once, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        detectors, "prepare_detector", lambda *_: SimpleNamespace(name="whole-image", note="")
+    )
+    make_collection(workspace, 1)
+    page = open_page(collection="own", tab="Collect")
+    page.checkbox(key=f"{Key.CONSENT}_own").check()
+    page.text_input(key="label_folder").set_value(str(tmp_path / "pictures")).run()
+    (tmp_path / "pictures").mkdir()
+    told = []
+    for level in (80, 120):
+        image = np.full((80, 60, 3), level, np.uint8)
+        Image.fromarray(image).save(tmp_path / "pictures" / f"{level}.png")
+        click(page, "Collect from the folder")
+        told += [item.value for item in page.success]
+        click(page, "OK")
+    assert told == ["1 of 1 face taken.", "1 of 2 faces taken; 1 is in the collection already."]
 
 
 def test_faces_are_collected_by_a_task(workspace, tasks_at_once, tmp_path):
