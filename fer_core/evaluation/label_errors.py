@@ -214,9 +214,7 @@ def _drop_unknown(material: _Material, known: Sequence[str], cautions: list[str]
     return _require_classes(material.keep(is_known))
 
 
-def _drop_rare(
-    material: _Material, groups: Int64Array, cautions: list[str]
-) -> tuple[_Material, Int64Array]:
+def _drop_rare(material: _Material, groups: Int64Array, cautions: list[str]) -> tuple[_Material, Int64Array]:
     """Leave out classes that can't be in every fold.
 
     Copies are in one fold, so a class needs different images: one of a single image and its copies would be
@@ -235,9 +233,9 @@ def _drop_rare(
     if len(num_different) - len(rare) < 2:
         here = ", ".join(f"{name} ({number:,})" for name, number in num_different.items()) or "no images"
         raise DataError(
-            f"fewer than two classes can be judged: cross-validation needs {2 * NUM_FOLDS} different images of "
-            f"each, where exact copies count once, and here are {here}. Choose more splits, or judge by the "
-            "model's own probabilities"
+            f"fewer than two classes can be judged: cross-validation needs {2 * NUM_FOLDS} different images "
+            f"of each, where exact copies count once, and here are {here}. Choose more splits, or judge by "
+            "the model's own probabilities"
         )
     return material.keep(~is_rare), groups[~is_rare]
 
