@@ -365,10 +365,10 @@ def _correlate(
     Their pixels are 1,024 whole numbers: the mean is exact, and so are all sums here, in whatever order the
     processor adds. So a pair has the same correlation on every machine, in whatever block.
     """
-    a, b = (images.reshape(len(images), _HASH_SIDE**2).astype(np.float64) for images in (a, b))
-    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
-    norm = np.outer(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
-    correlation: Float64Array = a @ b.T / np.maximum(norm, 1e-9)
+    pixels = [images.reshape(len(images), _HASH_SIDE**2).astype(np.float64) for images in (a, b)]
+    centred = [part - part.mean(axis=1, keepdims=True) for part in pixels]
+    norms = [np.linalg.norm(part, axis=1) for part in centred]
+    correlation: Float64Array = centred[0] @ centred[1].T / np.maximum(np.outer(*norms), 1e-9)
     return correlation
 
 
