@@ -31,6 +31,7 @@ VIDEOS: Final[Path] = ROOT.parent / "shared" / "media" / "videos"
 SPEED: Final[Path] = ROOT / "docs" / "SPEED.md"
 _INSTRUCTIONS: Final[tuple[str, ...]] = ("amx_tile", "avx512_vnni", "avx_vnni", "avx512f", "avx2")
 NUM_FACES = 200
+NUM_ALIKE = 500
 NUM_LARGE = 24
 NUM_STEPS = 100
 ENCODING: Final[str] = "decoding and encoding (x264's medium, crf 20)"
@@ -212,6 +213,17 @@ def build_copies(_folder: Path) -> tuple[Action, Action]:
     return lambda: find_duplicates(images), lambda: np.sort(images, axis=2)
 
 
+def build_alike(_folder: Path) -> tuple[Action, Action]:
+    """As the frames of one calm clip: each resembles every other."""
+    from fer_core.data.quality import find_duplicates
+    from fer_core.data.synthetic import generate_schematic_faces
+
+    face = generate_schematic_faces(8, seed=9).images[0].astype(np.int16)
+    noise = np.random.default_rng(0).integers(-2, 3, (NUM_ALIKE, *face.shape), np.int16)
+    images = (face + noise).clip(0, 255).astype(np.uint8)
+    return lambda: find_duplicates(images), lambda: np.sort(images, axis=2)
+
+
 def build_embeddings(_folder: Path) -> tuple[Action, Action]:
     import torch
 
@@ -303,6 +315,7 @@ JOBS: Final[dict[str, Job]] = {
     "live": Job("live, 30 frames 640x480", "coding them as JPEG", build_live),
     "drawing": Job(f"drawing {NUM_FACES} faces", "coding them as PNG", build_drawing),
     "copies": Job("copies among 8,000 images", "sorting their rows' pixels", build_copies),
+    "copies-alike": Job(f"copies among {NUM_ALIKE} alike images", "sorting their rows' pixels", build_alike),
     "label-errors": Job(f"label errors of {NUM_FACES} faces", "20 products of 1024 x 1024", build_embeddings),
 }
 

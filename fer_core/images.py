@@ -88,8 +88,11 @@ def load_image(
             than `MAX_PIXELS`.
     """
     name = "the picture" if isinstance(source, bytes) else str(source)
-    stream = io.BytesIO(source) if isinstance(source, bytes) else io.BytesIO(_read(source))
-    with explain_damage(name, stream.getvalue()[:_HEAD_BYTES]), Image.open(stream, formats=FORMATS) as image:
+    content = source if isinstance(source, bytes) else _read(source)
+    if not content:
+        raise MediaError(f"{name} is empty; copy it again")
+    stream = io.BytesIO(content)
+    with explain_damage(name, content[:_HEAD_BYTES]), Image.open(stream, formats=FORMATS) as image:
         check_picture_size(image, name, max_pixels)
         if image.format == "JPEG":
             mode = "L" if color == "gray" and image.mode == "RGB" else image.mode
@@ -173,14 +176,11 @@ def _read(path: Path) -> bytes:
             raise MediaError(f"{path} is a folder; expected a picture")
         if num_bytes > _MAX_FILE_BYTES:
             raise MediaError(f"{path} has {num_bytes:,} bytes; expected a picture. {_LIMIT}")
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError as cause:
         raise MediaError(f"{path} does not exist") from cause
     except (OSError, ValueError) as cause:  # ValueError: a NUL in the name
         raise MediaError(f"{path} can't be read: {cause}") from cause
-    if not data:
-        raise MediaError(f"{path} is empty; copy it again")
-    return data
 
 
 def check_picture_size(image: Image.Image, name: str, max_pixels: int = MAX_PIXELS) -> None:

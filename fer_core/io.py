@@ -102,6 +102,18 @@ def _sync_directory(path: Path) -> None:
             os.close(handle)
 
 
+def check_writable(target: Path) -> None:
+    """Find out before long work whether `atomic_path` could write there; `target` stays as it is.
+
+    Raises:
+        StorageError: the disk is full or read-only, or the folder may not be written.
+    """
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+
+
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it onto `target` when the block ends well.

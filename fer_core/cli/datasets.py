@@ -303,17 +303,15 @@ def map_images(
         count: At most so many of them, drawn at random, always the same.
         method: `PCA`, or `t-SNE`, which shows groups more clearly and takes up to a minute.
     """
-    import numpy as np
-
     from fer_core.checkpoint import find_checkpoint
     from fer_core.data.quality import name_classes
     from fer_core.evaluation.embedding_map import build_map, choose_rows, locate_map
 
     workspace = Workspace.default()
     dataset = _load(name)
+    candidates = dataset.split_indices(split)
     entry = find_checkpoint(model, workspace)
-    is_candidate = (dataset.samples["split"].to_numpy(object) == split) & (name_classes(dataset) != "")
-    rows = choose_rows(np.flatnonzero(is_candidate), count)
+    rows = choose_rows(candidates[name_classes(dataset)[candidates] != ""], count)
     with show_progress(f"mapping {name}") as show:
         build_map(
             entry, dataset, rows, method, workspace, on_progress=lambda share, text: show(share, 1, text)

@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 from fer_core.cli.terminal import say, show_progress
 from fer_core.errors import ConfigError, MediaError
 from fer_core.progress import keep_result
-from fer_core.results import find_format, list_extensions
+from fer_core.results import check_table, list_extensions
 
 if TYPE_CHECKING:
     from fer_core.sound.vocal import VocalTrack, VoiceModel
@@ -113,9 +113,9 @@ def check_one_speaker(model: str | None, *, one_speaker: bool) -> None:
 
 
 def _check_table(table: Path, *, overwrite: bool) -> None:
-    find_format(table)
-    if table.exists() and not overwrite:
+    if table.is_file() and not overwrite:
         raise ConfigError(f"{table} exists already; choose another name, or add --overwrite")
+    check_table(table)
 
 
 def load_voice(name: str | None) -> "VoiceModel | None":

@@ -15,7 +15,7 @@ from fer_core.cli.terminal import describe_detectors, pick_detector, say
 from fer_core.errors import FerError, MediaError
 from fer_core.inference.overlay import SURE_FROM
 from fer_core.inference.predictor import Runtime
-from fer_core.results import find_format, list_extensions
+from fer_core.results import check_table, list_extensions
 from fer_core.words import count
 from fer_core.workspace import Workspace
 
@@ -77,7 +77,7 @@ def main(  # noqa: PLR0913 - the command's options
         keep_faces: Keep a small picture of each face with it.
     """
     if table is not None:
-        find_format(table)
+        check_table(table)
     if keep is not None:
         validate_title(keep)
     files = _list_files(pictures)

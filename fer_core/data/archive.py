@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
-from fer_core.data.tree import ARCHIVE_DAMAGE
+from fer_core.data.tree import ARCHIVE_DAMAGE, explain_archive, refuse_packed
 from fer_core.errors import DataError
 from fer_core.links import check_member
 
@@ -30,7 +30,7 @@ class _LimitedReader(io.RawIOBase):
         try:
             data = self._stream.read(len(buffer))
         except ARCHIVE_DAMAGE as cause:
-            raise DataError(f"{self._name} is damaged: {cause}; download it again") from cause
+            raise DataError(f"{self._name} is damaged or cut short: {cause}; copy it again") from cause
         self._left -= len(data)
         if self._left < 0:
             raise DataError(f"{self._name} unpacks to more than {MAX_TEXT_BYTES / 1e9:.1f} GB; refused")
@@ -119,9 +119,10 @@ def open_text(path: Path, *, wanted: tuple[str, ...]) -> Iterator[tuple[IO[str],
             elif tarfile.is_tarfile(path):
                 stream, name, num_bytes = opened.enter_context(_open_tar(path, wanted))
             else:
+                refuse_packed(path)
                 stream, name, num_bytes = opened.enter_context(_open_plain(path))
         except ARCHIVE_DAMAGE as cause:
-            raise DataError(f"{path} can't be read or is a damaged archive: {cause}") from cause
+            raise explain_archive(path, cause) from cause
         try:
             yield _as_text(stream, name), num_bytes
         except UnicodeDecodeError as cause:

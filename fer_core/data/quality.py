@@ -177,10 +177,9 @@ def find_duplicates(
         return Duplicates(groups, np.empty((0, 2), np.int64), np.empty(0))
     firsts = np.array([rows[0] for rows in rows_of.values()], np.int64)
     firsts = firsts[~marks.is_blank[firsts]]  # every blank image resembles every other
-    pairs = firsts[_near_pairs(marks.hashes[firsts], max_bits, on_progress)].reshape(-1, 2)
-    correlation = _correlate(images, pairs)
-    kept = correlation >= NEAR_CORRELATION
-    return Duplicates(groups, np.sort(pairs[kept], axis=1), correlation[kept])
+    copies = _SmallCopies(images, firsts)
+    pairs, correlation = _near_pairs(copies, marks.hashes[firsts], max_bits, on_progress)
+    return Duplicates(groups, firsts[pairs], correlation)
 
 
 def count_near_copies(images: UInt8Array, is_scored: npt.NDArray[np.bool_]) -> tuple[int, int]:
@@ -203,8 +202,8 @@ def count_near_copies(images: UInt8Array, is_scored: npt.NDArray[np.bool_]) -> t
         distance = np.bitwise_count(known ^ value)
         near = np.flatnonzero(distance <= NEAR_BITS)
         near = learnt[near[np.argsort(distance[near], kind="stable")[:_MAX_CANDIDATES]]]
-        pairs = np.stack([np.full_like(near, row), near], axis=1)
-        num_copies += bool((_correlate(images, pairs) >= NEAR_CORRELATION).any())
+        correlation = _correlate(*(shrink(images[rows]) for rows in ([row], near)))
+        num_copies += bool((correlation >= NEAR_CORRELATION).any())
     return num_copies, len(scored)
 
 
@@ -262,45 +261,115 @@ def compute_hashes(small: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
     return packed
 
 
+class _SmallCopies:
+    """Small grey copies of images, each made once and if it is asked for: few images resemble another."""
+
+    def __init__(self, images: UInt8Array, rows: Int64Array) -> None:
+        self._images, self._rows = images, rows
+        self._copies = np.empty((len(rows), _HASH_SIDE, _HASH_SIDE), np.uint8)
+        self._is_made = np.zeros(len(rows), bool)
+
+    def take(self, places: Int64Array) -> UInt8Array:
+        """The copies at these places of the rows, ascending: their number x side x side."""
+        missing = places[~self._is_made[places]]
+        if len(missing):
+            self._copies[missing] = shrink(self._images[self._rows[missing]])
+            self._is_made[missing] = True
+        return self._copies[places]
+
+
 def _near_pairs(
-    hashes: npt.NDArray[np.uint64], max_bits: int, on_progress: Progress | None = None
-) -> Int64Array:
-    """Every pair within `max_bits`.
+    copies: _SmallCopies,
+    hashes: npt.NDArray[np.uint64],
+    max_bits: int,
+    on_progress: Progress | None = None,
+) -> tuple[Int64Array, Float64Array]:
+    """Every pair whose hashes differ in at most `max_bits` and whose pixels correlate enough.
 
     Cut into one band more than bits may differ, two such hashes are equal in a band at least (Norouzi et al.,
     "Fast search in Hamming space with multi-index hashing", 2012): only those are compared.
+
+    Returns:
+        P x 2 places of the hashes (first < second), ascending; their P correlations.
     """
-    bounds = np.linspace(0, 64, max_bits + 2).round().astype(int)
-    found = [np.empty((0, 2), np.int64)]
-    for number, (low, high) in enumerate(itertools.pairwise(bounds), start=1):
-        band = hashes << np.uint64(64 - high) >> np.uint64(64 - high + low)
-        order = np.argsort(band, kind="stable")
-        for group in np.split(order, np.flatnonzero(np.diff(band[order])) + 1):
-            found += _compare(hashes, group, max_bits)
-        if on_progress is not None:
-            on_progress(len(hashes) * number // (max_bits + 1), len(hashes))
-    return np.unique(np.concatenate(found), axis=0)
+    count, num_bands = len(hashes), max_bits + 1
+    bounds = np.linspace(0, 64, num_bands + 1).round().astype(int).tolist()
+    masks = [np.uint64((1 << high) - (1 << low)) for low, high in itertools.pairwise(bounds)]
+    # A pair is kept as one number, first * count + second: of frames that are all alike there are millions.
+    keys, correlations = [np.empty(0, np.int64)], [np.empty(0)]
+    for number, mask in enumerate(masks):
+        due = 0
+        for place, first, others in _cut_groups(hashes & mask):
+            a, b = _find_candidates(hashes, first, others, max_bits, masks[:number])
+            if len(a):
+                correlation = _correlate_pairs(copies, a, b)
+                is_near = correlation >= NEAR_CORRELATION
+                keys.append((a * count + b)[is_near])
+                correlations.append(correlation[is_near])
+            if on_progress is not None and place >= due:
+                on_progress((number * count + place) // num_bands, count)
+                due = place + _BLOCK
+    if on_progress is not None:
+        on_progress(count, count)
+    key, correlation = np.concatenate(keys), np.concatenate(correlations)
+    ascending = np.argsort(key)
+    return np.stack(np.divmod(key[ascending], count), axis=1), correlation[ascending]
 
 
-def _compare(hashes: npt.NDArray[np.uint64], rows: Int64Array, max_bits: int) -> Iterator[Int64Array]:
-    """Pairs within `max_bits` among ascending rows, by blocks."""
-    for start in range(0, len(rows) - 1, _BLOCK):
-        first, others = rows[start : start + _BLOCK], rows[start:]
-        a, b = np.nonzero(np.bitwise_count(hashes[first][:, None] ^ hashes[others]) <= max_bits)
-        is_new = b > a
-        if is_new.any():
-            yield np.stack([first[a[is_new]], others[b[is_new]]], axis=1)
+def _cut_groups(band: npt.NDArray[np.uint64]) -> Iterator[tuple[int, Int64Array, Int64Array]]:
+    """Places with one value of the band to compare, by blocks: memory does not grow with their number.
+
+    Yields:
+        How many places came before; some places, ascending; some of them and of those that follow them.
+    """
+    order = np.argsort(band, kind="stable")
+    start = 0
+    for end in [*(np.flatnonzero(np.diff(band[order])) + 1).tolist(), len(order)]:
+        for place in range(start, end - 1, _BLOCK):
+            first = order[place : min(place + _BLOCK, end)]
+            for other in range(place, end, _PART):
+                yield place, first, order[other : min(other + _PART, end)]
+        start = end
 
 
-def _correlate(images: UInt8Array, pairs: Int64Array) -> Float64Array:
-    result = np.empty(len(pairs))
-    for start in range(0, len(pairs), _PART):
-        part = pairs[start : start + _PART]
-        a, b = (shrink(images[part[:, side]]).reshape(len(part), -1).astype(np.float64) for side in (0, 1))
-        a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
-        norm = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-        result[start : start + len(part)] = (a * b).sum(axis=1) / np.maximum(norm, 1e-9)
-    return result
+def _find_candidates(
+    hashes: npt.NDArray[np.uint64],
+    first: Int64Array,
+    others: Int64Array,
+    max_bits: int,
+    earlier: list[np.uint64],
+) -> tuple[Int64Array, Int64Array]:
+    """Pairs within `max_bits`, the lower place first, that are equal in none of the earlier bands."""
+    a, b = np.nonzero(np.bitwise_count(hashes[first][:, None] ^ hashes[others]) <= max_bits)
+    a, b = first[a], others[b]
+    is_new = a < b
+    if is_new.any():
+        differing = hashes[a] ^ hashes[b]
+        for mask in earlier:
+            is_new &= (differing & mask) != 0
+    return a[is_new], b[is_new]
+
+
+def _correlate_pairs(copies: _SmallCopies, first: Int64Array, second: Int64Array) -> Float64Array:
+    """Correlations of pairs of one block: of all its images at once, which is one product of matrices."""
+    a, row = np.unique(first, return_inverse=True)
+    b, column = np.unique(second, return_inverse=True)
+    return _correlate(copies.take(a), copies.take(b))[row, column]
+
+
+def _correlate(
+    a: UInt8Array | npt.NDArray[np.float32], b: UInt8Array | npt.NDArray[np.float32]
+) -> Float64Array:
+    """Correlations of A small grey images with B others, A x B.
+
+    Their pixels are 1,024 whole numbers: the mean is exact, and so are all sums here, in whatever order the
+    processor adds. So a pair has the same correlation on every machine, in whatever block.
+    """
+    pixels = [images.reshape(len(images), _HASH_SIDE**2).astype(np.float64) for images in (a, b)]
+    centred = [part - part.mean(axis=1, keepdims=True) for part in pixels]
+    norms = [np.linalg.norm(part, axis=1) for part in centred]
+    correlation: Float64Array = centred[0] @ centred[1].T / np.maximum(np.outer(*norms), 1e-9)
+    return correlation
 
 
 def find_blank(small: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

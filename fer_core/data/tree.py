@@ -30,6 +30,16 @@ ARCHIVE_DAMAGE: Final = (
 )
 """What Python's readers of zip and tar raise on damaged content; RuntimeError means encrypted."""
 
+_PACKED: Final[dict[bytes, str]] = {
+    b"PK\x03\x04": "zip",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"Rar!\x1a\x07": "RAR",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+}
+"""How packed files begin. A zip has its list of contents at the end: cut short, it isn't taken for one."""
+_UNREAD: Final[frozenset[str]] = frozenset({"RAR", "7z"})
 MAX_FILES: Final[int] = 3_000_000
 """AffectNet, the largest set of its kind, has about one million."""
 MAX_FILE_BYTES: Final[int] = 512 * 1024**2
@@ -195,13 +205,44 @@ def open_tree(path: Path) -> Iterator[FileTree]:
             elif tarfile.is_tarfile(path):
                 tree = _Tar(path, opened.enter_context(tarfile.open(path)))
             elif path.is_file():
+                refuse_packed(path)
                 tree = _Folder(path.parent, [path.name])
                 tree.name = make_readable(path.name)
             else:
                 raise DataError(f"{path} is neither a folder nor a file")
         except ARCHIVE_DAMAGE as cause:
-            raise DataError(f"{path} can't be read or is a damaged archive: {cause}") from cause
+            raise explain_archive(path, cause) from cause
         yield tree
+
+
+def refuse_packed(path: Path) -> None:
+    """Refuse a file that is packed, but no zip or tar that can be opened: it would be taken for a table.
+
+    Raises:
+        DataError: it is damaged or cut short, holds no tar, or is packed in a way that is not read.
+        OSError: it can't be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+    kind = next((kind for mark, kind in _PACKED.items() if head.startswith(mark)), "")
+    if kind in _UNREAD:
+        raise DataError(f"{path} is packed as {kind}, which is not read; unpack it and give the folder")
+    if kind == "zip":
+        raise DataError(f"{path} is a zip that is damaged or cut short; copy it again")
+    if kind:
+        raise DataError(
+            f"{path} is packed by {kind} and holds no tar that can be read: it is damaged or cut short (copy "
+            "it again), or it holds a single file (unpack it first)"
+        )
+
+
+def explain_archive(path: Path, cause: Exception) -> DataError:
+    """What to raise in place of `ARCHIVE_DAMAGE`."""
+    if isinstance(cause, OSError) and cause.strerror:  # the system's own; those of the unpackers have none
+        return DataError(f"{path} can't be read: {cause.strerror}")
+    if isinstance(cause, RuntimeError):
+        return DataError(f"{path} can't be unpacked: {cause}")
+    return DataError(f"{path} is damaged or cut short: {cause}; copy it again")
 
 
 def _check_count(path: Path, count: int) -> None:

@@ -97,7 +97,9 @@ def build_map(
         DataError: too few images.
     """
     if len(rows) < _MIN_IMAGES:
-        raise DataError(f"a map needs at least {_MIN_IMAGES} images, and the choice has {len(rows)}")
+        raise DataError(
+            f"a map needs at least {_MIN_IMAGES} images, and the choice has {len(rows)}; choose more"
+        )
     path = locate_map(entry, dataset, rows, method, workspace)
     if (known := load_map(path)) is not None:
         return known

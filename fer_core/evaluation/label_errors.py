@@ -19,6 +19,7 @@ from fer_core.data.suspected_labels import Suspect, note_suspects
 from fer_core.data.targets import compute_targets
 from fer_core.errors import ConfigError, DataError
 from fer_core.evaluation.common_classes import find_columns
+from fer_core.words import count
 from fer_core.workspace import Workspace
 
 Int64Array = npt.NDArray[np.int64]
@@ -140,6 +141,7 @@ def detect_label_errors(
     """
     if method not in METHODS:
         raise ConfigError(f"unknown method {method!r}; expected {' or '.join(METHODS)}")
+    require_kind(entry.info, dataset.info.kind)
     splits = tuple(splits) or default_splits(entry.info, dataset, method)
     cautions = describe_exposure(entry.info, dataset, method, splits)
     material = _gather(dataset, splits)
@@ -148,8 +150,8 @@ def detect_label_errors(
         material = _drop_unknown(material, entry.info.classes, cautions)
         classes, chances = _ask_model(entry, dataset, material, device, report)
     else:
-        material = _drop_rare(material, cautions)
-        classes, chances = _cross_validate(entry, dataset, material, seed, device, report)
+        material, groups = _drop_rare(material, _group_copies(dataset, material.rows), cautions)
+        classes, chances = _cross_validate(entry, dataset, material, groups, seed, device, report)
     labels = np.array([classes.index(name) for name in material.names], np.int64)
     found = find_label_errors(labels, chances)
     suspects = [
@@ -212,16 +214,30 @@ def _drop_unknown(material: _Material, known: Sequence[str], cautions: list[str]
     return _require_classes(material.keep(is_known))
 
 
-def _drop_rare(material: _Material, cautions: list[str]) -> _Material:
-    """Leave out classes that can't be in every fold."""
-    names, counts = np.unique(material.names.astype(str), return_counts=True)
-    rare = names[counts < 2 * NUM_FOLDS].tolist()
+def _drop_rare(material: _Material, groups: Int64Array, cautions: list[str]) -> tuple[_Material, Int64Array]:
+    """Leave out classes that can't be in every fold.
+
+    Copies are in one fold, so a class needs different images: one of a single image and its copies would be
+    unknown to the classifier that judges it, and everything in it called an error.
+    """
+    names = material.names.astype(str)
+    num_different = {name: len(np.unique(groups[names == name])) for name in np.unique(names).tolist()}
+    rare = [name for name, number in num_different.items() if number < 2 * NUM_FOLDS]
+    is_rare = np.isin(names, rare)
     if rare:
         cautions.append(
-            f"{', '.join(rare)} has fewer than {2 * NUM_FOLDS} images here, too few to cross-validate; they "
-            "were left out."
+            f"{', '.join(rare)} {'has' if len(rare) == 1 else 'have'} fewer than {2 * NUM_FOLDS} different "
+            "images here (exact copies count once), too few to cross-validate; "
+            f"{count(int(is_rare.sum()), 'image was', 'images were')} left out."
         )
-    return _require_classes(material.keep(~np.isin(material.names.astype(str), rare)))
+    if len(num_different) - len(rare) < 2:
+        here = ", ".join(f"{name} ({number:,})" for name, number in num_different.items()) or "no images"
+        raise DataError(
+            f"fewer than two classes can be judged: cross-validation needs {2 * NUM_FOLDS} different images "
+            f"of each, where exact copies count once, and here are {here}. Choose more splits, or judge by "
+            "the model's own probabilities"
+        )
+    return material.keep(~is_rare), groups[~is_rare]
 
 
 def _require_classes(material: _Material) -> _Material:
@@ -238,7 +254,6 @@ def _ask_model(
     from fer_core.evaluation.scoring import compute_logits, compute_probabilities
     from fer_core.models import load_checkpoint, resolve_device
 
-    require_kind(entry.info, dataset.info.kind)
     model, info = load_checkpoint(entry.folder)
     target = resolve_device(device)
     logits = compute_logits(
@@ -252,17 +267,22 @@ def _ask_model(
 
 
 def _cross_validate(
-    entry: CheckpointEntry, dataset: Dataset, material: _Material, seed: int, device: str, report: Progress
+    entry: CheckpointEntry,
+    dataset: Dataset,
+    material: _Material,
+    groups: Int64Array,
+    seed: int,
+    device: str,
+    report: Progress,
 ) -> tuple[list[str], Float64Array]:
     from fer_core.evaluation.scoring import compute_embeddings
     from fer_core.models import load_checkpoint, resolve_device
 
-    require_kind(entry.info, dataset.info.kind)
     model, info = load_checkpoint(entry.folder)
     target = resolve_device(device)
-    count = len(material.rows)
-    per_fold = max(1, round(_FOLD_COST * count))
-    total = count + NUM_FOLDS * per_fold
+    num_images = len(material.rows)
+    per_fold = max(1, round(_FOLD_COST * num_images))
+    total = num_images + NUM_FOLDS * per_fold
     embeddings, _ = compute_embeddings(
         model.to(target),
         dataset.images,
@@ -277,9 +297,9 @@ def _cross_validate(
     chances = predict_out_of_fold(
         embeddings,
         labels,
-        _group_copies(dataset, material.rows),
+        groups,
         seed=seed,
-        on_progress=lambda done, _: report(count + done * per_fold, total),
+        on_progress=lambda done, _: report(num_images + done * per_fold, total),
     )
     return classes, chances
 

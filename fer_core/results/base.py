@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fer_core.errors import ConfigError
-from fer_core.io import atomic_path
+from fer_core.io import atomic_path, check_writable
 from fer_core.registry import Registry
 from fer_core.results.columns import OF_VOICE, VOICE_FIELDS, name_columns
 from fer_core.scratch import scratch_folder
@@ -91,6 +91,19 @@ def _to_schema(names: Sequence[str]) -> "pa.Schema":
     kinds = ((_WHOLE_NUMBERS, pa.int64()), (_WORDS, pa.string()), (_YES_OR_NO, pa.bool_()))
     types = {name: kind for names, kind in kinds for name in names}
     return pa.schema([(name, types.get(name, pa.float64())) for name in names])
+
+
+def check_table(path: Path) -> None:
+    """Find out before long work whether a table can be written, as it will be at the end.
+
+    Raises:
+        ConfigError: no format has that extension, or a folder is there.
+        StorageError: nothing can be written there; what is in `path` already stays as it is.
+    """
+    find_format(path)
+    if path.is_dir():
+        raise ConfigError(f"{path} can't be written: it is a folder; name a file in it")
+    check_writable(path)
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: "pa.Schema") -> None:

@@ -132,7 +132,10 @@ def test_one_emotion_is_not_enough(app_workspace, tmp_path):
             "no pictures or sound in class folders",
         ),
         (lambda folder: write_zip(folder / "a.zip", {"../evil.png": encode()}), "unsafe path"),
-        (lambda folder: write_tree(folder, {"a.zip": b"PK\x03\x04" + bytes(99)}) / "a.zip", "expected"),
+        (
+            lambda folder: write_tree(folder, {"a.zip": b"PK\x03\x04" + bytes(99)}) / "a.zip",
+            "damaged or cut short",
+        ),
     ],
 )
 def test_bad_sources_are_named(app_workspace, tmp_path, make, words):

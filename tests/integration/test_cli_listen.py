@@ -68,6 +68,7 @@ def test_several_sounds_are_labelled_and_tabled_and_a_bad_one_stops_none(
     [
         ([], "no sound was named"),
         (["{talk}", "--table", "a.txt"], "expected .csv or .parquet"),
+        (["{talk}", "--table", "{talk}/a.csv"], "can't be written"),
         (["{talk}", "--one-speaker"], "no voice model was named"),
         (["{talk}", "--max-minutes", "0.01"], "1 s are the most"),
         (["{folder}"], "a folder"),
@@ -80,7 +81,9 @@ def test_what_can_not_be_heard_is_said(
     silent = make_video(tmp_path / "silent.mp4", 3)
     places = {"talk": talk, "folder": tmp_path, "silent": silent}
     assert main(["listen", *(argument.format(**places) for argument in arguments)]) != 0
-    assert said in capsys.readouterr().err
+    printed, errors = capsys.readouterr()
+    assert said in errors
+    assert not printed, "told after the work"
 
 
 def test_a_video_is_annotated_with_its_voice(

@@ -85,7 +85,9 @@ def test_outputs_that_cannot_be_written(workspace, tiny, picture, tmp_path, caps
     (tmp_path / "folder.csv").mkdir()
     before = picture.read_bytes()
     assert main(["predict", str(picture), *tiny, option, str(tmp_path / place)]) == 1
-    assert "can't be written" in capsys.readouterr().err
+    printed, errors = capsys.readouterr()
+    assert "can't be written" in errors
+    assert printed == "", "told after the work"
     assert picture.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["astronaut.png", "folder.csv", "workspace"]
 

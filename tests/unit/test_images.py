@@ -123,7 +123,7 @@ def png_header(width, height):
         (encode(Image.new("RGB", (1, 1))), "1 x 1"),
         (encode(gradient())[:300], "damaged or cut short"),
         (encode(gradient(size=(400, 400)), "JPEG")[:5000], "damaged or cut short"),
-        (b"", "no picture|empty"),
+        (b"", "the picture is empty; copy it again"),
         (b"just some text, named photo.jpg", "no picture"),
         (b"GIF89a", "no picture|damaged"),
         (b"\xff\xd8\xff\xe0" + bytes(50), "no picture|damaged"),

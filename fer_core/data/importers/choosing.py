@@ -82,7 +82,7 @@ def find_source(tree: FileTree, path: Path, kind: str = "") -> Source:
             file = path  # the user knows better; reading it tells what is wrong
         if file is not None:
             return Source(file, name, votes=importer.find_votes(tree, path))
-    _refuse(tree, kind)
+    _refuse(tree, path, kind)
 
 
 def _keep_one_kind(scan: Scan) -> Scan:
@@ -96,11 +96,19 @@ def _keep_one_kind(scan: Scan) -> Scan:
     return replace(scan, items=items, skipped=scan.skipped + sounds)
 
 
-def _refuse(tree: FileTree, kind: str) -> NoReturn:
+def _refuse(tree: FileTree, path: Path, kind: str) -> NoReturn:
     seen = ", ".join(tree.names()[:5]) or "no file at all"
     if kind:
         raise DataError(
             f"{tree.name} is nothing for the importer {kind!r} ({IMPORTERS[kind].title}). It holds {seen}"
+        )
+    if tree.names() == [tree.name]:
+        if path.stat().st_size == 0:
+            raise DataError(f"{tree.name} is empty; copy it again")
+        raise DataError(
+            f"{tree.name} is a single file that can't be imported; expected fer2013.csv, Parquet with "
+            "pictures, or a zip or tar. If it is a picture, or lists some, give the folder that holds all of "
+            "them"
         )
     raise DataError(
         f"{tree.name} holds no pictures or sound in class folders, as train/happy/1.png or happy/1.wav, and "

@@ -32,6 +32,7 @@ SIDE_PX: Final[int] = 48
 CSV_NAMES: Final[tuple[str, ...]] = ("fer2013.csv", "icml_face_data.csv")
 VOTES_NAME: Final[str] = "fer2013new.csv"
 USAGE_SPLITS: Final[dict[str, str]] = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
+_MAX_HEADER_CHARS: Final[int] = 4096
 Progress = Callable[[int, int], None]
 """Called with the bytes read and their total."""
 
@@ -117,7 +118,13 @@ def _rows(stream: IO[str], source: Path) -> Iterator[tuple[str, str, str]]:
     """Yield (emotion, usage, pixels) whatever the order and the blanks of the header."""
     reader = csv.reader(stream)
     try:
-        header = [name.strip().lower() for name in next(reader, [])]
+        header = _name_columns(next(reader, []))
+        if {"split", "label", "pixels"} <= set(header):
+            raise DataError(
+                f"{source} is a table that `fer datasets export --kind csv` wrote for other programs. It "
+                "does not hold all of the data set, such as the height of the pictures, and is not read "
+                "back: import the class folders that `fer datasets export` writes without --kind"
+            )
         expected = {"emotion", "usage", "pixels"}
         if set(header) != expected:
             raise DataError(
@@ -202,14 +209,29 @@ def _merge_votes(samples: "pd.DataFrame", votes: "pd.DataFrame", *, votes_name: 
 
 
 def find_table(tree: FileTree, path: Path) -> Path | None:
-    """The CSV in a folder, or an archive that holds one; every single file is taken for it."""
+    """The CSV in a folder or an archive, by its name; the only file of a source by its column of pixels."""
     names = tree.names()
     if path.is_dir():
         by_base = {name.rpartition("/")[2].lower(): path / name for name in reversed(names)}
         return next((by_base[name] for name in CSV_NAMES if name in by_base), None)
-    bases = [name.rsplit("/", 1)[-1].lower() for name in names]
-    is_alone = names == [path.name] or (len(bases) == 1 and bases[0].endswith(".csv"))
-    return path if is_alone or any(name in CSV_NAMES for name in bases) else None
+    if any(name.rpartition("/")[2].lower() in CSV_NAMES for name in names):
+        return path
+    is_alone = len(names) == 1 and (names[0] == tree.name or names[0].lower().endswith(".csv"))
+    return path if is_alone and _holds_pixels(path) else None
+
+
+def _holds_pixels(path: Path) -> bool:
+    """Whether a file, or the only one in an archive, begins as a table of pixels."""
+    with open_text(path, wanted=()) as (stream, _):
+        try:
+            header = stream.readline(_MAX_HEADER_CHARS)
+        except UnicodeDecodeError:
+            return False
+    return "pixels" in _name_columns(next(csv.reader([header]), []))
+
+
+def _name_columns(header: list[str]) -> list[str]:
+    return [name.strip().lower() for name in header]
 
 
 def find_votes(tree: FileTree, path: Path) -> Path | None:

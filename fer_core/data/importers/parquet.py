@@ -239,8 +239,12 @@ def guard(name: str, read: Any) -> Any:
 
     try:
         return read()
-    except (pa.ArrowException, OSError, ValueError) as cause:
+    except pa.ArrowNotImplementedError as cause:
         raise DataError(f"{name} can't be read as Parquet: {str(cause)[:200]}") from cause
+    except (pa.ArrowException, OSError, ValueError) as cause:
+        raise DataError(
+            f"{name} can't be read as Parquet: it is damaged or cut short; copy it again ({str(cause)[:200]})"
+        ) from cause
 
 
 IMPORTERS.register("parquet")(

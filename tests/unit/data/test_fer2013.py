@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import gzip
 import io
 import tarfile
 import zipfile
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from fer_core.data.archive import MAX_TEXT_BYTES
+from fer_core.data.exporting import export_dataset
 from fer_core.data.importers.fer2013 import import_fer2013
 from fer_core.data.importing import inspect_source
 from fer_core.data.store import load_dataset
@@ -189,6 +191,78 @@ def test_damaged_and_empty_zips(tmp_path):
     refuse(tmp_path, as_zip(tmp_path / "c.zip", {"a.csv": b"", "b.csv": b""}), "holds no fer2013.csv")
 
 
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+def test_archives_cut_short_are_named_as_such(tmp_path, kind, share):
+    """A zip has its contents listed at its end: what is left of it was read as a table."""
+    noise = np.random.default_rng(0).integers(0, 256, 60_000, np.uint8).tobytes()
+    pack = as_zip if kind == "zip" else as_tar
+    whole = pack(tmp_path / f"whole.{kind}", {"happy/1.png": noise, "sad/1.png": noise}).read_bytes()
+    cut = tmp_path / f"cut.{kind}"
+    cut.write_bytes(whole[: round(share * len(whole))])
+    if (kind, share) != ("tar", 0.99):  # that lacks only zeros
+        with pytest.raises(DataError, match=r"damaged or cut short.*copy it again"):
+            inspect_source(cut)
+        refuse(tmp_path, cut, r"damaged or cut short.*copy it again")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("a.rar", b"Rar!\x1a\x07\x01\0 and more", "packed as RAR, which is not read; unpack it"),
+        ("a.7z", b"7z\xbc\xaf\x27\x1c and more", "packed as 7z, which is not read; unpack it"),
+        (
+            "fer2013.csv.gz",
+            gzip.compress(b"emotion,pixels,Usage\n", mtime=0),
+            "packed by gzip.*unpack it first",
+        ),
+        ("a.h5", b"\x89HDF\r\n\x1a\n\xff", "a single file that can't be imported"),
+        ("a.png", b"\x89PNG\r\n\x1a\n\xff", "a single file .* give the folder that holds all"),
+        ("a.csv", b"", "a.csv is empty; copy it again"),
+        (
+            "a.csv",
+            b"path,label,split\na/1.png,happy,train\n",
+            "give the folder or archive that holds the list",
+        ),
+        (
+            "a.csv",
+            "path,label\na/1.png,happy\n".encode("utf-16"),
+            "give the folder or archive that holds the list",
+        ),
+        (
+            "a.parquet",
+            b"PAR1 and \xb0 no end",
+            "can't be read as Parquet: it is damaged or cut short; copy it again",
+        ),
+    ],
+)
+def test_single_files_that_are_no_table_of_pixels_are_not_read_as_one(tmp_path, name, content, match):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=match):
+        inspect_source(path)
+    with pytest.raises(DataError) as caught:
+        inspect_source(path)
+    assert "UTF-8" not in str(caught.value) and "Usage" not in str(caught.value)
+
+
+def test_a_list_alone_in_an_archive_asks_for_its_pictures(tmp_path):
+    source = as_zip(tmp_path / "a.zip", {"list.csv": b"path,label\na/1.png,happy\n"})
+    with pytest.raises(DataError, match="give the folder or archive that holds the list and the pictures"):
+        inspect_source(source)
+    with pytest.raises(DataError, match="no pictures or sound in class folders"):
+        inspect_source(as_zip(tmp_path / "b.zip", {"face.png": b"x"}))
+
+
+def test_an_exported_table_says_what_to_import_instead(tmp_path):
+    import_fer2013(write_csv(tmp_path / "fer2013.csv"), tmp_path / "set")
+    export_dataset(load_dataset(tmp_path / "set"), tmp_path / "x.csv", "csv")
+    with pytest.raises(DataError, match=r"export --kind csv.*import the class folders"):
+        import_fer2013(inspect_source(tmp_path / "x.csv").path, tmp_path / "again")
+    export_dataset(load_dataset(tmp_path / "set"), tmp_path / "folders", "folders")
+    assert inspect_source(tmp_path / "folders").split_counts == {"train": 2, "valid": 1, "test": 1}
+
+
 def test_votes_of_another_length(tmp_path):
     votes = write_votes(tmp_path / "votes.csv", usages=USAGES[:3])
     refuse(tmp_path, write_csv(tmp_path / "fer2013.csv"), "3 rows but the faces have 4", votes=votes)
@@ -302,7 +376,7 @@ def test_bad_tars_are_refused(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, 60_000, dtype=np.uint8).tobytes()
     whole = as_tar(tmp_path / "c.tar.gz", {"noise.bin": noise, "fer2013.csv": content}).read_bytes()
     (tmp_path / "d.tar.gz").write_bytes(whole[: len(whole) // 2])
-    refuse(tmp_path, tmp_path / "d.tar.gz", "damaged archive")
+    refuse(tmp_path, tmp_path / "d.tar.gz", "damaged or cut short: .*; copy it again")
 
 
 def test_the_table_is_found_in_folders_and_the_votes_in_or_beside_it(tmp_path):

@@ -100,6 +100,13 @@ def test_bad_files_leave_nothing(tmp_path, content, match):
     assert not (tmp_path / "sets" / "a").exists()
 
 
+def test_a_file_alone_is_read(tmp_path):
+    """It was taken for a table of pixels."""
+    source = write_tree(tmp_path / "a", {"train.parquet": parquet([0, 1])}) / "train.parquet"
+    assert inspect_source(source).kind == "parquet"
+    assert import_pictures(source, tmp_path / "sets" / "a", PictureOptions()).info.num_images == 2
+
+
 def test_further_columns_are_kept_if_they_are_words_or_numbers(tmp_path):
     content = parquet([0, 1] * 5, age=[20, None] * 5, camera=["a"] * 10, points=[[1, 2]] * 10)
     source = write_tree(tmp_path / "a", {"all.parquet": content})

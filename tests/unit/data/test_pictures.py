@@ -137,6 +137,7 @@ def test_bad_files_are_skipped_and_listed(tmp_path):
     assert report.info.num_images == 6
     names = {"happy/cut.jpg", "happy/text.png", "happy/empty.png", "happy/notes.txt", "root.png"}
     assert {name for name, _ in report.skipped} == names
+    assert "is empty; copy it again" in dict(report.skipped)["happy/empty.png"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
+import itertools
 import json
+import tracemalloc
 from typing import get_args
 
 import numpy as np
@@ -71,6 +73,93 @@ def test_planted_duplicates_are_found(faces):
     assert found.repeats(splits) == [3, 20]
     assert found.repeats(splits, kept={3}) == [20, 41]
     assert found.find_leaks(splits) == [41]
+
+
+def draw_alike(faces, number):
+    """Noisy copies of one face, from hardly to hardly like it, among the others."""
+    rng = np.random.default_rng(0)
+    strength = np.linspace(1, 60, number)[:, None, None]
+    noisy = faces.images[0] + strength * rng.normal(0, 1, (number, *faces.images[0].shape))
+    return np.concatenate([faces.images, noisy.clip(0, 255).astype(np.uint8)])
+
+
+def find_near_plainly(images):
+    """Each pair for itself, without bands, blocks or what is kept of an image."""
+    marks = compute_marks(images)
+    rows = np.flatnonzero(~marks.is_blank)
+    found = {}
+    for a, b in itertools.combinations(
+        rows[np.sort(np.unique(marks.digests[rows], return_index=True)[1])], 2
+    ):
+        if int(marks.hashes[a] ^ marks.hashes[b]).bit_count() <= quality.NEAR_BITS:
+            correlation = np.corrcoef(*(quality.shrink(images[[row]]).ravel() for row in (a, b)))[0, 1]
+            if correlation >= quality.NEAR_CORRELATION:
+                found[int(a), int(b)] = correlation
+    return found
+
+
+def test_near_pairs_are_those_of_a_plain_search_whatever_the_blocks(faces, monkeypatch):
+    images = draw_alike(faces, 90)
+    images[70], images[71] = images[65], 99
+    expected = find_near_plainly(images)
+    assert 200 < len(expected) < 1000
+    for block, part in ((128, 1024), (7, 5)):
+        monkeypatch.setattr(quality, "_BLOCK", block)
+        monkeypatch.setattr(quality, "_PART", part)
+        found = find_duplicates(images)
+        assert [tuple(pair) for pair in found.near_pairs.tolist()] == list(expected)
+        np.testing.assert_allclose(found.near_correlation, list(expected.values()), rtol=1e-6)
+
+
+def test_an_image_is_shrunk_once_however_many_it_resembles(faces, monkeypatch):
+    images = draw_alike(faces, 90)
+    marks = compute_marks(images)
+    shrunk = []
+    monkeypatch.setattr(
+        quality, "shrink", lambda part, shrink=quality.shrink: shrunk.append(len(part)) or shrink(part)
+    )
+    assert len(find_duplicates(images, marks=marks).near_pairs) > 200
+    assert sum(shrunk) <= len(images)
+
+
+def test_the_search_can_be_stopped_before_its_longest_part(faces, monkeypatch):
+    """Of images that are all alike the correlations take longest: progress is still low then."""
+    images = draw_alike(faces, 90)
+    monkeypatch.setattr(quality, "_BLOCK", 16)
+    log = []
+    monkeypatch.setattr(
+        quality,
+        "_correlate",
+        lambda a, b, correlate=quality._correlate: log.append("correlate") or correlate(a, b),
+    )
+    find_duplicates(images, on_progress=lambda done, total: log.append((done, total)))
+    steps = [step for step in log if step != "correlate"]
+    assert steps == sorted(steps) and steps[-1] == (150, 150)
+    last = len(log) - 1 - log[::-1].index("correlate")
+    assert log[last - 1][0] < 150 and log.count("correlate") > 3
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    log.clear()
+    with pytest.raises(KeyboardInterrupt):
+        find_duplicates(images, on_progress=stop)
+    assert log.count("correlate") <= 1
+
+
+def test_pairs_of_alike_images_are_kept_once_while_searching(faces):
+    """2,000 frames of a clip took 820 MB: each pair was kept for each of seven bands."""
+    rng = np.random.default_rng(0)
+    images = (
+        (faces.images[0] + rng.integers(-2, 3, (700, *faces.images[0].shape))).clip(0, 255).astype(np.uint8)
+    )
+    marks = compute_marks(images)
+    tracemalloc.start()
+    found = find_duplicates(images, marks=marks)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found.near_pairs) == 700 * 699 // 2
+    assert peak < 120 * len(found.near_pairs)
 
 
 def test_blank_and_constant_images(faces):

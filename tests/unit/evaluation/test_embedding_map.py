@@ -1,10 +1,13 @@
 """Embeddings in the plane, kept on disk."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fer_core.checkpoint import find_checkpoint
+from fer_core.cli import main
 from fer_core.data.builtin import open_dataset, write_schematic_faces
+from fer_core.data.store import write_dataset
 from fer_core.errors import DataError
 from fer_core.evaluation import embedding_map
 from fer_core.evaluation.embedding_map import build_map, choose_rows, load_map, locate_map, project
@@ -74,3 +77,20 @@ def test_too_few_images(workspace):
     entry, dataset = find_checkpoint("fearful", workspace), open_dataset("faces", workspace)
     with pytest.raises(DataError, match="at least 5 images"):
         build_map(entry, dataset, np.arange(4), "PCA", workspace)
+
+
+def test_a_split_that_is_not_there_is_named_with_those_that_are(workspace, capsys):
+    images = np.random.default_rng(0).integers(0, 256, (30, 48, 48), np.uint8)
+    samples = pd.DataFrame(
+        {"split": "test", "label": "anger", "source": "s", "image_name": ""}, index=range(30)
+    )
+    write_dataset(
+        workspace.dataset("tested"),
+        images=images,
+        samples=samples,
+        classes=("anger", "fear"),
+        importer="t",
+        source="s",
+    )
+    assert main(["datasets", "map", "tested"]) == 1
+    assert "has no split 'valid'; it has test (30)" in capsys.readouterr().err

@@ -130,6 +130,48 @@ def test_classes_that_cannot_be_judged_are_left_out_with_a_word(data, entry):
         detect_label_errors(entry, rare)
 
 
+def make_copies(data, rows, label):
+    """The data set with one picture in all of the rows, all of them of one class."""
+    images, samples = np.array(data.images), data.samples.copy()
+    images[rows] = images[rows[0]]
+    samples.loc[rows, "label"] = label
+    classes = tuple(dict.fromkeys((*data.info.classes, label)))
+    return dataclasses.replace(
+        data, images=images, samples=samples, info=dataclasses.replace(data.info, classes=classes)
+    )
+
+
+def test_a_class_of_one_picture_and_its_copies_is_left_out(data, entry):
+    """Its fold holds all of it, so the classifier would not know the class and call every copy an error."""
+    rows = list(range(80, 110))
+    found = detect_label_errors(entry, make_copies(data, rows, "sadness"))
+    assert found.num_checked == NUM - 30
+    assert {item.row for item in found.suspects} == {3, 40, 43, 77}
+    said = " ".join(found.cautions)
+    assert "sadness has fewer than 10 different images here (exact copies count once)" in said
+    assert "30 images were left out" in said
+
+
+def test_copies_that_leave_one_class_or_none_are_refused_in_words(data, entry):
+    equal = make_copies(make_copies(data, list(range(0, NUM, 2)), "anger"), list(range(1, NUM, 2)), "fear")
+    with pytest.raises(DataError, match=r"needs 10 different images of each.* anger \(1\), fear \(1\)"):
+        detect_label_errors(entry, equal)
+    bright = np.flatnonzero(data.samples["label"] == "fear").tolist()
+    with pytest.raises(DataError, match=r"fewer than two classes.* anger \(\d\d\), fear \(1\)"):
+        detect_label_errors(entry, make_copies(data, bright, "fear"))
+
+
+def test_every_fold_knows_every_class_with_enough_different_pictures():
+    """Few pictures with many copies each, some of them with several labels."""
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 60, 33)
+    groups = np.repeat(np.arange(33), sizes)
+    labels = groups % 3
+    labels[np.flatnonzero(np.diff(groups, prepend=0))[::2]] = 0
+    features = rng.normal(0, 1, (len(groups), 3)).astype(np.float32)
+    assert (predict_out_of_fold(features, labels, groups) > 0).all()
+
+
 def test_bad_questions_are_refused(data, entry):
     with pytest.raises(ConfigError, match="unknown method"):
         detect_label_errors(entry, data, method="guess")  # type: ignore[arg-type]

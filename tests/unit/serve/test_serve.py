@@ -66,6 +66,13 @@ def test_a_batch_keeps_the_order_and_names_what_failed(client):
     assert "no picture that can be read" in second["error"] and "faces" not in second
 
 
+def test_an_empty_picture_is_called_empty(client):
+    answer = client.post("/v1/read", content=b"")
+    assert 400 <= answer.status_code < 500 and "is empty; copy it again" in answer.text
+    (only,) = client.post("/v1/read-batch", files=[("pictures", ("a.png", b""))]).json()["pictures"]
+    assert "is empty; copy it again" in only["error"]
+
+
 def make_large():
     import io
 
@@ -76,7 +83,7 @@ def make_large():
 
 FORM = {"content-type": "multipart/form-data; boundary=x"}
 REFUSED = {
-    "nothing": ("POST", "/v1/read", {}, 422, "no picture"),
+    "nothing": ("POST", "/v1/read", {}, 422, "is empty; copy it again"),
     "text": ("POST", "/v1/read", {"content": b"hello"}, 422, "no picture"),
     "cut off": ("POST", "/v1/read", {"content": PHOTO[:5000]}, 422, "damaged or cut short"),
     "too many pixels": ("POST", "/v1/read", {"content": make_large()}, 422, "at most 1,000,000 pixels"),

@@ -134,6 +134,16 @@ def test_a_csv_that_makes_no_sense_is_refused(tmp_path, text, words):
         read_list(tmp_path / "list.csv")
 
 
+@pytest.mark.parametrize("key", ["p01.calm", "../p01", "p01 calm", ".", "-p01"])
+def test_an_id_that_cannot_name_folders_and_files_is_refused(tmp_path, study, key):
+    make_video(tmp_path / "a.mp4", 2)
+    (tmp_path / "list.csv").write_text(f"path,recording\na.mp4,{key}\n")
+    with pytest.raises(
+        ConfigError, match="can't be one; expected a free name of letters, digits, '_' and '-'"
+    ):
+        add_recordings(study, read_list(tmp_path / "list.csv"))
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [
