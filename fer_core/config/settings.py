@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final, Literal
 
 from fer_core.config.limits import Limits, check, check_fields
+from fer_core.errors import ConfigError
 
 LabelMode = Literal["majority", "crossentropy", "probability", "multi_target"]
 Sampling = Literal["shuffled", "balanced"]
@@ -201,7 +202,7 @@ class AugmentConfig:
     small_until: Annotated[float, _SHARE] = 0.0
     """Share of the epochs (of each cycle) in which the network is shown smaller images, which cost a third:
     half the side first, then two thirds (progressive resizing; Howard, 2018, in DAWNBench). It must take
-    images of any size; 0 is off."""
+    images of any size; the last epoch of a cycle shows whole ones. 0 is off."""
     crop_fraction: Annotated[float, _FACTOR] = 1.0
     """Cut out a random part with at least this fraction of the area, and bring it back to full size; 1 is
     off."""
@@ -315,6 +316,11 @@ class DistillConfig:
 
     def __post_init__(self) -> None:
         check_fields(self, "distill.")
+        if self.teachers and not self.teacher_names:
+            raise ConfigError(
+                f"distill.teachers is {self.teachers!r}, which names none; expected checkpoints or runs, "
+                "joined by commas, or nothing"
+            )
 
     @property
     def teacher_names(self) -> tuple[str, ...]:

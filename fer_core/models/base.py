@@ -95,6 +95,15 @@ class FerModel(nn.Module, ABC):
         """Return the logits, N x num_classes."""
         return self.classify(self.forward_embedding(x))
 
+    def count_blocks(self, key: str, dim: int) -> tuple[int, int]:
+        """How rows (`dim` 0) or columns (1) of a weight come from channels: outer x channels x inner.
+
+        Returns:
+            outer and inner; by default 1, 1, for each is a channel. Behind a flattened picture columns are
+            channels x places, so 1 and the number of places.
+        """
+        return 1, 1
+
     def layer_groups(self) -> list[list[nn.Parameter]]:
         """All parameters, each once, in groups from the input to the head: for freezing and layer decay.
 

@@ -39,6 +39,7 @@ class PlainCnn(FerModel):
         require_halvings("widths", widths, len(stages), input_size)
         rows, columns = (side // 2 ** len(stages) for side in input_size)
         super().__init__(feature_dim=dense, num_classes=num_classes, dropout=dropout)
+        self._num_places = rows * columns
         layers: list[nn.Module] = []
         channels = in_channels
         for width in stages:
@@ -63,6 +64,10 @@ class PlainCnn(FerModel):
         """N x C x H x W to N x F x h x w."""
         features: Tensor = self.features(x)
         return features
+
+    def count_blocks(self, key: str, dim: int) -> tuple[int, int]:
+        """The dense layer has a column for every place of every channel."""
+        return (1, self._num_places) if (key, dim) == ("dense.1.weight", 1) else (1, 1)
 
     def pool(self, features: Tensor) -> Tensor:
         """N x F x h x w to N x dense."""

@@ -40,7 +40,8 @@ _DAMAGE: Final = (
 )
 """What the readers raise on damaged files; that of PyTorch's format checks little before it goes on."""
 _CLASSIFIER: Final[str] = "classifier."
-_HEAD: Final[tuple[str, ...]] = (_CLASSIFIER, "projection.", "log_scale")
+_SCALE: Final[str] = "log_scale"
+_HEAD: Final[tuple[str, ...]] = (_CLASSIFIER, "projection.", _SCALE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,11 @@ class PretrainedReport:
 def load_pretrained(model: FerModel, source: str, workspace: Workspace) -> PretrainedReport:
     """Fill a network with weights that were trained before.
 
-    The head is taken over only where it has the same shape. A first convolution is adapted between grey and
-    RGB (sum over the colours, or a third of the grey filter for each), position codes are resized. Of a wider
-    network of the same architecture evenly spaced channels are kept (weight selection; Xu et al.,
-    "Initializing Models with Larger Ones", ICLR 2024), and its head where the classes are as many.
+    The classifier is taken over only as a whole, and only where it sees what it saw. A first convolution is
+    adapted between grey and RGB (sum over the colours, or a third of the grey filter for each), position
+    codes are resized. Of a wider network of the same architecture evenly spaced channels are kept (weight
+    selection; Xu et al., "Initializing Models with Larger Ones", ICLR 2024), and its head where the classes
+    are as many.
 
     Args:
         model: the network, changed in place.
@@ -192,11 +194,14 @@ def _load_through_timm(
         if key not in fresh:
             (loaded if shapes.get(key, item.shape) == item.shape else adapted).append(_BACKBONE + key)
     state = model.state_dict()
-    for key in (key for key in state if not key.startswith(_BACKBONE)):
-        fits = key in head and head[key].shape == state[key].shape
-        (loaded if fits else left).append(key)
-        if fits:
-            state[key].copy_(head[key])
+    own_head = {key: item for key, item in state.items() if not key.startswith(_BACKBONE)}
+    fitting = {key: head[key] for key in own_head if key in head and head[key].shape == own_head[key].shape}
+    if not _is_classifier_whole(fitting, own_head, head):
+        fitting = _drop_classifier(fitting)
+    for key in own_head:
+        (loaded if key in fitting else left).append(key)
+        if key in fitting:
+            state[key].copy_(fitting[key])
     return PretrainedReport(tuple(loaded), tuple(adapted), tuple(left))
 
 
@@ -230,23 +235,48 @@ def _fill(model: FerModel, state: Mapping[str, Tensor], source: str) -> Pretrain
     loaded: list[str] = []
     adapted: list[str] = []
     fresh: list[str] = []
-    filled = dict(model.state_dict())
+    filled = model.state_dict()
+    fitting = _fit_all(model, state)
     num_filled = num_wanted = 0
-    narrowed = _narrow(model, state)
     for key, own in model.state_dict().items():
-        given = state.get(key)
-        fitting = None if given is None else _fit(key, narrowed.get(key, given), own)
         is_body = not key.startswith(_HEAD)
         num_wanted += own.numel() * is_body
-        if fitting is None:
+        if key not in fitting:
             fresh.append(key)
             continue
-        (loaded if given is not None and given.shape == own.shape else adapted).append(key)
-        filled[key] = fitting
+        (loaded if state[key].shape == own.shape else adapted).append(key)
+        filled[key] = fitting[key]
         num_filled += own.numel() * is_body
     _check_share(num_filled, num_wanted, source)
     model.load_state_dict(filled)
     return PretrainedReport(tuple(loaded), tuple(adapted), tuple(fresh))
+
+
+def _fit_all(model: FerModel, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What of `state` the network can take, in the network's shapes."""
+    own, narrowed = model.state_dict(), _narrow(model, state)
+    fitting = {
+        key: fitted
+        for key, item in own.items()
+        if key in state and (fitted := _fit(key, narrowed.get(key, state[key]), item)) is not None
+    }
+    # Behind layers that the network lacks, a classifier saw something else.
+    is_body_whole = all(key in own or key.startswith(_HEAD) for key in state)
+    return (
+        fitting if is_body_whole and _is_classifier_whole(fitting, own, state) else _drop_classifier(fitting)
+    )
+
+
+def _is_classifier_whole(
+    fitting: Mapping[str, Tensor], own: Mapping[str, Tensor], given: Mapping[str, Tensor]
+) -> bool:
+    """Whether the given head has the layers of the network's own, and its classifier fits."""
+    names = [{key for key in item if key.startswith(_HEAD)} for item in (own, given)]
+    return names[0] == names[1] and all(key in fitting for key in own if key.startswith(_CLASSIFIER))
+
+
+def _drop_classifier(fitting: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: item for key, item in fitting.items() if not key.startswith((_CLASSIFIER, _SCALE))}
 
 
 def _check_share(num_filled: int, num_wanted: int, source: str) -> None:
@@ -263,18 +293,33 @@ def _narrow(model: FerModel, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     What a layer keeps must be what the next one expects, so all are narrowed in the same way, or none is.
     """
     own = model.state_dict()
+    widths = _list_widths(model, state)
     narrowed = {
         key: kept
         for key in own
-        if key in state and (kept := _keep_channels(key, state[key], own[key])) is not None
+        if key in state and (kept := _keep_channels(model, key, state[key], own[key], widths)) is not None
     }
     return narrowed if all(key in narrowed or key.startswith(_HEAD) for key in own) else {}
 
 
-def _keep_channels(key: str, given: Tensor, own: Tensor) -> Tensor | None:
-    """Evenly spaced rows and columns of `given`, as many as `own` has; None if it has fewer.
+def _list_widths(model: FerModel, state: Mapping[str, Tensor]) -> set[tuple[int, int]]:
+    """Channels of the layers before and after, where rows or columns are nothing but channels."""
+    return {
+        (before, after)
+        for key, item in model.state_dict().items()
+        if key in state
+        for dim, (before, after) in enumerate(zip(state[key].shape[:2], item.shape[:2], strict=False))
+        if model.count_blocks(key, dim) == (1, 1)
+    }
 
-    Classes are no channels, nor are colours, which `_fit` adapts.
+
+def _keep_channels(
+    model: FerModel, key: str, given: Tensor, own: Tensor, widths: set[tuple[int, int]]
+) -> Tensor | None:
+    """Rows and columns of evenly spaced channels of `given`, as many as `own` has; None if it has fewer.
+
+    Classes are no channels, nor are colours, which `_fit` adapts. Blocks (`FerModel.count_blocks`) must be of
+    channels that another layer has, or `given` was made for pictures of another size.
     """
     if given.ndim != own.ndim or given.shape[2:] != own.shape[2:]:
         return None
@@ -283,9 +328,14 @@ def _keep_channels(key: str, given: Tensor, own: Tensor) -> Tensor | None:
         is_class = dim == 0 and key.startswith(_CLASSIFIER)
         if before == after or is_color:
             continue
-        if before < after or is_class:
+        outer, inner = model.count_blocks(key, dim)
+        pair = before // (outer * inner), after // (outer * inner)
+        is_foreign = outer * inner > 1 and (before % (outer * inner) != 0 or pair not in widths)
+        if before < after or is_class or is_foreign:
             return None
-        given = given.index_select(dim, torch.linspace(0, before - 1, after).round().long())
+        kept = torch.linspace(0, pair[0] - 1, pair[1]).round().long()
+        blocks = given.unflatten(dim, (outer, pair[0], inner))
+        given = blocks.index_select(dim + 1, kept).flatten(dim, dim + 2)
     return given
 
 

@@ -79,6 +79,10 @@ class SmallViT(FerModel):
         features: Tensor = tokens.transpose(1, 2).unflatten(2, grid.shape[2:])
         return features
 
+    def count_blocks(self, key: str, dim: int) -> tuple[int, int]:
+        """Queries, keys and values are rows of one layer."""
+        return (3, 1) if ".qkv." in key and dim == 0 else (1, 1)
+
 
 def _build_stem(in_channels: int, width: int, patch: int, kind: str) -> nn.Sequential:
     if kind == "patch":

@@ -52,6 +52,11 @@ class VoiceCnn(FerModel):
         features: Tensor = self.stages(x)
         return features
 
+    def count_blocks(self, key: str, dim: int) -> tuple[int, int]:
+        """The first layer of the head has a column for each channel's mean, then one for each deviation."""
+        first = "classifier" if isinstance(self.projection, nn.Identity) else "projection"
+        return (2, 1) if (key, dim) == (f"{first}.weight", 1) else (1, 1)
+
     def pool(self, features: Tensor) -> Tensor:
         """N x F x h x w to N x 2F: mean and deviation over time of each channel's mean over the bands."""
         course = features.mean(dim=2)

@@ -68,6 +68,8 @@ class RunMeta:
     seed: int | None = None
     data_fingerprint: str | None = None
     """There as soon as settings and data were found to go together."""
+    other_fingerprints: dict[str, str] = field(default_factory=dict)
+    """Of teachers and the data set that is replayed, by what they are called in messages."""
     num_train_images: Count | None = None
     num_valid_images: Count | None = None
     num_parameters: Count | None = None

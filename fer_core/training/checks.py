@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from fer_core.checkpoint import (
     HUB,
+    KIND_WORDS,
     WEIGHT_SUFFIXES,
     CheckpointEntry,
     CheckpointInfo,
+    SoundSpec,
     find_checkpoint,
     require_kind,
 )
@@ -45,14 +47,15 @@ def check_settings(
         What is known of the data set.
 
     Raises:
-        DataError: there is no such data set, or it has no such split.
+        DataError: there is no such data set, or it has no such split, or what is replayed or was learned by a
+            teacher is of another kind.
         ConfigError: the batch size does not work, or the tracker is not installed.
         CheckpointError: weights to start from, or a teacher, are not there.
     """
     info = describe_dataset(config.data.dataset, workspace)
     _check_splits(info, config.data.train_split, config.data.valid_split)
     if config.data.replay:
-        _check_splits(describe_dataset(config.data.replay, workspace), config.data.train_split)
+        _check_replay(config, info, describe_dataset(config.data.replay, workspace))
     if (parent := find_parent(config, workspace)) is not None:
         require_kind(parent.info, info.kind)
         _check_splits(info, HELD_OUT)
@@ -62,7 +65,9 @@ def check_settings(
     if tracker != "none" and importlib.util.find_spec(tracker) is None:
         raise ConfigError(f"log.tracker is {tracker!r}, which is not installed; run: pip install {tracker}")
     for teacher in config.distill.teacher_names:
-        require_kind(find_checkpoint(teacher, workspace).info, info.kind)
+        spec = find_checkpoint(teacher, workspace).info
+        require_kind(spec, info.kind)
+        _require_same_sound(f"teacher {teacher!r} learned from", spec.input.sound, info)
     weights = expand_home(config.transfer.weights)
     is_name = config.transfer.weights not in ("", HUB) and weights.suffix not in WEIGHT_SUFFIXES
     if is_name and not is_resumed and not weights.is_file():
@@ -76,6 +81,31 @@ def _check_splits(info: DatasetInfo, *splits: str) -> None:
             raise DataError(
                 f"data set {info.name!r} has no split {split!r}; it has {', '.join(info.split_counts)}"
             )
+
+
+def _check_replay(config: TrainConfig, info: DatasetInfo, again: DatasetInfo) -> None:
+    _check_splits(again, config.data.train_split)
+    if again.kind != info.kind:
+        raise DataError(
+            f"data.replay {again.name!r} holds {KIND_WORDS[again.kind]}, but {info.name!r} "
+            f"{KIND_WORDS[info.kind]}; replay a data set of the same kind"
+        )
+    _require_same_sound(f"data.replay {again.name!r} has", again.sound, info)
+
+
+def _require_same_sound(who: str, sound: SoundSpec | None, info: DatasetInfo) -> None:
+    """Refuse spectrograms made otherwise: brought to one size, they would sound at another tempo."""
+    if sound is None or info.sound is None or sound == info.sound:
+        return
+    other, own = (
+        (f"windows of {sound.window_s:g} s", f"windows of {info.sound.window_s:g} s")
+        if sound.window_s != info.sound.window_s
+        else ("spectrograms made otherwise", "its own")
+    )
+    raise DataError(
+        f"{who} {other}, but {info.name!r} has {own}; import one of them anew with the same --window, or "
+        "choose another"
+    )
 
 
 def find_parent(config: TrainConfig, workspace: Workspace) -> CheckpointEntry | None:

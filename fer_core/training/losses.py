@@ -1,7 +1,7 @@
 """What a step minimises: losses on label distributions, and distillation from other models."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -97,6 +97,7 @@ class Teachers(nn.Module):
         members: Sequence[tuple[FerModel, InputSpec, Sequence[int]]],
         *,
         temperature: float | Sequence[float],
+        fingerprints: Mapping[str, str] | None = None,
     ) -> None:
         """Take over the members.
 
@@ -104,8 +105,10 @@ class Teachers(nn.Module):
             members: each model, its input, and for every class of the student its place in the model's
                 logits, -1 where the model does not know it; at least one knows them all.
             temperature: logits are divided by it; one for all, or one for each.
+            fingerprints: SHA-256 of each one's weights, by name.
         """
         super().__init__()
+        self.fingerprints = dict(fingerprints or {})
         self.models = nn.ModuleList(model for model, _, _ in members).requires_grad_(False)
         self.specs = [spec for _, spec, _ in members]
         self.places = [[place for place in order if place >= 0] for _, _, order in members]
@@ -148,7 +151,7 @@ def load_teachers(config: DistillConfig, classes: Sequence[str], workspace: Work
         CheckpointError: there is no such model, or it is damaged.
         ConfigError: it knows other classes.
     """
-    members, temperatures = [], []
+    members, temperatures, fingerprints = [], [], {}
     for name in config.teacher_names:
         model, info = load_checkpoint(find_checkpoint(name, workspace).folder)
         foreign = [item for item in info.classes if item not in classes]
@@ -159,6 +162,7 @@ def load_teachers(config: DistillConfig, classes: Sequence[str], workspace: Work
             )
         order = [info.classes.index(item) if item in info.classes else -1 for item in classes]
         members.append((model, info.input, order))
+        fingerprints[name] = info.weights_sha256
         own = info.temperature if config.views == "original" else 1.0
         temperatures.append(own * config.temperature)
     if members and all(-1 in order for _, _, order in members):
@@ -166,7 +170,7 @@ def load_teachers(config: DistillConfig, classes: Sequence[str], workspace: Work
             f"distill.teachers: none of {config.teachers} predicts all of {', '.join(classes)}; add one that "
             "does"
         )
-    return Teachers(members, temperature=temperatures) if members else None
+    return Teachers(members, temperature=temperatures, fingerprints=fingerprints) if members else None
 
 
 @torch.no_grad()

@@ -43,8 +43,8 @@ from fer_core.training.losses import Teachers, load_teachers
 from fer_core.types import Float32Array
 from fer_core.workspace import Workspace
 
-SMALLEST_SCALE: Final[float] = 1 / 2
-"""Of the side of images while `augment.small_until` lasts."""
+SMALL_SCALES: Final[tuple[float, float]] = (1 / 2, 2 / 3)
+"""Of the side of images in the first and the second half of `augment.small_until`."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -138,11 +138,20 @@ class Task:
         """What meta.json of a run says about it."""
         return {
             "data_fingerprint": self.dataset.info.fingerprint,
+            "other_fingerprints": self._list_other_fingerprints(),
             "seed": self.config.seed,
             "num_train_images": len(self.train),
             "num_valid_images": len(self.valid),
             "num_parameters": count_parameters(self.model),
         }
+
+    def _list_other_fingerprints(self) -> dict[str, str]:
+        marks = {} if self.teachers is None else self.teachers.fingerprints
+        named = {f"teacher {name!r}": mark for name, mark in marks.items()}
+        if self.replay is not None:
+            info = self.replay[0].info
+            named[f"replayed data set {info.name!r}"] = info.fingerprint
+        return named
 
     def describe_start(self) -> dict[str, Any]:
         """What a checkpoint says about other models it came from; empty if there were none."""
@@ -193,18 +202,20 @@ def check_network(config: TrainConfig, info: DatasetInfo) -> None:
 
 
 def _check_smaller(config: TrainConfig, info: DatasetInfo, model: FerModel) -> None:
-    """Check that a network on the meta device takes the smallest images of `augment.small_until`, too."""
+    """Check that a network on the meta device takes the smaller images of `augment.small_until`, too."""
     place = f"augment.small_until is {config.augment.small_until:g}"
     if info.kind == "sound":
         raise ConfigError(f"{place}, but {info.name!r} holds sound, whose pictures have one size; expected 0")
-    height, width = shrink_size(_choose_size(config, info), SMALLEST_SCALE)
     channels = 1 if _choose_color(config, info) == "gray" else 3
-    try:
-        model(torch.zeros(2, channels, height, width))
-    except (RuntimeError, ValueError, AssertionError) as cause:
-        raise ConfigError(
-            f"{place}, but {config.model.name} does not take smaller images ({height}x{width} px); expected 0"
-        ) from cause
+    for scale in SMALL_SCALES:
+        height, width = shrink_size(_choose_size(config, info), scale)
+        try:
+            model(torch.zeros(2, channels, height, width))
+        except (RuntimeError, ValueError, AssertionError) as cause:
+            raise ConfigError(
+                f"{place}, but {config.model.name} does not take smaller images ({height}x{width} px); "
+                "expected 0"
+            ) from cause
 
 
 def prepare_task(

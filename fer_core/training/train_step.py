@@ -26,7 +26,7 @@ from fer_core.training.losses import (
     mix_answers,
 )
 from fer_core.training.optim import locate_in_cycle, sam_perturbation, set_learning_rate
-from fer_core.training.task import SMALLEST_SCALE, Task
+from fer_core.training.task import SMALL_SCALES, Task
 
 _LOG = logging.getLogger(__name__)
 
@@ -150,7 +150,8 @@ class TrainStep:
         total = len(targets)
         loss_sum = torch.zeros((), device=self.device)
         num_correct = torch.zeros((), device=self.device)
-        rows = torch.arange(total, device=self.device).chunk(self.num_parts)
+        # Not `chunk`, whose last part may be a single image: too few for batch normalisation.
+        rows = torch.arange(total, device=self.device).tensor_split(self.num_parts)
         for number, part in enumerate(rows, 1):
             is_last = number == len(rows)
             # Gradients travel between processes once per batch, with the last part.
@@ -198,8 +199,9 @@ def is_epoch_mixed(epoch: int, config: TrainConfig) -> bool:
 def choose_scale(epoch: int, config: TrainConfig) -> float:
     """Side of the images shown to the network in an epoch, counted from 1, over the side of its input."""
     where = locate_in_cycle(epoch - 1, config.epochs, config.optimizer.cycles)
-    num_small = config.augment.small_until * where.length
-    return 1.0 if where.place >= num_small else SMALLEST_SCALE if where.place < num_small / 2 else 2 / 3
+    # The last epoch of a cycle shows whole images: on these the network is judged.
+    num_small = min(config.augment.small_until * where.length, where.length - 1)
+    return 1.0 if where.place >= num_small else SMALL_SCALES[where.place >= num_small / 2]
 
 
 def seed_step(*parts: int) -> None:

@@ -18,13 +18,13 @@ import torch
 from accelerate.utils import gather_object
 
 from fer_core.config import TrainConfig, config_from_dict, config_to_dict, dump_config
-from fer_core.errors import ConfigError, RunError
+from fer_core.errors import ConfigError, FerError, RunError
 from fer_core.evaluation.comparison import flatten
 from fer_core.evaluation.scores import compute_scores
 from fer_core.evaluation.scoring import compute_logits, compute_probabilities
 from fer_core.runs.process import is_first_process
 from fer_core.runs.reader import load_run
-from fer_core.runs.records import EpochRecord, RunStatus
+from fer_core.runs.records import EpochRecord, RunMeta, RunStatus
 from fer_core.runs.run_files import LAST_FOLDER, RESUMABLE_STATES, STATE_FILE, STOP_FILE
 from fer_core.runs.writer import RunWriter
 from fer_core.titles import name_after
@@ -125,7 +125,8 @@ class Trainer:
             _LOG.info("%s after epoch %d", state, self.progress.epoch)
             return state
         except BaseException as error:
-            _LOG.exception("run failed")
+            # What the program itself explains needs no traceback.
+            _LOG.error("run failed: %s", error, exc_info=not isinstance(error, FerError))
             self._write_status("failed", message=f"{type(error).__name__}: {error}", eta_s=None)
             raise
         finally:
@@ -400,6 +401,15 @@ def resume_trainer(name: str, workspace: Workspace, *, observer: Observer | None
     return attach_trainer(RunWriter.attach(run.folder), workspace, observer=observer)
 
 
+def _require_unchanged(name: str, meta: RunMeta, task: Task) -> None:
+    now = RunMeta(**task.describe_run())
+    changed = [f"data set {task.dataset.name!r}"] * (meta.data_fingerprint != now.data_fingerprint)
+    before = meta.other_fingerprints  # runs of earlier versions have none
+    changed += [what for what, mark in now.other_fingerprints.items() if before.get(what, mark) != mark]
+    if changed:
+        raise RunError(f"{' and '.join(changed)} changed since run {name!r} began; start a new run")
+
+
 def attach_trainer(writer: RunWriter, workspace: Workspace, *, observer: Observer | None = None) -> Trainer:
     """Load a run that this process works on: from its saved state, or from the beginning if it has none.
 
@@ -413,10 +423,8 @@ def attach_trainer(writer: RunWriter, workspace: Workspace, *, observer: Observe
     join_processes()
     is_saved = (run.folder / LAST_FOLDER / STATE_FILE).is_file()
     task = load_task(config, workspace, is_resumed=is_saved)
-    if is_saved and run.meta.data_fingerprint != task.dataset.info.fingerprint:
-        raise RunError(
-            f"data set {task.dataset.name!r} has changed since run {run.name!r} began; start a new run"
-        )
+    if is_saved:
+        _require_unchanged(run.name, run.meta, task)
     trainer = Trainer(task, writer, observer=observer)
     if is_saved:
         trainer.resume()

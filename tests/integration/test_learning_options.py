@@ -306,6 +306,13 @@ def test_steepest_slope_of_a_known_curve():
             {"model": ModelConfig(name="plain_cnn"), "augment": AugmentConfig(small_until=0.5)},
             "plain_cnn does not take smaller images",
         ),
+        (  # it takes 32 px
+            {
+                "model": ModelConfig(name="timm/dla34", height=64, width=64),
+                "augment": AugmentConfig(small_until=0.5),
+            },
+            "timm/dla34 does not take smaller images .43x43 px",
+        ),
     ],
 )
 def test_what_can_not_work_is_refused_before_anything_is_written(faces, changes, message):
@@ -323,6 +330,7 @@ def test_what_can_not_work_is_refused_before_anything_is_written(faces, changes,
         (lambda: AugmentConfig(crop_fraction=0), "augment.crop_fraction"),
         (lambda: TransferConfig(layer_decay=0), "transfer.layer_decay"),
         (lambda: LossConfig(label_smoothing=1.0), "loss.label_smoothing"),
+        (lambda: DistillConfig(teachers=" ,"), "distill.teachers is ' ,', which names none"),
         (lambda: DataConfig(label_temperature=0), "data.label_temperature is 0"),
         (lambda: TrainConfig(swa_fraction=1.5), "swa_fraction is 1.5"),
         (lambda: TrainConfig(precision="fp16", optimizer=OptimizerConfig(sam_rho=0.1)), "sam_rho"),

@@ -1,12 +1,14 @@
 """Teachers that are asked once, before the first step."""
 
 import dataclasses
+import shutil
 
 import pytest
 
 from fer_core.cli import main
-from fer_core.config import DistillConfig, load_preset
+from fer_core.config import DistillConfig, ModelConfig, OptimizerConfig, load_preset
 from fer_core.data.builtin import open_dataset
+from fer_core.errors import ConfigError, RunError
 from fer_core.models import load_checkpoint
 from fer_core.runs.reader import load_run
 from fer_core.runs.writer import RunWriter
@@ -101,6 +103,51 @@ def test_what_the_teachers_take_is_in_the_estimate_and_in_the_bar_of_the_rate_te
     )
     assert told[:5] == [(done, 24) for done in range(1, 6)]
     assert estimate_training(CONFIG, faces, num_measured=3).seconds_before == 0
+
+
+@pytest.mark.usefixtures("teacher")
+def test_a_run_does_not_go_on_with_another_teacher(faces):
+    observer = StopWhenAsked(stops=True)
+    observer.trainer = create_trainer(TAUGHT, faces, name="taught", observer=observer)
+    assert observer.trainer.run() == "stopped"
+    shutil.rmtree(faces.run("teacher"))
+    save_small_model(faces, "teacher", always="anger")
+    with pytest.raises(RunError, match=r"^teacher 'teacher' changed since run 'taught' began"):
+        resume_trainer("taught", faces)
+
+
+def test_a_run_does_not_go_on_with_another_replayed_data_set(faces, draw_faces):
+    draw_faces(faces, "again", num_images=64)
+    config = dataclasses.replace(CONFIG, data=dataclasses.replace(CONFIG.data, replay="again"))
+    trainer = create_trainer(config, faces, name="replays")
+    trainer.request_stop()
+    assert trainer.run() == "stopped"
+    shutil.rmtree(faces.dataset("again"))
+    draw_faces(faces, "again", num_images=80)
+    with pytest.raises(RunError, match="replayed data set 'again' changed since run 'replays' began"):
+        resume_trainer("replays", faces)
+
+
+def test_no_part_of_a_batch_is_a_single_image(faces):
+    """Seven images in three parts are 3, 2, 2; batch normalisation can't take one alone."""
+    config = dataclasses.replace(
+        CONFIG,
+        epochs=1,
+        batch_size=7,
+        model=ModelConfig(name="plain_cnn", arguments={"widths": "8-8", "dense": 8}),
+        optimizer=OptimizerConfig(accumulation_steps=3),
+    )
+    assert create_trainer(config, faces, name="parts").run() == "finished"
+
+
+def test_what_the_program_explains_comes_without_a_traceback(faces):
+    config = dataclasses.replace(
+        CONFIG, epochs=1, optimizer=OptimizerConfig(learning_rate=1e9, gradient_clip=0)
+    )
+    with pytest.raises(ConfigError, match="the loss became"):
+        create_trainer(config, faces, name="wild").run()
+    log = (faces.run("wild") / "log.txt").read_text()
+    assert "run failed: the loss became" in log and "Traceback" not in log
 
 
 def test_the_preset_teaches_the_network_of_fer_tiny_what_fer_small_says(workspace, draw_faces):

@@ -117,6 +117,25 @@ def test_a_teacher_never_hears_sound_backwards(here, monkeypatch):
     assert [how["mirrored"] for how in asked] == [False]
 
 
+def test_what_is_learned_together_is_heard_alike(here, tmp_path, draw_faces, capsys):
+    draw_faces(here, "faces", num_images=64)
+    source = write_tree(tmp_path / "emodb", emodb_files())
+    again = ["import", str(source), "--name", "longer", "--window", "2", "--valid", "0.25", "--test", "0.25"]
+    assert main(again) == 0
+    own = load_run(here.run("heard")).config["data"]["dataset"]
+    for words, says in (
+        (["--data.replay", "faces"], "data.replay 'faces' holds faces, but"),
+        (["--data.replay", "longer"], "data.replay 'longer' has windows of 2 s, but"),
+        (
+            ["--data.dataset", "longer", "--distill.teachers", "heard"],
+            "teacher 'heard' learned from windows of 1 s",
+        ),
+    ):
+        assert main([*TRAIN, "--name", "together", *words]) == 1
+        assert says in " ".join(capsys.readouterr().err.split()), (words, own)
+        assert not here.run("together").exists()
+
+
 def test_evaluation_and_lists(here, capsys):
     assert main(["evaluate", "heard", "--split", "test", "--save"]) == 0
     assert main(["models", "list", "--json"]) == 0

@@ -11,7 +11,7 @@ from tests.small_models import SMALL_NETWORK, save_small_model
 
 
 def build(name="fer_resnet", **settings):
-    arguments = SMALL_NETWORK if name == "fer_resnet" else settings.pop("arguments", None)
+    arguments = settings.pop("arguments", SMALL_NETWORK if name == "fer_resnet" else None)
     return build_model(name, **{"num_classes": 8, "in_channels": 1, **settings}, arguments=arguments)
 
 
@@ -231,3 +231,96 @@ def test_offline_the_message_names_file_and_flag(workspace, monkeypatch):
     monkeypatch.setattr(timm, "create_model", refuse)
     with pytest.raises(CheckpointError, match=r"huggingface.co/timm/test_resnet.*--transfer.weights"):
         load_pretrained(model, "hub", workspace)
+
+
+def widen(state, model, double):
+    """`state` with every channel twice, as the layers behind expect: what comes out is the same.
+
+    Args:
+        state: of the narrow network.
+        model: the wide one.
+        double: turns a narrow tensor into a wide one along a dimension, or None where it is a usual one.
+    """
+    wide = {}
+    for key, own in model.state_dict().items():
+        item = state[key]
+        for dim, (before, after) in enumerate(zip(item.shape[:2], own.shape[:2], strict=False)):
+            if before != after:
+                special = double(key, item, dim)
+                item = item.repeat_interleave(2, dim) if special is None else special
+                if dim == 1:
+                    item = item / 2
+        wide[key] = item.clone()
+    return wide
+
+
+def test_columns_behind_a_flattened_picture_are_narrowed_by_channel(workspace, tmp_path):
+    narrow, wide = (
+        build("plain_cnn", input_size=(48, 48), arguments={"widths": widths, "dense": dense})
+        for widths, dense in (("8-8", 8), ("16-16", 16))
+    )
+
+    def double(key, item, dim):
+        if (key, dim) == ("dense.1.weight", 1):
+            return item.unflatten(1, (8, -1)).repeat_interleave(2, 1).flatten(1)
+        return None
+
+    state = widen(narrow.state_dict(), wide, double)
+    save_file(state, tmp_path / "wide.safetensors")
+    model = build("plain_cnn", input_size=(48, 48), arguments={"widths": "8-8", "dense": 8})
+    assert load_pretrained(model, str(tmp_path / "wide.safetensors"), workspace).fresh == ()
+    ours = model.state_dict()["dense.1.weight"]
+    # Of every pair of equal channels one is kept, with all of its 144 places.
+    assert torch.equal(ours, narrow.state_dict()["dense.1.weight"] / 2)
+    other = build("plain_cnn", input_size=(24, 24), arguments={"widths": "8-8", "dense": 8})
+    with pytest.raises(CheckpointError, match="another architecture"):
+        load_pretrained(other, str(tmp_path / "wide.safetensors"), workspace)
+
+
+def test_queries_keys_and_values_keep_the_same_channels(workspace, tmp_path):
+    wide, model = (
+        build("vit", input_size=(48, 48), arguments={"width": width, "depth": 1, "num_heads": 2})
+        for width in (32, 16)
+    )
+    state = wide.state_dict()
+    rows = torch.arange(96.0)
+    state["blocks.0.attn.qkv.bias"] = rows
+    save_file(state, tmp_path / "wide.safetensors")
+    load_pretrained(model, str(tmp_path / "wide.safetensors"), workspace)
+    queries, keys, values = model.state_dict()["blocks.0.attn.qkv.bias"].view(3, 16)
+    assert torch.equal(keys, queries + 32) and torch.equal(values, queries + 64)
+    kept = queries.long()
+    assert torch.equal(model.norm.weight, state["norm.weight"][kept])
+    projected = "blocks.0.attn.proj.weight"
+    assert torch.equal(model.state_dict()[projected], state[projected][kept][:, kept])
+
+
+def test_mean_and_deviation_of_a_voice_keep_the_same_channels(workspace, tmp_path):
+    wide, model = (build("voice_cnn", arguments={"widths": f"8-{width}"}) for width in (16, 8))
+    state = wide.state_dict()
+    state["classifier.weight"] = torch.arange(32.0).repeat(8, 1)
+    save_file(state, tmp_path / "wide.safetensors")
+    load_pretrained(model, str(tmp_path / "wide.safetensors"), workspace)
+    means, deviations = model.classifier.weight[0].view(2, 8)
+    assert torch.equal(deviations, means + 16)
+
+
+@pytest.mark.parametrize(
+    "own", [{"widths": "8-12", "depths": "1-1"}, {"widths": "8-12-12", "depths": "1-1-1"}]
+)
+def test_a_classifier_stays_where_it_sees_what_it_saw(workspace, tmp_path, own):
+    """Behind one stage fewer, values of the same number mean something else."""
+    donor = build(arguments={"stem_width": 6, "widths": "8-12-12", "depths": "1-1-1"})
+    save_file(donor.state_dict(), tmp_path / "deep.safetensors")
+    model = build(arguments={"stem_width": 6, **own})
+    report = load_pretrained(model, str(tmp_path / "deep.safetensors"), workspace)
+    is_same = own["widths"] == "8-12-12"
+    assert set(report.fresh) == (set() if is_same else {"classifier.weight", "classifier.bias"})
+
+
+def test_of_a_classifier_no_part_is_taken_over(workspace, tmp_path):
+    donor, model = build(), build()
+    donor.attach_embedding(16, normalise=False)
+    save_file(donor.state_dict(), tmp_path / "embedding.safetensors")
+    report = load_pretrained(model, str(tmp_path / "embedding.safetensors"), workspace)
+    assert set(report.fresh) == {"classifier.weight", "classifier.bias"}

@@ -294,6 +294,17 @@ def test_images_grow_within_each_cycle():
     assert {choose_scale(epoch, TrainConfig(epochs=8)) for epoch in range(1, 9)} == {1}
 
 
+@pytest.mark.parametrize(("epochs", "cycles"), [(1, 1), (5, 3), (7, 2)])
+def test_no_cycle_ends_with_smaller_images(epochs, cycles):
+    """Its last epoch is judged on images of full size, and the estimate measures the run's last one."""
+    config = TrainConfig(
+        epochs=epochs, augment=AugmentConfig(small_until=1.0), optimizer=OptimizerConfig(cycles=cycles)
+    )
+    where = [locate_in_cycle(epoch, epochs, cycles) for epoch in range(epochs)]
+    last = [epoch + 1 for epoch, item in enumerate(where) if item.place == item.length - 1]
+    assert len(last) == cycles and {choose_scale(epoch, config) for epoch in last} == {1}
+
+
 @pytest.mark.parametrize(("mixup", "cutmix"), [(0.4, 0.0), (0.0, 1.0), (0.4, 1.0)])
 def test_mixing_shares_the_loss_as_it_shares_the_pixels(mixup, cutmix):
     torch.manual_seed(1)
