@@ -334,7 +334,7 @@ def _keep_channels(
         if before < after or is_class or is_foreign:
             return None
         kept = torch.linspace(0, pair[0] - 1, pair[1]).round().long()
-        blocks = given.unflatten(dim, (outer, pair[0], inner))
+        blocks = given.reshape(*given.shape[:dim], outer, pair[0], inner, *given.shape[dim + 1 :])
         given = blocks.index_select(dim + 1, kept).flatten(dim, dim + 2)
     return given
 
