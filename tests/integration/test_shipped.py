@@ -72,7 +72,9 @@ def test_8_bit_files_are_right_on_every_processor(folder):
     require_no_saturation(onnx.load(record.path))
     assert record.parity.num_images == NUM_VALIDATION[record.parity.dataset]
     assert record.parity.label_agreement >= 0.98
-    assert abs(record.parity.accuracy - record.parity.accuracy_torch) <= 0.005, "what an export may lose"
+    # fer-tiny, whose first filters are the largest, loses 0.0034.
+    limit = 0.0035 if folder.name == "fer-tiny" else 0.003
+    assert abs(record.parity.accuracy - record.parity.accuracy_torch) <= limit
 
 
 def test_publishing_again_gives_the_same_predictions(real_ferplus, tmp_path):
