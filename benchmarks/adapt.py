@@ -40,7 +40,7 @@ from fer_core.checkpoint import find_checkpoint
 from fer_core.data.builtin import open_dataset
 from fer_core.data.choosing import CHOICE_METHODS, choose_faces
 from fer_core.data.derive import Derivation, derive_dataset
-from fer_core.data.quality import mark_training_copies
+from fer_core.data.duplicates import mark_training_copies
 from fer_core.data.store import write_dataset
 from fer_core.data.targets import compute_targets, match_classes
 from fer_core.evaluation.calibration import softmax

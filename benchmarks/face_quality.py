@@ -24,7 +24,8 @@ import tyro
 from scipy.optimize import minimize
 
 from fer_core.data.builtin import open_dataset
-from fer_core.data.quality import mark_training_copies, name_majority
+from fer_core.data.duplicates import mark_training_copies
+from fer_core.data.label_quality import name_majority
 from fer_core.evaluation.calibration import compute_ece
 from fer_core.evaluation.corruptions import CORRUPTIONS, NUM_SEVERITIES
 from fer_core.evaluation.risk_coverage import compute_risk_coverage

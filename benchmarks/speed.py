@@ -206,7 +206,7 @@ def build_drawing(_folder: Path) -> tuple[Action, Action]:
 
 
 def build_copies(_folder: Path) -> tuple[Action, Action]:
-    from fer_core.data.quality import find_duplicates
+    from fer_core.data.duplicates import find_duplicates
 
     images = np.random.default_rng(0).integers(0, 256, (8000, 48, 48), np.uint8)
     images = np.repeat(np.repeat(images[:, ::8, ::8], 8, axis=1), 8, axis=2)
@@ -215,7 +215,7 @@ def build_copies(_folder: Path) -> tuple[Action, Action]:
 
 def build_alike(_folder: Path) -> tuple[Action, Action]:
     """As the frames of one calm clip: each resembles every other."""
-    from fer_core.data.quality import find_duplicates
+    from fer_core.data.duplicates import find_duplicates
     from fer_core.data.synthetic import generate_schematic_faces
 
     face = generate_schematic_faces(8, seed=9).images[0].astype(np.int16)

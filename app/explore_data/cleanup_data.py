@@ -44,7 +44,7 @@ def open_audited(name: str, workspace: Workspace) -> Audited:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _open(folder: str, fingerprint: str, _changed: int) -> Audited:
-    from fer_core.data.quality import name_classes
+    from fer_core.data.label_quality import name_classes
 
     dataset = load_dataset(Path(folder))
     return Audited(dataset, dataset.samples["split"].to_numpy(object), name_classes(dataset))
@@ -64,6 +64,6 @@ def _load(_audited: Audited, path: str, _changed: int) -> Flaws | None:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def load_entropy(_audited: Audited, key: str) -> "npt.NDArray[np.float64]":
     """Entropy in bits of each image's votes, N; the data set must have votes."""
-    from fer_core.data.quality import compute_vote_entropy
+    from fer_core.data.label_quality import compute_vote_entropy
 
     return compute_vote_entropy(_audited.dataset.votes)

@@ -20,7 +20,7 @@ _DISCARDED = "discarded"
 
 def render_flow(audited: Audited) -> None:
     """Show the flow, or say why there is none."""
-    from fer_core.data.quality import compute_label_flow
+    from fer_core.data.label_quality import compute_label_flow
 
     if not audited.dataset.info.has_votes:
         empty_state(

@@ -149,8 +149,8 @@ def derive(  # noqa: PLR0913 - the options of the command
     from fer_core.data.builtin import describe_dataset
     from fer_core.data.decisions import build_derivation, load_decisions
     from fer_core.data.derive import Derivation, check_derivation, derive_dataset
+    from fer_core.data.duplicates import compute_marks, find_duplicates
     from fer_core.data.image_writer import refuse_existing
-    from fer_core.data.quality import compute_marks, find_duplicates
     from fer_core.data.splits import SplitPlan
 
     workspace = Workspace.default()
@@ -304,7 +304,7 @@ def map_images(
         method: `PCA`, or `t-SNE`, which shows groups more clearly and takes up to a minute.
     """
     from fer_core.checkpoint import find_checkpoint
-    from fer_core.data.quality import name_classes
+    from fer_core.data.label_quality import name_classes
     from fer_core.evaluation.embedding_map import build_map, choose_rows, locate_map
 
     workspace = Workspace.default()

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.data.quality import shrink
+from fer_core.data.perceptual_hash import shrink
 from fer_core.data.store import Dataset
 from fer_core.palette import emotion_color, hex_to_rgb
 from fer_core.types import UInt8Array

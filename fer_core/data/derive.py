@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fer_core.data.duplicates import compute_marks
 from fer_core.data.image_writer import StreamItem, write_stream
-from fer_core.data.quality import compute_marks, name_classes
+from fer_core.data.label_quality import name_classes
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import VOTE_COLUMNS, VOTE_PREFIX, Dataset, DatasetInfo
 from fer_core.errors import DataError

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from fer_core.data.quality import (
+from fer_core.data.duplicates import (
     Duplicates,
     Int64Array,
     Progress,
     compute_marks,
-    compute_vote_entropy,
     find_duplicates,
 )
+from fer_core.data.label_quality import compute_vote_entropy
 from fer_core.data.store import Dataset
 from fer_core.data.table_files import ARRAY_DAMAGE
 from fer_core.io import atomic_path

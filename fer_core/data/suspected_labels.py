@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fer_core.data.quality import find_label_errors
+from fer_core.data.label_quality import find_label_errors
 from fer_core.data.store import Dataset
 from fer_core.errors import DataError
 from fer_core.io import hold_lock, read_json, write_json

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from fer_core.checkpoint import CheckpointInfo
-from fer_core.data.quality import mark_training_copies
+from fer_core.data.duplicates import mark_training_copies
 from fer_core.data.store import Dataset
 from fer_core.errors import ConfigError, DataError
 from fer_core.evaluation.bootstrap import NUM_RESAMPLES

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.checkpoint import CheckpointEntry, CheckpointInfo, require_kind
-from fer_core.data.quality import find_duplicates, find_label_errors
+from fer_core.data.duplicates import find_duplicates
+from fer_core.data.label_quality import find_label_errors
 from fer_core.data.store import Dataset
 from fer_core.data.suspected_labels import Suspect, note_suspects
 from fer_core.data.targets import compute_targets

@@ -18,7 +18,7 @@ from fer_core.checkpoint import (
     save_checkpoint_info,
 )
 from fer_core.config import LabelMode
-from fer_core.data.quality import mark_training_copies
+from fer_core.data.duplicates import mark_training_copies
 from fer_core.data.store import Dataset, DatasetInfo
 from fer_core.data.targets import compute_class_prior, compute_targets
 from fer_core.escaping import escape_markdown, quote_markdown

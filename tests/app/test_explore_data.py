@@ -14,7 +14,7 @@ from app.explore_data.overview import build_balance_chart
 from app.explore_data.state import Key
 from fer_core.config import LabelMode, list_augment_policies
 from fer_core.data.builtin import open_dataset
-from fer_core.data.quality import name_classes
+from fer_core.data.label_quality import name_classes
 from fer_core.escaping import escape_markdown
 from fer_core.labels import EMOTIONS
 from fer_core.workspace import PROJECT_ROOT

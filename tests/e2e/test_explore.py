@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from fer_core.data.builtin import write_schematic_faces
-from fer_core.data.quality import name_classes
+from fer_core.data.label_quality import name_classes
 from fer_core.data.store import SCHEMATIC_FACES, load_dataset
 from tests.e2e.waiting import pick, wait_until_still
 

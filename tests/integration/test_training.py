@@ -199,7 +199,7 @@ def test_changed_data_is_not_resumed_on(faces):
     observer.trainer = create_trainer(CONFIG, faces, name="run", observer=observer)
     observer.trainer.run()
     write_schematic_faces(faces, "faces", num_images=320, seed=5, replace=True)
-    with pytest.raises(RunError, match="data set .faces. changed since"):
+    with pytest.raises(RunError, match=r"data set .faces. changed since"):
         resume_trainer("run", faces)
 
 

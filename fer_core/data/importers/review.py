@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+from fer_core.data.duplicates import count_near_copies
 from fer_core.data.importers.base import Item
 from fer_core.data.importers.sounds import NOTE_COLUMN
-from fer_core.data.quality import count_near_copies
 from fer_core.data.store import Dataset
 from fer_core.errors import DataError
 

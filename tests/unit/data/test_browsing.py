@@ -11,7 +11,7 @@ from fer_core.data.browsing import (
     find_similar,
 )
 from fer_core.data.builtin import open_dataset, write_schematic_faces
-from fer_core.data.quality import name_classes
+from fer_core.data.label_quality import name_classes
 from fer_core.data.statistics import compute_agreement
 from fer_core.palette import emotion_color, hex_to_rgb
 from fer_core.workspace import Workspace

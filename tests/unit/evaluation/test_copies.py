@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
-from fer_core.data.quality import mark_training_copies
+from fer_core.data.duplicates import mark_training_copies
 from fer_core.data.store import load_dataset, write_dataset
 from fer_core.errors import DataError
 from fer_core.evaluation.evaluator import evaluate_checkpoint

@@ -1,20 +1,16 @@
-"""What is wrong with a data set: repeats, blank images, doubtful labels, annotators who disagree."""
+"""Images of a data set that repeat others, exactly or nearly, or show nothing."""
 
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from fer_core.data.ferplus import compute_distributions
+from fer_core.data.perceptual_hash import HASH_SIDE, compute_hashes, find_blank, shrink
 from fer_core.data.store import Dataset
-from fer_core.errors import DataError
-from fer_core.labels import EMOTIONS
 from fer_core.types import UInt8Array
 
 Int64Array = npt.NDArray[np.int64]
@@ -25,13 +21,6 @@ NEAR_BITS: Final[int] = 6
 NEAR_CORRELATION: Final[float] = 0.97
 """Least correlation of two candidates' pixels at 32 x 32. A choice that keeps
 near repeats few and alike; it has not been fitted to labelled pairs."""
-BLANK_STD: Final[float] = 2.5
-"""Grey levels (of 255) of detail in a 32 x 32 copy, below which an image shows nothing. On the 32,298
-images of FER2013, before the plane is taken out: blank ones 0 to 1.6, the next 3.3 and 6.9; one in a thousand
-has less than 10.4, half over 32."""
-_SMOOTH_ORDER: Final[int] = 4
-"""DCT coefficients up to this sum of orders are shading, not detail."""
-_HASH_SIDE: Final[int] = 32
 _BLOCK: Final[int] = 128
 _PART: Final[int] = 1024
 _MAX_COMPARED: Final[int] = 2000
@@ -225,48 +214,12 @@ def _hash_detailed(images: UInt8Array, rows: Int64Array) -> tuple[Int64Array, np
     return np.concatenate(kept), np.concatenate(found)
 
 
-def shrink(images: UInt8Array, side: int = _HASH_SIDE) -> npt.NDArray[np.float32]:
-    """Grey copies of N images, N x side x side."""
-    import cv2
-
-    result = np.empty((len(images), side, side), np.float32)
-    for row in range(len(images)):
-        image = np.asarray(images[row])
-        grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        result[row] = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
-    return result
-
-
-@lru_cache(maxsize=4)
-def _dct_rows(num: int, side: int) -> npt.NDArray[np.float64]:
-    """The lowest orders of the orthonormal DCT, num x side."""
-    order, place = np.arange(num)[:, None], np.arange(side) + 0.5
-    rows: npt.NDArray[np.float64] = np.sqrt(2 / side) * np.cos(np.pi / side * order * place)
-    rows[0] /= np.sqrt(2)
-    return rows
-
-
-def _low_dct(small: npt.NDArray[np.float32], num: int) -> Float64Array:
-    """N x num x num: the lowest coefficients of N x S x S images. All S x S would take ten times as long."""
-    rows = _dct_rows(num, small.shape[1])
-    low: Float64Array = rows @ (small.astype(np.float64) @ rows.T)
-    return low
-
-
-def compute_hashes(small: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
-    """64-bit perceptual hashes: signs of the lowest 8 x 8 DCT coefficients against their median."""
-    low = _low_dct(small, 8).reshape(len(small), 64)
-    bits = low > np.median(low[:, 1:], axis=1, keepdims=True)
-    packed: npt.NDArray[np.uint64] = np.packbits(bits, axis=1).view(np.uint64).reshape(-1)
-    return packed
-
-
 class _SmallCopies:
     """Small grey copies of images, each made once and if it is asked for: few images resemble another."""
 
     def __init__(self, images: UInt8Array, rows: Int64Array) -> None:
         self._images, self._rows = images, rows
-        self._copies = np.empty((len(rows), _HASH_SIDE, _HASH_SIDE), np.uint8)
+        self._copies = np.empty((len(rows), HASH_SIDE, HASH_SIDE), np.uint8)
         self._is_made = np.zeros(len(rows), bool)
 
     def take(self, places: Int64Array) -> UInt8Array:
@@ -365,85 +318,8 @@ def _correlate(
     Their pixels are 1,024 whole numbers: the mean is exact, and so are all sums here, in whatever order the
     processor adds. So a pair has the same correlation on every machine, in whatever block.
     """
-    pixels = [images.reshape(len(images), _HASH_SIDE**2).astype(np.float64) for images in (a, b)]
+    pixels = [images.reshape(len(images), HASH_SIDE**2).astype(np.float64) for images in (a, b)]
     centred = [part - part.mean(axis=1, keepdims=True) for part in pixels]
     norms = [np.linalg.norm(part, axis=1) for part in centred]
     correlation: Float64Array = centred[0] @ centred[1].T / np.maximum(np.outer(*norms), 1e-9)
     return correlation
-
-
-def find_blank(small: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Which of N x S x S grey images show nothing but smooth shading (constant ones included)."""
-    side = small.shape[1]
-    grid = np.linspace(-1, 1, side, dtype=np.float32)
-    # A steep even ramp has a long tail of coefficients, so the best plane is taken out first.
-    slopes = [
-        np.einsum(axes, small, grid) / (side * np.square(grid).sum()) for axes in ("nij,i->n", "nij,j->n")
-    ]
-    flat = small - slopes[0][:, None, None] * grid[:, None] - slopes[1][:, None, None] * grid
-    low = _low_dct(flat, _SMOOTH_ORDER + 1)
-    is_shading = np.add.outer(np.arange(_SMOOTH_ORDER + 1), np.arange(_SMOOTH_ORDER + 1)) <= _SMOOTH_ORDER
-    # The transform keeps the sum of squares: what isn't shading is detail.
-    everything = np.einsum("nij,nij->n", flat, flat, dtype=np.float64)
-    detail = everything - np.square(low * is_shading).sum(axis=(1, 2))
-    blank: npt.NDArray[np.bool_] = np.sqrt(detail.clip(0)) / side < BLANK_STD
-    return blank
-
-
-def compute_vote_entropy(votes: Float64Array) -> Float64Array:
-    """Entropy in bits of each image's votes, N; 0 where all agree, NaN without a vote."""
-    total = votes.sum(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = votes / total
-        terms = np.where(shares > 0, shares * np.log2(shares), 0.0)
-    return np.asarray(np.where(total[:, 0] > 0, -terms.sum(axis=1), np.nan))
-
-
-def name_majority(dataset: Dataset) -> npt.NDArray[np.object_]:
-    """Class of each image by FER+ majority, N; empty where the protocol discards it.
-
-    Raises:
-        DataError: the data set has no votes.
-    """
-    distributions = compute_distributions(dataset.votes, "majority", dataset.info.classes)
-    kept = ~np.isnan(distributions[:, 0])
-    majority = np.full(len(kept), "", object)
-    majority[kept] = np.array(dataset.info.classes, object)[distributions[kept].argmax(axis=1)]
-    return majority
-
-
-def name_classes(dataset: Dataset) -> npt.NDArray[np.object_]:
-    """What each image counts as, N: the majority of its votes where there are votes, else its label."""
-    return name_majority(dataset) if dataset.info.has_votes else dataset.samples["label"].to_numpy(object)
-
-
-def compute_label_flow(dataset: Dataset) -> pd.DataFrame:
-    """Images of each source label (rows) by FER+ majority (columns; `discarded` where there is none).
-
-    Raises:
-        DataError: the data set has no votes.
-    """
-    majority = np.where((found := name_majority(dataset)) == "", "discarded", found)
-    table = pd.crosstab(dataset.samples["label"], majority)
-    rows = [name for name in EMOTIONS if name in table.index]
-    return table.reindex(index=rows, columns=[*EMOTIONS, "discarded"], fill_value=0)
-
-
-def find_label_errors(labels: Int64Array, probabilities: Float64Array) -> Int64Array:
-    """Positions of likely label errors, most suspicious first (confident learning, cleanlab).
-
-    Args:
-        labels: given class of each image, N.
-        probabilities: a model's that has not been trained on these images, N x K.
-
-    Raises:
-        DataError: the shapes do not go together.
-    """
-    if probabilities.ndim != 2 or len(probabilities) != len(labels) or len(labels) == 0:
-        raise DataError(f"{len(labels):,} labels but probabilities of shape {probabilities.shape}")
-    from cleanlab.filter import find_label_issues
-
-    return np.asarray(
-        find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1),
-        np.int64,
-    )
