@@ -97,6 +97,28 @@ class DatasetInfo:
             return f"images of {self.height}x{self.width} px"
         return f"clips of {self.sound.window_s:g} s at {self.sound.sample_rate:,} Hz"
 
+    def require_same_sound(self, who: str, sound: SoundSpec | None) -> None:
+        """Refuse spectrograms made otherwise: brought to one size, they would sound at another tempo.
+
+        Args:
+            who: what they belong to, and `has` or another verb, for the message.
+            sound: how they are made; None for images, which always pass.
+
+        Raises:
+            DataError: they are made otherwise.
+        """
+        if sound is None or self.sound is None or sound == self.sound:
+            return
+        other, own = (
+            (f"windows of {sound.window_s:g} s", f"windows of {self.sound.window_s:g} s")
+            if sound.window_s != self.sound.window_s
+            else ("spectrograms made otherwise", "its own")
+        )
+        raise DataError(
+            f"{who} {other}, but {self.name!r} has {own}; import one of them anew with the same --window, or "
+            "choose another"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:

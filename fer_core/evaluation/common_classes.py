@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.checkpoint import KIND_WORDS, InputKind
+from fer_core.checkpoint import KIND_WORDS, InputSpec
 from fer_core.data.store import Dataset
 from fer_core.data.targets import compute_targets
 from fer_core.errors import DataError
@@ -73,7 +73,7 @@ def find_choices(classes: Sequence[str], others: Collection[str]) -> Int64Array:
 
 
 def select_scored(
-    model: str, classes: Sequence[str], dataset: Dataset, split: str, *, kind: InputKind = "image"
+    model: str, classes: Sequence[str], dataset: Dataset, split: str, *, spec: InputSpec | None = None
 ) -> ScoredSplit:
     """The images of a split whose class, by majority, a model knows.
 
@@ -82,17 +82,19 @@ def select_scored(
         classes: those that it predicts, in the order of its outputs.
         dataset: of any classes; they are matched by name.
         split: which split.
-        kind: what the model reads.
+        spec: what the model reads; images, if not given.
 
     Raises:
-        DataError: the data set holds something else, fewer than two classes are common, the split does not
-            exist, or nothing of it is left.
+        DataError: the data set holds something else, or sound of another window, fewer than two classes are
+            common, the split does not exist, or nothing of it is left.
     """
+    kind = "image" if spec is None else spec.kind
     if dataset.info.kind != kind:
         raise DataError(
             f"{model} reads {KIND_WORDS[kind]}, but data set {dataset.name!r} holds "
             f"{KIND_WORDS[dataset.info.kind]}; name one that holds {KIND_WORDS[kind]}"
         )
+    dataset.info.require_same_sound(f"{model} learned from", spec and spec.sound)
     columns = find_columns(classes, dataset.info.classes)
     common = tuple(classes[column] for column in columns)
     if len(common) < MIN_CLASSES:

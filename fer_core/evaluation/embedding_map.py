@@ -122,6 +122,7 @@ def _embed(
     from fer_core.models import load_checkpoint, resolve_device
 
     require_kind(entry.info, dataset.info.kind)
+    dataset.info.require_same_sound(f"{entry.info.name} learned from", entry.info.input.sound)
     tell(0.0, "Loading the model…")
     model, info = load_checkpoint(entry.folder)
     device = resolve_device("auto")

@@ -93,7 +93,7 @@ def evaluate_checkpoint(  # noqa: PLR0913 - what may be left out of a split
         raise ConfigError(
             f"tta is 'flip', but {info.name} reads voices, which have no mirror image; leave it out"
         )
-    scored = select_scored(info.name, info.classes, dataset, split, kind=info.input.kind)
+    scored = select_scored(info.name, info.classes, dataset, split, spec=info.input)
     if exclude_copies:
         scored = _drop_copies(scored, dataset, split)
     if training is not None:

@@ -143,6 +143,7 @@ def detect_label_errors(
     if method not in METHODS:
         raise ConfigError(f"unknown method {method!r}; expected {' or '.join(METHODS)}")
     require_kind(entry.info, dataset.info.kind)
+    dataset.info.require_same_sound(f"{entry.info.name} learned from", entry.info.input.sound)
     splits = tuple(splits) or default_splits(entry.info, dataset, method)
     cautions = describe_exposure(entry.info, dataset, method, splits)
     material = _gather(dataset, splits)

@@ -62,7 +62,7 @@ def load_faces(dataset: Dataset, split: str, info: CheckpointInfo, *, num_faces:
     Raises:
         DataError: the split does not exist or is empty, or fewer than two classes are common.
     """
-    scored = select_scored(info.name, info.classes, dataset, split, kind=info.input.kind).spread(num_faces)
+    scored = select_scored(info.name, info.classes, dataset, split, spec=info.input).spread(num_faces)
     return Faces(
         crops=load_crops(dataset, scored.rows, info.input),
         labels=scored.labels,

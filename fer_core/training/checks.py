@@ -16,7 +16,6 @@ from fer_core.checkpoint import (
     WEIGHT_SUFFIXES,
     CheckpointEntry,
     CheckpointInfo,
-    SoundSpec,
     find_checkpoint,
     require_kind,
 )
@@ -67,7 +66,7 @@ def check_settings(
     for teacher in config.distill.teacher_names:
         spec = find_checkpoint(teacher, workspace).info
         require_kind(spec, info.kind)
-        _require_same_sound(f"teacher {teacher!r} learned from", spec.input.sound, info)
+        info.require_same_sound(f"teacher {teacher!r} learned from", spec.input.sound)
     weights = expand_home(config.transfer.weights)
     is_name = config.transfer.weights not in ("", HUB) and weights.suffix not in WEIGHT_SUFFIXES
     if is_name and not is_resumed and not weights.is_file():
@@ -90,22 +89,7 @@ def _check_replay(config: TrainConfig, info: DatasetInfo, again: DatasetInfo) ->
             f"data.replay {again.name!r} holds {KIND_WORDS[again.kind]}, but {info.name!r} "
             f"{KIND_WORDS[info.kind]}; replay a data set of the same kind"
         )
-    _require_same_sound(f"data.replay {again.name!r} has", again.sound, info)
-
-
-def _require_same_sound(who: str, sound: SoundSpec | None, info: DatasetInfo) -> None:
-    """Refuse spectrograms made otherwise: brought to one size, they would sound at another tempo."""
-    if sound is None or info.sound is None or sound == info.sound:
-        return
-    other, own = (
-        (f"windows of {sound.window_s:g} s", f"windows of {info.sound.window_s:g} s")
-        if sound.window_s != info.sound.window_s
-        else ("spectrograms made otherwise", "its own")
-    )
-    raise DataError(
-        f"{who} {other}, but {info.name!r} has {own}; import one of them anew with the same --window, or "
-        "choose another"
-    )
+    info.require_same_sound(f"data.replay {again.name!r} has", again.sound)
 
 
 def find_parent(config: TrainConfig, workspace: Workspace) -> CheckpointEntry | None:

@@ -134,6 +134,16 @@ def test_what_is_learned_together_is_heard_alike(here, tmp_path, draw_faces, cap
         assert main([*TRAIN, "--name", "together", *words]) == 1
         assert says in " ".join(capsys.readouterr().err.split()), (words, own)
         assert not here.run("together").exists()
+    for command in (
+        ["evaluate", "heard", "--dataset", "longer", "--split", "valid"],
+        ["export", "heard", "--data", "longer", "--out", str(tmp_path / "exported")],
+        ["datasets", "map", "longer", "--model", "heard"],
+        ["datasets", "label-errors", "longer", "--model", "heard"],
+    ):
+        assert main(command) == 1, command
+        assert "learned from windows of 1 s, but 'longer' has windows of 2 s" in " ".join(
+            capsys.readouterr().err.split()
+        ), command
 
 
 def test_evaluation_and_lists(here, capsys):
