@@ -310,7 +310,7 @@ class DistillConfig:
     once, before the first step: their calibrated mean answer takes its share of the label."""
     weight: Annotated[float, _FACTOR] = 0.5
     """Share of the loss that the teachers have; the labels have the rest."""
-    temperature: Annotated[float, Limits(above=0)] = 1.0
+    temperature: Annotated[float, Limits(low=0.1, high=100)] = 1.0
     """Softens the teachers' and the network's answers before they are compared, with `original` views the
     teachers' alone; 1 to 4 are usual."""
 
