@@ -10,7 +10,9 @@ from fer_core.models.architecture import MAX_WIDTH, TIMM_PREFIX, Architecture, r
 from fer_core.models.base import FerModel
 from fer_core.registry import Registry
 
-ARCHITECTURES: Final[Registry[Architecture]] = Registry("architecture", "fer_workbench.models")
+ARCHITECTURES: Final[Registry[Architecture]] = Registry(
+    "architecture", "fer_workbench.models", entry_types=(Architecture,)
+)
 
 _COMMON: Final[frozenset[str]] = frozenset({"num_classes", "in_channels", "input_size"})
 _HEAD: Final[dict[str, type]] = {"embedding_dim": int, "normalise_embedding": bool}

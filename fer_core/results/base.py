@@ -1,5 +1,6 @@
 """What a results format is, the registry of all, and writing a table in one of them."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,17 @@ class ResultsFormat:
     """Media type, for browsers."""
 
 
-RESULTS: Final[Registry[ResultsFormat]] = Registry("results format", "fer_workbench.results")
+def _check_extension(name: str) -> None:
+    if re.fullmatch(r"[a-z0-9_-]+", name) is None:
+        raise ConfigError(
+            f"the results format {name!r} could not be found; expected a file extension without its dot, in "
+            "small letters (a to z), digits, - and _"
+        )
+
+
+RESULTS: Final[Registry[ResultsFormat]] = Registry(
+    "results format", "fer_workbench.results", entry_types=(ResultsFormat,), check_name=_check_extension
+)
 
 
 def list_extensions() -> str:

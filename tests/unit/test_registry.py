@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_core.errors import ConfigError
+from fer_core.errors import ConfigError, DataError
 from fer_core.registry import Registry
 
 GROUP = "fer_workbench.test"
@@ -13,9 +13,14 @@ GROUP = "fer_workbench.test"
 Install = Callable[..., None]
 
 
+def refuse_capitals(name: str) -> None:
+    if name.isupper():
+        raise ConfigError(f"{name!r} is loud")
+
+
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry[str]:
-    registry: Registry[str] = Registry("greeting", GROUP)
+    registry: Registry[str] = Registry("greeting", GROUP, entry_types=(str,), check_name=refuse_capitals)
     registry.register("english")("hello")
     monkeypatch.setattr("builtins.greetings", registry, raising=False)  # where the packages below find it
     return registry
@@ -44,6 +49,23 @@ def test_a_package_adds_to_it(registry: Registry[str], install: Install) -> None
     assert registry["swabian"] == "grüß Gott"
     assert "hessian" in registry and len(registry) == 3
     assert registry.problems == []
+    assert registry.is_foreign("hessian") and not registry.is_foreign("english")
+    assert registry.describe("hessian") == "the greeting 'hessian' of the package south"
+    assert registry.describe("english") == "the greeting 'english'"
+
+
+def test_what_a_package_raises_names_it_and_what_we_raise_is_a_bug(
+    registry: Registry[str], install: Install
+) -> None:
+    install("west", "greetings.register('rhenish')('tach')", "rhenish")
+    assert registry["rhenish"] == "tach"
+    message = r"^the greeting 'rhenish' of the package west failed to `greet` Eve: KeyError: 'Eve'[.] Update"
+    with pytest.raises(DataError, match=message), registry.blame("rhenish", DataError, "`greet` Eve"):
+        raise KeyError("Eve")
+    with pytest.raises(ConfigError, match=r"^Eve is away$"), registry.blame("rhenish", DataError, "`greet`"):
+        raise ConfigError("Eve is away")
+    with pytest.raises(KeyError), registry.blame("english", DataError, "`greet` Eve"):
+        raise KeyError("Eve")
 
 
 def test_what_is_built_in_is_had_without_any_package(registry: Registry[str], install: Install) -> None:
@@ -59,6 +81,18 @@ def test_what_is_built_in_is_had_without_any_package(registry: Registry[str], in
         ("broken1", "import a_library_that_is_not_there", "ModuleNotFoundError"),
         ("broken2", "x = 1", "registers no greeting 'broken'"),
         ("broken3", "greetings.register('broken')('x')\n1 / 0", "ZeroDivisionError"),
+        ("broken5", "import sys; sys.exit('no licence')", "SystemExit: no licence"),
+        (
+            "broken6",
+            "greetings.register('broken')(5)",
+            "the greeting 'broken' is 5; expected an instance of str",
+        ),
+        (
+            "broken7",
+            "greetings.register('broken')(str)",
+            "'broken' is <class 'str'>; expected an instance of str",
+        ),
+        ("broken8", "greetings.register('BROKEN')('x')", "'BROKEN' is loud"),
         ("broken4", "greetings.register('english')('x')", "'english'; choose another name"),
     ],
 )
@@ -85,6 +119,12 @@ def test_a_package_does_not_take_a_name_that_is_built_in(registry: Registry[str]
     install("taker", "taken = True", "english")
     assert list(registry) == ["english"]
     assert "'english'; choose another name" in registry.problems[0]
+
+
+def test_an_entry_of_ours_of_the_wrong_kind_is_a_bug(registry: Registry[str]) -> None:
+    with pytest.raises(TypeError, match="the greeting 'number' is 1; expected an instance of str"):
+        registry.register("number")(1)  # type: ignore[arg-type]
+    assert list(registry) == ["english"]
 
 
 def test_two_entries_of_one_name() -> None:

@@ -176,7 +176,9 @@ class ArrayImporter:
     """As in `Importer`."""
 
 
-IMPORTERS: Final[Registry[Importer | ArrayImporter]] = Registry("importer", "fer_workbench.importers")
+IMPORTERS: Final[Registry[Importer | ArrayImporter]] = Registry(
+    "importer", "fer_workbench.importers", entry_types=(Importer, ArrayImporter)
+)
 
 
 def list_importers() -> list[str]:

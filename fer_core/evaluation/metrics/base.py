@@ -168,7 +168,7 @@ class Metric:
     """Images that it rests on; one number, or one per class or band."""
 
 
-METRICS: Final[Registry[Metric]] = Registry("metric", "fer_workbench.metrics")
+METRICS: Final[Registry[Metric]] = Registry("metric", "fer_workbench.metrics", entry_types=(Metric,))
 
 
 def register_metrics(**metrics: Metric) -> None:

@@ -131,7 +131,9 @@ class ExportFormat:
     """Logits and probabilities by the file, for the comparison with torch."""
 
 
-EXPORTS: Final[Registry[ExportFormat]] = Registry("export format", "fer_workbench.exports")
+EXPORTS: Final[Registry[ExportFormat]] = Registry(
+    "export format", "fer_workbench.exports", entry_types=(ExportFormat,)
+)
 
 
 @contextlib.contextmanager

@@ -48,7 +48,9 @@ class DetectorKind:
     """A module that it needs and the small install leaves out (fer_core.extras); None if there is none."""
 
 
-DETECTORS: Final[Registry[DetectorKind]] = Registry("face detector", "fer_workbench.detectors")
+DETECTORS: Final[Registry[DetectorKind]] = Registry(
+    "face detector", "fer_workbench.detectors", entry_types=(DetectorKind,)
+)
 
 MIN_SIDE_PX: Final[int] = 192
 """Smaller pictures are enlarged to this: of 300 FER2013 faces YuNet finds 222 at their 48 px, 290 at 192."""
