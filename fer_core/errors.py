@@ -17,6 +17,10 @@ class MissingPackageError(FerError, ImportError):
     """What was asked for needs a package that is not installed here."""
 
 
+class PluginError(FerError):
+    """What an installed package adds to the workbench does not work."""
+
+
 class DataError(FerError):
     """A data set, or the file it is imported from, is missing, malformed or unsafe."""
 

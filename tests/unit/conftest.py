@@ -1,12 +1,15 @@
 """Slow-to-make things that several unit tests use."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.export import ExportOptions, ExportRecord, export_checkpoint
+from fer_core.registry import Registry
 from fer_core.workspace import Workspace
 from tests.small_models import save_small_model
 
@@ -35,3 +38,17 @@ def exported(tmp_path_factory, known_graphs) -> Exported:
     folder = save_small_model(workspace, "small", always="happiness")
     records = {name: export_checkpoint("small", workspace, options) for name, options in OPTIONS.items()}
     return Exported(workspace, folder, records)
+
+
+AddPlugin = Callable[[Registry[Any], str, Any], None]
+
+
+@pytest.fixture
+def add_plugin(monkeypatch) -> AddPlugin:
+    """Puts an entry into a registry as if a package `fer-foreign` had registered it."""
+
+    def add(registry: Registry[Any], name: str, entry: Any) -> None:
+        monkeypatch.setitem(registry._entries, name, entry)
+        monkeypatch.setitem(registry._packages, name, "fer-foreign")
+
+    return add

@@ -1,14 +1,17 @@
 """Finding out what a source is: the importers are asked in turn."""
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
-from fer_core.data.importers.base import IMPORTERS, Importer, Scan, is_picture, is_sound, list_importers
+from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, is_picture, is_sound, list_importers
 from fer_core.data.importers.people import recognise_people
 from fer_core.data.tree import FileTree, open_tree
-from fer_core.errors import DataError
+from fer_core.errors import DataError, PluginError
 from fer_core.provenance import Terms
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ def inspect_source(path: Path, kind: str = "") -> Source:
     Raises:
         ConfigError: no importer is called like that.
         DataError: nothing in it can be imported, or it is unsafe.
+        PluginError: the importer that was named is an installed package's and does not work; one that was
+            not named is left out with a warning.
     """
     with open_tree(path) as tree:
         return find_source(tree, path, kind)
@@ -71,18 +76,65 @@ def inspect_source(path: Path, kind: str = "") -> Source:
 def find_source(tree: FileTree, path: Path, kind: str = "") -> Source:
     """As `inspect_source`, given what is in `path`."""
     for name in [kind] if kind else list_importers():
-        importer = IMPORTERS[name]
+        try:
+            source = _ask(name, tree, path, is_named=bool(kind))
+        except PluginError as problem:
+            if kind:
+                raise
+            _LOG.warning("%s; %s is imported without it", problem, tree.name)
+            continue
+        if source is not None:
+            return source
+    _refuse(tree, path, kind)
+
+
+def _ask(name: str, tree: FileTree, path: Path, *, is_named: bool) -> Source | None:
+    """What the importer called `name` makes of a tree; None if it is not of its kind.
+
+    Raises:
+        PluginError: it is an installed package's, and fails or gives something else than it should.
+    """
+    importer = IMPORTERS[name]
+    with IMPORTERS.blame(name, PluginError, f"look into {tree.name}"):
         if isinstance(importer, Importer):
             scan = importer.scan(tree)
-            if scan is not None:
-                return Source(path, name, recognise_people(_keep_one_kind(scan)))
-            continue
-        file = importer.find(tree, path)
-        if file is None and kind and path.is_file():
-            file = path  # the user knows better; reading it tells what is wrong
-        if file is not None:
-            return Source(file, name, votes=importer.find_votes(tree, path))
-    _refuse(tree, path, kind)
+            _check_answer(name, scan, Scan)
+            if scan is None:
+                return None
+            if IMPORTERS.is_foreign(name):
+                _check_items(name, scan)
+        else:
+            file = importer.find(tree, path)
+            _check_answer(name, file, Path)
+            if file is None and is_named and path.is_file():
+                file = path  # the user knows better; reading it tells what is wrong
+            if file is None:
+                return None
+            votes = importer.find_votes(tree, path)
+            _check_answer(name, votes, Path)
+            return Source(file, name, votes=votes)
+    return Source(path, name, recognise_people(_keep_one_kind(scan)))
+
+
+def _check_answer(name: str, answer: object, expected: type) -> None:
+    if answer is not None and not isinstance(answer, expected):
+        raise PluginError(
+            f"{IMPORTERS.describe(name)} gives {answer!r:.80}; expected a {expected.__name__} or None"
+        )
+
+
+def _check_items(name: str, scan: Scan) -> None:
+    """Check what the rest of the import takes for granted of a package's scan."""
+    whose = IMPORTERS.describe(name)
+    if not isinstance(scan.items, tuple):
+        raise PluginError(f"{whose} gives {type(scan.items).__name__} as items; expected a tuple of Item")
+    for number, item in enumerate(scan.items, start=1):
+        if not isinstance(item, Item):
+            raise PluginError(f"{whose} gives {item!r:.80} as item {number}; expected an Item")
+        for field in ("path", "label", "split", "group"):
+            value = getattr(item, field)
+            if not isinstance(value, str):
+                raise PluginError(f"{whose} gives {value!r:.80} as {field} of item {number}; expected text")
 
 
 def _keep_one_kind(scan: Scan) -> Scan:

@@ -1,8 +1,10 @@
 import errno
 import io
 import os
+import re
 import tarfile
 import zipfile
+from dataclasses import replace
 
 import filelock
 import numpy as np
@@ -10,11 +12,11 @@ import pytest
 from PIL import Image
 
 from fer_core.data import image_writer
-from fer_core.data.importers.base import IMPORTERS, Importer, Item, Scan, list_importers
+from fer_core.data.importers.base import IMPORTERS, ArrayImporter, Importer, Item, Scan, list_importers
 from fer_core.data.importers.pictures import PictureOptions, import_pictures, resolve_mapping
 from fer_core.data.importing import inspect_source
 from fer_core.data.store import load_dataset, verify_dataset
-from fer_core.errors import DataError, FerError
+from fer_core.errors import DataError, FerError, PluginError
 from tests.unit.data.pictures import class_files, encode, write_tree, write_zip
 
 FACE_COLUMNS = "face_x,face_y,face_width,face_height"
@@ -419,6 +421,41 @@ def test_an_importer_that_is_registered_is_asked(tmp_path):
     report = run(folder, tmp_path / "sets" / "a")
     assert report.info.importer == "ini"
     assert report.info.num_images == 20
+
+
+def fail(*_args, **_options):
+    raise KeyError("x")
+
+
+ITEM = Item(path="happy/0.png", label="happy")
+BROKEN_IMPORTERS = {
+    "scan": (Importer(title="x", scan=fail), "failed to look into s: KeyError: 'x'"),
+    "list": (Importer(title="x", scan=lambda tree: [ITEM]), "gives .Item.* expected a Scan or None"),
+    "no tuple": (Importer(title="x", scan=lambda tree: Scan([ITEM])), "gives list as items"),
+    "no item": (Importer(title="x", scan=lambda tree: Scan(("a.png",))), "gives 'a.png' as item 1"),
+    "number": (
+        Importer(title="x", scan=lambda tree: Scan((ITEM, replace(ITEM, label=3)))),
+        "gives 3 as label of item 2; expected text",
+    ),
+    "find": (ArrayImporter(title="x", find=fail, write=fail), "failed to look into s: KeyError: 'x'"),
+    "word": (
+        ArrayImporter(title="x", find=lambda tree, path: "a.csv", write=fail),
+        "gives 'a.csv'; expected a Path or None",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN_IMPORTERS)
+def test_a_packages_broken_importer_stops_nothing_that_does_not_name_it(tmp_path, add_plugin, caplog, fault):
+    importer, message = BROKEN_IMPORTERS[fault]
+    add_plugin(IMPORTERS, "foreign", importer)
+    folder = write_tree(tmp_path / "s", class_files(count=2))
+    assert inspect_source(folder).kind == "folders"
+    (warning,) = caplog.messages
+    message = f"the importer 'foreign' of the package fer-foreign {message}"
+    assert re.search(message, warning) and warning.endswith("s is imported without it")
+    with pytest.raises(PluginError, match=message):
+        inspect_source(folder, "foreign")
 
 
 @pytest.mark.parametrize(
