@@ -10,7 +10,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fer_core.evaluation.metrics import METRICS, ScoredImages, Weighting, compute_figures, prepare_metrics
+from fer_core.evaluation.metrics import (
+    METRICS,
+    ScoredImages,
+    Weighting,
+    compute_figures,
+    count_images,
+    find_problem,
+    prepare_metrics,
+)
 from fer_core.evaluation.predictions import Predictions
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -74,6 +82,14 @@ class PreparedMetrics:
     def names(self) -> tuple[str, ...]:
         """Keys of `METRICS`."""
         return tuple(self._measures)
+
+    def count(self, name: str) -> int | npt.NDArray[np.int64]:
+        """Images that the metric called `name` rests on: one number, or one per class or band."""
+        return count_images(name, self._measures, self.images)
+
+    def find_problem(self, name: str) -> str:
+        """Why an installed package's metric is undefined, if it failed up to now; else empty."""
+        return find_problem(self._measures[name])
 
     def compute(self, weights: FloatArray) -> dict[str, FloatArray]:
         """Every figure of every weighting: name to R values, NaN where undefined.

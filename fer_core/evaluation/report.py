@@ -188,13 +188,14 @@ def compute_intervals(
     figures = {}
     for name in prepared.names:
         metric = METRICS[name]
-        count = metric.count(prepared.images)
+        count = prepared.count(name)
+        problem = prepared.find_problem(name)
         for full_name, part in _list_figures(name, metric, prepared.classes):
             figures[full_name] = summarise_samples(
-                point[full_name],
+                math.nan if problem else point[full_name],
                 samples.get(full_name, np.zeros(0)),
                 n=int(count if part is None or isinstance(count, int) else count[part]),
-                reason=_explain(metric, prepared.classes, part),
+                reason=_explain(metric, prepared.classes, part, problem),
                 is_centred=metric.is_sum_of_gaps,
             )
     return figures
@@ -207,8 +208,10 @@ def _list_figures(name: str, metric: Metric, classes: tuple[str, ...]) -> list[t
     return whole + [(f"{name}.{part}", index) for index, part in enumerate(parts)]
 
 
-def _explain(metric: Metric, classes: Sequence[str], part: int | None) -> str:
-    """Why a figure can be undefined."""
+def _explain(metric: Metric, classes: Sequence[str], part: int | None, problem: str) -> str:
+    """Why a figure can be undefined; a package's problem was told whole, and not again for each class."""
+    if problem:
+        return problem if part is None else "its package fails"
     if part is None:
         return "only one class is present" if metric.has_mean else metric.undefined
     return metric.undefined.format(name=classes[part]) if metric.per == "class" else metric.undefined

@@ -18,8 +18,8 @@ from fer_core.evaluation.metrics.base import (
     list_class_titles,
     list_titles,
     name_parts,
-    prepare_metrics,
 )
+from fer_core.evaluation.metrics.preparing import count_images, find_problem, prepare_metrics
 
 __all__ = [
     "METRICS",
@@ -28,8 +28,10 @@ __all__ = [
     "ScoredImages",
     "Weighting",
     "compute_figures",
+    "count_images",
     "each_image",
     "each_resample",
+    "find_problem",
     "list_class_titles",
     "list_titles",
     "name_parts",

@@ -1,6 +1,6 @@
 """What a metric is, and the registry of all metrics. A figure is stored as a fraction; NaN is undefined."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -200,11 +200,15 @@ def each_image(compute: Callable[[ScoredImages], npt.NDArray[Any]]) -> Callable[
     """Make `Metric.prepare` of a function that gives each image's value; the figure is their mean.
 
     Args:
-        compute: from the images to N values.
+        compute: called once, with all images together; gives an array of N values.
     """
 
     def prepare(images: ScoredImages) -> Measure:
         values = compute(images)
+        if not isinstance(values, np.ndarray) or values.shape != images.labels.shape:
+            raise TypeError(
+                f"each_image got {values!r:.80}; expected an array of {len(images.labels)} values"
+            )
         return lambda weighting: weighting.mean(values)
 
     return prepare
@@ -246,13 +250,11 @@ def name_parts(metric: Metric, classes: tuple[str, ...]) -> tuple[str, ...]:
     return {"images": (), "class": classes, "band": bands}[metric.per]
 
 
-def prepare_metrics(images: ScoredImages, names: Iterable[str]) -> dict[str, Measure | None]:
-    """Do the work of the metrics called `names` that is the same for all weightings.
-
-    Raises:
-        ConfigError: no metric is called like that.
-    """
-    return {name: METRICS[name].prepare(images) for name in names}
+def shape_of(metric: Metric, weighting: Weighting) -> tuple[int, ...]:
+    """Shape of what a metric measures: R, K x R or 4 x R (`Measure`)."""
+    num_weightings = int(weighting.weights.shape[1])
+    sizes = {"class": weighting.images.num_classes, "band": len(AGREEMENT_BANDS)}
+    return (num_weightings,) if metric.per == "images" else (sizes[metric.per], num_weightings)
 
 
 def compute_figures(
@@ -269,9 +271,8 @@ def compute_figures(
     for name, measure in measures.items():
         metric = METRICS[name]
         parts = name_parts(metric, classes)
-        shape = (*([len(parts)] if parts else []), weighting.weights.shape[1])
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.full(shape, np.nan) if measure is None else measure(weighting)
+            found = np.full(shape_of(metric, weighting), np.nan) if measure is None else measure(weighting)
         values = np.where(np.isfinite(found), found, np.nan)
         if not parts:
             figures[name] = values

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import warnings
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn import metrics as reference
 from fer_core.errors import ConfigError
 from fer_core.evaluation.bootstrap import PreparedMetrics, compute_point, compute_samples, iterate_resamples
 from fer_core.evaluation.calibration import compute_ece
-from fer_core.evaluation.metrics import METRICS, ScoredImages, Weighting, each_image, each_resample
+from fer_core.evaluation.metrics import METRICS, Metric, ScoredImages, Weighting, each_image, each_resample
 from fer_core.evaluation.report import build_report
 from tests.unit.evaluation.makers import NAMES, draw_predictions, make_predictions, make_random, make_subject
 
@@ -244,3 +245,62 @@ def test_clusters_of_one_image_each_are_the_plain_bootstrap():
         for clusters in (None, np.arange(9))
     )
     assert (plain == single).all()
+
+
+def fail(*_arguments):
+    raise ZeroDivisionError("nothing to divide by")
+
+
+def make_failing_later():
+    calls = []
+
+    def compute(labels, probabilities):
+        calls.append(len(labels))
+        return 0.5 if len(calls) == 1 else fail()
+
+    return each_resample(compute)
+
+
+BROKEN_METRICS = {
+    "prepare raises": (fail, {}, "failed to prepare: ZeroDivisionError: nothing to divide by"),
+    "prepare gives a word": (lambda images: "x", {}, "'str' object is not callable"),
+    "each image: None": (each_image(lambda images: None), {}, "got None; expected an array of 60 values"),
+    "each image: too few": (each_image(lambda images: images.labels[:5]), {}, "an array of 60 values"),
+    "raises": (each_resample(fail), {}, "failed to compute: ZeroDivisionError"),
+    "raises later": (make_failing_later(), {}, "failed to compute: ZeroDivisionError"),
+    "None": (each_resample(lambda *_: None), {}, "expected numbers"),
+    "a word": (each_resample(lambda *_: "good"), {}, "expected numbers"),
+    "an array": (each_resample(lambda *_: np.zeros(3)), {}, r"shape \(1, 3\); expected one of shape \(1,\)"),
+    "one a class": (each_resample(lambda *_: 0.5), {"per": "class"}, r"expected one of shape \(3, 1\)"),
+    "count raises": (each_resample(lambda *_: 0.5), {"count": fail}, "failed to count images"),
+    "count: a word": (each_resample(lambda *_: 0.5), {"count": lambda _: "x"}, "whole numbers of images"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN_METRICS)
+def test_a_packages_broken_metric_is_undefined_and_the_others_are_computed(add_plugin, caplog, fault):
+    prepare, more, message = BROKEN_METRICS[fault]
+    name = f"foreign {fault}"  # a problem is told once in a process
+    add_plugin(METRICS, name, Metric(title="x", prepare=prepare, reference="none", **more))
+    metrics = ["accuracy", name, "log_loss"]
+    report = build_report(make_random(), make_subject(), metrics=metrics, num_resamples=300)
+    assert report.figures["accuracy"].is_defined and report.figures["log_loss"].low > 0
+    figures = [figure for key, figure in report.figures.items() if key.startswith(name)]
+    assert len(figures) == (3 if more.get("per") == "class" else 1)
+    assert all(math.isnan(figure.value) and math.isnan(figure.low) for figure in figures)
+    (warning,) = caplog.messages
+    assert re.search(message, warning)
+    assert warning.startswith(f"the metric {name!r} of the package fer-foreign ")
+    for figure in figures:
+        assert figure.n == 60
+        assert figure.reason == "its package fails" or warning.startswith(figure.reason)
+
+
+def test_a_packages_metric_that_works_is_computed_as_ours(add_plugin, caplog):
+    add_plugin(METRICS, "foreign", METRICS["recall"])
+    add_plugin(METRICS, "whole", METRICS["accuracy"])
+    names = ["recall", "foreign", "accuracy", "whole"]
+    figures = build_report(make_random(), make_subject(), metrics=names, num_resamples=20).figures
+    assert figures["whole"] == figures["accuracy"]
+    assert [figures[f"foreign.{name}"] for name in NAMES] == [figures[f"recall.{name}"] for name in NAMES]
+    assert not caplog.messages
