@@ -8,6 +8,7 @@ from typing import Any
 from fer_core.errors import ConfigError, MissingPackageError
 from fer_core.extras import describe_install
 from fer_core.inference.detectors.base import DETECTORS, DetectorKind, DetectorRequest
+from fer_core.inference.detectors.foreign import build_foreign
 from fer_core.inference.downloads import YUNET, fetch_once, is_installed, weights_path
 from fer_core.inference.interfaces import FaceDetector
 from fer_core.workspace import Workspace
@@ -22,11 +23,15 @@ def build_detector(name: str, workspace: Workspace | None = None, **wishes: Any)
         wishes: further fields of `DetectorRequest`.
 
     Raises:
-        ConfigError: unknown name, a wish out of range, or a detector that goes by another name.
+        ConfigError: unknown name, a wish out of range, a detector that goes by another name, or one of an
+            installed package that can't be built.
         FerError: the detector's file is not installed or damaged.
     """
     kind = DETECTORS[name]
-    detector = kind.build(DetectorRequest(workspace=workspace or Workspace.default(), **wishes))
+    request = DetectorRequest(workspace=workspace or Workspace.default(), **wishes)
+    if DETECTORS.is_foreign(name):
+        return build_foreign(name, request)
+    detector = kind.build(request)
     if detector.name != name:
         raise ConfigError(f"the detector {name!r} calls itself {detector.name!r}; expected that name")
     return detector

@@ -1,11 +1,14 @@
+import math
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from fer_core.checkpoint import FramingSpec
-from fer_core.errors import ConfigError, FerError
+from fer_core.errors import ConfigError, FerError, MediaError
 from fer_core.framing import compute_square
 from fer_core.images import load_image
 from fer_core.inference.detectors import (
@@ -194,6 +197,83 @@ def test_a_detector_must_go_by_its_registered_name(workspace, monkeypatch):
     monkeypatch.setattr(Middle, "name", "center")
     with pytest.raises(ConfigError, match="'middle' calls itself 'center'"):
         build_detector("middle", workspace)
+
+
+def make_foreign(detect):
+    """A detector kind of a package that answers with `detect`."""
+    built = SimpleNamespace(name="foreign", detect=detect, framing="its own")
+    return DetectorKind(build=lambda request: built, title="x")
+
+
+def fail(*_arguments):
+    raise KeyError("x")
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (fail, "failed to build a detector: KeyError: 'x'"),
+        (lambda request: None, "builds None; expected something with `name` and `detect`"),
+        (lambda request: SimpleNamespace(detect=fail), "builds namespace.*; expected something with `name`"),
+        (lambda request: SimpleNamespace(name="foreign", detect=3), "builds .* and `detect`"),
+        (lambda request: SimpleNamespace(name="other", detect=fail), "calls itself 'other'"),
+    ],
+)
+def test_a_packages_detector_that_can_not_be_built_is_named(workspace, add_plugin, build, message):
+    add_plugin(DETECTORS, "foreign", DetectorKind(build=build, title="x"))
+    with pytest.raises(
+        ConfigError, match=f"^the face detector 'foreign' of the package fer-foreign {message}"
+    ):
+        build_detector("foreign", workspace)
+
+
+FACE = FaceBox(x=10, y=5, width=20, height=25, score=0.5)
+WRONG_FACES = {
+    "width": replace(FACE, width=0),
+    "height": replace(FACE, height=-25),
+    "left": replace(FACE, x=-20),
+    "right": replace(FACE, x=60),
+    "above": replace(FACE, y=-30),
+    "below": replace(FACE, y=40),
+    "large": replace(FACE, width=601),
+    "infinite": replace(FACE, x=math.inf),
+    "roll": replace(FACE, roll=math.nan),
+    "score": replace(FACE, score=1.01),
+    "negative score": replace(FACE, score=-0.01),
+    "no score": replace(FACE, score=math.nan),
+}
+WRONG_ANSWERS = {
+    "raises": (fail, "failed to detect in a picture of 60x40 px: KeyError: 'x'"),
+    "None": (lambda image: None, "gives None as faces; expected a list of FaceBox"),
+    "array": (lambda image: np.zeros((1, 4)), "gives array.* as faces"),
+    "generator": (lambda image: (box for box in [FACE]), "gives <generator .* as faces"),
+    "rows": (lambda image: [(1, 2, 3, 4)], r"gives \(1, 2, 3, 4\) as a face; expected a FaceBox"),
+    "words": (lambda image: [replace(FACE, x="1")], "failed to detect .* TypeError"),
+    **{
+        name: (lambda image, box=box: [FACE, box], "gives FaceBox.* as a face of .*; expected finite numbers")
+        for name, box in WRONG_FACES.items()
+    },
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_ANSWERS)
+def test_a_packages_detector_that_answers_wrongly_is_named(workspace, add_plugin, fault):
+    detect, message = WRONG_ANSWERS[fault]
+    add_plugin(DETECTORS, "foreign", make_foreign(detect))
+    detector = build_detector("foreign", workspace)
+    with pytest.raises(
+        MediaError, match=f"^the face detector 'foreign' of the package fer-foreign {message}"
+    ):
+        detector.detect(np.zeros((40, 60, 3), np.uint8))
+
+
+def test_a_packages_detector_that_answers_rightly_is_believed(workspace, add_plugin):
+    """Faces may reach over the edges; the best comes first."""
+    over = replace(FACE, x=-19, y=39, score=1, width=np.float32(300), height=300, yaw=3.0)
+    add_plugin(DETECTORS, "foreign", make_foreign(lambda image: (FACE, over)))
+    detector = build_detector("foreign", workspace)
+    assert detector.detect(np.zeros((40, 60, 3), np.uint8)) == [over, FACE]
+    assert (detector.name, detector.framing) == ("foreign", "its own")
 
 
 def test_merging_keeps_the_best_of_overlapping_boxes():
