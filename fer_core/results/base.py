@@ -1,13 +1,14 @@
 """What a results format is, the registry of all, and writing a table in one of them."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from fer_core.errors import ConfigError
-from fer_core.io import atomic_path, check_writable
+from fer_core.errors import ConfigError, PluginError
+from fer_core.io import atomic_path, check_writable, storage_errors
 from fer_core.registry import Registry
 from fer_core.results.columns import OF_VOICE, VOICE_FIELDS, name_columns
 from fer_core.scratch import scratch_folder
@@ -71,7 +72,43 @@ def find_format(path: Path) -> ResultsFormat:
     name = path.suffix.lower().removeprefix(".")
     if name not in RESULTS:
         raise ConfigError(f"table {path.name!r} ends in {path.suffix!r}; expected {list_extensions()}")
-    return RESULTS[name]
+    return _get_format(name)
+
+
+def _get_format(name: str) -> ResultsFormat:
+    """The format called `name`; one of an installed package raises PluginError when it fails."""
+    found = RESULTS[name]
+    if not RESULTS.is_foreign(name):
+        return found
+    return replace(found, open=lambda path, schema: _ForeignWriter(name, path, schema))
+
+
+class _ForeignWriter:
+    """A table that a package's format writes. Faults of the package name it; those of the disk do not."""
+
+    def __init__(self, name: str, path: Path, schema: "pa.Schema") -> None:
+        self._name, self._path = name, path
+        self._num_rows = 0
+        with self._blame("open"):
+            self._writer = RESULTS[name].open(path, schema)
+
+    def write_batch(self, batch: "pa.RecordBatch", /) -> None:
+        with self._blame("write rows of"):
+            self._writer.write_batch(batch)
+        self._num_rows += batch.num_rows
+
+    def close(self) -> None:
+        with self._blame("close"):
+            self._writer.close()
+        size = self._path.stat().st_size if self._path.is_file() else -1
+        if size < 0 or (self._num_rows and not size):
+            seen = "no file" if size < 0 else "an empty file"
+            raise PluginError(f"{RESULTS.describe(self._name)} wrote {seen} for {self._num_rows:,} rows")
+
+    @contextmanager
+    def _blame(self, doing: str) -> Iterator[None]:
+        with RESULTS.blame(self._name, PluginError, f"{doing} a table"), storage_errors(self._path):
+            yield
 
 
 def build_schema(fixed: Sequence[str], classes: Sequence[str]) -> "pa.Schema":
@@ -122,6 +159,7 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: "pa.Schem
 
     Raises:
         ConfigError: no format has that extension.
+        PluginError: its format is an installed package's, and does not work.
         StorageError: it can't be written.
     """
     import pyarrow as pa
@@ -136,12 +174,13 @@ def encode_table(frame: "pd.DataFrame", name: str) -> bytes:
 
     Raises:
         ConfigError: no format is called like that.
+        PluginError: it is an installed package's, and does not work.
     """
     import pyarrow as pa
 
     with scratch_folder() as folder:
         path = folder / f"table.{name}"
-        _write(RESULTS[name], path, pa.Table.from_pandas(frame, preserve_index=False))
+        _write(_get_format(name), path, pa.Table.from_pandas(frame, preserve_index=False))
         return path.read_bytes()
 
 
