@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
 from typing import Generic, TypeVar
@@ -87,7 +88,13 @@ class Registry(Generic[T]):
 
     def is_foreign(self, name: str) -> bool:
         """Whether the entry called `name` is an installed package's."""
+        if name not in self._packages and name in self._promised:
+            self._load_plugins()  # a module of several entries may have been imported for another registry
         return name in self._packages
+
+    @cached_property
+    def _promised(self) -> frozenset[str]:
+        return frozenset(list_plugin_names(self.group) if self.group else ())
 
     def describe(self, name: str) -> str:
         """The entry called `name` in words, with its package: `the greeting 'moin' of the package north`."""

@@ -1,6 +1,7 @@
 """Registries that installed packages add to."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,15 @@ def test_a_package_adds_to_it(registry: Registry[str], install: Install) -> None
     assert registry.is_foreign("hessian") and not registry.is_foreign("english")
     assert registry.describe("hessian") == "the greeting 'hessian' of the package south"
     assert registry.describe("english") == "the greeting 'english'"
+
+
+def test_an_entry_of_a_module_that_another_registry_imported_is_foreign(
+    registry: Registry[str], install: Install
+) -> None:
+    install("east", "greetings.register('saxon')('nu')", "saxon")
+    import_module("east")
+    assert registry["saxon"] == "nu"  # known without a look at packages
+    assert registry.is_foreign("saxon") and registry.problems == []
 
 
 def test_what_a_package_raises_names_it_and_what_we_raise_is_a_bug(
