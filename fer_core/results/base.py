@@ -103,7 +103,7 @@ class _ForeignWriter:
         size = self._path.stat().st_size if self._path.is_file() else -1
         if size < 0 or (self._num_rows and not size):
             seen = "no file" if size < 0 else "an empty file"
-            raise PluginError(f"{RESULTS.describe(self._name)} wrote {seen} for {self._num_rows:,} rows")
+            raise PluginError(f"{RESULTS.describe(self._name)} wrote {seen}; rows given: {self._num_rows:,}")
 
     @contextmanager
     def _blame(self, doing: str) -> Iterator[None]:

@@ -32,7 +32,7 @@ FAULTS = {
     "None": (do_nothing, "failed to write rows of a table: AttributeError"),
     "write": (make_writer(write_batch=fail), "failed to write rows of a table: KeyError"),
     "close": (make_writer(close=fail), "failed to close a table: KeyError"),
-    "nothing": (make_writer(), "wrote (an empty|no) file for 2 rows"),
+    "nothing": (make_writer(), "wrote (an empty|no) file; rows given: 2"),
 }
 
 
