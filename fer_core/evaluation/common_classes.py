@@ -88,13 +88,13 @@ def select_scored(
         DataError: the data set holds something else, or sound of another window, fewer than two classes are
             common, the split does not exist, or nothing of it is left.
     """
-    kind = "image" if spec is None else spec.kind
+    kind, sound = ("image", None) if spec is None else (spec.kind, spec.sound)
     if dataset.info.kind != kind:
         raise DataError(
             f"{model} reads {KIND_WORDS[kind]}, but data set {dataset.name!r} holds "
             f"{KIND_WORDS[dataset.info.kind]}; name one that holds {KIND_WORDS[kind]}"
         )
-    dataset.info.require_same_sound(f"{model} learned from", spec and spec.sound)
+    dataset.info.require_same_sound(f"{model} learned from", sound)
     columns = find_columns(classes, dataset.info.classes)
     common = tuple(classes[column] for column in columns)
     if len(common) < MIN_CLASSES:
