@@ -162,6 +162,23 @@ def test_label_studio_needs_the_frame_rate_and_an_annotation(tmp_path):
         read_source(tmp_path / "a.json")
 
 
+def test_label_studio_without_a_frame_rate_takes_the_videos(tmp_path):
+    write(make_annotations(), tmp_path / "a.json")
+    submit(tmp_path / "a.json")
+    expected = read_source(tmp_path / "a.json").annotations
+    (task,) = json.loads((tmp_path / "a.json").read_text())
+    del task["data"]["fps"]
+    (tmp_path / "a.json").write_text(json.dumps([task]))
+    with pytest.raises(DataError, match=r"the frame rate is not known.*--video"):
+        read_source(tmp_path / "a.json")
+    found = read_source(tmp_path / "a.json", media=MEDIA).annotations
+    assert found.equals(expected)
+    task["data"]["fps"] = 0
+    (tmp_path / "a.json").write_text(json.dumps([task]))
+    with pytest.raises(DataError, match="fps is 0"):
+        read_source(tmp_path / "a.json")
+
+
 def test_intervals_last_as_long_as_a_label(tmp_path):
     """0.04 s a frame; a missing face ends an interval, and so does another label."""
     faces = pd.concat(
