@@ -130,23 +130,25 @@ def read_source(path: Path, recording: str | None = None, *, media: Media | None
         table, notes = theirs
     table = choose_recording(table, recording, path)
     if "time_s" not in table and "start_s" not in table and "frame" in table:
-        require_numbers(table, ("frame",), str(path))
-        table = _place_frames(table, path, media)
+        table = _place_frames(table, path, media, notes)
     if not is_of_faces(table):
         return Source(annotations=check_annotations(table, str(path)))
     require_numbers(table, PLACE_COLUMNS, str(path))
     if "label" in table:
         return Source(annotations=build_intervals(table), faces=table, notes=tuple(notes))
+    notes.append("the faces have no expressions, so there are no intervals")
     return Source(annotations=build_annotations([], str(path)), faces=table, notes=tuple(notes))
 
 
-def _place_frames(table: "pd.DataFrame", path: Path, media: Media | None) -> "pd.DataFrame":
-    """A table with the times of its frames, at the mean rate of the video."""
+def _place_frames(table: "pd.DataFrame", path: Path, media: Media | None, notes: list[str]) -> "pd.DataFrame":
+    """A table with the times of its frames, at the mean rate of the video; notes that."""
     if media is None:
         raise DataError(
             f"{path} has frames without times (time_s); name the video they are of, which places them: "
             "fer convert --video VIDEO"
         )
+    require_numbers(table, ("frame",), str(path))
+    notes.append(f"frames are placed at the video's mean rate, {media.fps:g} a second")
     return table.assign(time_s=table["frame"] / media.fps)
 
 

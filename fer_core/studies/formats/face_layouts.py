@@ -186,7 +186,8 @@ def _find_classes(table: "pd.DataFrame", layout: FaceLayout) -> dict[str, str]:
         return {name: name.removeprefix(prefix) for name in table.columns if name.startswith(prefix)}
     named = [name for name in (*layout.classes, *EXPRESSIONS["sound"]) if name in table]
     if _is_ours(table) and layout.columns["time_s"] in table:
-        named += [name for name in list_classes(table) if not _INDEX.fullmatch(name)]
+        more = [name for name in list_classes(table) if not _INDEX.fullmatch(name)]
+        named += [name for name in more if table[name].dropna().between(0, 1).all()]
     taken = {*layout.columns.values(), *layout.empty}
     return {name: name for name in dict.fromkeys(named) if name not in taken and table[name].notna().any()}
 

@@ -43,13 +43,14 @@ def test_layouts_of_other_programs_are_read_again(tmp_path, layout):
 def test_classes_that_py_feat_lacks_come_back(tmp_path, more):
     """They were dropped, and the label was that of the most probable other class."""
     faces = make_faces(["neutral", "neutral"]).rename(columns={"neutral": more}).assign(label=more)
-    to_layout(faces, "fex").to_csv(tmp_path / "a.csv")  # with numbers of rows
+    table = to_layout(faces, "fex").assign(age=[30, 31])
+    table.to_csv(tmp_path / "a.csv")  # with numbers of rows
     found = read_source(tmp_path / "a.csv")
     assert found.faces["label"].tolist() == [more, more]
     assert found.faces[[more, "happiness", "sadness"]].to_numpy() == pytest.approx(
         np.array([[0.8, 0.1, 0.1]] * 2)
     )
-    assert found.notes == ()
+    assert found.notes == ("left out of Py-Feat's table: age",)
 
 
 def test_a_face_whose_probabilities_do_not_sum_to_one_has_no_label(tmp_path):
@@ -87,6 +88,7 @@ def test_what_openface_wrote_is_a_table_of_faces(tmp_path):
         "left out of OpenFace 2's table: gaze (1 column), landmarks (5 columns), action units (2 columns), "
         "place of the head in space (1 column)"
     )
+    assert found.notes[-1] == "the faces have no expressions, so there are no intervals"
     write_source(found, tmp_path / "b.csv")
     assert read_source(tmp_path / "b.csv").faces["width"].tolist()[:1] == [40]
 
@@ -113,6 +115,7 @@ def test_frames_of_py_feat_are_placed_by_the_video(tmp_path):
     found = read_source(tmp_path / "fex.csv", media=MEDIA)
     assert found.faces["time_s"].tolist() == pytest.approx([0, 0.04, 0.08, 0.12])
     assert found.annotations[["start_s", "code"]].to_numpy().tolist() == [[0.0, "neutral"], [0.12, "sadness"]]
+    assert found.notes[1] == "frames are placed at the video's mean rate, 25 a second"
     assert "landmarks (1 column), action units (1 column), times in whole seconds" in found.notes[0]
 
 
