@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fer_core.cli import main
 from fer_core.errors import DataError
 from fer_core.studies.formats import (
     LAYOUTS,
@@ -16,6 +17,8 @@ from fer_core.studies.formats import (
     to_layout,
     write_source,
 )
+from fer_core.studies.importing import read_events
+from tests.unit.inference.videos import make_video
 from tests.unit.studies.tables import CLASSES, MEDIA, make_faces
 
 
@@ -99,6 +102,20 @@ def test_intervals_of_openface_are_refused_in_words(tmp_path, name, layout):
     with pytest.raises(DataError, match="no expressions"):
         write_source(found, tmp_path / name, media=MEDIA, layout=layout)
     assert not (tmp_path / name).exists()
+    with pytest.raises(DataError, match="no expressions"):
+        read_events(tmp_path / "of.csv", "r1")
+
+
+def test_the_command_takes_times_from_the_video_and_says_what_is_left_out(tmp_path, capsys):
+    make_video(tmp_path / "clip.mp4")
+    table = to_layout(make_faces(["neutral", "sadness"]), "fex").drop(columns="time_s")
+    table.assign(AU12=0.3).to_csv(tmp_path / "fex.csv", index=False)
+    arguments = ["convert", str(tmp_path / "fex.csv"), str(tmp_path / "out.srt")]
+    assert main(arguments) == 1
+    assert "--video" in capsys.readouterr().err
+    assert main([*arguments, "--video", str(tmp_path / "clip.mp4")]) == 0
+    said = capsys.readouterr().out
+    assert "2 intervals" in said and "left out of Py-Feat's table: action units (1 column)" in said
 
 
 def test_expressions_beside_what_openface_measured_are_labels(tmp_path):
