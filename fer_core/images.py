@@ -85,14 +85,17 @@ def load_image(
 
     Raises:
         MediaError: missing, empty, damaged or truncated, of a format that is not read, too small, or larger
-            than `MAX_PIXELS`.
+            than `max_pixels`.
     """
     name = "the picture" if isinstance(source, bytes) else str(source)
     content = source if isinstance(source, bytes) else _read(source)
     if not content:
         raise MediaError(f"{name} is empty; copy it again")
     stream = io.BytesIO(content)
-    with explain_damage(name, content[:_HEAD_BYTES]), Image.open(stream, formats=FORMATS) as image:
+    with (
+        explain_damage(name, content[:_HEAD_BYTES], max_pixels),
+        Image.open(stream, formats=FORMATS) as image,
+    ):
         check_picture_size(image, name, max_pixels)
         if image.format == "JPEG":
             mode = "L" if color == "gray" and image.mode == "RGB" else image.mode
@@ -102,12 +105,13 @@ def load_image(
 
 
 @contextmanager
-def explain_damage(name: str, head: bytes = b"") -> Iterator[None]:
+def explain_damage(name: str, head: bytes = b"", max_pixels: int = MAX_PIXELS) -> Iterator[None]:
     """Turn what Pillow raises on pictures that it can't read into a MediaError.
 
     Args:
         name: of the picture, for the message.
         head: its first bytes, by which HEIC and TIFF are told.
+        max_pixels: the limit to name, where one is too large for Pillow.
     """
     try:
         yield
@@ -121,7 +125,7 @@ def explain_damage(name: str, head: bytes = b"") -> Iterator[None]:
             "(convert SVG, RAW or PDF to JPEG or PNG first)"
         ) from cause
     except Image.DecompressionBombError as cause:
-        raise MediaError(f"{name} is too large: {cause}. {_LIMIT}") from cause
+        raise MediaError(f"{name} is too large: {cause}. {_name_limit(max_pixels)}") from cause
     except _DAMAGE as cause:
         raise MediaError(f"{name} is damaged or cut short: {cause}. Copy or export it again.") from cause
 
@@ -162,11 +166,14 @@ HEIC_HELP: Final[str] = (
     "It is not read here: save it as JPEG first. An iPhone does so by itself with Settings > Camera > "
     "Formats > Most Compatible, and when a picture is sent by mail."
 )
-_LIMIT: Final[str] = (
-    f"At most {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE_PX:,} px a side are read; "
-    "make it smaller first."
-)
 _MAX_FILE_BYTES: Final[int] = 512 * 1024 * 1024
+
+
+def _name_limit(max_pixels: int = MAX_PIXELS) -> str:
+    return (
+        f"At most {max_pixels / 1e6:g} megapixels and {MAX_SIDE_PX:,} px a side are read; "
+        "make it smaller first."
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -175,7 +182,7 @@ def _read(path: Path) -> bytes:
         if path.is_dir():
             raise MediaError(f"{path} is a folder; expected a picture")
         if num_bytes > _MAX_FILE_BYTES:
-            raise MediaError(f"{path} has {num_bytes:,} bytes; expected a picture. {_LIMIT}")
+            raise MediaError(f"{path} has {num_bytes:,} bytes; expected a picture. {_name_limit()}")
         return path.read_bytes()
     except FileNotFoundError as cause:
         raise MediaError(f"{path} does not exist") from cause
@@ -186,10 +193,8 @@ def _read(path: Path) -> bytes:
 def check_picture_size(image: Image.Image, name: str, max_pixels: int = MAX_PIXELS) -> None:
     """Raise MediaError if an open picture is larger or smaller than what is decoded."""
     width, height = image.size
-    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE_PX:
-        raise MediaError(f"{name} is too large: {width:,} x {height:,} px. {_LIMIT}")
-    if width * height > max_pixels:
-        raise MediaError(f"{name} is {width:,} x {height:,} px; expected at most {max_pixels:,} pixels")
+    if width * height > max_pixels or max(width, height) > MAX_SIDE_PX:
+        raise MediaError(f"{name} is too large: {width:,} x {height:,} px. {_name_limit(max_pixels)}")
     if min(width, height) < MIN_SIDE_PX:
         raise MediaError(f"{name} is {width} x {height} px; expected at least {MIN_SIDE_PX} px a side")
 

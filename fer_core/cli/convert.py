@@ -32,7 +32,8 @@ def main(
         source: A table (.csv, .tsv, .parquet; also OpenFace's or Py-Feat's), .eaf, .TextGrid, .vtt, .srt, or
             the .json that Label Studio exports.
         target: The file to write.
-        video: The video: ELAN and Label Studio show it; Label Studio needs it for the frame rate.
+        video: The video: ELAN and Label Studio show it. Its frame rate is needed for Label Studio, and for
+            tables that number frames without times, as Py-Feat's do.
         layout: Columns of a table: as they are, those of OpenFace 2 (openface) or Py-Feat (fex), or one row
             per interval (events).
         recording: Which one, if the table holds several.
@@ -42,12 +43,12 @@ def main(
         raise ConfigError(f"{target} exists already; choose another name, or add --overwrite")
     from fer_core.studies.formats import read_source, write_source
 
-    found = read_source(source, recording)
     media = None if video is None else describe_media(video)
+    found = read_source(source, recording, media=media)
     notes = write_source(found, target, media=media, layout=layout)
     points = int(found.annotations["end_s"].isna().sum())
     say(f"{target}: {count(len(found.annotations) - points, 'interval')}, {count(points, 'point')}")
-    for note in notes:
+    for note in (*found.notes, *notes):
         say(note)
     return 0
 

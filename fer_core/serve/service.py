@@ -155,10 +155,12 @@ async def _tell_failure(_request: Request, _error: Exception) -> JSONResponse:
 def _add_state(app: FastAPI, service: _Service) -> None:
     engine = service.engine
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", response_model=State, summary="Whether the process lives")
     async def health() -> Response:
         return JSONResponse({"status": "ok"})
 
+    @app.head("/ready", include_in_schema=False)
     @app.get(
         "/ready",
         response_model=State,

@@ -140,18 +140,32 @@ def read_keys(file: Path | None) -> frozenset[str]:
     """The hashes of the keys of a file, one a line, and of `$FER_SERVE_KEYS`, separated by commas.
 
     Raises:
-        ConfigError: the file can't be read, or a key is too short or holds spaces.
+        ConfigError: the file can't be read, or a key is too short or holds spaces or more than ASCII; the
+            message names the line, but no key.
     """
-    texts = os.environ.get(KEYS_VARIABLE, "").split(",")
+    texts = {
+        f"{KEYS_VARIABLE}, key {number}": text
+        for number, text in enumerate(os.environ.get(KEYS_VARIABLE, "").split(","), 1)
+    }
     if file is not None:
-        try:
-            texts += [line for line in file.read_text("utf-8").splitlines() if not line.startswith("#")]
-        except (OSError, UnicodeDecodeError) as cause:
-            raise ConfigError(f"the key file {file} can't be read: {cause}") from cause
-    keys = [text.strip() for text in texts if text.strip()]
+        texts |= _read_lines(file)
+    keys = {place: text.strip() for place, text in texts.items() if text.strip()}
     if file is not None and not keys:
         raise ConfigError(f"the key file {file} holds no key; write one a line, 16 characters or more")
-    for number, key in enumerate(keys, start=1):
+    for place, key in keys.items():
         if not _KEY.fullmatch(key):
-            raise ConfigError(f"key {number} is unfit; expected 16 to 512 characters of ASCII without spaces")
-    return frozenset(map(hash_key, keys))
+            raise ConfigError(
+                f"{place}: the key is unfit; expected 16 to 512 characters of ASCII without spaces"
+            )
+    return frozenset(map(hash_key, keys.values()))
+
+
+def _read_lines(file: Path) -> dict[str, str]:
+    """The lines of a key file that are no comments, by where they stand."""
+    try:
+        lines = file.read_text("utf-8-sig").splitlines()  # Windows' editors write a mark before UTF-8
+    except (OSError, UnicodeDecodeError) as cause:
+        raise ConfigError(f"the key file {file} can't be read: {cause}") from cause
+    return {
+        f"{file}, line {number}": line for number, line in enumerate(lines, 1) if not line.startswith("#")
+    }

@@ -18,7 +18,7 @@ def read_events(path: Path, recording: str = "") -> "pd.DataFrame":
         recording: which one they belong to; a table may say so in a column of its own.
 
     Raises:
-        DataError: the file can't be read.
+        DataError: the file can't be read, or holds faces without expressions.
         StudyError: it is not said which recording the events belong to.
     """
     if path.suffix.lower() not in ANNOTATION_FORMATS:
@@ -27,4 +27,4 @@ def read_events(path: Path, recording: str = "") -> "pd.DataFrame":
             return table
     if not recording:
         raise StudyError(f"{path.name} does not say which recording its events belong to; name it")
-    return to_events(read_source(path).annotations, recording)
+    return to_events(read_source(path).require_annotations(), recording)

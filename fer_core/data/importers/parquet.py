@@ -1,9 +1,11 @@
 """Parquet with the pictures inside, as most data sets of the Hugging Face hub are kept.
 
-One row per image: a column of encoded images (`{bytes, path}`, or plain bytes) and one of labels. Names of
-numeric labels stand in the file's own metadata.
+One row per image: a column of images (encoded, as `{bytes, path}` or plain bytes; or their pixels, as nested
+lists) and one of labels. Names of numeric labels stand in the file's own metadata.
 """
 
+import io
+import math
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +17,7 @@ from fer_core.data.importers.base import (
     Importer,
     Item,
     Scan,
+    is_picture,
     keep_facts,
     split_of,
 )
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 _IMAGES: Final = ("image", "img", "picture", "photo", "jpg", "png")
 _LABELS: Final = ("label", "labels", "emotion", "expression", "class")
+_NO_LABEL: Final[int] = -1
+"""What the `datasets` library writes where a row of named classes has no label."""
 _MAX_GROUP_BYTES: Final[int] = 2 * 1024**3
 """Of one row group's pictures, unpacked; they are read a group at a time."""
 
@@ -50,7 +55,7 @@ class ParquetPictures:
         return []
 
     def read(self, name: str) -> bytes:
-        """Content of one picture.
+        """Content of one picture; pixels are encoded as PNG.
 
         Raises:
             DataError: the row holds none, or the file is damaged.
@@ -61,7 +66,11 @@ class ParquetPictures:
         data = value.get("bytes") if isinstance(value, dict) else value
         if not data:
             raise DataError(f"{name} holds no picture")
-        return bytes(data)
+        if isinstance(data, list):
+            return _encode_pixels(data, name)
+        if not isinstance(data, bytes):
+            raise DataError(f"{name} holds {type(data).__name__}; expected a picture's bytes")
+        return data
 
     def _locate(self, file_name: str, row: int) -> int:
         """Load the row group that holds a row, if it is not the last one, and return the place in it."""
@@ -94,10 +103,58 @@ def _read_column(file: "pq.ParquetFile", group: int, column: str | None) -> list
     return values
 
 
+def _encode_pixels(rows: list[Any], name: str) -> bytes:
+    """A picture of nested lists, H x W or H x W x 3 of 0 to 255, as PNG."""
+    import numpy as np
+    from PIL import Image
+
+    try:
+        pixels = np.array(rows)
+    except ValueError as cause:
+        raise DataError(
+            f"{name} has rows of different lengths; expected H x W or H x W x 3 pixels"
+        ) from cause
+    is_shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if not is_shaped or pixels.dtype.kind not in "iu" or pixels.min() < 0 or pixels.max() > 255:
+        shape = " x ".join(map(str, pixels.shape))
+        raise DataError(f"{name} holds {shape} values; expected H x W or H x W x 3 whole numbers, 0 to 255")
+    stream = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def _holds_pictures(kind: "pa.DataType") -> bool:
+    """Whether a column of this type can hold pictures: their bytes, or their pixels as nested lists."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        return any(field.name == "bytes" and _holds_bytes(field.type) for field in kind)
+    depth = 0
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        kind, depth = kind.value_type, depth + 1
+    return (depth in (2, 3) and pa.types.is_integer(kind)) or (depth == 0 and _holds_bytes(kind))
+
+
+def _holds_bytes(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_null(kind)  # empty in every row, each of which is then said to hold none
+    )
+
+
 def scan_parquet(tree: FileTree) -> Scan | None:
-    """Read the labels of every Parquet file that holds pictures."""
+    """Read the labels of every Parquet file that holds pictures.
+
+    Raises:
+        DataError: a file is damaged, or what is called a picture in them is something else.
+    """
     items: list[Item] = []
     skipped: list[tuple[str, str]] = []
+    unfit: list[str] = []
     files = [name for name in tree.names() if name.lower().endswith(".parquet")]
     split_names = SplitNames(map(split_parts, files))
     for name in files:
@@ -106,10 +163,19 @@ def scan_parquet(tree: FileTree) -> Scan | None:
         if image is None or label is None:
             skipped.append((name, "has no columns of pictures and labels"))
             continue
+        kind = file.schema_arrow.field(image).type
+        if not _holds_pictures(kind):
+            unfit.append(
+                f"{image} holds {str(kind)[:80]}; expected pictures: bytes, or nested lists of pixels"
+            )
+            skipped.append((name, unfit[-1]))
+            continue
         _add_rows(items, skipped, file, name, label, split_names.find(split_parts(name))[0])
-    if not items:
-        return None
-    return Scan(tuple(items), tuple(skipped), reader=ParquetPictures)
+    if items:
+        return Scan(tuple(items), tuple(skipped), reader=ParquetPictures)
+    if unfit and not any(map(is_picture, tree.names())):  # what lists pictures beside it is another's to read
+        raise DataError(f"{tree.name}: the column {unfit[0]}")
+    return None
 
 
 def _add_rows(
@@ -136,13 +202,14 @@ def _add_rows(
     class_names = _read_class_names(schema, label)
     for row, value in enumerate(columns["label"]):
         path = f"{name}#{row}"
-        if value is None:
+        named = _name_label(value, class_names, path)
+        if named is None:
             skipped.append((path, "has no label"))
             continue
         items.append(
             Item(
                 path=path,
-                label=_name_label(value, class_names, path),
+                label=named,
                 split=_name_split(columns["split"][row]) if "split" in columns else usual,
                 group=_name_group(columns["group"][row]) if "group" in columns else "",
                 facts=keep_facts({column: values[row] for column, values in further.items()}, ()),
@@ -163,7 +230,12 @@ def _says_a_word(kind: "pa.DataType") -> bool:
     )
 
 
-def _name_label(value: Any, class_names: list[str], path: str) -> str:
+def _name_label(value: Any, class_names: list[str], path: str) -> str | None:
+    """A label in words; None where there is none."""
+    if isinstance(value, float):  # pandas makes floats of whole numbers with gaps
+        value = None if math.isnan(value) else int(value) if value.is_integer() else value
+    if value is None or (class_names and value == _NO_LABEL):
+        return None
     if not class_names or not isinstance(value, int):
         return str(value)
     if not 0 <= value < len(class_names):
@@ -179,10 +251,7 @@ def name_labels(file: "pq.ParquetFile", name: str, column: str) -> list[str]:
     """
     names = _read_class_names(file.schema_arrow, column)
     values = file.read(columns=[column]).column(0).to_pylist()
-    return [
-        "" if value is None else _name_label(value, names, f"{name}#{row}")
-        for row, value in enumerate(values)
-    ]
+    return [_name_label(value, names, f"{name}#{row}") or "" for row, value in enumerate(values)]
 
 
 def _read_class_names(schema: "pa.Schema", label: str) -> list[str]:

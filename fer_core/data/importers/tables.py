@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
+from fer_core.data.delimiters import drop_separator_line, find_delimiter, split_header
 from fer_core.data.importers.base import (
     GROUP_COLUMNS,
     IMPORTERS,
@@ -55,7 +56,6 @@ _CORNERS: Final = (
     ("left", "top", "right", "bottom"),
     ("x1", "y1", "x2", "y2"),
 )
-_DELIMITERS: Final = ",;\t|"
 _AFFECTNET: Final = frozenset({"subdirectory_filepath", "expression", *_BOXES[0]})
 """Columns that only AffectNet's own tables have together. The name of one column is no proof."""
 _LIST_NAME: Final = re.compile(
@@ -190,15 +190,19 @@ def scan_csv(tree: FileTree) -> Scan | None:
 
 def _open_table(tree: FileTree, name: str) -> _Table | None:
     """The table, if its header names paths and labels, whatever separates them."""
-    text = read_text(tree, name)
-    if text.lower().startswith("sep="):  # what spreadsheets write for themselves
-        text = text.partition("\n")[2]
-    for delimiter in _DELIMITERS:
-        header = [column.strip().lower() for column in next(_parse(name, text, delimiter), [])]
-        table = _Table(name, header, delimiter, text)
-        if table.column(_PATHS) is not None and table.column(_LABELS) is not None:
-            return table
-    return None
+    text = drop_separator_line(read_text(tree, name))
+
+    def names_both(header: list[str]) -> bool:
+        found = {column.lower() for column in header}
+        return not found.isdisjoint(_PATHS) and not found.isdisjoint(_LABELS)
+
+    try:
+        delimiter = find_delimiter(text, names_both)
+    except csv.Error as cause:
+        raise DataError(f"{name} can't be read as CSV: {cause}") from cause
+    if delimiter is None:
+        return None
+    return _Table(name, [column.lower() for column in split_header(text, delimiter)], delimiter, text)
 
 
 def _add_rows(collector: _Collector, table: _Table) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from fer_core.errors import ConfigError, DataError
 from fer_core.studies.formats.annotations import (
     Media,
+    build_annotations,
     build_intervals,
     check_annotations,
     from_events,
@@ -82,9 +83,24 @@ class Source:
     """What a file held."""
 
     annotations: "pd.DataFrame"
-    """Intervals and points."""
+    """Intervals and points; none where the faces have no expressions."""
     faces: "pd.DataFrame | None" = None
     """The table of faces that they come from."""
+    notes: tuple[str, ...] = ()
+    """What was left out or is not as it stood in the file, in words."""
+
+    def require_annotations(self) -> "pd.DataFrame":
+        """The annotations.
+
+        Raises:
+            DataError: the faces have no expressions that could be annotated.
+        """
+        if self.faces is not None and "label" not in self.faces:
+            raise DataError(
+                "the table of faces has no expressions (OpenFace tells none), so there are no intervals; "
+                "write a table of faces (.csv, .parquet), or take one that `fer annotate` wrote"
+            )
+        return self.annotations
 
 
 def list_targets() -> str:
@@ -92,30 +108,48 @@ def list_targets() -> str:
     return ", ".join([".csv", ".parquet", *ANNOTATION_FORMATS]).replace(".textgrid", ".TextGrid")
 
 
-def read_source(path: Path, recording: str | None = None) -> Source:
+def read_source(path: Path, recording: str | None = None, *, media: Media | None = None) -> Source:
     """Read a table of faces, a table of events, or a file of another tool.
 
     Args:
         path: .csv, .tsv or .parquet (faces, also in OpenFace's and Py-Feat's columns, or events), .eaf,
             .TextGrid, .vtt, .srt, or Label Studio's .json.
         recording: which one, where a table holds several.
+        media: the video, whose frame rate places frames that the file gives no times for.
 
     Raises:
-        DataError: it can't be read, or it is not said which recording.
+        DataError: it can't be read, or it is not said which recording, or when its frames are.
     """
-    kind = ANNOTATION_FORMATS.get(path.suffix.lower())
-    if kind is not None:
-        return Source(annotations=kind.read(path))
-    table = choose_recording(read_table(path), recording, path)
-    if not is_of_faces(table):
-        theirs = from_layout(table)
-        table = table if theirs is None else theirs
-    if is_of_faces(table):
-        require_numbers(table, PLACE_COLUMNS, str(path))
-        return Source(annotations=build_intervals(table), faces=table)
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        return Source(annotations=read_label_studio(path, media))
+    if suffix in ANNOTATION_FORMATS:
+        return Source(annotations=ANNOTATION_FORMATS[suffix].read(path))
+    table, notes = read_table(path), list[str]()
+    if not is_of_faces(table) and (theirs := from_layout(table)) is not None:
+        table, notes = theirs
+    table = choose_recording(table, recording, path)
     if "time_s" not in table and "start_s" not in table and "frame" in table:
-        raise DataError(f"{path} has frames without times (time_s); they can't be placed in the recording")
-    return Source(annotations=check_annotations(table, str(path)))
+        table = _place_frames(table, path, media, notes)
+    if not is_of_faces(table):
+        return Source(annotations=check_annotations(table, str(path)))
+    require_numbers(table, PLACE_COLUMNS, str(path))
+    if "label" in table:
+        return Source(annotations=build_intervals(table), faces=table, notes=tuple(notes))
+    notes.append("the faces have no expressions, so there are no intervals")
+    return Source(annotations=build_annotations([], str(path)), faces=table, notes=tuple(notes))
+
+
+def _place_frames(table: "pd.DataFrame", path: Path, media: Media | None, notes: list[str]) -> "pd.DataFrame":
+    """A table with the times of its frames, at the mean rate of the video; notes that."""
+    if media is None:
+        raise DataError(
+            f"{path} has frames without times (time_s); name the video they are of, which places them: "
+            "fer convert --video VIDEO"
+        )
+    require_numbers(table, ("frame",), str(path))
+    notes.append(f"frames are placed at the video's mean rate, {media.fps:g} a second")
+    return table.assign(time_s=table["frame"] / media.fps)
 
 
 def write_source(source: Source, path: Path, *, media: Media | None = None, layout: str = "") -> list[str]:
@@ -133,9 +167,12 @@ def write_source(source: Source, path: Path, *, media: Media | None = None, layo
 
     Raises:
         ConfigError: nothing can be written so.
+        DataError: intervals are wanted of faces without expressions.
         StorageError: it can't be written.
     """
     suffix = path.suffix.lower()
+    if suffix in ANNOTATION_FORMATS or layout == "events":
+        source.require_annotations()
     if suffix == ".json":
         return write_label_studio(source.annotations, path, media, faces=source.faces)
     if suffix in ANNOTATION_FORMATS:

@@ -144,8 +144,8 @@ def build_intervals(faces: "pd.DataFrame", coder: str = MODEL_CODER) -> "pd.Data
     """Annotations of a table of faces: as long as a face keeps its most probable expression.
 
     An interval begins when its first frame is shown and ends when the frame after its last one is shown,
-    or, for the last frame of all, after the median time between frames. A face that is missing on a frame
-    ends it.
+    or, for the last frame of all, after the median time between frames. A face that is missing on a frame,
+    or has no label there, ends it.
 
     Args:
         faces: of one recording, as `fer annotate` writes it; where it has a column `person`, faces go by
@@ -169,7 +169,7 @@ def build_intervals(faces: "pd.DataFrame", coder: str = MODEL_CODER) -> "pd.Data
     times = frames["time_s"].to_numpy(dtype=float)
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
     ends = np.append(times[1:], times[-1] + step)
-    rows = name_tiers(faces)
+    rows = name_tiers(faces[faces["label"].notna()])
     rows = rows.assign(place=np.searchsorted(frames["frame"].to_numpy(), rows["frame"].to_numpy()))
     if "confidence" in rows:
         rows = rows.sort_values("confidence", ascending=False, kind="stable")

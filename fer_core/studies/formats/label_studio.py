@@ -150,11 +150,15 @@ def _describe_boxes(faces: "pd.DataFrame", media: Media) -> Iterator[dict[str, A
         }
 
 
-def read_label_studio(path: Path) -> "pd.DataFrame":
+def read_label_studio(path: Path, media: Media | None = None) -> "pd.DataFrame":
     """Annotations that people made or corrected, from Label Studio's export as JSON.
 
     Only what was submitted counts: no prediction, no cancelled annotation. The coder is who completed it. A
     correction keeps the tier of the prediction that it began as; what was drawn anew is on `events`.
+
+    Args:
+        path: the export.
+        media: the video, whose frame rate counts where the task names none (`data.fps`).
 
     Raises:
         DataError: it is no export of a video task, nothing was submitted, or the frame rate is not known.
@@ -172,14 +176,30 @@ def read_label_studio(path: Path) -> "pd.DataFrame":
             f"{path} has no submitted annotation; submit the task in Label Studio and export it as JSON"
         )
     try:
-        fps = float(task["data"]["fps"])
+        fps = _find_fps(task["data"], path, media)
         rows = [row for item in done for row in _read_ranges(item, fps)]
     except (KeyError, TypeError, ValueError) as cause:
         raise DataError(
             f"{path} does not hold what an export of Label Studio does ({type(cause).__name__}: {cause}); "
-            "expected data with video and fps, and annotations with ranges of a timeline"
+            "expected data with video, and annotations with ranges of a timeline"
         ) from cause
     return build_annotations(rows, str(path))
+
+
+def _find_fps(data: Mapping[str, Any], path: Path, media: Media | None) -> float:
+    """Frames a second: of the task, else of the video."""
+    said = dict(data).get("fps")
+    if said is None:
+        if media is None:
+            raise DataError(
+                f"{path} counts frames, and the frame rate is not known: its data has no fps; name the video "
+                "(fer convert --video VIDEO)"
+            )
+        return media.fps
+    fps = float(said)
+    if not 0 < fps < math.inf:
+        raise ValueError(f"fps is {fps:g}")
+    return fps
 
 
 def read_tasks(path: Path) -> list[Any]:

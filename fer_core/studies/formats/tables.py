@@ -1,10 +1,13 @@
 """Reading and writing tables as CSV, TSV and Parquet, and telling what they hold."""
 
+import csv
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fer_core.data.delimiters import drop_separator_line, find_delimiter
 from fer_core.data.table_files import load_frame
 from fer_core.errors import DataError
 from fer_core.escaping import FORMULA_SIGNS
@@ -19,7 +22,10 @@ _TEXTS: Final[tuple[str, ...]] = (
     *("label", "tier", "code", "coder", "note"),
 )
 """Columns that are texts even where all of them look like numbers."""
-
+_KNOWN: Final[frozenset[str]] = frozenset(("frame", "time_s", "start_s", "code", "recording"))
+"""Columns by which a header is recognised; ours, OpenFace's and Py-Feat's tables have at least one."""
+_DECIMAL_COMMA: Final[re.Pattern[str]] = re.compile(r'(^|;)\s*"?[+-]?\d*,\d+([eE][+-]?\d+)?"?\s*(;|$)', re.M)
+"""A number of a table with semicolons, in a cell of its own."""
 
 PLACE_COLUMNS: Final[tuple[str, ...]] = (
     *("frame", "time_s", "num_faces", "track_id"),
@@ -31,8 +37,9 @@ PLACE_COLUMNS: Final[tuple[str, ...]] = (
 def read_table(path: Path) -> "pd.DataFrame":
     """A table from a .csv, .tsv or .parquet file.
 
-    Only empty cells are missing values: a code `NA` or `none` is a code. The apostrophe that our own CSV
-    files have before texts that begin a formula is taken away.
+    The header says what separates the columns of a .csv: commas, semicolons (numbers may then have decimal
+    commas), tabs or bars. Only empty cells are missing values: a code `NA` or `none` is a code. The
+    apostrophe that our own CSV files have before texts that begin a formula is taken away.
 
     Raises:
         DataError: it is missing or damaged, or has another extension.
@@ -44,11 +51,13 @@ def read_table(path: Path) -> "pd.DataFrame":
         return load_frame(path, DataError)
     if suffix not in (".csv", ".tsv"):
         raise DataError(f"{path.name!r} is no table; expected .csv, .tsv or .parquet")
-    text = read_text(path)
+    text = drop_separator_line(read_text(path))
     try:
+        delimiter = "\t" if suffix == ".tsv" else _find_delimiter(text)
         table = pd.read_csv(
             io.StringIO(text),
-            sep="\t" if suffix == ".tsv" else ",",
+            sep=delimiter,
+            decimal="," if delimiter == ";" and _DECIMAL_COMMA.search(text) else ".",
             dtype=dict.fromkeys(_TEXTS, str),
             keep_default_na=False,
             na_values=[""],
@@ -56,11 +65,17 @@ def read_table(path: Path) -> "pd.DataFrame":
         )
         if not isinstance(table.index, pd.RangeIndex):  # pandas would move every cell by one column
             raise ValueError("its rows have more cells than its header")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as cause:
+    except (csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as cause:
         raise DataError(f"{path} can't be read as a table: {cause}") from cause
     for name in table.columns.intersection(list(_TEXTS)):
         table[name] = table[name].map(_restore_cell)
     return table.rename(columns=_restore_cell)
+
+
+def _find_delimiter(text: str) -> str:
+    """The one with which the header holds a column that we know, else the one that makes several of it."""
+    known = find_delimiter(text, lambda header: not _KNOWN.isdisjoint(header))
+    return known or find_delimiter(text, lambda header: len(header) > 1) or ","
 
 
 def _restore_cell(value: Any) -> Any:

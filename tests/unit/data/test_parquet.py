@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fer_core.cli import main
 from fer_core.data.importers.pictures import PictureOptions, import_pictures, resolve_mapping
 from fer_core.data.importing import inspect_source
 from fer_core.data.store import load_dataset
@@ -82,6 +83,65 @@ def test_rows_without_picture_or_label_are_skipped_and_listed(tmp_path):
     report = import_pictures(source, tmp_path / "sets" / "a", PictureOptions())
     assert report.info.num_images == 2
     assert {name for name, _ in report.skipped} == {f"train.parquet#{row}" for row in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("color", ["gray", "rgb"])
+def test_pixels_in_nested_lists_are_pictures(tmp_path, color):
+    """As Array2D and Array3D of the `datasets` library are stored."""
+    shape = (30, 40, 3)[: 2 if color == "gray" else 3]
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
+    depth = pa.list_(pa.list_(pa.uint8() if color == "gray" else pa.list_(pa.uint8(), 3)))
+    content = parquet_of(pa.array(pixels.tolist(), depth))
+    source = write_tree(tmp_path / "a", {"train.parquet": content})
+    import_pictures(source, tmp_path / "sets" / "a", PictureOptions(width=40, height=30, color=color))
+    data = load_dataset(tmp_path / "sets" / "a")
+    order = [int(name.rpartition("#")[2]) for name in data.samples["source"]]
+    assert (np.squeeze(data.images) == pixels[order]).all()
+
+
+def parquet_of(pictures):
+    """Bytes of a Parquet file with that column of pictures, of classes that are named in words."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"image": pictures, "label": ["happy", "sad", "happy"][: len(pictures)]}), sink)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        (["a.png", "b.png"], "image holds string; expected pictures"),
+        ([[1, 2], [3, 4]], "image holds list<"),
+        ([[[0.5]], [[0.25]]], "image holds list<"),
+    ],
+)
+def test_columns_that_hold_no_pictures_are_named_before_the_import(tmp_path, values, match, capsys):
+    """They ended in a TypeError."""
+    source = write_tree(tmp_path / "a", {"train.parquet": parquet_of(pa.array(values))})
+    with pytest.raises(DataError, match=match):
+        inspect_source(source)
+    assert main(["import", str(source), "--dry-run"]) == 1
+    assert match in capsys.readouterr().err
+
+
+def test_pixels_of_no_picture_are_skipped_and_listed(tmp_path):
+    values = [[[0, 300]], [[0, 1], [2]]]  # out of range; rows of two lengths
+    for number, value in enumerate(values):
+        content = parquet_of(pa.array([value, *[np.full((30, 40), 9).tolist()] * 2]))
+        source = write_tree(tmp_path / str(number), {"train.parquet": content})
+        report = import_pictures(source, tmp_path / "sets" / str(number), PictureOptions())
+        assert [name for name, _ in report.skipped] == ["train.parquet#0"]
+
+
+def test_minus_one_is_no_label_and_whole_floats_are_numbers(tmp_path):
+    source = write_tree(tmp_path / "a", {"train.parquet": parquet([0.0, -1.0, None, float("nan"), 1.0])})
+    scan = inspect_source(source).scan
+    assert [(item.path, item.label) for item in scan.items] == [
+        ("train.parquet#0", "angry"),
+        ("train.parquet#4", "happy"),
+    ]
+    assert scan.skipped == tuple((f"train.parquet#{row}", "has no label") for row in (1, 2, 3))
+    source = write_tree(tmp_path / "b", {"train.parquet": parquet([0, -1, 1])})
+    assert inspect_source(source).scan.label_counts == {"angry": 1, "happy": 1}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import struct
 import threading
+import zlib
 
 import numpy as np
 import pytest
@@ -54,6 +56,23 @@ def test_a_picture_is_read_as_the_library_reads_it(client, engine, tmp_path):
     assert len(whole["faces"]) == 1 and whole["detector"] == "whole-image"
 
 
+@pytest.mark.parametrize("side_px", [1001, 8001, 14_001])
+def test_a_picture_that_is_too_large_hears_the_limit_of_the_service(client, side_px):
+    """Above the library's limit, and above Pillow's, other limits were named."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", side_px, side_px, 8, 0, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+    content += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    answer = client.post("/v1/read", content=content)
+    assert answer.status_code == 422
+    assert "At most 1 megapixels and 30,000 px a side" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+def test_the_state_may_be_asked_for_without_its_body(client, path):
+    assert client.head(path).status_code == 200
+    assert "head" not in client.get("/openapi.json").json()["paths"][path]
+
+
 def test_a_batch_keeps_the_order_and_names_what_failed(client):
     files = [
         ("pictures", ("a.png", PHOTO)),
@@ -86,7 +105,7 @@ REFUSED = {
     "nothing": ("POST", "/v1/read", {}, 422, "is empty; copy it again"),
     "text": ("POST", "/v1/read", {"content": b"hello"}, 422, "no picture"),
     "cut off": ("POST", "/v1/read", {"content": PHOTO[:5000]}, 422, "damaged or cut short"),
-    "too many pixels": ("POST", "/v1/read", {"content": make_large()}, 422, "at most 1,000,000 pixels"),
+    "too many pixels": ("POST", "/v1/read", {"content": make_large()}, 422, "At most 1 megapixels"),
     "detector": ("POST", "/v1/read?detector=no", {"content": PHOTO}, 422, "haar, whole-image"),
     "long detector": ("POST", "/v1/read?detector=" + "x" * 99, {"content": PHOTO}, 422, "query.detector"),
     "a form": ("POST", "/v1/read", {"files": {"pictures": b"x"}}, 415, "/v1/read-batch"),
@@ -222,6 +241,24 @@ def test_keys_come_from_a_file_or_the_environment(tmp_path, monkeypatch):
             read_keys(file)
     with pytest.raises(ConfigError, match="can't be read"):
         read_keys(tmp_path / "absent")
+
+
+def test_a_key_file_of_windows_is_read(tmp_path):
+    file = tmp_path / "keys"
+    file.write_bytes(f"\ufeff{KEY}\r\n# Anna\r\n".encode())
+    assert read_keys(file) == {hash_key(KEY)}
+
+
+def test_an_unfit_key_is_named_by_its_place_and_not_shown(tmp_path, monkeypatch):
+    file = tmp_path / "keys"
+    file.write_text(f"# of the lab\n{KEY}\n\nschlüssel-der-zu-lang-ist\n", encoding="utf-8")
+    monkeypatch.setenv(KEYS_VARIABLE, "another-key-of-twenty,")
+    with pytest.raises(ConfigError, match=r"keys, line 4: .* ASCII") as told:
+        read_keys(file)
+    assert "schl" not in str(told.value)
+    monkeypatch.setenv(KEYS_VARIABLE, "another-key-of-twenty, short")
+    with pytest.raises(ConfigError, match=f"{KEYS_VARIABLE}, key 2: "):
+        read_keys(None)
 
 
 @pytest.mark.parametrize(

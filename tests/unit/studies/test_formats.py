@@ -162,6 +162,23 @@ def test_label_studio_needs_the_frame_rate_and_an_annotation(tmp_path):
         read_source(tmp_path / "a.json")
 
 
+def test_label_studio_without_a_frame_rate_takes_the_videos(tmp_path):
+    write(make_annotations(), tmp_path / "a.json")
+    submit(tmp_path / "a.json")
+    expected = read_source(tmp_path / "a.json").annotations
+    (task,) = json.loads((tmp_path / "a.json").read_text())
+    del task["data"]["fps"]
+    (tmp_path / "a.json").write_text(json.dumps([task]))
+    with pytest.raises(DataError, match=r"the frame rate is not known.*--video"):
+        read_source(tmp_path / "a.json")
+    found = read_source(tmp_path / "a.json", media=MEDIA).annotations
+    assert found.equals(expected)
+    task["data"]["fps"] = 0
+    (tmp_path / "a.json").write_text(json.dumps([task]))
+    with pytest.raises(DataError, match="fps is 0"):
+        read_source(tmp_path / "a.json")
+
+
 def test_intervals_last_as_long_as_a_label(tmp_path):
     """0.04 s a frame; a missing face ends an interval, and so does another label."""
     faces = pd.concat(
@@ -307,6 +324,39 @@ def test_codes_of_a_csv_stay_texts(tmp_path):
     (tmp_path / "a.csv").write_text("start_s,code,coder\n1,NA,01\n2,007,none\n3,'=x,\n")
     found = read_source(tmp_path / "a.csv").annotations
     assert found[["code", "coder"]].to_numpy().tolist() == [["NA", "01"], ["007", "none"], ["=x", ""]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "start_s;end_s;code;coder\n0,5;1,5;smile, wide;01\n2,25;;007;02\n",
+        'sep=;\n"start_s";"end_s";"code";"coder"\n"0,5";"1,5";"smile, wide";"01"\n"2,25";;"007";"02"\n',
+        "start_s;end_s;code;coder\n0.5;1.5;smile, wide;01\n2.25;;007;02\n",
+        "start_s\tend_s\tcode\tcoder\n0.5\t1.5\tsmile, wide\t01\n2.25\t\t007\t02\n",
+    ],
+)
+def test_the_header_says_what_separates_the_columns(tmp_path, text):
+    """Spreadsheets write semicolons and decimal commas in many countries."""
+    (tmp_path / "a.csv").write_text(text)
+    found = read_source(tmp_path / "a.csv").annotations
+    assert found["start_s"].tolist() == [0.5, 2.25]
+    assert found["end_s"].fillna(-1).tolist() == [1.5, -1]
+    assert found[["code", "coder"]].to_numpy().tolist() == [["smile, wide", "01"], ["007", "02"]]
+
+
+def test_faces_with_decimal_commas_are_numbers(tmp_path):
+    faces = make_faces(["neutral", None, "happiness"])
+    faces.to_csv(tmp_path / "a.csv", sep=";", decimal=",", index=False)
+    found = read_source(tmp_path / "a.csv").faces
+    pd.testing.assert_frame_equal(
+        found.drop(columns="usable"), faces.drop(columns="usable"), check_dtype=False
+    )
+
+
+def test_columns_of_a_table_with_semicolons_are_named_apart(tmp_path):
+    (tmp_path / "a.csv").write_text("onset;offset;label\n1;2;smile\n")
+    with pytest.raises(DataError, match="found onset, offset, label"):
+        read_source(tmp_path / "a.csv")
 
 
 def test_the_command_converts_and_says_what_is_lost(tmp_path, capsys):
