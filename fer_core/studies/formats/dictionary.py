@@ -1,9 +1,8 @@
 """The data dictionary: what every column of a table means, in which unit and range."""
 
-from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
-from fer_core.studies.formats.face_layouts import LAYOUTS, list_classes
+from fer_core.studies.formats.face_layouts import LAYOUTS, FaceLayout, list_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +69,7 @@ def describe_columns(table: "pd.DataFrame") -> "pd.DataFrame":
         meanings["height_px"] = ("px", "above 0", "height of the upright picture")
     for layout in LAYOUTS.values():
         if layout.columns["x"] in table and "x" not in table:
-            meanings |= _translate(layout.columns, layout.scales.keys())
+            meanings |= _translate(layout)
             meanings["frame"] = ("", f"{layout.first_frame} and up", "number of the frame")
             meanings |= dict.fromkeys(layout.empty, ("", "", "not measured; empty"))
             prefix, is_of_faces = layout.class_prefix, True
@@ -91,10 +90,11 @@ def describe_columns(table: "pd.DataFrame") -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["column", "type", "unit", "range", "meaning", "num_missing"])
 
 
-def _translate(columns: Mapping[str, str], in_radians: Collection[str]) -> dict[str, tuple[str, str, str]]:
-    """The same meanings under a layout's names."""
-    translated = {theirs: _COLUMNS[ours] for ours, theirs in columns.items() if ours in _COLUMNS}
-    for ours in in_radians:
+def _translate(layout: FaceLayout) -> dict[str, tuple[str, str, str]]:
+    """The meanings of a layout's columns, by its names."""
+    translated = {theirs: _COLUMNS[ours] for ours, theirs in layout.columns.items() if ours in _COLUMNS}
+    for ours in layout.scales:
         _, span, meaning = _COLUMNS[ours]
-        translated[columns[ours]] = ("radians", "-pi to pi" if "180" in span else "-pi/2 to pi/2", meaning)
+        in_radians = "-pi to pi" if "180" in span else "-pi/2 to pi/2"
+        translated[layout.columns[ours]] = ("radians", in_radians, layout.meanings.get(ours, meaning))
     return translated

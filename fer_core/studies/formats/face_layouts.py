@@ -50,7 +50,9 @@ class FaceLayout:
     columns: Mapping[str, str]
     """Column of ours to column of theirs, in their order."""
     scales: Mapping[str, float] = field(default_factory=dict)
-    """Theirs is ours times that, by column of ours."""
+    """Theirs is ours times that, by column of ours; negative where their sign is the other."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """What theirs means where that is not what ours means, by column of ours."""
     first_frame: int = 0
     """Number of the first frame."""
     class_prefix: str = ""
@@ -69,7 +71,12 @@ LAYOUTS: Final[dict[str, FaceLayout]] = {
             **{"success": "success", "pitch": "pose_Rx", "yaw": "pose_Ry", "roll": "pose_Rz"},
             **{"x": "face_x", "y": "face_y", "width": "face_width", "height": "face_height"},
         },
-        scales=dict.fromkeys(("pitch", "yaw", "roll"), _RADIANS),
+        # Its axes point right, down and away from the camera (R = Rx Ry Rz).
+        scales={"pitch": -_RADIANS, "yaw": -_RADIANS, "roll": _RADIANS},
+        meanings={
+            "pitch": "how far the face looks down",
+            "yaw": "how far the face looks to the left of the picture",
+        },
         first_frame=1,
         class_prefix="expression_",
     ),
@@ -138,8 +145,8 @@ def from_layout(table: "pd.DataFrame") -> "tuple[pd.DataFrame, list[str]] | None
 
     Numbers that were not in the table are missing in the result; of the label and its confidence the
     probabilities say, if those of a face sum to 1. Without any, there is no column `label`. Faces that are
-    not numbered are told apart by their order in the frame. Where OpenFace itself wrote the table, the signs
-    of pitch and yaw become ours, and boxes are those of its landmarks.
+    not numbered are told apart by their order in the frame. Where OpenFace itself wrote the table, boxes are
+    those of its landmarks.
 
     Returns:
         The faces, and what was left out or is not as it stood there, in words.
@@ -166,8 +173,8 @@ def _from_layout(table: "pd.DataFrame", name: str) -> "tuple[pd.DataFrame, list[
     for column in layout.scales.keys() & set(faces.columns):
         faces[column] = faces[column] / layout.scales[column]
     notes = _describe_unread(table, {*known, *classes, *layout.empty}, layout)
-    if name == "openface" and not _is_ours(table):
-        notes += _convert_openface(faces, table)
+    if name == "openface":
+        notes += _add_boxes(faces, table)
     found = _count_faces(faces, layout)
     names = list(classes.values())
     notes += _add_labels(faces, names, found)
@@ -209,17 +216,8 @@ def _describe_unread(table: "pd.DataFrame", used: Collection[str], layout: FaceL
     return [f"left out of {layout.title}'s table: {', '.join(parts)}"] if parts else []
 
 
-def _convert_openface(faces: "pd.DataFrame", table: "pd.DataFrame") -> list[str]:
-    """Our signs, and boxes, for what OpenFace wrote; says so.
-
-    Its axes point right, down and away from the camera (R = Rx Ry Rz), so a face that looks down has a
-    positive pitch, and one that looks to the left of the picture a positive yaw; roll is clockwise, as ours.
-    """
-    notes = []
-    if turned := [name for name in ("pitch", "yaw") if name in faces]:
-        faces[turned] = -faces[turned]
-        names = " and ".join(turned)
-        notes.append(f"the sign of {names} was changed: up, and to the picture's right, are positive here")
+def _add_boxes(faces: "pd.DataFrame", table: "pd.DataFrame") -> list[str]:
+    """Boxes for what OpenFace wrote; says so."""
     across, down = (
         [name for name in table.columns if re.fullmatch(rf"{axis}_\d+", name)] for axis in ("x", "y")
     )
@@ -228,8 +226,8 @@ def _convert_openface(faces: "pd.DataFrame", table: "pd.DataFrame") -> list[str]
         for points, start, size in ((across, "x", "width"), (down, "y", "height")):
             faces[start] = table[points].min(axis=1)
             faces[size] = table[points].max(axis=1) - faces[start]
-        notes.append("boxes are those of the landmarks, from the eyebrows to the chin")
-    return notes
+        return ["boxes are those of the landmarks, from the eyebrows to the chin"]
+    return []
 
 
 def _count_faces(faces: "pd.DataFrame", layout: FaceLayout) -> "pd.Series[bool]":

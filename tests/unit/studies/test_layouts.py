@@ -147,7 +147,7 @@ def test_openface_counts_from_one_and_turns_in_radians():
     table = to_layout(make_faces(["neutral", None]), "openface")
     first = table.iloc[0]
     assert (first["frame"], first["timestamp"], first["success"]) == (1, 0.0, 1)
-    assert first["pose_Ry"] == pytest.approx(math.radians(-18))
+    assert first["pose_Ry"] == pytest.approx(math.radians(18)), "left of the picture is positive there"
     assert table.iloc[1][["success", "confidence"]].tolist() == [0, 0.0]
 
 
@@ -165,9 +165,8 @@ def test_every_column_has_a_meaning():
         found = describe_columns(table)
         assert found["column"].tolist() == list(table.columns)
         assert "a column of the user's" not in found["meaning"].tolist()
-    assert (
-        describe_columns(to_layout(faces, "openface")).set_index("column").loc["pose_Rx", "unit"] == "radians"
-    )
+    theirs = describe_columns(to_layout(faces, "openface")).set_index("column")
+    assert theirs.loc["pose_Rx", ["unit", "meaning"]].tolist() == ["radians", "how far the face looks down"]
 
 
 def test_a_table_is_checked_where_it_comes_from():
