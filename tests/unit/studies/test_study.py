@@ -119,6 +119,58 @@ def test_a_csv_names_files_and_facts(tmp_path, study):
     assert pd.isna(row.participant) and row.group == "x" and row.age == "31"
 
 
+def test_a_file_that_is_named_twice_is_one_recording_or_a_problem(tmp_path, study):
+    make_video(tmp_path / "a.mp4", 2)
+    make_video(tmp_path / "b.mp4", 3)
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "a.mp4")
+    (tmp_path / "list.csv").write_text("path,participant\na.mp4,p1\nlink.mp4,p2\nb.mp4,p3\nb.mp4,p3\n")
+    added = add_recordings(study, read_list(tmp_path / "list.csv"))
+    assert added.recordings == ("b",) and list(study.load_recordings().participant) == ["p3"]
+    assert "participant=p1; participant=p2" in added.problems[str(tmp_path / "a.mp4")]
+    assert added.notes == (f"{tmp_path / 'b.mp4'} is named 2 times; it counts once",)
+
+
+def test_recordings_of_the_same_content_are_said(tmp_path, study, capsys):
+    make_video(tmp_path / "a.mp4", 2)
+    make_video(tmp_path / "other.mp4", 3)
+    shutil.copyfile(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    files = [str(tmp_path / name) for name in ("a.mp4", "b.mp4", "other.mp4")]
+    assert main(["study", "add", study.name, *files]) == 0
+    assert "a, b have the same content" in capsys.readouterr().out
+    assert len(study.load_recordings()) == 3
+    assert add_recordings(study, [NewRecording(path=tmp_path / "other.mp4")]).notes == ()
+
+
+@pytest.mark.parametrize("pattern", ["**/*", "*.mp4"])
+def test_what_only_has_the_name_of_a_video_is_named(tmp_path, study, capsys, pattern):
+    folder = tmp_path / "all"
+    (folder / "folder.mp4").mkdir(parents=True)
+    (folder / "dead.mp4").symlink_to(tmp_path / "gone.mp4")
+    os.mkfifo(folder / "pipe.mp4")
+    assert main(["study", "add", study.name, "--folder", str(folder), "--pattern", pattern]) == 1
+    told = capsys.readouterr().out
+    assert "3 left out" in told
+    for words in ("folder.mp4 is a folder", "gone.mp4 is missing", "pipe.mp4 is no regular file"):
+        assert words in told, told
+    with pytest.raises(ConfigError, match="only folders do, such as plain"):
+        (folder / "plain").mkdir()
+        find_files(folder, "pl*")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Participant", "write 'participant'"),
+        ("CONDITION", "write 'condition'"),
+        ("Duration_S", "choose another name"),
+    ],
+)
+def test_a_column_that_differs_in_capitals_only_is_refused(name, words):
+    with pytest.raises(ConfigError, match=words):
+        check_column(name)
+    assert check_column("participants") == "participants"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
