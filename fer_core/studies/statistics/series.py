@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_core.errors import DataError
-from fer_core.studies.formats.annotations import build_intervals, clean_text
+from fer_core.studies.formats.annotations import build_intervals, clean_text, end_frames
 from fer_core.studies.formats.face_layouts import list_classes
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Series:
     num_frames: int
     num_empty: int
     """Frames without the participant's face."""
+    seen_s: float
+    """How long frames with the participant's face are shown, in seconds; 0 if there are none."""
     intervals: "pd.DataFrame"
     """Annotations: as long as the label stays (`build_intervals`)."""
     is_log_odds: bool = False
@@ -132,7 +134,7 @@ def _build(
     if not classes:
         raise DataError(f"the table of {recording!r} has no probabilities of classes")
     marked = choose_faces(table, participant)
-    frames = marked.drop_duplicates("frame")
+    frames = marked.drop_duplicates("frame").sort_values("frame", ignore_index=True)
     rows = marked[marked["track_id"].notna()]
     last = float(frames["time_s"].max()) if len(frames) else -STEP_S
     num_steps = int(last / STEP_S + 1e-9) + 1
@@ -141,6 +143,8 @@ def _build(
     np.add.at(sums, step, rows[classes].to_numpy(dtype=float))
     counts = np.bincount(step, minlength=num_steps)
     means = np.divide(sums, counts[:, None], out=np.full_like(sums, np.nan), where=counts[:, None] > 0)
+    starts = frames["time_s"].to_numpy(dtype=float)
+    lengths = end_frames(starts) - starts
     spans = build_intervals(marked)
     is_long = spans["end_s"] - spans["start_s"] >= min_label_s - 1e-9
     return Series(
@@ -155,6 +159,7 @@ def _build(
         columns=tuple(classes),
         num_frames=len(frames),
         num_empty=len(frames) - len(rows),
+        seen_s=float(lengths[frames["frame"].isin(rows["frame"])].sum()),
         intervals=spans[is_long].reset_index(drop=True),
     )
 

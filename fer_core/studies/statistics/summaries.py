@@ -97,8 +97,8 @@ def _summarise(groups: Iterable[Group], series: Sequence[Series], num_resamples:
 def count_expressions(series: Sequence[Series]) -> "pd.DataFrame":
     """How often and how long each label is seen, per recording.
 
-    Columns `recording`, `participant`, `condition`, `label`, `share` (of the time with a face), `count`,
-    `per_minute` (of that time), `mean_s` and `total_s` (how long it lasts; NaN if it never does), `first_s`
+    Columns `recording`, `participant`, `condition`, `label`, `share` (of the steps with a face), `count`,
+    `per_minute` (of the time in which frames with a face are shown), `mean_s` and `total_s` (how long it lasts; NaN if it never does), `first_s`
     (first onset). A label that never occurs has a row, with a count of 0.
     """
     import pandas as pd
@@ -106,7 +106,7 @@ def count_expressions(series: Sequence[Series]) -> "pd.DataFrame":
     rows = []
     for item in series:
         lengths = item.intervals["end_s"] - item.intervals["start_s"]
-        seen_s = STEP_S * sum(bool(label) for label in item.labels)
+        num_seen = sum(bool(label) for label in item.labels)
         for label in (name for name in item.columns if name != "valence"):
             is_label = item.intervals["code"] == label
             count = int(is_label.sum())
@@ -117,9 +117,9 @@ def count_expressions(series: Sequence[Series]) -> "pd.DataFrame":
                     "participant": item.participant,
                     "condition": item.condition,
                     "label": label,
-                    "share": num_steps * STEP_S / seen_s if seen_s else math.nan,
+                    "share": num_steps / num_seen if num_seen else math.nan,
                     "count": count,
-                    "per_minute": 60 * count / seen_s if seen_s else math.nan,
+                    "per_minute": 60 * count / item.seen_s if item.seen_s else math.nan,
                     "mean_s": float(lengths[is_label].mean()) if count else math.nan,
                     "total_s": float(lengths[is_label].sum()),
                     "first_s": float(item.intervals.loc[is_label, "start_s"].min()) if count else math.nan,

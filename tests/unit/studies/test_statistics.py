@@ -162,6 +162,27 @@ def test_expressions_are_counted():
     assert table.loc[("joke", "happiness"), "value"] == pytest.approx(0.75)
 
 
+@pytest.mark.parametrize("fps", [1.0, 2.5, 5.0, 25.0])
+def test_times_a_minute_do_not_depend_on_the_frame_rate(fps):
+    """24 s: 8 s happy, 8 s nobody, 8 s neutral, then the same again: twice in 32 s with a face."""
+    num = round(8 * fps)
+    labels = (["happiness"] * num + [None] * num + ["neutral"] * num) * 2
+    found = count_expressions(build_series(RECORDINGS, make_faces(labels, fps=fps).assign(recording="a1")))
+    happy = found.set_index("label").loc["happiness"]
+    assert happy["per_minute"] == pytest.approx(60 * 2 / 32)
+    assert (happy["share"], happy["total_s"]) == (pytest.approx(0.5), pytest.approx(16))
+
+
+def test_a_frame_is_shown_until_the_next_one():
+    """Frames of 1 s, and one that is shown for 7 s: 10 s with a face, of which one stretch is happy."""
+    faces = make_faces(["happiness", "happiness", "neutral", "neutral"], fps=1.0).assign(recording="a1")
+    faces["time_s"] = [0.0, 1.0, 8.0, 9.0]
+    (series,) = build_series(RECORDINGS, faces)
+    assert series.seen_s == pytest.approx(10.0)
+    happy = count_expressions([series]).set_index("label").loc["happiness"]
+    assert (happy["total_s"], happy["per_minute"]) == (pytest.approx(8.0), pytest.approx(6.0))
+
+
 @pytest.mark.parametrize("test", ["t", "wilcoxon"])
 def test_paired_tests_are_those_of_scipy(test):
     generator = np.random.default_rng(0)
