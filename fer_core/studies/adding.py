@@ -51,7 +51,7 @@ class Added:
     """Ids of those whose file is another now; the names of its faces were taken away, for others have their
     numbers."""
     notes: tuple[str, ...] = ()
-    """What to know of files that were added: named more than once, or with the content of other recordings."""
+    """What to know of files that were added: named more than once, or copies of other recordings."""
 
 
 def find_files(folder: Path, pattern: str) -> list[NewRecording]:

@@ -189,7 +189,7 @@ def build_intervals(faces: "pd.DataFrame", coder: str = MODEL_CODER) -> "pd.Data
 
 
 def end_frames(times_s: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
-    """Until when frames are shown: the beginning of the next one; the last one for the median time between them.
+    """Until when frames are shown: until the next one; the last of all for the median time between frames.
 
     Args:
         times_s: N, when each frame begins, rising, in seconds.

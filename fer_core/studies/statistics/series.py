@@ -7,7 +7,7 @@ largest one of each frame.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,10 @@ import numpy.typing as npt
 from fer_core.errors import DataError
 from fer_core.studies.formats.annotations import build_intervals, clean_text, end_frames
 from fer_core.studies.formats.face_layouts import list_classes
+from fer_core.studies.statistics.bootstrap import FloatArray, average_recordings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FloatArray = npt.NDArray[np.floating[Any]]
 
 STEP_S: Final[float] = 0.2
 """Time between two values of a series: expressions last longer, and tables stay small."""
@@ -186,8 +185,8 @@ def take_baseline_off(
 
     Args:
         series: with probabilities.
-        baseline: `mean` takes the participant's own mean over all recordings, `interval` that of the
-            intervals with the code, `none` nothing: values stay probabilities.
+        baseline: `mean` takes the mean of the participant's recordings, `interval` that of the intervals
+            with the code, `none` nothing: values stay probabilities. Every recording counts the same.
         events: rows of `events.parquet`; for `interval`.
         code: of the neutral intervals.
 
@@ -205,11 +204,8 @@ def take_baseline_off(
         is_chosen = np.ones(len(item.times_s), dtype=bool)
         if baseline == "interval":
             is_chosen = find_inside(item, events, code)
-        part = item.values[is_chosen & ~np.isnan(item.values).any(axis=1)]
-        chosen.setdefault(item.participant, []).append(part)
-    means = {
-        name: np.concatenate(parts).mean(axis=0) for name, parts in chosen.items() if sum(map(len, parts))
-    }
+        chosen.setdefault(item.participant, []).append(item.values[is_chosen])
+    means = {name: mean for name, parts in chosen.items() if (mean := average_recordings(parts)) is not None}
     if not means:
         raise DataError(
             f"no interval with the code {code!r} shows a face; mark one per participant, or take the mean"

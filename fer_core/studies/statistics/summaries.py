@@ -27,7 +27,7 @@ def summarise_conditions(series: Sequence[Series], num_resamples: int = NUM_RESA
 
 
 def summarise_persons(series: Sequence[Series], num_resamples: int = NUM_RESAMPLES) -> "pd.DataFrame":
-    """Means per `participant` and `condition`, over time."""
+    """Means per `participant` and `condition`, over the time of each recording, then over recordings."""
     keys = dict.fromkeys((item.participant, item.condition) for item in series)
     groups = [
         ({"participant": person, "condition": name}, {person: group_by_person(series, name)[person]})
@@ -39,7 +39,7 @@ def summarise_persons(series: Sequence[Series], num_resamples: int = NUM_RESAMPL
 def summarise_codes(
     series: Sequence[Series], events: "pd.DataFrame", num_resamples: int = NUM_RESAMPLES
 ) -> "pd.DataFrame":
-    """Means inside the intervals of each `code`, over persons."""
+    """Means inside the intervals of each `code`: of each recording, then over recordings and persons."""
     groups = []
     for code in events.loc[events["end_s"].notna(), "code"].drop_duplicates():
         parts: dict[str, list[FloatArray]] = {}
@@ -98,8 +98,9 @@ def count_expressions(series: Sequence[Series]) -> "pd.DataFrame":
     """How often and how long each label is seen, per recording.
 
     Columns `recording`, `participant`, `condition`, `label`, `share` (of the steps with a face), `count`,
-    `per_minute` (of the time in which frames with a face are shown), `mean_s` and `total_s` (how long it lasts; NaN if it never does), `first_s`
-    (first onset). A label that never occurs has a row, with a count of 0.
+    `per_minute` (of the time in which frames with a face are shown), `mean_s` and `total_s` (how long it
+    lasts; NaN if it never does), `first_s` (first onset). A label that never occurs has a row, with a
+    count of 0.
     """
     import pandas as pd
 
