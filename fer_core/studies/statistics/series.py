@@ -16,6 +16,7 @@ from fer_core.errors import DataError
 from fer_core.studies.formats.annotations import build_intervals, clean_text, end_frames
 from fer_core.studies.formats.face_layouts import list_classes
 from fer_core.studies.statistics.bootstrap import FloatArray, average_recordings
+from fer_core.studies.steps import find_steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,8 +137,8 @@ def _build(
     frames = marked.drop_duplicates("frame").sort_values("frame", ignore_index=True)
     rows = marked[marked["track_id"].notna()]
     last = float(frames["time_s"].max()) if len(frames) else -STEP_S
-    num_steps = int(last / STEP_S + 1e-9) + 1
-    step = np.floor(rows["time_s"].to_numpy(dtype=float) / STEP_S + 1e-9).astype(int)
+    num_steps = int(find_steps(last, STEP_S)) + 1
+    step = find_steps(rows["time_s"].to_numpy(dtype=float), STEP_S)
     sums = np.zeros((num_steps, len(classes)))
     np.add.at(sums, step, rows[classes].to_numpy(dtype=float))
     counts = np.bincount(step, minlength=num_steps)

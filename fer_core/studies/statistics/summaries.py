@@ -12,6 +12,7 @@ import numpy as np
 
 from fer_core.studies.statistics.bootstrap import NUM_RESAMPLES, FloatArray, estimate_mean
 from fer_core.studies.statistics.series import STEP_S, Series, find_inside, group_by_person
+from fer_core.studies.steps import find_steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,7 @@ def summarise_around(
         rows = events[(events["recording"] == item.recording) & (events["code"] == code)]
         padded = np.vstack([item.values, np.full((1, len(item.columns)), np.nan)])
         for start in rows["start_s"].astype(float):
-            place = int(start / STEP_S + 1e-9) + offsets
+            place = int(find_steps(start, STEP_S)) + offsets
             place = np.where((place >= 0) & (place < len(item.values)), place, len(item.values))
             windows.setdefault(item.participant, []).append(padded[place])
     groups: list[Group] = []
