@@ -26,6 +26,7 @@ from fer_core.studies.adding import (
 from fer_core.studies.analyzing import Job, analyze
 from fer_core.studies.events import Event, add_events, replace_events
 from fer_core.studies.exporting import describe_recordings
+from fer_core.studies.running import list_jobs
 from fer_core.studies.state import WorkStatus, running_file, survey_studies
 from fer_core.studies.study import STUDY_FILE, TABLE_FILE
 from fer_core.studies.tables import EVENT_COLUMNS, RECORDING_COLUMNS
@@ -234,6 +235,22 @@ def test_a_recording_is_done_once_and_again_when_anything_changed(study, make_re
     assert "is missing; put it back" in do(study, "r1")
     assert read_state(study).recordings["r1"].state == "failed"
     assert not list((study.folder / "results").glob(".*")) and not list((study.folder / "running").glob("*"))
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut off", "empty", "another format"])
+def test_a_result_without_its_table_is_made_again(study, make_recordings, damage):
+    make_recordings(study, 1)
+    assert do(study, "r0") == ""
+    table = study.result_folder("r0") / TABLE_FILE
+    whole = table.read_bytes()
+    table.unlink()
+    if damage != "missing":
+        table.write_bytes({"cut off": whole[:-9], "empty": b"", "another format": b"frame,time_s\n"}[damage])
+    state = read_state(study).recordings["r0"]
+    assert (state.state, state.reason) == ("waiting", "its result is damaged")
+    assert [job.recording for job in list_jobs(study)] == ["r0"]
+    assert do(study, "r0") == "" and table.read_bytes() == whole
+    assert read_state(study).recordings["r0"].state == "done"
 
 
 def test_a_file_that_was_exchanged_fails_and_keeps_what_was_known(study, make_recordings, tmp_path):
