@@ -179,5 +179,7 @@ def _tell_added() -> None:
         st.toast(
             f"{names}: another file now. Run the study, then name its faces again.", icon=":material/info:"
         )
+    for note in added.notes[:10]:
+        st.toast(f"{escape_markdown(note)}.", icon=":material/info:")
     for path, problem in list(added.problems.items())[:10]:
         show_error(FerError(problem.replace(path, escape_markdown(Path(path).name))), about=Path(path).name)

@@ -150,9 +150,11 @@ def add(
     found = [NewRecording(path=path) for path in files]
     if folder is not None:
         below = find_files(folder, pattern)
-        found += [
-            item for item in below if not pattern.endswith("*") or item.path.suffix.lower() in VIDEO_SUFFIXES
-        ]
+        if pattern.endswith("*"):
+            below = [item for item in below if item.path.suffix.lower() in VIDEO_SUFFIXES]
+        if not below:
+            raise ConfigError(f"no video below {folder} fits {pattern!r}; check the folder and the pattern")
+        found += below
     if table is not None:
         found += read_list(table)
     if not found:
@@ -171,6 +173,8 @@ def add(
     say(f"{len(added.recordings)} new, {len(added.known)} known already, {len(added.problems)} left out")
     for recording in added.changed:
         say(f"  {recording}: another file now; run the study, then name its faces again")
+    for note in added.notes:
+        say(f"  {note}")
     for path, problem in added.problems.items():
         say(f"  {path}: {problem}")
     return SOME_FAILED if added.problems else 0

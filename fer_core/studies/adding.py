@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,6 +50,8 @@ class Added:
     changed: tuple[str, ...] = ()
     """Ids of those whose file is another now; the names of its faces were taken away, for others have their
     numbers."""
+    notes: tuple[str, ...] = ()
+    """What to know of files that were added: named more than once, or copies of other recordings."""
 
 
 def find_files(folder: Path, pattern: str) -> list[NewRecording]:
@@ -61,6 +63,10 @@ def find_files(folder: Path, pattern: str) -> list[NewRecording]:
             table of recordings and stands for any characters but a slash, as `*` does; `**/` stands for any
             folders, none included.
 
+    Returns:
+        Files, and what only has the name of one: dead links, pipes, folders called such as `a.mp4`. Adding
+        these says what they are.
+
     Raises:
         ConfigError: the pattern is none, or nothing fits.
 
@@ -70,17 +76,24 @@ def find_files(folder: Path, pattern: str) -> list[NewRecording]:
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder} is {'a file' if folder.exists() else 'missing'}; expected a folder")
+    from fer_core.inference.video_reader import VIDEO_SUFFIXES
+
     expression = _compile(pattern)
-    found = []
+    found, folders = list[NewRecording](), list[str]()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         match = expression.fullmatch(name)
-        if match and path.is_file() and not any(part.startswith(".") for part in name.split("/")):
-            found.append(
-                NewRecording(path=path, facts=match.groupdict(), stem=str(Path(name).with_suffix("")))
-            )
+        if not match or any(part.startswith(".") for part in name.split("/")):
+            continue
+        if path.is_dir() and path.suffix.lower() not in VIDEO_SUFFIXES:
+            folders.append(name)
+            continue
+        found.append(NewRecording(path=path, facts=match.groupdict(), stem=str(Path(name).with_suffix(""))))
     if not found:
-        raise ConfigError(f"no file below {folder} fits {pattern!r}; expected such as p01/neutral/1.mp4")
+        only = f" (only folders do, such as {folders[0]})" if folders else ""
+        raise ConfigError(
+            f"no file below {folder} fits {pattern!r}{only}; expected such as p01/neutral/1.mp4"
+        )
     return found
 
 
@@ -126,9 +139,14 @@ def check_column(name: str) -> str:
     """The name of a column that the user fills.
 
     Raises:
-        ConfigError: it holds anything but letters, digits and '_', or is filled by the program.
+        ConfigError: it holds anything but letters, digits and '_', is filled by the program, or differs from
+            a name that has a meaning in capitals only.
     """
     taken = [*(own for own in RECORDING_COLUMNS if own not in OWN_FIELDS), *sorted(_OURS)]
+    meant = {own.lower(): own for own in (*OWN_FIELDS, *taken)}.get(name.lower(), name)
+    if meant != name:
+        advice = f"write {meant!r}" if meant in OWN_FIELDS else "choose another name"
+        raise ConfigError(f"column {name!r} differs from {meant!r} in capitals only; {advice}")
     if not _NAME.fullmatch(name) or name in taken:
         raise ConfigError(
             f"{name[:80]!r} can't be a column of yours; use letters, digits and '_', and none of: "
@@ -176,30 +194,75 @@ def add_recordings(
 
     Args:
         study: to add to.
-        files: each is opened, its first frame decoded, and its SHA-256 computed.
+        files: each is opened, its first frame decoded, and its SHA-256 computed. One that is named more than
+            once, also by links, is one recording; with facts that differ it is a problem, and not added.
         on_progress: called with the number of files done, and of all.
 
     Raises:
         ConfigError: an id is named twice, or can't be one.
         StudyError: the table is damaged, or is being changed by another process.
     """
+    named: dict[Path, list[NewRecording]] = {}
     described = dict[str, dict[str, Any]]()
     problems = dict[str, str]()
-    for number, item in enumerate(files):
-        if on_progress:
-            on_progress(number, len(files))
+    for item in files:
         try:
-            path = item.path.resolve()
-            described[str(path)] = {**_describe(path), **item.facts, "_stem": item.stem or path.stem}
-        except (FerError, OSError) as error:
+            named.setdefault(item.path.resolve(), []).append(item)
+        except (OSError, RuntimeError) as error:  # links in a circle
             problems[str(item.path)] = str(error)
+    for number, (path, items) in enumerate(named.items()):
+        if on_progress:
+            on_progress(number, len(named))
+        try:
+            _check_named(path, items)
+            described[str(path)] = {**_describe(path), **items[0].facts, "_stem": items[0].stem or path.stem}
+        except (FerError, OSError) as error:
+            problems[str(items[0].path)] = str(error)
     with study.edit():
-        return _merge(study, described, problems)
+        added = _merge(study, described, problems)
+        return replace(added, notes=(*_note_repeated(named, described), *_note_copies(study, added)))
+
+
+def _check_named(path: Path, items: Sequence[NewRecording]) -> None:
+    """Refuse a file that is named more than once, also by links, with facts that differ."""
+    texts = dict.fromkeys(_show_facts(item.facts) for item in items)
+    if len(texts) > 1:
+        raise ConfigError(
+            f"{path} is named {len(items)} times, with other facts: {'; '.join(texts)}. A file is one "
+            "recording: name it once"
+        )
+
+
+def _show_facts(facts: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={facts[name]}" for name in sorted(facts)) or "none"
+
+
+def _note_repeated(named: Mapping[Path, Sequence[NewRecording]], described: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{path} is named {len(items)} times; it counts once"
+        for path, items in named.items()
+        if len(items) > 1 and str(path) in described
+    ]
+
+
+def _note_copies(study: Study, added: Added) -> list[str]:
+    """Which recordings that were named now are copies of others: perhaps by design, perhaps by mistake."""
+    named = {*added.recordings, *added.known}
+    by_content: dict[str, list[str]] = {}
+    for row in list_rows(study.load_recordings()):
+        by_content.setdefault(row["sha256"], []).append(row["recording"])
+    return [
+        f"{', '.join(names)} have the same content"
+        for names in by_content.values()
+        if len(names) > 1 and named & set(names)
+    ]
 
 
 def _describe(path: Path) -> dict[str, Any]:
     from fer_core.inference.video_reader import probe_video
 
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}; expected a video")
     info = probe_video(path)
     return {
         "sha256": sha256_file(path),

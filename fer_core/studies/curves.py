@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from fer_core.errors import ConfigError, StudyError
 from fer_core.studies.faces import list_done, read_columns
 from fer_core.studies.state import read_state
+from fer_core.studies.steps import TINY, find_steps
 from fer_core.studies.study import Study
 from fer_core.studies.tables import list_rows
 
@@ -103,7 +104,7 @@ def _compute_each(
             values = values[:, np.concatenate([*places, np.arange(0)])]
         if not len(times):
             continue
-        bins = np.floor(times / step_s).astype(int)
+        bins = find_steps(times, step_s)
         if bins.max() - bins.min() > MAX_BINS:
             raise ConfigError(
                 f"{recording} has more than {MAX_BINS:,} bins of {step_s:g} s; choose longer ones"
@@ -135,7 +136,7 @@ def _read_values(
 
 
 def _is_within(times: "npt.NDArray[np.float64]", window_s: tuple[float, float]) -> "npt.NDArray[np.bool_]":
-    return (times >= window_s[0]) & (times < window_s[1])
+    return (times >= window_s[0] - TINY) & (times < window_s[1] - TINY)
 
 
 def summarise_groups(study: Study, by: str = "condition") -> "pd.DataFrame":

@@ -21,7 +21,9 @@ def list_done(study: Study) -> "pd.DataFrame":
     """The rows of the table of recordings whose result is there and current."""
     recordings = study.load_recordings()
     states = read_state(study, recordings).recordings
-    return recordings[[states[key].state == "done" for key in recordings["recording"]]]
+    # An empty list would choose columns, not rows.
+    is_done = [states[key].state == "done" for key in recordings["recording"]]
+    return recordings.loc[is_done] if is_done else recordings
 
 
 def load_faces(study: Study, recording: str, columns: Sequence[str] | None = None) -> "pd.DataFrame":

@@ -20,6 +20,7 @@ from fer_core.studies.study import (
     RESULTS_FOLDER,
     RUNNING_FOLDER,
     SUMMARY_FILE,
+    TABLE_FILE,
     AnalysisSettings,
     Study,
     list_studies,
@@ -194,11 +195,26 @@ def _list_work(study: Study) -> dict[str, list[str]]:
 
 
 def read_summary(study: Study, recording: str) -> ResultSummary | None:
-    """What was found in a recording, whatever settings it was found with; None without a readable result."""
-    path = study.result_folder(recording) / SUMMARY_FILE
-    with contextlib.suppress(StudyError):
-        return read_cached(path, _read_summary)
+    """What was found in a recording, whatever settings it was found with; None without a readable result.
+
+    Of the table of faces only the end is read, which says where its columns are.
+    """
+    folder = study.result_folder(recording)
+    with contextlib.suppress(StudyError, OSError):
+        if read_cached(folder / TABLE_FILE, _has_footer):
+            return read_cached(folder / SUMMARY_FILE, _read_summary)
     return None
+
+
+def _has_footer(path: Path) -> bool:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        parquet.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def is_current(summary: ResultSummary | None, sha256: str, settings: AnalysisSettings) -> bool:

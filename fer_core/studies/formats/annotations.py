@@ -16,6 +16,8 @@ from fer_core.escaping import escape_unseen
 from fer_core.words import count as count_words
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
 COLUMNS: Final[tuple[str, ...]] = ("tier", "start_s", "end_s", "code", "coder", "note")
@@ -167,8 +169,7 @@ def build_intervals(faces: "pd.DataFrame", coder: str = MODEL_CODER) -> "pd.Data
     if len(frames) == 0:
         return build_annotations([], "the table of faces")
     times = frames["time_s"].to_numpy(dtype=float)
-    step = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
-    ends = np.append(times[1:], times[-1] + step)
+    ends = end_frames(times)
     rows = name_tiers(faces[faces["label"].notna()])
     rows = rows.assign(place=np.searchsorted(frames["frame"].to_numpy(), rows["frame"].to_numpy()))
     if "confidence" in rows:
@@ -185,6 +186,23 @@ def build_intervals(faces: "pd.DataFrame", coder: str = MODEL_CODER) -> "pd.Data
         ),
         "the table of faces",
     )
+
+
+def end_frames(times_s: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
+    """Until when frames are shown: until the next one; the last of all for the median time between frames.
+
+    Args:
+        times_s: N, when each frame begins, rising, in seconds.
+
+    Returns:
+        N, in seconds. A single frame is shown for 0.04 s.
+    """
+    import numpy as np
+
+    if not len(times_s):
+        return times_s
+    step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.04
+    return np.append(times_s[1:], times_s[-1] + step_s)
 
 
 def name_tiers(faces: "pd.DataFrame") -> "pd.DataFrame":

@@ -1,6 +1,7 @@
 """Means with intervals that respect repeated measures and autocorrelation.
 
-Every person counts the same: the mean is that of the persons' means. Persons are resampled, and within a
+Every person counts the same, and so does every recording of a person: the mean is that of the persons' means,
+and these are of the recordings' means. Persons are resampled, and within a
 person blocks of time, since what is measured now is much like what was measured a moment ago. The interval
 is studentized: each resample is divided by its own standard error over persons (Davison & Hinkley, 1997,
 "Bootstrap Methods and their Application", 2.4 and 3.8), because the plain percentiles of two stages are too
@@ -103,8 +104,8 @@ def estimate_mean(
     """Mean over persons with its interval, for K values at once.
 
     Args:
-        persons: to each person the stretches of time it was measured in, T x K each, evenly sampled; rows
-            with NaN are left out, as if the stretch were shorter.
+        persons: to each person the recordings it was measured in, T x K each, evenly sampled; each counts the
+            same, however long. Rows with NaN are left out, as if the recording were shorter.
         num_values: K.
         num_resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -136,10 +137,47 @@ def estimate_mean(
     )
 
 
-def _join(parts: Sequence[FloatArray]) -> FloatArray:
-    """The stretches of a person in a row, without what is missing."""
-    joined: FloatArray = np.concatenate(parts)
-    return joined[~np.isnan(joined).any(axis=1)]
+def average_recordings(recordings: Sequence[FloatArray]) -> FloatArray | None:
+    """A person's mean: that of the means of the recordings, so a long one counts no more than a short one.
+
+    Args:
+        recordings: T x K each; rows with NaN are left out.
+
+    Returns:
+        K; None if there are no values.
+
+    Examples:
+        >>> short, long = np.array([[0.5], [np.nan]]), np.array([[0.25], [0.25], [0.25]])
+        >>> average_recordings([short, long]).tolist()
+        [0.375]
+    """
+    kept = _drop_missing(recordings)
+    if not kept:
+        return None
+    mean: FloatArray = np.stack([values.mean(axis=0) for values in kept]).mean(axis=0)
+    return mean
+
+
+def _drop_missing(recordings: Sequence[FloatArray]) -> list[FloatArray]:
+    kept = (values[~np.isnan(values).any(axis=1)] for values in recordings)
+    return [values for values in kept if len(values)]
+
+
+def _join(recordings: Sequence[FloatArray]) -> FloatArray:
+    """A person's recordings in a row, so that the plain mean of the row is `average_recordings`.
+
+    Where recordings are not of one length, deviations from that mean are stretched by what a point of each
+    recording weighs. So blocks of the row spread as the mean of the recordings does.
+    """
+    kept = _drop_missing(recordings)
+    mean = average_recordings(kept)
+    if mean is None:
+        return np.concatenate(recordings)[:0]
+    lengths = [len(values) for values in kept]
+    if len(set(lengths)) == 1:
+        return np.concatenate(kept)
+    usual = sum(lengths) / len(kept)
+    return np.concatenate([mean + usual / len(values) * (values - mean) for values in kept])
 
 
 def _draw_means(values: FloatArray, num: int, generator: np.random.Generator) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fer_core.errors import DataError
 from fer_core.evaluation.paired import adjust_holm
-from fer_core.studies.statistics.bootstrap import NUM_RESAMPLES, FloatArray, estimate_mean
+from fer_core.studies.statistics.bootstrap import NUM_RESAMPLES, FloatArray, average_recordings, estimate_mean
 from fer_core.studies.statistics.series import Series, group_by_person
 
 if TYPE_CHECKING:
@@ -79,12 +79,19 @@ def compare_conditions(
 
     Columns `first`, `second`, `column`, `difference` (second minus first) with `low` and `high`,
     `num_persons`, `p`, `p_holm` (Holm's correction for all rows that have a p), `effect` (d_z) and `note`.
-    The values of a person are the means over their recordings' steps.
+    The value of a person is the mean of the means of their recordings.
     """
     import pandas as pd
 
     conditions = list(dict.fromkeys(item.condition for item in series))
-    means = {name: _average(group_by_person(series, name)) for name in conditions}
+    means = {
+        name: {
+            person: mean
+            for person, recordings in group_by_person(series, name).items()
+            if (mean := average_recordings(recordings)) is not None
+        }
+        for name in conditions
+    }
     rows = []
     for first, second in combinations(conditions, 2):
         shared = [name for name in means[first] if name in means[second]]
@@ -106,13 +113,3 @@ def compare_conditions(
     table = pd.DataFrame(rows, columns=names)
     table.insert(8, "p_holm", adjust_holm(table["p"].tolist()))
     return table
-
-
-def _average(persons: dict[str, list[FloatArray]]) -> dict[str, FloatArray]:
-    means = {}
-    for name, parts in persons.items():
-        joined = np.concatenate(parts)
-        joined = joined[~np.isnan(joined).any(axis=1)]
-        if len(joined):
-            means[name] = joined.mean(axis=0)
-    return means

@@ -69,7 +69,9 @@ def describe_methods(series: Sequence[Series], options: ReportOptions, valence: 
         f"Probabilities were averaged in steps of {STEP_S:g} s.",
         _describe_baseline(options),
         valence_text if valence else "",
-        "Every participant counts the same. 95 % intervals are studentized bootstrap intervals "
+        "Means are over the steps of a recording first, then over the recordings of a participant, then over "
+        "participants; around an event every occurrence counts once for its participant. "
+        "95 % intervals are studentized bootstrap intervals "
         f"({options.num_resamples:,} resamples) of persons, and of circular blocks of time within persons "
         "whose length follows their autocorrelation (Politis & White, 2004); with fewer than "
         f"{MIN_PERSONS} persons, Student's t on their means.",
@@ -89,8 +91,9 @@ def _describe_baseline(options: ReportOptions) -> str:
     if options.baseline == "none":
         return "No baseline was taken off."
     what = {
-        "mean": "each participant's own mean over all recordings",
-        "interval": f"each participant's mean in the intervals coded {options.baseline_code!r}",
+        "mean": "the mean of each participant's recordings",
+        "interval": "the mean of each participant's recordings in the intervals coded "
+        f"{options.baseline_code!r}",
     }[options.baseline]
     return (
         f"They were turned into log-odds (kept within {LEAST:g} and {1 - LEAST:g}), and {what} was taken "

@@ -7,19 +7,19 @@ largest one of each frame.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from fer_core.errors import DataError
-from fer_core.studies.formats.annotations import build_intervals, clean_text
+from fer_core.studies.formats.annotations import build_intervals, clean_text, end_frames
 from fer_core.studies.formats.face_layouts import list_classes
+from fer_core.studies.statistics.bootstrap import FloatArray, average_recordings
+from fer_core.studies.steps import find_steps
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FloatArray = npt.NDArray[np.floating[Any]]
 
 STEP_S: Final[float] = 0.2
 """Time between two values of a series: expressions last longer, and tables stay small."""
@@ -49,6 +49,8 @@ class Series:
     num_frames: int
     num_empty: int
     """Frames without the participant's face."""
+    seen_s: float
+    """How long frames with the participant's face are shown, in seconds; 0 if there are none."""
     intervals: "pd.DataFrame"
     """Annotations: as long as the label stays (`build_intervals`)."""
     is_log_odds: bool = False
@@ -132,15 +134,17 @@ def _build(
     if not classes:
         raise DataError(f"the table of {recording!r} has no probabilities of classes")
     marked = choose_faces(table, participant)
-    frames = marked.drop_duplicates("frame")
+    frames = marked.drop_duplicates("frame").sort_values("frame", ignore_index=True)
     rows = marked[marked["track_id"].notna()]
     last = float(frames["time_s"].max()) if len(frames) else -STEP_S
-    num_steps = int(last / STEP_S + 1e-9) + 1
-    step = np.floor(rows["time_s"].to_numpy(dtype=float) / STEP_S + 1e-9).astype(int)
+    num_steps = int(find_steps(last, STEP_S)) + 1
+    step = find_steps(rows["time_s"].to_numpy(dtype=float), STEP_S)
     sums = np.zeros((num_steps, len(classes)))
     np.add.at(sums, step, rows[classes].to_numpy(dtype=float))
     counts = np.bincount(step, minlength=num_steps)
     means = np.divide(sums, counts[:, None], out=np.full_like(sums, np.nan), where=counts[:, None] > 0)
+    starts = frames["time_s"].to_numpy(dtype=float)
+    lengths = end_frames(starts) - starts
     spans = build_intervals(marked)
     is_long = spans["end_s"] - spans["start_s"] >= min_label_s - 1e-9
     return Series(
@@ -155,6 +159,7 @@ def _build(
         columns=tuple(classes),
         num_frames=len(frames),
         num_empty=len(frames) - len(rows),
+        seen_s=float(lengths[frames["frame"].isin(rows["frame"])].sum()),
         intervals=spans[is_long].reset_index(drop=True),
     )
 
@@ -181,8 +186,8 @@ def take_baseline_off(
 
     Args:
         series: with probabilities.
-        baseline: `mean` takes the participant's own mean over all recordings, `interval` that of the
-            intervals with the code, `none` nothing: values stay probabilities.
+        baseline: `mean` takes the mean of the participant's recordings, `interval` that of the intervals
+            with the code, `none` nothing: values stay probabilities. Every recording counts the same.
         events: rows of `events.parquet`; for `interval`.
         code: of the neutral intervals.
 
@@ -200,11 +205,8 @@ def take_baseline_off(
         is_chosen = np.ones(len(item.times_s), dtype=bool)
         if baseline == "interval":
             is_chosen = find_inside(item, events, code)
-        part = item.values[is_chosen & ~np.isnan(item.values).any(axis=1)]
-        chosen.setdefault(item.participant, []).append(part)
-    means = {
-        name: np.concatenate(parts).mean(axis=0) for name, parts in chosen.items() if sum(map(len, parts))
-    }
+        chosen.setdefault(item.participant, []).append(item.values[is_chosen])
+    means = {name: mean for name, parts in chosen.items() if (mean := average_recordings(parts)) is not None}
     if not means:
         raise DataError(
             f"no interval with the code {code!r} shows a face; mark one per participant, or take the mean"

@@ -12,6 +12,7 @@ import numpy as np
 
 from fer_core.studies.statistics.bootstrap import NUM_RESAMPLES, FloatArray, estimate_mean
 from fer_core.studies.statistics.series import STEP_S, Series, find_inside, group_by_person
+from fer_core.studies.steps import find_steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ def summarise_conditions(series: Sequence[Series], num_resamples: int = NUM_RESA
 
 
 def summarise_persons(series: Sequence[Series], num_resamples: int = NUM_RESAMPLES) -> "pd.DataFrame":
-    """Means per `participant` and `condition`, over time."""
+    """Means per `participant` and `condition`, over the time of each recording, then over recordings."""
     keys = dict.fromkeys((item.participant, item.condition) for item in series)
     groups = [
         ({"participant": person, "condition": name}, {person: group_by_person(series, name)[person]})
@@ -39,7 +40,7 @@ def summarise_persons(series: Sequence[Series], num_resamples: int = NUM_RESAMPL
 def summarise_codes(
     series: Sequence[Series], events: "pd.DataFrame", num_resamples: int = NUM_RESAMPLES
 ) -> "pd.DataFrame":
-    """Means inside the intervals of each `code`, over persons."""
+    """Means inside the intervals of each `code`: of each recording, then over recordings and persons."""
     groups = []
     for code in events.loc[events["end_s"].notna(), "code"].drop_duplicates():
         parts: dict[str, list[FloatArray]] = {}
@@ -70,7 +71,7 @@ def summarise_around(
         rows = events[(events["recording"] == item.recording) & (events["code"] == code)]
         padded = np.vstack([item.values, np.full((1, len(item.columns)), np.nan)])
         for start in rows["start_s"].astype(float):
-            place = int(start / STEP_S + 1e-9) + offsets
+            place = int(find_steps(start, STEP_S)) + offsets
             place = np.where((place >= 0) & (place < len(item.values)), place, len(item.values))
             windows.setdefault(item.participant, []).append(padded[place])
     groups: list[Group] = []
@@ -97,16 +98,17 @@ def _summarise(groups: Iterable[Group], series: Sequence[Series], num_resamples:
 def count_expressions(series: Sequence[Series]) -> "pd.DataFrame":
     """How often and how long each label is seen, per recording.
 
-    Columns `recording`, `participant`, `condition`, `label`, `share` (of the time with a face), `count`,
-    `per_minute` (of that time), `mean_s` and `total_s` (how long it lasts; NaN if it never does), `first_s`
-    (first onset). A label that never occurs has a row, with a count of 0.
+    Columns `recording`, `participant`, `condition`, `label`, `share` (of the steps with a face), `count`,
+    `per_minute` (of the time in which frames with a face are shown), `mean_s` and `total_s` (how long it
+    lasts; NaN if it never does), `first_s` (first onset). A label that never occurs has a row, with a
+    count of 0.
     """
     import pandas as pd
 
     rows = []
     for item in series:
         lengths = item.intervals["end_s"] - item.intervals["start_s"]
-        seen_s = STEP_S * sum(bool(label) for label in item.labels)
+        num_seen = sum(bool(label) for label in item.labels)
         for label in (name for name in item.columns if name != "valence"):
             is_label = item.intervals["code"] == label
             count = int(is_label.sum())
@@ -117,9 +119,9 @@ def count_expressions(series: Sequence[Series]) -> "pd.DataFrame":
                     "participant": item.participant,
                     "condition": item.condition,
                     "label": label,
-                    "share": num_steps * STEP_S / seen_s if seen_s else math.nan,
+                    "share": num_steps / num_seen if num_seen else math.nan,
                     "count": count,
-                    "per_minute": 60 * count / seen_s if seen_s else math.nan,
+                    "per_minute": 60 * count / item.seen_s if item.seen_s else math.nan,
                     "mean_s": float(lengths[is_label].mean()) if count else math.nan,
                     "total_s": float(lengths[is_label].sum()),
                     "first_s": float(item.intervals.loc[is_label, "start_s"].min()) if count else math.nan,

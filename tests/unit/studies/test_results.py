@@ -95,6 +95,18 @@ def test_curves_are_means_of_participants(results):
         compute_curves(results, by="age")
 
 
+def test_a_frame_at_the_beginning_of_a_bin_is_in_that_bin(study, make_recordings):
+    """0.6 / 0.2, 1.2 / 0.2 and 1.4 / 0.2 are a little less than 3, 6 and 7 in floating point."""
+    make_recordings(study, 1)
+    write_result(study, list_jobs(study)[0], [0.1] * 6 + [0.9] * 9)
+    curves = compute_curves(study, step_s=0.2).set_index("time_s")["happiness"]
+    assert curves.round(6).tolist() == [0.1, 0.1, 0.1] + [0.9] * 5
+    assert curves.index[3] == pytest.approx(0.7)
+    add_events(study, [Event(recording="r0", start_s=0.4, code="cue")])
+    around = compute_curves(study, step_s=0.2, around="cue", window_s=(-0.2, 0.2))
+    assert around["time_s"].round(6).tolist() == [-0.1, 0.1]
+
+
 def test_curves_around_an_event_count_time_from_its_start(study, make_recordings):
     make_recordings(study, 1)
     write_result(study, list_jobs(study)[0], [0.1, 0.1, 0.1, 0.9, 0.9, 0.9])

@@ -129,6 +129,59 @@ def test_means_count_persons_alike():
     assert persons.loc[("Bob", "joke", "happiness"), "value"] == pytest.approx(0.45)
 
 
+def make_unequal_series(happiness):
+    """Persons whose `calm` is a short and a four times as long recording, with a probability in each."""
+    rows, faces = [], []
+    for person, (short, long) in happiness.items():
+        for length, value in ((10, short), (40, long)):
+            rows.append({"recording": f"{person}{length}", "participant": person, "condition": "calm"})
+            table = make_faces(["happiness"] * length, fps=5.0).assign(recording=f"{person}{length}")
+            faces.append(table.assign(happiness=value, neutral=1 - value, sadness=0.0))
+        rows.append({"recording": f"{person}j", "participant": person, "condition": "joke"})
+        faces.append(make_faces(["happiness"] * 10, fps=5.0).assign(recording=f"{person}j"))
+    return build_series(pd.DataFrame(rows), faces)
+
+
+def test_recordings_of_a_person_count_alike_however_long():
+    """In tables (0.5 and 0.4), tests (0.8 in `joke`) and baselines (the mean of three log-odds)."""
+    series = make_unequal_series({"Ann": (0.8, 0.2), "Bob": (0.5, 0.3)})
+    calm = summarise_conditions(series).set_index(["condition", "column"]).loc[("calm", "happiness")]
+    assert calm["value"] == pytest.approx((0.5 + 0.4) / 2)
+    persons = summarise_persons(series).set_index(["participant", "condition", "column"])["value"]
+    assert persons["Ann", "calm", "happiness"] == pytest.approx(0.5)
+    events = pd.DataFrame({"recording": [item.recording for item in series], "start_s": 0.0, "end_s": 99.0})
+    inside = summarise_codes(series[:2], events.assign(code="all")).set_index("column")
+    assert inside.loc["happiness", "value"] == pytest.approx(0.5)
+    difference = compare_conditions(series).set_index("column").loc["happiness", "difference"]
+    assert difference == pytest.approx((0.3 + 0.4) / 2)
+    (based, *_), _ = take_baseline_off(series, "mean")
+    odds = [math.log(4), math.log(1 / 4), math.log(4)]
+    assert based.values[0, CLASSES.index("happiness")] == pytest.approx(odds[0] - sum(odds) / 3)
+
+
+def test_intervals_are_of_the_mean_of_recordings():
+    """Eight persons, each alike in a long recording and spread in a short one: that spread counts by half."""
+    shares = np.linspace(0.1, 0.8, 8)
+    series = make_unequal_series({f"p{place}": (share, 0.2) for place, share in enumerate(shares)})
+    found = summarise_conditions(series).set_index(["condition", "column"]).loc[("calm", "happiness")]
+    means = (shares + 0.2) / 2
+    assert found["value"] == pytest.approx(means.mean())
+    half = stats.t.ppf(0.975, 7) * means.std(ddof=1) / math.sqrt(8)
+    assert found["high"] - found["low"] == pytest.approx(2 * half, rel=0.3)
+
+
+@pytest.mark.parametrize("num_long", [200, 2000])
+def test_one_person_with_recordings_of_unequal_length_has_an_interval(num_long):
+    """Independent points of deviation 1 and mean 0: that of the mean of two means, by hand."""
+    generator = np.random.default_rng(3)
+    parts = [generator.normal(size=(length, 1)) for length in (200, num_long)]
+    parts = [part - part.mean() for part in parts]
+    found = estimate_mean({"Ann": parts}, num_values=1)
+    error = math.sqrt(1 / 200 + 1 / num_long) / 2
+    assert found.value[0] == pytest.approx(0, abs=1e-9)
+    assert found.high[0] - found.low[0] == pytest.approx(2 * 1.96 * error, rel=0.35)
+
+
 def test_means_inside_and_around_events():
     events = pd.DataFrame(
         {"recording": ["b2", "b2"], "start_s": [1.0, 0.0], "end_s": [2.0, None], "code": ["laugh", "cue"]}
@@ -160,6 +213,27 @@ def test_expressions_are_counted():
     assert count_expressions(long).set_index("label").loc["happiness", "count"] == 1
     table = summarise_expressions(count_expressions(make_series()), "share").set_index(["condition", "label"])
     assert table.loc[("joke", "happiness"), "value"] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("fps", [1.0, 2.5, 5.0, 25.0])
+def test_times_a_minute_do_not_depend_on_the_frame_rate(fps):
+    """24 s: 8 s happy, 8 s nobody, 8 s neutral, then the same again: twice in 32 s with a face."""
+    num = round(8 * fps)
+    labels = (["happiness"] * num + [None] * num + ["neutral"] * num) * 2
+    found = count_expressions(build_series(RECORDINGS, make_faces(labels, fps=fps).assign(recording="a1")))
+    happy = found.set_index("label").loc["happiness"]
+    assert happy["per_minute"] == pytest.approx(60 * 2 / 32)
+    assert (happy["share"], happy["total_s"]) == (pytest.approx(0.5), pytest.approx(16))
+
+
+def test_a_frame_is_shown_until_the_next_one():
+    """Frames of 1 s, and one that is shown for 7 s: 10 s with a face, of which one stretch is happy."""
+    faces = make_faces(["happiness", "happiness", "neutral", "neutral"], fps=1.0).assign(recording="a1")
+    faces["time_s"] = [0.0, 1.0, 8.0, 9.0]
+    (series,) = build_series(RECORDINGS, faces)
+    assert series.seen_s == pytest.approx(10.0)
+    happy = count_expressions([series]).set_index("label").loc["happiness"]
+    assert (happy["total_s"], happy["per_minute"]) == (pytest.approx(8.0), pytest.approx(6.0))
 
 
 @pytest.mark.parametrize("test", ["t", "wilcoxon"])

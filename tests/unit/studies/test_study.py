@@ -26,6 +26,7 @@ from fer_core.studies.adding import (
 from fer_core.studies.analyzing import Job, analyze
 from fer_core.studies.events import Event, add_events, replace_events
 from fer_core.studies.exporting import describe_recordings
+from fer_core.studies.running import list_jobs
 from fer_core.studies.state import WorkStatus, running_file, survey_studies
 from fer_core.studies.study import STUDY_FILE, TABLE_FILE
 from fer_core.studies.tables import EVENT_COLUMNS, RECORDING_COLUMNS
@@ -119,6 +120,58 @@ def test_a_csv_names_files_and_facts(tmp_path, study):
     assert pd.isna(row.participant) and row.group == "x" and row.age == "31"
 
 
+def test_a_file_that_is_named_twice_is_one_recording_or_a_problem(tmp_path, study):
+    make_video(tmp_path / "a.mp4", 2)
+    make_video(tmp_path / "b.mp4", 3)
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "a.mp4")
+    (tmp_path / "list.csv").write_text("path,participant\na.mp4,p1\nlink.mp4,p2\nb.mp4,p3\nb.mp4,p3\n")
+    added = add_recordings(study, read_list(tmp_path / "list.csv"))
+    assert added.recordings == ("b",) and list(study.load_recordings().participant) == ["p3"]
+    assert "participant=p1; participant=p2" in added.problems[str(tmp_path / "a.mp4")]
+    assert added.notes == (f"{tmp_path / 'b.mp4'} is named 2 times; it counts once",)
+
+
+def test_recordings_of_the_same_content_are_said(tmp_path, study, capsys):
+    make_video(tmp_path / "a.mp4", 2)
+    make_video(tmp_path / "other.mp4", 3)
+    shutil.copyfile(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    files = [str(tmp_path / name) for name in ("a.mp4", "b.mp4", "other.mp4")]
+    assert main(["study", "add", study.name, *files]) == 0
+    assert "a, b have the same content" in capsys.readouterr().out
+    assert len(study.load_recordings()) == 3
+    assert add_recordings(study, [NewRecording(path=tmp_path / "other.mp4")]).notes == ()
+
+
+@pytest.mark.parametrize("pattern", ["**/*", "*.mp4"])
+def test_what_only_has_the_name_of_a_video_is_named(tmp_path, study, capsys, pattern):
+    folder = tmp_path / "all"
+    (folder / "folder.mp4").mkdir(parents=True)
+    (folder / "dead.mp4").symlink_to(tmp_path / "gone.mp4")
+    os.mkfifo(folder / "pipe.mp4")
+    assert main(["study", "add", study.name, "--folder", str(folder), "--pattern", pattern]) == 1
+    told = capsys.readouterr().out
+    assert "3 left out" in told
+    for words in ("folder.mp4 is a folder", "gone.mp4 is missing", "pipe.mp4 is no regular file"):
+        assert words in told, told
+    with pytest.raises(ConfigError, match="only folders do, such as plain"):
+        (folder / "plain").mkdir()
+        find_files(folder, "pl*")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Participant", "write 'participant'"),
+        ("CONDITION", "write 'condition'"),
+        ("Duration_S", "choose another name"),
+    ],
+)
+def test_a_column_that_differs_in_capitals_only_is_refused(name, words):
+    with pytest.raises(ConfigError, match=words):
+        check_column(name)
+    assert check_column("participants") == "participants"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -182,6 +235,22 @@ def test_a_recording_is_done_once_and_again_when_anything_changed(study, make_re
     assert "is missing; put it back" in do(study, "r1")
     assert read_state(study).recordings["r1"].state == "failed"
     assert not list((study.folder / "results").glob(".*")) and not list((study.folder / "running").glob("*"))
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut off", "empty", "another format"])
+def test_a_result_without_its_table_is_made_again(study, make_recordings, damage):
+    make_recordings(study, 1)
+    assert do(study, "r0") == ""
+    table = study.result_folder("r0") / TABLE_FILE
+    whole = table.read_bytes()
+    table.unlink()
+    if damage != "missing":
+        table.write_bytes({"cut off": whole[:-9], "empty": b"", "another format": b"frame,time_s\n"}[damage])
+    state = read_state(study).recordings["r0"]
+    assert (state.state, state.reason) == ("waiting", "its result is damaged")
+    assert [job.recording for job in list_jobs(study)] == ["r0"]
+    assert do(study, "r0") == "" and table.read_bytes() == whole
+    assert read_state(study).recordings["r0"].state == "done"
 
 
 def test_a_file_that_was_exchanged_fails_and_keeps_what_was_known(study, make_recordings, tmp_path):
