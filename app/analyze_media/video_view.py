@@ -140,9 +140,8 @@ def _take_uploads(found: Sequence[Upload]) -> None:
                 errors[upload.name] = str(error)
         st.session_state[Key.VIDEO_ERRORS] = errors
         st.rerun()
-    errors = st.session_state.get(Key.VIDEO_ERRORS, {})
-    for name, problem in errors.items():
-        show_error(MediaError(problem), about=name if len(errors) > 1 else "")
+    for name, problem in st.session_state.get(Key.VIDEO_ERRORS, {}).items():
+        show_error(MediaError(problem), about=name)
 
 
 def _render_waiting(uploads: list[UploadedVideo], options: list[str], workspace: Workspace) -> None:

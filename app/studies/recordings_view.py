@@ -180,4 +180,4 @@ def _tell_added() -> None:
             f"{names}: another file now. Run the study, then name its faces again.", icon=":material/info:"
         )
     for path, problem in list(added.problems.items())[:10]:
-        show_error(FerError(problem.replace(path, escape_markdown(Path(path).name))), about=Path(path).name)
+        show_error(FerError(problem), about=Path(path).name)

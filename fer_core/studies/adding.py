@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.errors import ConfigError, FerError
+from fer_core.errors import ConfigError, FerError, leave_out_path
 from fer_core.io import sha256_file
 from fer_core.studies.study import RECORDINGS_FILE, Study
 from fer_core.studies.tables import RECORDING_COLUMNS, list_rows, write_table
@@ -192,7 +192,7 @@ def add_recordings(
             path = item.path.resolve()
             described[str(path)] = {**_describe(path), **item.facts, "_stem": item.stem or path.stem}
         except (FerError, OSError) as error:
-            problems[str(item.path)] = str(error)
+            problems[str(item.path)] = leave_out_path(error, item.path.resolve())
     with study.edit():
         return _merge(study, described, problems)
 

@@ -91,7 +91,8 @@ def test_a_deleted_data_set_leaves_the_figures(two_models):
     page = _compare("first", "second")
     page.selectbox(key="compare_outcome").set_value("all").run()
     assert not page.exception
-    assert any("can't be shown" in item.value for item in page.warning)
+    (warning,) = [item.value for item in page.warning if "can't be shown" in item.value]
+    assert "not on this machine" in warning and str(two_models.root) not in warning
 
 
 def test_a_cell_is_a_choice_that_can_be_narrowed(two_models):
