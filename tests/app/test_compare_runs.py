@@ -323,6 +323,19 @@ def test_ticks_in_the_table_are_those_of_the_address(two_models):
     assert [item.label for item in page.metric] == ["accuracy", "macro-F1"]
 
 
+def test_the_address_of_a_comparison_holds_its_data_set(two_models, draw_faces):
+    draw_faces(two_models, "others", num_images=40)
+    page = _compare("first", "second")
+    assert "faces" in page.query_params["compare_dataset"]
+    page.selectbox(key="compare_dataset").set_value("others").run()
+    assert "others" in page.query_params["compare_dataset"]
+    page.selectbox(key="compare_dataset").set_value("faces").run()
+    assert "faces" in page.query_params["compare_dataset"], "also where it is the first"
+    page.query_params["compare_dataset"] = ["others"]  # as Back in the browser does
+    page.run()
+    assert page.selectbox(key="compare_dataset").value == "others" and not page.exception
+
+
 def test_what_a_link_names_and_is_not_here_is_told(two_models):
     page = _compare("first", "gone")
     assert "There is no model `gone` on this machine" in page.warning[0].value
