@@ -171,6 +171,5 @@ def _try_picture(picture: Picture, pipeline: FacePipeline) -> PictureResult | Me
     try:
         return analyze_picture(picture.path, pipeline)
     except MediaError as error:
-        return MediaError(
-            leave_out_path(error, picture.path)
-        )  # without its traceback, which would keep the pixels alive
+        # Without its traceback, which would keep the pixels alive.
+        return MediaError(leave_out_path(error, picture.path))

@@ -46,9 +46,7 @@ def _choose_faces(entry: CheckpointEntry, workspace: Workspace) -> DatasetInfo |
     asked = st.query_params.get("dataset", "")
     warn_missing("data set", [asked], here)
     found = {
-        name: info
-        for name, info in here.items()
-        if name != SCHEMATIC_FACES and info.fingerprint not in known
+        name: info for name, info in here.items() if name != SCHEMATIC_FACES and info.fingerprint not in known
     }
     if not found:
         _render_nothing()
