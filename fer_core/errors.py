@@ -4,9 +4,25 @@ Every message says what was seen, what was expected and what to do next. Pages s
 are; any other exception is a bug and is allowed to surface as one.
 """
 
+from pathlib import Path
+from typing import Final
+
+_FILE: Final = "the file"
+
 
 class FerError(Exception):
     """Base of all errors that are meant to be read by the user."""
+
+
+def leave_out_path(error: object, path: Path) -> str:
+    """What is wrong with a file, for a text that has its name already: an upload's path is the server's own.
+
+    Examples:
+        >>> leave_out_path("/srv/a.jpg is no picture", Path("/srv/a.jpg"))
+        'the file is no picture'
+    """
+    text = str(error).replace(str(path), _FILE)
+    return _FILE + text.removeprefix(path.name) if text.startswith(f"{path.name} ") else text
 
 
 class ConfigError(FerError, ValueError):

@@ -10,7 +10,17 @@ import re
 from typing import Any, Final
 
 _CODE_SPAN: Final[re.Pattern[str]] = re.compile(r"(`[^`\n]+`)")
-_MARKDOWN_SIGNS: Final[re.Pattern[str]] = re.compile(r"([\\`*_\[\]<>#|~$:&])|^(\s*)([-+=])", re.MULTILINE)
+_MARKDOWN_SIGNS: Final[re.Pattern[str]] = re.compile(
+    r"([\\`*_\[\]<>#|~$:&])|^(\s*)([-+=])|^(\s*\d+)([.)])(?=\s|$)", re.MULTILINE
+)
+WORD_JOINER: Final[str] = "\u2060"
+"""Takes no room, and is no part of what Streamlit looks for."""
+_ICON: Final[re.Pattern[str]] = re.compile(":(?=material/)")
+"""Streamlit rewrites it before it reads Markdown, in code, too."""
+_REPLACED: Final[re.Pattern[str]] = re.compile(
+    rf"{_ICON.pattern}|:(?=(?!\d+:)[\w+-]+:)|(?<![^\s\ufeff])[-<>~](?=(?:->|[-=>])(?![^\s\ufeff]))"
+)
+"""First sign of what Streamlit replaces when backslashes are gone: icons, its logo, emoji, `->`, `>=`."""
 _LATEX_SIGNS: Final = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -32,7 +42,7 @@ _MAX_NAME_BYTES: Final[int] = 200
 
 
 def escape_markdown(text: str) -> str:
-    r"""Text as Markdown shows it: no formatting, link, image, icon or formula; `code spans` stay code.
+    r"""Text as Markdown shows it: no formatting, link, image, icon, arrow or formula; `code spans` stay code.
 
     Examples:
         >>> escape_markdown("![x](//a.example/y) `a_b`")
@@ -40,8 +50,13 @@ def escape_markdown(text: str) -> str:
     """
     parts = _CODE_SPAN.split(text)
     return "".join(
-        part if index % 2 else _MARKDOWN_SIGNS.sub(r"\2\\\1\3", part) for index, part in enumerate(parts)
+        _break(_ICON, part) if index % 2 else _MARKDOWN_SIGNS.sub(r"\2\4\\\1\3\5", _break(_REPLACED, part))
+        for index, part in enumerate(parts)
     )
+
+
+def _break(pattern: re.Pattern[str], text: str) -> str:
+    return pattern.sub(lambda found: found[0] + WORD_JOINER, text)
 
 
 def quote_markdown(text: str) -> str:
@@ -51,7 +66,7 @@ def quote_markdown(text: str) -> str:
         >>> print(quote_markdown("a`b"))
         `` a`b ``
     """
-    line = " ".join(text.split())
+    line = _break(_ICON, " ".join(text.split()))
     longest = max(map(len, re.findall("`+", line)), default=0)
     fence = "`" * (longest + 1)
     return f"{fence} {line} {fence}" if longest else f"`{line or ' '}`"

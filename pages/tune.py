@@ -14,6 +14,8 @@ def main() -> None:
     page_header("Tune", "Let the program try **many settings** and see which of them matter.")
     workspace = Workspace.default()
     sweeps = [sweep.name for sweep in list_sweeps(workspace)]
+    asked = st.query_params.get("sweep", "")
+    warn_missing("search", [asked], sweeps)
     if not sweeps:
         st.info(
             "There is no search yet. Choose below what may vary; every trial is an ordinary run, which you "
@@ -24,8 +26,6 @@ def main() -> None:
         return
     with st.expander("New search", icon=":material/add:"):
         render_new_sweep(workspace)
-    asked = st.query_params.get("sweep", "")
-    warn_missing("search", [asked], sweeps)
     name = st.selectbox("Search", sweeps, index=sweeps.index(asked) if asked in sweeps else len(sweeps) - 1)
     render_sweep(name, workspace)
 

@@ -17,7 +17,7 @@ from app.shared.session_cache import SessionCache, checkpoint_fingerprint, load_
 from app.shared.session_end import at_session_end
 from app.shared.uploads import Upload
 from fer_core.checkpoint import CheckpointEntry
-from fer_core.errors import MediaError
+from fer_core.errors import MediaError, leave_out_path
 from fer_core.framing import compute_square, extract_square
 from fer_core.images import describe_rest, load_image
 from fer_core.inference.pipeline import FacePipeline, ImageAnalysis, build_pipeline
@@ -171,5 +171,5 @@ def _try_picture(picture: Picture, pipeline: FacePipeline) -> PictureResult | Me
     try:
         return analyze_picture(picture.path, pipeline)
     except MediaError as error:
-        text = str(error).replace(str(picture.path), "the picture")  # its folder means nothing to the user
-        return MediaError(text)  # without its traceback, which would keep the pixels alive
+        # Without its traceback, which would keep the pixels alive.
+        return MediaError(leave_out_path(error, picture.path))

@@ -23,7 +23,7 @@ from app.shared.messages import empty_state, error_boundary, show_error
 from app.shared.run_format import describe_duration
 from app.shared.uploads import Upload, ask_for_files, forget_uploads
 from app.shared.voice_models import choose_voice, explain_voice_models, list_voice_models
-from fer_core.errors import FerError, MediaError
+from fer_core.errors import FerError, MediaError, leave_out_path
 from fer_core.escaping import escape_markdown
 from fer_core.sound.decode import SOUND_SUFFIXES, open_sound
 from fer_core.workspace import Workspace
@@ -89,7 +89,7 @@ def _take_uploads(found: list[Upload]) -> None:
                     st.session_state.setdefault(Key.SOUNDS, []).append(upload)
             except MediaError as error:
                 forget_uploads([upload])
-                errors[upload.name] = str(error)
+                errors[upload.name] = leave_out_path(error, upload.path)
         st.session_state[Key.SOUND_ERRORS] = errors
         st.rerun()
     for name, problem in st.session_state.get(Key.SOUND_ERRORS, {}).items():

@@ -14,7 +14,7 @@ from app.shared.navigation import ANALYZE_MEDIA
 from app.shared.uploads import UPLOAD_KEPT_S, Upload
 from app.shared.visitor import get_visitor
 from fer_core.analyses import AnalysisRecord
-from fer_core.errors import MediaError
+from fer_core.errors import MediaError, leave_out_path
 from fer_core.inference.video_reader import probe_video
 from fer_core.inference.video_summary import VideoSummary
 from fer_core.inference.video_types import VideoInfo, VideoLimits
@@ -54,8 +54,8 @@ def check_upload(upload: Upload) -> UploadedVideo:
     """
     try:
         return UploadedVideo(upload, probe_video(upload.path, LIMITS))
-    except MediaError as error:  # its folder would mean nothing to the user
-        raise MediaError(str(error).replace(str(upload.path), upload.path.name)) from error
+    except MediaError as error:
+        raise MediaError(leave_out_path(error, upload.path)) from error
 
 
 @dataclass(frozen=True, slots=True)

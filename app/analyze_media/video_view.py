@@ -140,9 +140,8 @@ def _take_uploads(found: Sequence[Upload]) -> None:
                 errors[upload.name] = str(error)
         st.session_state[Key.VIDEO_ERRORS] = errors
         st.rerun()
-    errors = st.session_state.get(Key.VIDEO_ERRORS, {})
-    for name, problem in errors.items():
-        show_error(MediaError(problem), about=name if len(errors) > 1 else "")
+    for name, problem in st.session_state.get(Key.VIDEO_ERRORS, {}).items():
+        show_error(MediaError(problem), about=name)
 
 
 def _render_waiting(uploads: list[UploadedVideo], options: list[str], workspace: Workspace) -> None:
@@ -255,7 +254,8 @@ def _delete(videos: Sequence[VideoTask], workspace: Workspace) -> None:
 
 def describe_video(info: VideoInfo) -> str:
     """What is in a video file, as one line of Markdown."""
-    facts = [f"{info.width_px:,} × {info.height_px:,} px", f"{info.fps:.3g} fps", escape_markdown(info.codec)]
+    fps = f"{info.fps:,.0f}" if info.fps >= 100 else f"{info.fps:.3g}"
+    facts = [f"{info.width_px:,} × {info.height_px:,} px", f"{fps} fps", escape_markdown(info.codec)]
     if info.duration_s is not None:
         facts.insert(0, describe_duration(info.duration_s))
     if not info.has_audio:

@@ -150,7 +150,10 @@ def _render_selection(
 
 def _open(workspace: Workspace, item: StoredEvaluation) -> Dataset:
     subject = item.report.subject
-    dataset = load_dataset(workspace.dataset(subject.dataset))
+    folder = workspace.dataset(subject.dataset)
+    if not folder.is_dir():
+        raise DataError(f"data set {subject.dataset!r} is not on this machine; import it again")
+    dataset = load_dataset(folder)
     if dataset.info.fingerprint != subject.data_fingerprint:
         raise DataError(f"data set {subject.dataset!r} has changed since the evaluation; evaluate again")
     return dataset

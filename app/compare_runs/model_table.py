@@ -47,14 +47,18 @@ def choose_conditions(models: Mapping[str, CheckpointEntry], workspace: Workspac
     names.sort(key=lambda name: name not in installed)
     # A data set that is gone still has reports; one that nothing was trained on can still be scored.
     names += [name for name in (*installed, SCHEMATIC_FACES) if name not in names]
-    warn_missing("data set", st.query_params.get_all(Key.COMPARE_DATASET), names)
+    asked = st.query_params.get(Key.COMPARE_DATASET, "")
+    warn_missing("data set", [asked], names)
+    wanted = asked if asked in names else names[0]
+    if st.session_state.get(Key.COMPARE_DATASET) != wanted:
+        st.session_state[Key.COMPARE_DATASET] = wanted
     row = st.container(horizontal=True, gap="medium", vertical_alignment="bottom")
     chosen = row.selectbox(
         "Data set",
         names,
         format_func=lambda name: _describe_place(name, installed),
-        key=_known(Key.COMPARE_DATASET, names),
-        bind="query-params",
+        key=Key.COMPARE_DATASET,
+        on_change=_take_dataset,
         width=300,
     )
     part = row.segmented_control(
@@ -109,11 +113,10 @@ def _describe_place(name: str, installed: Sequence[str]) -> str:
     return f"{name} ({'built in' if name == SCHEMATIC_FACES else 'not on this machine'})"
 
 
-def _known(key: Key, options: Sequence[str]) -> Key:
-    """The key of a widget, after forgetting a choice that is gone."""
-    if key in st.session_state and st.session_state[key] not in options:
-        del st.session_state[key]
-    return key
+@uninterrupted
+def _take_dataset() -> None:
+    """Write the data set into the address, the first one, too: elsewhere another may be the first."""
+    st.query_params[Key.COMPARE_DATASET] = st.session_state[Key.COMPARE_DATASET]
 
 
 def choose_models(
@@ -135,6 +138,8 @@ def choose_models(
     known = {row["model"] for row in rows}
     asked = list(dict.fromkeys(st.query_params.get_all(Key.COMPARE_MODELS)))
     warn_missing("model", asked, models)
+    if asked and Key.COMPARE_DATASET not in st.query_params:
+        st.query_params[Key.COMPARE_DATASET] = conditions.dataset
     chosen = [key for key in asked if key in known]
     for index, (title, part) in enumerate(_split_by_classes(shown)):
         if title:
@@ -260,10 +265,13 @@ def _get_rows(key: str) -> list[int]:
 
 @uninterrupted
 def _take_ticks(key: str, names: Sequence[str], chosen: Sequence[str]) -> None:
-    """Write the ticks of a table into the address; what was ticked first stays first."""
+    """Write the ticks of a table into the address, with the data set; what was ticked first stays first."""
     ticked = [names[row] for row in _get_rows(key) if row < len(names)]
     kept = [name for name in chosen if name in ticked or name not in names]
-    st.query_params[Key.COMPARE_MODELS] = [*kept, *(name for name in ticked if name not in kept)]
+    models = [*kept, *(name for name in ticked if name not in kept)]
+    dataset = st.session_state[Key.COMPARE_DATASET]
+    # In one step, so that Back leads to the ticks before.
+    st.query_params.update({Key.COMPARE_DATASET: dataset, Key.COMPARE_MODELS: models})
 
 
 def _render_seeds(rows: list[dict[str, Any]], figures: Sequence[str]) -> None:

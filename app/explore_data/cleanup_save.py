@@ -96,8 +96,8 @@ def _choose_changes(review: Review) -> list[str] | None:
         if st.toggle(
             "As many training images of every class as of the rarest",
             key="audit_balance",
-            help="By the class with more than half of the votes, where votes are known; training images "
-            "without such a class are left out.",
+            help="By the class with over half of the votes once single votes are dropped, where votes are "
+            "known; training images without such a class are left out.",
         ):
             changes.append("--balance")
         if st.toggle("Split again into train, valid and test", key="audit_resplit"):

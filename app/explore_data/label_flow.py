@@ -25,9 +25,9 @@ def render_flow(audited: Audited) -> None:
     if not audited.dataset.info.has_votes:
         empty_state(
             "No annotators' votes here",
-            "The flow runs from each image's own label to the class with more than half of its votes (the "
-            "majority). Import FER2013 with "
-            "its FER+ votes: `fer import fer2013.zip --votes fer2013new.csv`.",
+            "The flow runs from each image's own label to the majority of its votes: the class with over "
+            "half of them once single votes are dropped. Import FER2013 with its FER+ votes: "
+            "`fer import fer2013.zip --votes fer2013new.csv`.",
             icon=":material/account_tree:",
         )
         return
@@ -49,7 +49,7 @@ def describe_flow(flow: "pd.DataFrame") -> str:
         f"Of {count_words(total, 'image')}, {same:,} ({same / total:.0%}) keep their label "
         "by the majority of the votes, "
         f"{changed:,} ({changed / total:.0%}) get another, and {gone:,} ({gone / total:.0%}) have none: no "
-        "expression has more than half of the votes."
+        "class has over half of the votes once single votes are dropped (FER+)."
     )
 
 

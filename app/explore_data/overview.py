@@ -175,7 +175,8 @@ def describe_balance(counts: "ClassCounts") -> str:
         text += f"{totals[0][0]} is {ratio:,.0f} times as frequent as {totals[-1][0]}. "
     if discarded := sum(own[""] for own in counts.values()):
         left_out = count_words(discarded, "image is", "images are")
-        text += f"{left_out} left out, for no class has over half of the votes."
+        text += f"{left_out} left out, for no class has over half of the votes once single votes are "
+        text += "dropped (FER+)."
     return text
 
 

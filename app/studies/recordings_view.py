@@ -182,4 +182,4 @@ def _tell_added() -> None:
     for note in added.notes[:10]:
         st.toast(f"{escape_markdown(note)}.", icon=":material/info:")
     for path, problem in list(added.problems.items())[:10]:
-        show_error(FerError(problem.replace(path, escape_markdown(Path(path).name))), about=Path(path).name)
+        show_error(FerError(problem), about=Path(path).name)

@@ -4,7 +4,7 @@ import shlex
 
 import streamlit as st
 
-from app.shared.messages import empty_state, show_error
+from app.shared.messages import empty_state, show_error, warn_missing
 from app.shared.model_picker import choose_model
 from app.shared.navigation import EXPLORE_DATA, PAGES
 from app.train.run_actions import open_run
@@ -42,15 +42,15 @@ def render_adapt(workspace: Workspace) -> None:
 
 def _choose_faces(entry: CheckpointEntry, workspace: Workspace) -> DatasetInfo | None:
     known = {item.get("fingerprint") for item in (entry.info.data, *entry.info.earlier)}
+    here = {info.name: info for info in list_datasets(workspace)}
+    asked = st.query_params.get("dataset", "")
+    warn_missing("data set", [asked], here)
     found = {
-        info.name: info
-        for info in list_datasets(workspace)
-        if info.name != SCHEMATIC_FACES and info.fingerprint not in known
+        name: info for name, info in here.items() if name != SCHEMATIC_FACES and info.fingerprint not in known
     }
     if not found:
         _render_nothing()
         return None
-    asked = st.query_params.get("dataset", "")
     if asked in found and Key.ADAPT_DATASET not in st.session_state:
         st.session_state[Key.ADAPT_DATASET] = asked
     if st.session_state.get(Key.ADAPT_DATASET) not in found:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from fer_core.collecting.candidates import CandidateStore, Source
-from fer_core.errors import ConfigError, MediaError
+from fer_core.errors import ConfigError, MediaError, leave_out_path
 from fer_core.images import IMAGE_SUFFIXES, load_image
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.stream import FaceStream
@@ -99,7 +99,7 @@ def read_media(
                 faces = [(box, None, person) for box in finder.detect(image)]
                 store.add(image, faces, source)
         except MediaError as error:
-            problems[name] = str(error)
+            problems[name] = leave_out_path(error, path)
     return problems
 
 

@@ -38,10 +38,11 @@ class DataConfig:
     dataset: str = "schematic-faces"
     """Name of an imported data set. `schematic-faces` is drawn on first use; nothing to download."""
     label_mode: LabelMode = "crossentropy"
-    """How annotators' votes become training targets (Barsoum et al., 2016): `majority` takes the class with
-    more than half of the votes, `crossentropy` the share of votes of each class, `probability` a class drawn
-    by these shares anew each time, `multi_target` every class with enough votes. Validation is always scored
-    in majority mode. Data sets without votes use their labels, whatever is set here."""
+    """How annotators' votes become training targets (Barsoum et al., 2016), once single votes are dropped:
+    `majority` takes the class with more than half of the votes, `crossentropy` the share of votes of each
+    class, `probability` a class drawn by these shares anew each time, `multi_target` every class with enough
+    votes. Validation is always scored in majority mode. Data sets without votes use their labels, whatever
+    is set here."""
     label_temperature: Annotated[float, Limits(low=0.1, high=10)] = 1.0
     """Raise the label distributions to the power 1 / this: below 1 sharpens them towards the most frequent
     answer, above 1 evens out the answers that were given. Not used by the label modes `majority` and

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.errors import ConfigError, FerError
+from fer_core.errors import ConfigError, FerError, leave_out_path
 from fer_core.io import sha256_file
 from fer_core.studies.study import RECORDINGS_FILE, Study
 from fer_core.studies.tables import RECORDING_COLUMNS, list_rows, write_table
@@ -217,7 +217,7 @@ def add_recordings(
             _check_named(path, items)
             described[str(path)] = {**_describe(path), **items[0].facts, "_stem": items[0].stem or path.stem}
         except (FerError, OSError) as error:
-            problems[str(items[0].path)] = str(error)
+            problems[str(items[0].path)] = leave_out_path(error, path)
     with study.edit():
         added = _merge(study, described, problems)
         return replace(added, notes=(*_note_repeated(named, described), *_note_copies(study, added)))

@@ -36,7 +36,9 @@ def test_without_own_faces_it_says_where_they_come_from(
     save_model("old")
     page = open_page(part="adapt")
     assert any("No labelled faces of yours yet" in item.value for item in page.markdown)
-    assert not page.button
+    assert not page.button and not page.warning
+    page = open_page(part="adapt", dataset="gone")
+    assert "There is no data set `gone` on this machine" in page.warning[0].value
 
 
 def test_a_model_is_adapted_to_the_chosen_faces(

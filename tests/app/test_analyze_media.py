@@ -273,7 +273,7 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(model):
     page = _run(("huge.png", header.getvalue()))
     assert not page.exception
     (error,) = page.error
-    assert "the picture is too large" in error.value
+    assert "the file is too large" in error.value
     assert "64 megapixels" in error.value
 
 

@@ -91,7 +91,8 @@ def test_a_deleted_data_set_leaves_the_figures(two_models):
     page = _compare("first", "second")
     page.selectbox(key="compare_outcome").set_value("all").run()
     assert not page.exception
-    assert any("can't be shown" in item.value for item in page.warning)
+    (warning,) = [item.value for item in page.warning if "can't be shown" in item.value]
+    assert "not on this machine" in warning and str(two_models.root) not in warning
 
 
 def test_a_cell_is_a_choice_that_can_be_narrowed(two_models):
@@ -320,6 +321,19 @@ def test_ticks_in_the_table_are_those_of_the_address(two_models):
     page.run()
     assert page.session_state["compare_table_0"]["selection"]["rows"] == [1]
     assert [item.label for item in page.metric] == ["accuracy", "macro-F1"]
+
+
+def test_the_address_of_a_comparison_holds_its_data_set(two_models, draw_faces):
+    draw_faces(two_models, "others", num_images=40)
+    page = _compare("first", "second")
+    assert "faces" in page.query_params["compare_dataset"]
+    page.selectbox(key="compare_dataset").set_value("others").run()
+    assert "others" in page.query_params["compare_dataset"]
+    page.selectbox(key="compare_dataset").set_value("faces").run()
+    assert "faces" in page.query_params["compare_dataset"], "also where it is the first"
+    page.query_params["compare_dataset"] = ["others"]  # as Back in the browser does
+    page.run()
+    assert page.selectbox(key="compare_dataset").value == "others" and not page.exception
 
 
 def test_what_a_link_names_and_is_not_here_is_told(two_models):

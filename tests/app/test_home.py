@@ -132,7 +132,7 @@ def test_yunet_offline_is_a_message_and_the_page_goes_on(app_workspace, monkeypa
     ("text", "expected"),
     [
         ("plain text", "plain text"),
-        ("a_b *c* [d](e) :smile: $x$", r"a\_b \*c\* \[d\](e) \:smile\: \$x\$"),
+        ("a_b *c* [d](e) :smile: $x$", "a\\_b \\*c\\* \\[d\\](e) \\:\u2060smile\\: \\$x\\$"),
         ("run `fer fetch_it` now_", r"run `fer fetch_it` now\_"),
     ],
 )

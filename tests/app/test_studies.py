@@ -85,6 +85,15 @@ def test_a_study_shows_states_and_reasons(study):
     assert "smiles" in page.title[0].value and table is not None
 
 
+def test_what_is_no_video_is_said_of_its_name_once_and_without_a_path(study):
+    page = open_page(study="smiles")
+    uploader = next(item for item in page.file_uploader if item.label.startswith("Videos"))
+    uploader.set_value([("fake.mp4", b"text", "video/mp4")]).run()
+    (error,) = page.error
+    assert error.value.startswith("**fake.mp4** — the file is not a video")
+    assert "/" not in error.value and error.value.count("fake") == 1
+
+
 def test_running_starts_one_task(study, workspace, tasks_at_once, monkeypatch):
     ran = []
     monkeypatch.setattr(

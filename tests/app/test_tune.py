@@ -43,7 +43,8 @@ def open_page(**query):
 def test_before_the_first_search(app_workspace):
     page = open_page()
     assert "no search yet" in page.info[0].value
-    assert [button.label for button in page.button] == ["Start searching"]
+    assert [button.label for button in page.button] == ["Start searching"] and not page.warning
+    assert "There is no search `gone` on this machine" in open_page(sweep="gone").warning[0].value
 
 
 def test_a_new_search_starts_a_worker(app_workspace, monkeypatch):

@@ -101,12 +101,13 @@ def test_a_cell_of_a_matrix_leads_to_its_faces(reports, open_page):
 def test_models_are_ticked_and_back_leads_to_the_tab_and_then_the_tick_before(reports, open_page):
     page = open_page("compare_runs?compare_dataset=compared")
     tick(page, "model-two")
-    expect(page).to_have_url(re.compile("compare_models=model-two$"))
+    expect(page).to_have_url(re.compile("compare_dataset=compared&compare_models=model-two$"))
     tick(page, "model-one")
     expect(
         page.get_by_text(re.compile("between model-one and model-two|model-one is .* than model-two"))
     ).to_be_visible()
     assert get_labels(page) == ["model-two", "model-one"], "the first one ticked is the baseline"
+    settle(page)  # what is below the answer is still that of one model, beside that of two
     page.get_by_role("tab", name="Errors").click()
     expect(page).to_have_url(re.compile("tab=Errors"))
     expect(get_cells(page, "model-one")).to_have_count(64)
@@ -118,6 +119,15 @@ def test_models_are_ticked_and_back_leads_to_the_tab_and_then_the_tick_before(re
     page.go_back()
     expect(page.get_by_test_id("stMetricLabel").first).to_have_text("accuracy")
     expect(page).to_have_url(re.compile("compare_models=model-two$"))
+
+
+def test_the_first_tick_puts_the_data_set_into_the_address_in_one_step(reports, open_page):
+    page = open_page("compare_runs")
+    tick(page, "model-two")
+    expect(page).to_have_url(re.compile(r"\?compare_dataset=[^&]+&compare_models=model-two$"))
+    settle(page)
+    page.go_back()
+    expect(page).to_have_url(re.compile("compare_runs$"))
 
 
 def test_the_answer_comes_first_and_two_models_take_two_screens(reports, open_page):

@@ -25,6 +25,7 @@ from fer_core.data.flaws import find_flaws
 from fer_core.data.store import load_dataset, write_dataset
 from fer_core.data.suspected_labels import Suspect, note_suspects
 from fer_core.data.synthetic import generate_schematic_faces
+from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.evaluation.comparison import Comparison, compare
 from fer_core.evaluation.embedding_map import EmbeddingMap
 from fer_core.evaluation.matrix_chart import build_matrix
@@ -54,7 +55,7 @@ def list_names(address: str) -> tuple[str, ...]:
         f"![{MARK}]({address}/markdown.png)",
         f"<a href='{address}/link' class=evil>{MARK}</a>",
         f"<img src={address}/image.png class=evil> {MARK}",
-        f"[{MARK}]({address}/words) :red[x] :material/face:",
+        f"[{MARK}]({address}/words) :red[x] :material/skull: :streamlit: ~= x",
         f"`x`\n\n# {MARK} <b class=evil>bold</b> %{{x}} $x^2$",
         "label",
         "confidence",
@@ -63,6 +64,17 @@ def list_names(address: str) -> tuple[str, ...]:
 
 
 NAMES = list_names(os.environ.get("HOSTILE_ADDRESS", "http://127.0.0.1:9"))
+REPLACED = (
+    ":material/skull:",
+    "a :material_skull: b",
+    ":streamlit:",
+    "`:material/skull:` and `:skull:` :skull:",
+    *(f"a {sign} b" for sign in ("<->", "->", "<-", "--", ">=", "<=", "~=")),
+    "--",
+    "~= -> ->",
+    "1. one",
+)
+"""What Streamlit makes icons, signs and lists of, though signs of Markdown are escaped."""
 CHANCES = (0.4, 0.2, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05)
 
 
@@ -232,6 +244,20 @@ def show_sources(_workspace: Workspace) -> None:
     sources._render_result(_Crosscheck(), {})  # type: ignore[arg-type]
 
 
+def show_replaced(_workspace: Workspace) -> None:
+    """What Streamlit would replace, in each kind of place that reads Markdown."""
+    for number, text in enumerate(REPLACED):
+        shown = escape_markdown(text)
+        with st.container(key=f"replaced-{number}"):
+            st.markdown(shown)
+            st.markdown(f"**{shown}**")
+            st.markdown(quote_markdown(text))
+            st.caption(shown)
+            st.success(shown)
+            st.checkbox(shown, key=f"checkbox-{number}")
+            st.button(shown, key=f"button-{number}")
+
+
 PARTS = {
     "pictures": show_pictures,
     "video": show_video,
@@ -248,5 +274,5 @@ PARTS = {
 }
 
 if __name__ == "__main__":
-    PARTS[st.query_params["part_shown"]](Workspace.default())
+    (PARTS | {"replaced": show_replaced})[st.query_params["part_shown"]](Workspace.default())
     st.markdown("the end")

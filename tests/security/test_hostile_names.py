@@ -10,6 +10,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from fer_core.checkpoint import load_checkpoint_info, save_checkpoint_info
 from fer_core.data.store import load_dataset
+from fer_core.escaping import WORD_JOINER
 from fer_core.evaluation.comparison_export import write_html
 from fer_core.evaluation.evaluator import evaluate_checkpoint
 from fer_core.evaluation.publish import build_model_card
@@ -22,7 +23,9 @@ from tests.small_models import save_small_model
 
 pytestmark = pytest.mark.e2e
 TIMEOUT_MS = 180_000
-FORBIDDEN = ".evil, h1:not(:empty), [style*='color: red']"
+FORBIDDEN = (
+    ".evil, h1:not(:empty), [style*='color: red'], [aria-label='skull icon'], img[alt='Streamlit logo']"
+)
 
 
 class Listener(socketserver.ThreadingTCPServer):
@@ -104,8 +107,21 @@ def test_a_result_full_of_hostile_names_asks_nobody(address, listener, tab, part
     # A chart's own code is loaded after all else has been drawn: its names may come late.
     expect(tab.locator("body")).to_contain_text(hostile_results.MARK, timeout=TIMEOUT_MS, use_inner_text=True)
     assert tab.get_by_test_id("stException").count() == 0
-    assert "Something unexpected went wrong" not in tab.locator("body").inner_text()
+    text = tab.locator("body").inner_text()
+    assert "Something unexpected went wrong" not in text
+    assert "\N{ALMOST EQUAL TO}" not in text
     assert_harmless(tab, listener)
+
+
+def test_what_streamlit_would_replace_is_seen_as_it_is(address, tab):
+    tab.goto(f"{address}/?part_shown=replaced")
+    expect(tab.get_by_text("the end", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
+    settle(tab)
+    for number, text in enumerate(hostile_results.REPLACED):
+        seen = tab.locator(f".st-key-replaced-{number}").inner_text().replace(WORD_JOINER, "").split("\n")
+        plain = text.replace("`", "")
+        expected = [plain, plain, text if "`" in text else plain, *[plain] * 4]
+        assert [line for line in seen if line] == expected
 
 
 def test_the_picture_and_its_list_show_hostile_names_as_they_are(address, listener, tab):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fer_core.escaping import (
     FORMULA_SIGNS,
+    WORD_JOINER,
     escape_latex,
     escape_markdown,
     escape_name,
@@ -29,10 +30,17 @@ TEXTS = st.text(
 @given(TEXTS)
 def test_markdown_holds_no_sign_that_is_not_escaped(text):
     plain = re.sub(r"`[^`\n]+`", "", text)
-    shown = escape_markdown(plain)
+    shown = escape_markdown(plain).replace(WORD_JOINER, "")
     assert not re.search(r"(?<!\\)(?:\\\\)*[`*_\[\]<>#|~$:&]", shown.replace("\\\\", ""))
     assert not re.search(r"^\s*[-+=]", shown, re.MULTILINE)
     assert re.sub(r"\\(.)", r"\1", shown) == plain
+
+
+@pytest.mark.parametrize(
+    "text", ["fer-tiny", "a--b", "x->y", "12:30:45", "C:/faces", "--epochs 3", "a - b", "50 %"]
+)
+def test_plain_words_get_no_joiner(text):
+    assert WORD_JOINER not in escape_markdown(text) + quote_markdown(text)
 
 
 @given(TEXTS)

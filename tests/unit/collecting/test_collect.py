@@ -12,7 +12,7 @@ from fer_core.collecting import create_collection, load_collection
 from fer_core.collecting.candidates import Source, keep_candidates
 from fer_core.collecting.live import LiveCollector
 from fer_core.collecting.picking import pick_faces
-from fer_core.collecting.sources import list_media, read_study
+from fer_core.collecting.sources import list_media, read_media, read_study
 from fer_core.errors import CollectionError, ConfigError, MediaError
 from fer_core.inference.predictor import load_predictor
 from fer_core.studies import create_study
@@ -39,6 +39,18 @@ def media(tmp_path):
     (folder / "notes.txt").write_text("none")
     (folder / ".hidden.png").write_text("none")
     return folder
+
+
+def test_what_cannot_be_read_is_told_of_its_name_without_its_path(tmp_path):
+    paths = [tmp_path / name for name in ("damaged.jpg", "text.mp4", "gone.png")]
+    for path in paths[:2]:
+        path.write_text("text")
+    with keep_candidates() as store:
+        problems = read_media(store, paths, lambda _: None, None, uploads=tmp_path)
+    assert problems["damaged.jpg"].startswith("the file is no picture")
+    assert problems["text.mp4"].startswith("the file is not a video")
+    assert problems["gone.png"].startswith("the file can't be read")
+    assert str(tmp_path) not in str(problems)
 
 
 def test_two_make_one_collection_at_once(workspace, monkeypatch):
