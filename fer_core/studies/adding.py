@@ -217,7 +217,9 @@ def add_recordings(
             _check_named(path, items)
             described[str(path)] = {**_describe(path), **items[0].facts, "_stem": items[0].stem or path.stem}
         except (FerError, OSError) as error:
-            problems[str(items[0].path)] = leave_out_path(error, path)
+            own = items[0].path
+            # Where a link leads is worth telling; the name of the file itself stands before its problem.
+            problems[str(own)] = leave_out_path(error, path) if own.name == path.name else str(error)
     with study.edit():
         added = _merge(study, described, problems)
         return replace(added, notes=(*_note_repeated(named, described), *_note_copies(study, added)))

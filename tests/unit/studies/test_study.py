@@ -151,7 +151,11 @@ def test_what_only_has_the_name_of_a_video_is_named(tmp_path, study, capsys, pat
     assert main(["study", "add", study.name, "--folder", str(folder), "--pattern", pattern]) == 1
     told = capsys.readouterr().out
     assert "3 left out" in told
-    for words in ("folder.mp4 is a folder", "gone.mp4 is missing", "pipe.mp4 is no regular file"):
+    for words in (
+        "folder.mp4: the file is a folder",
+        "gone.mp4 is missing",
+        "pipe.mp4: the file is no regular",
+    ):
         assert words in told, told
     with pytest.raises(ConfigError, match="only folders do, such as plain"):
         (folder / "plain").mkdir()
