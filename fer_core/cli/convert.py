@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import say
-from fer_core.errors import ConfigError
+from fer_core.cli.terminal import refuse_existing, say
 from fer_core.words import count
 
 if TYPE_CHECKING:
@@ -37,11 +36,11 @@ def main(
         layout: Columns of a table: as they are, those of OpenFace 2 (openface) or Py-Feat (fex), or one row
             per interval (events).
         recording: Which one, if the table holds several.
-        overwrite: Replace a file that exists.
+        overwrite: Replace a file that exists; a table with its data dictionary.
     """
-    if target.exists() and not overwrite:
-        raise ConfigError(f"{target} exists already; choose another name, or add --overwrite")
-    from fer_core.studies.formats import read_source, write_source
+    from fer_core.studies.formats import is_table, place_dictionary, read_source, write_source
+
+    refuse_existing(target, *([place_dictionary(target)] if is_table(target) else []), overwrite=overwrite)
 
     media = None if video is None else describe_media(video)
     found = read_source(source, recording, media=media)

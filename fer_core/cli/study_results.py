@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from fer_core.cli.terminal import say, show_progress, write_output
+from fer_core.cli.terminal import refuse_existing, say, show_progress, write_output
 from fer_core.errors import ConfigError
 from fer_core.studies import load_study
 from fer_core.studies.tables import list_rows
@@ -125,13 +125,14 @@ def export(
             .json (Label Studio).
         blurred: Write a video per recording into the folder OUT, in which all faces are hidden.
         show: With --blurred, persons who agreed and are not hidden.
-        overwrite: Replace what exists.
+        overwrite: Replace what exists; a table with its data dictionary.
     """
     from fer_core.studies.exporting import export_files, export_table, export_videos
+    from fer_core.studies.formats import place_dictionary
 
     study = load_study(Workspace.default(), name)
-    if out.exists() and not overwrite:
-        raise ConfigError(f"{out} exists already; choose another name, or add --overwrite")
+    dictionary = place_dictionary(out)
+    refuse_existing(out, *(() if files or blurred else (dictionary,)), overwrite=overwrite)
     if show and not blurred:
         raise ConfigError("--show says who is not hidden; it goes with --blurred")
     if blurred and files:
@@ -145,7 +146,7 @@ def export(
         return 0
     if not files:
         export_table(study, part, out)
-        say(f"{out}\n{out.with_suffix('.dictionary.csv')}")
+        say(f"{out}\n{dictionary}")
         return 0
     suffix = files if files.startswith(".") else f".{files}"
     with show_progress("Writing…") as tell:
@@ -190,8 +191,7 @@ def report(  # noqa: PLR0913 - the command's options
     study = load_study(Workspace.default(), name)
     if out.suffix.lower() != ".html":
         raise ConfigError(f"{out.name!r} ends in {out.suffix!r}; expected .html")
-    if out.exists() and not overwrite:
-        raise ConfigError(f"{out} exists already; choose another name, or add --overwrite")
+    refuse_existing(out, overwrite=overwrite)
     options = ReportOptions(of=of, baseline=baseline, baseline_code=baseline_code, test=test)
     write_output(out, write_report(study, by=by, step_s=step, around=around, options=options))
     return 0

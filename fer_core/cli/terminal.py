@@ -119,6 +119,17 @@ def _draw_bar(title: str) -> Iterator[Report]:
         yield draw
 
 
+def refuse_existing(*paths: Path, overwrite: bool) -> None:
+    """Refuse to write where something is already.
+
+    Raises:
+        ConfigError: one of the paths exists, and the user did not say `--overwrite`.
+    """
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise ConfigError(f"{path} exists already; choose another name, or add --overwrite")
+
+
 def write_output(out: Path, text: str) -> None:
     """Write a text where the user asked for it, and print where.
 

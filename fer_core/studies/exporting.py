@@ -9,7 +9,7 @@ from fer_core.io import atomic_path, storage_errors
 from fer_core.results import BatchWriter, find_format
 from fer_core.scratch import scratch_folder
 from fer_core.studies.analyzing import find_source
-from fer_core.studies.faces import iterate_batches, list_done, load_faces
+from fer_core.studies.faces import iterate_batches, load_faces, require_done
 from fer_core.studies.formats import (
     ANNOTATION_FORMATS,
     Media,
@@ -17,6 +17,7 @@ from fer_core.studies.formats import (
     build_intervals,
     describe_columns,
     from_events,
+    place_dictionary,
     write_source,
 )
 from fer_core.studies.formats.tables import write_table as write_frame
@@ -48,13 +49,12 @@ def export_table(study: Study, part: Part, path: Path) -> None:
         StorageError: it can't be written.
     """
     find_format(path)
-    dictionary = path.with_suffix(".dictionary.csv")
     if part == "faces":
         sample = _write_faces(study, path)
     else:
         sample = describe_recordings(study) if part == "recordings" else study.load_events()
         write_frame(sample, path)
-    write_frame(describe_columns(sample).drop(columns="num_missing"), dictionary)
+    write_frame(describe_columns(sample).drop(columns="num_missing"), place_dictionary(path))
 
 
 def _write_faces(study: Study, path: Path) -> "pd.DataFrame":
@@ -62,7 +62,7 @@ def _write_faces(study: Study, path: Path) -> "pd.DataFrame":
     writer: BatchWriter | None = None
     first: pd.DataFrame | None = None
     with atomic_path(path) as temporary:
-        for batch in iterate_batches(study, _require_done(study)):
+        for batch in iterate_batches(study, require_done(study)):
             if writer is None:
                 first = batch.slice(0, 1000).to_pandas()
                 writer = find_format(path).open(temporary, batch.schema)
@@ -70,13 +70,6 @@ def _write_faces(study: Study, path: Path) -> "pd.DataFrame":
         assert writer is not None and first is not None
         writer.close()
     return first
-
-
-def _require_done(study: Study) -> "pd.DataFrame":
-    done = list_done(study)
-    if done.empty:
-        raise StudyError(f"nothing is done yet; run it first: fer study run {study.name}")
-    return done
 
 
 def describe_recordings(study: Study) -> "pd.DataFrame":
@@ -122,7 +115,7 @@ def export_files(
             zipped = export_files(study, suffix, place, on_progress)
             write_zip_file(temporary, {path.name: path for path in sorted(place.iterdir())})
         return zipped
-    done, events = _require_done(study), study.load_events()
+    done, events = require_done(study), study.load_events()
     notes = dict[str, None]()
     for number, row in enumerate(list_rows(done)):
         recording = row["recording"]
@@ -160,7 +153,7 @@ def export_videos(
     """
     from fer_core.studies.blurring import blur_video
 
-    done = _require_done(study)
+    done = require_done(study)
     names = {key: {name for parts in list_parts(study, key).values() for _, name in parts}
              for key in done["recording"]}  # fmt: skip
     if unknown := [name for name in show if not any(name in known for known in names.values())]:

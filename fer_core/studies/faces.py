@@ -26,6 +26,18 @@ def list_done(study: Study) -> "pd.DataFrame":
     return recordings.loc[is_done] if is_done else recordings
 
 
+def require_done(study: Study) -> "pd.DataFrame":
+    """The same, at least one.
+
+    Raises:
+        StudyError: nothing is done yet.
+    """
+    done = list_done(study)
+    if done.empty:
+        raise StudyError(f"nothing is done yet; run it first: fer study run {study.name}")
+    return done
+
+
 def load_faces(study: Study, recording: str, columns: Sequence[str] | None = None) -> "pd.DataFrame":
     """The faces of one recording as `fer annotate` tables them, with the column `recording` first.
 

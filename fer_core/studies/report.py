@@ -10,7 +10,7 @@ from fer_core.errors import CheckpointError, ConfigError
 from fer_core.evaluation.html_page import render_page, render_table, show_text
 from fer_core.studies.charts import build_curves, list_classes
 from fer_core.studies.curves import MAX_BINS, compute_curves
-from fer_core.studies.faces import list_done, load_faces, to_voices
+from fer_core.studies.faces import list_done, load_faces, require_done, to_voices
 from fer_core.studies.state import State, StudyState, read_state
 from fer_core.studies.statistics.methods import ReportOptions
 from fer_core.studies.statistics.report import render_statistics
@@ -95,9 +95,12 @@ def write_report(
     Raises:
         DataError: nobody has the baseline that is asked for.
         ConfigError: as `compute_curves`, or no event has one of the codes.
-        StudyError: a table or result is damaged.
+        StudyError: a table or result is damaged, or the study has no recordings. Where none of them is done,
+            the report says why.
     """
     state = read_state(study)
+    if not state.recordings:
+        require_done(study)
     body = [
         "<p>The model names apparent expressions, not feelings. No arousal or action units are measured.</p>",
         f"<h2>Analysis</h2><p>{show_text(describe_methods(study))}</p>",

@@ -104,6 +104,8 @@ def run_study(
             with open_cluster(workers, scheduler, most=len(jobs)) as client:
                 outcome.start_s = time.monotonic() - started
                 _Run(study, client, jobs, outcome, on_progress, cancelled or (lambda: False)).run()
+            if outcome.was_cancelled:
+                outcome.num_done = _count_done(study, jobs)
             _remove_leftovers(study, old_s)
     outcome.seconds = time.monotonic() - started
     return outcome
@@ -140,6 +142,12 @@ def list_jobs(study: Study) -> list[Job]:
         if state.recordings[row["recording"]].state != "done"
     ]
     return sorted(jobs, key=lambda job: -job.num_frames)
+
+
+def _count_done(study: Study, jobs: Sequence[Job]) -> int:
+    """How many jobs have a result: workers may finish one after it was cancelled, until they are ended."""
+    states = read_state(study).recordings
+    return sum(job.recording in states and states[job.recording].state == "done" for job in jobs)
 
 
 def _remove_leftovers(study: Study, older_than_s: float) -> None:

@@ -18,7 +18,7 @@ from fer_core.studies.formats.annotations import (
     from_events,
     to_events,
 )
-from fer_core.studies.formats.dictionary import describe_columns
+from fer_core.studies.formats.dictionary import describe_columns, place_dictionary
 from fer_core.studies.formats.elan import read_elan, write_elan
 from fer_core.studies.formats.face_layouts import LAYOUTS, from_layout, list_classes, to_layout
 from fer_core.studies.formats.label_studio import read_label_studio, write_label_studio
@@ -47,8 +47,10 @@ __all__ = [
     "check_annotations",
     "describe_columns",
     "from_events",
+    "is_table",
     "list_classes",
     "list_targets",
+    "place_dictionary",
     "read_source",
     "read_table",
     "to_events",
@@ -181,7 +183,7 @@ def write_source(source: Source, path: Path, *, media: Media | None = None, layo
         raise ConfigError(f"{path.name!r} ends in {path.suffix!r}; expected one of {list_targets()}")
     table = _arrange(source, layout)
     write_table(table, path)
-    beside = path.with_suffix(".dictionary.csv")
+    beside = place_dictionary(path)
     write_table(describe_columns(table), beside)
     return [f"what its columns mean is in {beside.name}"]
 

@@ -1,5 +1,6 @@
 """The data dictionary: what every column of a table means, in which unit and range."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fer_core.studies.formats.face_layouts import LAYOUTS, FaceLayout, list_classes
@@ -53,6 +54,16 @@ _COLUMNS: Final[dict[str, tuple[str, str, str]]] = {
     "width_px": ("px", "above 0", "width of the upright picture"),
     "success": ("", "0 or 1", "whether a face was found"),
 }
+
+
+def place_dictionary(table: Path) -> Path:
+    """Where the data dictionary of a table is: beside it; tables that differ in their extension share it.
+
+    Examples:
+        >>> place_dictionary(Path("faces.parquet")).name
+        'faces.dictionary.csv'
+    """
+    return table.parent / f"{table.stem}.dictionary.csv"
 
 
 def describe_columns(table: "pd.DataFrame") -> "pd.DataFrame":

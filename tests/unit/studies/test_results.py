@@ -203,6 +203,29 @@ def test_nothing_done_is_said(study, make_recordings, tmp_path):
         load_faces(study, "r0")
 
 
+def test_a_data_dictionary_is_not_replaced_unasked(results, tmp_path, capsys):
+    """Tables of one name share it, whatever their extensions."""
+    command = ["study", "export", results.name]
+    assert main([*command, str(tmp_path / "x.csv")]) == 0
+    words = (tmp_path / "x.dictionary.csv").read_text()
+    assert main([*command, str(tmp_path / "x.parquet"), "--part=events"]) == 1
+    assert "x.dictionary.csv exists already" in capsys.readouterr().err
+    assert main(["convert", str(tmp_path / "x.csv"), str(tmp_path / "x.parquet"), "--recording=r0"]) == 1
+    assert "x.dictionary.csv exists already" in capsys.readouterr().err
+    assert (tmp_path / "x.dictionary.csv").read_text() == words and not (tmp_path / "x.parquet").exists()
+    assert main([*command, str(tmp_path / "x.parquet"), "--part=events", "--overwrite"]) == 0
+    assert (tmp_path / "x.dictionary.csv").read_text() != words
+
+
+def test_an_empty_study_is_told_by_every_command(study, tmp_path, capsys):
+    for command, file in (("report", "a.html"), ("export", "a.csv")):
+        assert main(["study", command, study.name, str(tmp_path / file)]) == 1
+        assert "nothing is done yet; run it first: fer study run smiles" in capsys.readouterr().err
+        assert not (tmp_path / file).exists()
+    assert compute_curves(study).empty and summarise_groups(study).empty
+    assert describe_methods(study).startswith("0 of 0 recordings")
+
+
 def test_words_of_others_stay_words(results):
     results_events = [Event(recording="r0", start_s=0.0, code="<script>alert(1)</script>")]
     add_events(results, results_events)

@@ -3,6 +3,8 @@
 import os
 import shutil
 import time
+from contextlib import contextmanager
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -26,7 +28,7 @@ from fer_core.studies.adding import (
 from fer_core.studies.analyzing import Job, analyze
 from fer_core.studies.events import Event, add_events, replace_events
 from fer_core.studies.exporting import describe_recordings
-from fer_core.studies.running import list_jobs
+from fer_core.studies.running import list_jobs, run_study
 from fer_core.studies.state import WorkStatus, running_file, survey_studies
 from fer_core.studies.study import STUDY_FILE, TABLE_FILE
 from fer_core.studies.tables import EVENT_COLUMNS, RECORDING_COLUMNS
@@ -255,6 +257,31 @@ def test_a_result_without_its_table_is_made_again(study, make_recordings, damage
     assert [job.recording for job in list_jobs(study)] == ["r0"]
     assert do(study, "r0") == "" and table.read_bytes() == whole
     assert read_state(study).recordings["r0"].state == "done"
+
+
+def test_what_finishes_while_a_run_is_stopped_counts(study, make_recordings, monkeypatch):
+    make_recordings(study, 3)
+
+    class Client:
+        """Of a cluster that answers nothing before it is left."""
+
+        status = "running"
+
+        def map(self, work, jobs, **options):
+            return [Mock() for _ in jobs]
+
+        def cancel(self, futures):
+            assert len(futures) == 3
+
+    @contextmanager
+    def open_cluster(*args, **options):
+        yield Client()
+        assert do(study, "r1") == ""
+
+    monkeypatch.setattr("fer_core.studies.running.open_cluster", open_cluster)
+    found = run_study(study, cancelled=lambda: True)
+    assert (found.was_cancelled, found.num_done, found.num_before) == (True, 1, 0)
+    assert read_state(study).counts["done"] == 1
 
 
 def test_a_file_that_was_exchanged_fails_and_keeps_what_was_known(study, make_recordings, tmp_path):
