@@ -337,9 +337,13 @@ def change_facts(study: Study, facts: "pd.DataFrame") -> None:
         ConfigError: a column can't be set.
         StudyError: a recording is unknown, or the table is being changed by another process.
     """
-    names = [check_column(str(name)) for name in facts.columns if name != "recording"]
+    names = [str(name) for name in facts.columns if name != "recording"]
     with study.edit():
         frame = study.load_recordings().set_index("recording")
+        for name in names:
+            # Columns of a study that is there keep the names that they have.
+            if name not in frame or name in RECORDING_COLUMNS:
+                check_column(name)
         given = facts.set_index("recording")
         study.check_recordings(given.index)
         for name in names:

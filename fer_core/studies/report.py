@@ -52,8 +52,8 @@ def describe_methods(study: Study) -> str:
         f"weights {settings.voice_sha256}) where Silero's detector finds speech."
         if settings.voice
         else "",
-        "Means of all faces over time are over the faces of a recording first, then over the recordings of a "
-        "participant, then over participants.",
+        "Means over all faces, such as the curves over time, are over the faces of a recording first, then "
+        "over the recordings of a participant, then over participants.",
     ]
     if counts["failed"]:
         parts.append(f"{counts['failed']} recordings could not be analyzed.")

@@ -30,8 +30,8 @@ from fer_core.studies.events import Event, add_events, replace_events
 from fer_core.studies.exporting import describe_recordings
 from fer_core.studies.running import list_jobs, run_study
 from fer_core.studies.state import WorkStatus, running_file, survey_studies
-from fer_core.studies.study import STUDY_FILE, TABLE_FILE
-from fer_core.studies.tables import EVENT_COLUMNS, RECORDING_COLUMNS
+from fer_core.studies.study import RECORDINGS_FILE, STUDY_FILE, TABLE_FILE
+from fer_core.studies.tables import EVENT_COLUMNS, RECORDING_COLUMNS, write_table
 from tests.unit.inference.videos import make_video
 
 
@@ -176,6 +176,17 @@ def test_a_column_that_differs_in_capitals_only_is_refused(name, words):
     with pytest.raises(ConfigError, match=words):
         check_column(name)
     assert check_column("participants") == "participants"
+
+
+def test_a_column_that_a_study_has_stays_editable(study, make_recordings):
+    make_recordings(study, 1)
+    table = study.load_recordings().assign(Condition="calm")
+    write_table(study.folder / RECORDINGS_FILE, table, RECORDING_COLUMNS)
+    change_facts(study, pd.DataFrame({"recording": ["r0"], "Condition": ["loud"]}))
+    assert list(study.load_recordings().Condition) == ["loud"]
+    for name in ("sha256", "Participant"):
+        with pytest.raises(ConfigError):
+            change_facts(study, pd.DataFrame({"recording": ["r0"], name: ["x"]}))
 
 
 @pytest.mark.parametrize(
