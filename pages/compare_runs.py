@@ -7,7 +7,7 @@ from app.compare_runs.model_table import choose_conditions, choose_models
 from app.compare_runs.published import render_published
 from app.compare_runs.tabs import render_questions
 from app.shared.evaluation import render_evaluation
-from app.shared.messages import empty_state
+from app.shared.messages import describe_error, empty_state
 from app.shared.navigation import COMPARE_RUNS
 from app.shared.page_header import page_header
 from app.shared.reports import (
@@ -20,7 +20,6 @@ from app.shared.reports import (
     report_stamp,
 )
 from fer_core.checkpoint import CheckpointEntry
-from fer_core.escaping import escape_markdown
 from fer_core.evaluation.comparison import Comparison
 from fer_core.workspace import Workspace
 
@@ -63,7 +62,7 @@ def _load(
     absent = [key for key in reasons if load_summary(key, chosen[key], conditions, workspace) == ""]
     for key, reason in reasons.items():
         if key not in absent:
-            st.warning(escape_markdown(reason), icon=":material/assignment_late:")
+            st.warning(describe_error(reason), icon=":material/assignment_late:")
     if reasons and render_published({key: chosen[key] for key in absent}, conditions, workspace):
         render_evaluation(list(reasons), conditions, workspace, COMPARE_RUNS.address_here())
     usable = tuple(key for key in chosen if key not in reasons)

@@ -9,6 +9,7 @@ from app.compare_runs.confusion_matrices import ANY, render_matrices
 from app.compare_runs.heat_maps import blend, render_maps
 from app.compare_runs.state import Key
 from app.shared.grid import iterate_cells
+from app.shared.messages import describe_error
 from app.shared.reports import find_key
 from app.shared.samples import FACES, find_kind, play_sample
 from fer_core.data.store import Dataset, load_dataset
@@ -138,7 +139,7 @@ def _render_selection(
     try:
         dataset = _open(workspace, first)
     except FerError as error:
-        st.warning(f"The {what} can't be shown: {escape_markdown(str(error))}")
+        st.warning(f"The {what} can't be shown: {describe_error(error)}")
         return
     shown = [item for item in (first, second) if item is not None]
     _render_faces(dataset, shown, positions.tolist()[:_FACES_SHOWN], workspace, show_maps=show_maps)

@@ -7,7 +7,7 @@ import streamlit as st
 from app.compare_runs.state import Key
 from app.shared.charts import STATIC_CONFIG
 from app.shared.evaluation import ROBUSTNESS, render_scoring, start_scoring
-from app.shared.messages import empty_state
+from app.shared.messages import describe_error, empty_state
 from app.shared.navigation import COMPARE_RUNS
 from app.shared.reports import Conditions, find_key, list_models
 from fer_core.errors import RunError
@@ -52,7 +52,7 @@ def _load(
         try:
             report = load_robustness(folder, item.key, weights_sha256=entry.info.weights_sha256)
         except RunError as error:
-            st.warning(escape_markdown(str(error)), icon=":material/assignment_late:")
+            st.warning(describe_error(error), icon=":material/assignment_late:")
             report = None
         if report is not None and report.data_fingerprint == item.report.subject.data_fingerprint:
             reports[item.key] = report

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from app.label.state import Key
-from app.shared.messages import empty_state, error_boundary, require_text
+from app.shared.messages import describe_error, empty_state, error_boundary, require_text
 from app.shared.open_list import render_open_list
 from app.shared.visitor import get_visitor
 from fer_core.collecting import Collection, create_collection, list_collections
@@ -27,7 +27,7 @@ def render_collections(workspace: Workspace) -> None:
     problems: dict[str, str] = {}
     found = [item for item in list_collections(workspace, problems) if item.is_of(get_visitor())]
     for name, problem in problems.items():
-        st.warning(f"**{escape_markdown(name)}**: {escape_markdown(problem)}", icon=":material/warning:")
+        st.warning(f"**{escape_markdown(name)}**: {describe_error(problem)}", icon=":material/warning:")
     if not found:
         empty_state(
             "No faces yet",

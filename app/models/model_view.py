@@ -25,7 +25,7 @@ from app.models.wording import (
     show_message,
 )
 from app.shared.adaptation import render_adaptation
-from app.shared.messages import empty_state, error_boundary
+from app.shared.messages import describe_error, empty_state, error_boundary
 from app.shared.tabs import render_tabs
 from fer_core.checkpoint import find_listed_checkpoint
 from fer_core.errors import CheckpointError
@@ -57,9 +57,7 @@ def render_view(key: str, workspace: Workspace) -> None:
     try:
         facts = build_facts(find_listed_checkpoint(key, workspace), workspace)
     except CheckpointError as error:
-        empty_state(
-            f"{escape_markdown(key)} can't be shown", escape_markdown(str(error)), icon=":material/error:"
-        )
+        empty_state(f"{escape_markdown(key)} can't be shown", describe_error(error), icon=":material/error:")
         return
     with st.container(gap="xsmall"):
         st.title(escape_markdown(facts.title), anchor=False)

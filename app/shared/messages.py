@@ -7,9 +7,11 @@ from typing import Final
 
 import streamlit as st
 
+from app.shared.visitor import may_name_paths
 from fer_core.errors import ConfigError, FerError
 from fer_core.escaping import escape_markdown, quote_markdown
 from fer_core.extras import explain_missing_packages
+from fer_core.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +34,18 @@ def show_error(error: FerError, *, about: str = "") -> None:
         error: its message says what was seen, what was expected and what to do next.
         about: the file that it is about, where there are several.
     """
-    text = escape_markdown(str(error))
+    text = describe_error(error)
     st.error(f"**{escape_markdown(about)}** — {text}" if about else text, icon=":material/error:")
+
+
+def describe_error(error: object) -> str:
+    """What an error says, as Markdown."""
+    return escape_markdown(shorten_paths(str(error)))
+
+
+def shorten_paths(text: str) -> str:
+    """The text; without where the workspace lies, if the user doesn't sit at this machine."""
+    return text if may_name_paths() else text.replace(str(Workspace.default().root), "workspace")
 
 
 @contextmanager

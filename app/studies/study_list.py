@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from app.shared.messages import empty_state, error_boundary, require_text
+from app.shared.messages import describe_error, empty_state, error_boundary, require_text
 from app.shared.model_picker import choose_detector, choose_model
 from app.shared.open_list import render_open_list
 from app.shared.overlay_options import choose_prior
@@ -29,7 +29,7 @@ def render_studies(workspace: Workspace) -> None:
     found, problems = survey_studies(workspace)
     studies = {study: state for study, state in found.items() if study.is_of(get_visitor())}
     for name, problem in problems.items():
-        st.warning(f"**{escape_markdown(name)}**: {escape_markdown(problem)}", icon=":material/warning:")
+        st.warning(f"**{escape_markdown(name)}**: {describe_error(problem)}", icon=":material/warning:")
     if not studies:
         empty_state(
             "No study yet",

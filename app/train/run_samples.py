@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app.shared.messages import describe_error
 from app.shared.run_data import load_meta
 from app.shared.samples import IMAGES, play_clip
 from fer_core.errors import DataError
@@ -35,7 +36,7 @@ def render_samples(run: Run, validation: ValidationRecord, workspace: Workspace)
     try:
         info, samples = _open_samples(workspace, name, run)
     except DataError as error:
-        st.caption(f"The samples can't be shown: {escape_markdown(str(error))}")
+        st.caption(f"The samples can't be shown: {describe_error(error)}")
         return
     with st.container(horizontal=True, gap="small"):
         for sample in validation.samples:

@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from app.shared.adaptation import render_adaptation
-from app.shared.messages import empty_state, error_boundary
+from app.shared.messages import describe_error, empty_state, error_boundary, shorten_paths
 from app.shared.run_data import compute_stamp, find_best, load_log_tail, load_metrics
 from app.shared.run_format import (
     describe_duration,
@@ -44,7 +44,7 @@ def render_run(name: str, workspace: Workspace) -> None:
     try:
         run = find_run(name, workspace)
     except FerError as error:
-        empty_state("There is no such run", escape_markdown(str(error)), icon=":material/search_off:")
+        empty_state("There is no such run", describe_error(error), icon=":material/search_off:")
         return
     st.title(escape_markdown(run.title), anchor=False)
     stamp = compute_stamp(run)
@@ -191,4 +191,4 @@ def _render_results(run: Run, workspace: Workspace) -> None:
 def _render_log(run: Run) -> None:
     lines = load_log_tail(run)
     st.code("\n".join(lines) or "Nothing yet.", language=None, wrap_lines=True, height=320)
-    st.caption(f"The last lines of {quote_markdown(str(run.folder / 'log.txt'))}")
+    st.caption(f"The last lines of {quote_markdown(shorten_paths(str(run.folder / 'log.txt')))}")

@@ -204,6 +204,16 @@ def test_a_finished_run_shows_its_scores(app_workspace):
     assert "Resume" not in [item.label for item in page.button]
 
 
+@pytest.mark.parametrize("sits_here", [True, False])
+def test_only_who_sits_at_the_machine_is_shown_its_paths(app_workspace, monkeypatch, sits_here):
+    monkeypatch.setattr("app.shared.messages.may_name_paths", lambda: sits_here)
+    save_small_run(app_workspace, "done")
+    text = _texts(_run(run="done"))
+    assert "there is no data set at" in text
+    assert (str(app_workspace.root) in text.replace("\\", "")) == sits_here
+    assert ("at workspace/datasets/" in text) != sits_here
+
+
 def test_the_first_epoch_is_watched_step_by_step(app_workspace):
     facts = {"epoch": 0, "step": 5, "num_steps": 87}
     writer = save_small_run(app_workspace, "new", state="running", num_epochs=0, facts=facts)
