@@ -35,7 +35,7 @@ def test_sounds_are_heard_shown_and_handed_out(open_page, tmp_path):
     settle(page)
     dialogs = page.locator(f"{FILE_INPUT}[accept*='.flac']")
     dialogs.set_input_files([tmp_path / name for name in sounds])
-    expect(page.get_by_text("text.wav is not sound that can be read")).to_be_visible()
+    expect(page.get_by_text("text.wav — the file is not sound that can be read")).to_be_visible()
     page.get_by_role("button", name="Listen to 2 sounds").click()
     expect(page.get_by_text("Nobody speaks in these 1.0 s")).to_be_visible()
     expect(page.get_by_text("apparent vocal expression: mostly anger")).to_be_visible()
