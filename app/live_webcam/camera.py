@@ -248,6 +248,7 @@ def render_camera(
     """
     from streamlit_webrtc import webrtc_streamer
 
+    _keep_playing()
     is_other = st.session_state.get(Key.HEARS, hears) != hears
     context = webrtc_streamer(
         key=LiveKey.CAMERA,
@@ -269,6 +270,21 @@ def render_camera(
     elif not is_other:
         st.session_state[Key.HEARS] = hears
     return bool(context.state.playing)
+
+
+def _keep_playing() -> None:
+    """Don't let streamlit-webrtc take quick changes in a row for a visit to another page.
+
+    It stops the camera where Streamlit counts more than one complete run since it was drawn last. Streamlit
+    counts a run a moment after its end, though: two that follow quickly are counted together (streamlit 1.67,
+    streamlit-webrtc 0.79, findings/streamlit_webrtc_stops_after_quick_runs.sh). Its value is there only if
+    the last complete run drew it; Streamlit drops it while another page is shown.
+    """
+    from streamlit_webrtc.component import generate_frontend_component_key
+
+    context = st.session_state.get(LiveKey.CAMERA)
+    if context is not None and generate_frontend_component_key(LiveKey.CAMERA) in st.session_state:
+        context._last_rendered_run_count = None
 
 
 def _video_attributes(ratio: float) -> dict[str, Any]:

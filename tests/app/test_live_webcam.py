@@ -1,5 +1,6 @@
 """The live page without a browser: what it says, what it configures, and whom it contacts (nobody)."""
 
+import itertools
 import json
 from types import SimpleNamespace
 
@@ -180,6 +181,42 @@ def test_the_real_component_gets_no_servers_and_no_token(model, monkeypatch):
     assert not page.error
     assert sent["rtc_configuration"] == {"iceServers": []}
     assert "hf_secret" not in repr(sent)
+
+
+class Worker:
+    """Stands in for the stream of streamlit-webrtc: remembers whether it was stopped."""
+
+    backend = "aiortc"
+    local_description = None
+
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def update_video_callbacks(self, **callbacks) -> None:
+        pass
+
+
+@pytest.mark.parametrize("shows_another", [False, True], ids=["quick-changes", "another-page"])
+def test_only_another_page_stops_the_camera_however_quickly_changes_follow(model, monkeypatch, shows_another):
+    # Streamlit counts a run a moment after its end: of two that follow quickly, both before the next begins.
+    counts = itertools.count(step=2)
+    monkeypatch.setattr(component, "get_this_session_info", object)
+    monkeypatch.setattr(component, "get_script_run_count", lambda _: next(counts))
+    worker = Worker()
+    page = _run()
+    context = page.session_state[live.LiveKey.CAMERA]
+    context._set_worker(worker)
+    context._set_state(component.WebRtcStreamerState(playing=True, signalling=False))
+    if shows_another:  # Streamlit drops the component's value
+        del page.session_state[component.generate_frontend_component_key(live.LiveKey.CAMERA)]
+    for _ in range(3):
+        page.run()
+        assert not page.exception
+    assert worker.stopped is shows_another
+    assert context.state.playing is not shows_another
 
 
 def test_the_server_side_asks_nobody_either():

@@ -99,6 +99,13 @@ def read_counts(page: Page) -> tuple[int, int, int, int]:
     return tuple(int(item.replace(",", "")) for item in COUNTS.search(text).groups())
 
 
+def see_video(page: Page, expression: str):
+    """What a JavaScript function says of the video element, once that is in view."""
+    video = page.frame_locator("iframe").locator("video")
+    video.scroll_into_view_if_needed(timeout=PATIENCE_MS)  # Chromium pauses a muted video that nobody sees
+    return video.evaluate(expression)
+
+
 def wait_for(condition, message, seconds=120.0):
     deadline = time.monotonic() + seconds
     while not (result := condition()):
@@ -166,11 +173,11 @@ def test_the_stream_is_annotated_and_keeps_up(browser, live_url):
         # In a single frame a face may be missed; the next one has it again.
         wait_for(lambda: is_boxed(take_snapshot(page), expected), "no snapshot has the box around the face")
 
-        video = page.frame_locator("iframe").locator("video")
-        before = video.evaluate("v => v.currentTime")
-        wait_for(lambda: video.evaluate("v => v.currentTime") > before + 1, "the picture stands still")
+        before = see_video(page, "v => v.currentTime")
+        wait_for(lambda: see_video(page, "v => v.currentTime") > before + 1, "the picture stands still")
         # What the browser shows has the label's green somewhere; the sample picture has none.
-        green = video.evaluate(
+        green = see_video(
+            page,
             """v => {
                 const canvas = document.createElement('canvas');
                 canvas.width = v.videoWidth; canvas.height = v.videoHeight;
@@ -180,7 +187,7 @@ def test_the_stream_is_annotated_and_keeps_up(browser, live_url):
                 for (let i = 0; i < data.length; i += 4)
                     if (data[i + 1] > data[i] + 50 && data[i + 1] > data[i + 2] + 15) number++;
                 return number;
-            }"""
+            }""",
         )
         assert green > 300
 
@@ -196,13 +203,12 @@ def test_models_are_swapped_and_compared_while_it_plays(browser, live_url):
         page.get_by_text("Compare with a second model").click()
         choose(page, "Second model", "zz-disgusted/best")
         choose(page, "Face detector", "Whole picture")
-        video = page.frame_locator("iframe").locator("video")
         wait_for(
-            lambda: video.evaluate("v => v.videoWidth / v.videoHeight") > 2,
-            lambda: f"still {video.evaluate('v => [v.videoWidth, v.videoHeight]')}",
+            lambda: see_video(page, "v => v.videoWidth / v.videoHeight") > 2,
+            lambda: f"still {see_video(page, 'v => [v.videoWidth, v.videoHeight, v.currentTime]')}",
         )
         filled = "v => Math.abs((v.clientWidth * v.videoHeight) / (v.clientHeight * v.videoWidth) - 1) < 0.03"
-        wait_for(lambda: video.evaluate(filled), "bars stay beside the picture")
+        wait_for(lambda: see_video(page, filled), "bars stay beside the picture")
         assert read_counts(page)[3] == 0
 
 
@@ -224,13 +230,12 @@ def test_a_predictor_that_raises_on_every_tenth_frame_does_not_end_the_stream(
     script = PROJECT_ROOT / "tests" / "e2e" / "failing_live.py"
     log = tmp_path / "server.log"
     with serve_dashboard(live_workspace, log, script=script) as url, started(browser, url) as page:
-        video = page.frame_locator("iframe").locator("video")
         wait_for(lambda: read_counts(page)[3] >= 1, "nothing failed")
-        seconds = video.evaluate("v => v.currentTime")
+        seconds = see_video(page, "v => v.currentTime")
         wait_for(lambda: read_counts(page)[3] >= 5, lambda: f"it ended: {read_counts(page)}")
         analyzed, _, _, failed = read_counts(page)
         assert 7 <= analyzed / failed <= 13  # nine to one; the page's figures are a moment old
-        wait_for(lambda: video.evaluate("v => v.currentTime") > seconds + 1, "the video stands still")
+        wait_for(lambda: see_video(page, "v => v.currentTime") > seconds + 1, "the video stands still")
         expect(page.get_by_text("RuntimeError").first).to_be_visible()  # a redraw shows old and new
         expect(page.get_by_text("every tenth frame fails").first).to_be_visible()
         expect(page.get_by_text("Traceback")).to_have_count(0)
