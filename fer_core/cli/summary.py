@@ -1,6 +1,7 @@
 """`fer summary`: what a network consists of and what it costs."""
 
 import shlex
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
@@ -57,7 +58,13 @@ def _list_architectures(channels: int, num_classes: int) -> None:
     for name in ARCHITECTURES:
         architecture = ARCHITECTURES[name]
         size = architecture.input_size or (_NATIVE_PX, _NATIVE_PX)
-        network = build_model(name, num_classes=num_classes, in_channels=channels, input_size=size)
+        try:
+            network = build_model(name, num_classes=num_classes, in_channels=channels, input_size=size)
+        except ConfigError as problem:
+            if not ARCHITECTURES.is_foreign(name):
+                raise
+            say(f"fer summary: {problem}. It is left out", file=sys.stderr)
+            continue
         cost = measure_complexity(network, (channels, *size))
         table.add_row(
             name,

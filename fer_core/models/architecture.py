@@ -32,6 +32,26 @@ class Architecture:
     embedding_dim: int = 0
     """Size of the embedding layer when none is asked for; 0 has none."""
 
+    def __post_init__(self) -> None:
+        """Refuse what would fail far from here: packages describe theirs, too."""
+        size = self.input_size
+        sides = (size if isinstance(size, tuple) else (size,)) if size is not None else ()
+        facts = (
+            ("build", callable(self.build), "something that builds a network"),
+            ("summary", isinstance(self.summary, str), "text"),
+            ("reference", isinstance(self.reference, str), "text"),
+            ("input_size", len(sides) in (0, 2) and all(map(_is_count, sides)), "None or (rows, columns)"),
+            ("min_side_px", _is_count(self.min_side_px), "a whole number above 0"),
+            ("embedding_dim", self.embedding_dim == 0 or _is_count(self.embedding_dim), "a whole number"),
+        )
+        for field, is_right, expected in facts:
+            if not is_right:
+                raise ConfigError(f"{field} is {getattr(self, field)!r:.80}; expected {expected}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value > 0
+
 
 def require(condition: bool, argument: str, value: object, expected: str) -> None:
     """Check an architecture's argument.

@@ -2,12 +2,14 @@
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
 from fer_core.errors import ConfigError
 from fer_core.models.architecture import MAX_WIDTH, TIMM_PREFIX, Architecture, require
 from fer_core.models.base import FerModel
+from fer_core.models.foreign import check_kind, try_network
 from fer_core.registry import Registry
 
 ARCHITECTURES: Final[Registry[Architecture]] = Registry(
@@ -17,6 +19,8 @@ ARCHITECTURES: Final[Registry[Architecture]] = Registry(
 _COMMON: Final[frozenset[str]] = frozenset({"num_classes", "in_channels", "input_size"})
 _HEAD: Final[dict[str, type]] = {"embedding_dim": int, "normalise_embedding": bool}
 """Arguments that every architecture takes."""
+_KINDS: Final[tuple[type, ...]] = (bool, int, float, str)
+"""Of arguments that files and forms can hold."""
 
 
 def find_architecture(name: str) -> Architecture:
@@ -39,9 +43,42 @@ def list_arguments(name: str) -> dict[str, Any]:
         ConfigError: there is none of that name.
     """
     architecture = find_architecture(name)
-    parameters = inspect.signature(architecture.build).parameters
-    own = {key: item.default for key, item in parameters.items() if key not in _COMMON}
+    own = {key: item.default for key, item in _read_arguments(name, architecture).items()}
     return {**own, "embedding_dim": architecture.embedding_dim, "normalise_embedding": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    kind: type
+    default: Any
+
+
+def _read_arguments(name: str, architecture: Architecture) -> dict[str, _Argument]:
+    """The architecture's own arguments; of a package's those that files and forms can hold.
+
+    Raises:
+        ConfigError: a package's takes no arguments that could be read, or one that has no default.
+    """
+    with ARCHITECTURES.blame(name, ConfigError, "say which arguments it takes"):
+        parameters = inspect.signature(architecture.build).parameters
+    own = {
+        key: item
+        for key, item in parameters.items()
+        if key not in _COMMON and item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)
+    }
+    if not ARCHITECTURES.is_foreign(name):
+        return {key: _Argument(item.annotation, item.default) for key, item in own.items()}
+    needed = [key for key, item in own.items() if item.default is item.empty]
+    if needed:
+        raise ConfigError(
+            f"{ARCHITECTURES.describe(name)} needs {', '.join(needed)}; expected a default for every "
+            f"argument but {', '.join(sorted(_COMMON))}"
+        )
+    # Annotations of packages may be missing, or be text; the default says what is meant.
+    kinds = {
+        key: item.annotation if item.annotation in _KINDS else type(item.default) for key, item in own.items()
+    }
+    return {key: _Argument(kinds[key], own[key].default) for key in own if kinds[key] in _KINDS}
 
 
 def build_model(
@@ -63,8 +100,8 @@ def build_model(
             layer before the classifier, 0 for none) and `normalise_embedding` (embeddings of length 1).
 
     Raises:
-        ConfigError: the name or an argument is unknown, an argument's value does not work, or the network
-            can't take images of that size.
+        ConfigError: the name or an argument is unknown, an argument's value does not work, the network
+            can't take images of that size, or it is an installed package's and does not work.
     """
     architecture = find_architecture(name)
     if num_classes < 2:
@@ -83,11 +120,23 @@ def build_model(
         f"0 or 2 to {MAX_WIDTH}",
     )
     require(not normalise or embedding_dim > 0, "normalise_embedding", normalise, "an embedding_dim with it")
-    if "input_size" in inspect.signature(architecture.build).parameters:
-        given["input_size"] = input_size
-    model = architecture.build(num_classes=num_classes, in_channels=in_channels, **given)
-    if embedding_dim:
-        model.attach_embedding(embedding_dim, normalise=normalise)
+    with ARCHITECTURES.blame(name, ConfigError, f"build a network for {input_size[0]}x{input_size[1]} px"):
+        if "input_size" in inspect.signature(architecture.build).parameters:
+            given["input_size"] = input_size
+        model = architecture.build(num_classes=num_classes, in_channels=in_channels, **given)
+        if ARCHITECTURES.is_foreign(name):
+            check_kind(ARCHITECTURES.describe(name), model)
+        if embedding_dim:
+            model.attach_embedding(embedding_dim, normalise=normalise)
+    if ARCHITECTURES.is_foreign(name):
+        with ARCHITECTURES.blame(name, ConfigError, f"compute a batch of {input_size[0]}x{input_size[1]} px"):
+            try_network(
+                ARCHITECTURES.describe(name),
+                model,
+                num_classes=num_classes,
+                in_channels=in_channels,
+                input_size=input_size,
+            )
     return model
 
 
@@ -115,8 +164,7 @@ def check_input_size(name: str, input_size: tuple[int, int], *, in_channels: int
 
 
 def _check_arguments(name: str, architecture: Architecture, given: Mapping[str, Any]) -> None:
-    parameters = inspect.signature(architecture.build).parameters
-    types = {key: item.annotation for key, item in parameters.items() if key not in _COMMON} | _HEAD
+    types = {key: item.kind for key, item in _read_arguments(name, architecture).items()} | _HEAD
     for key, value in given.items():
         if key not in types:
             near = get_close_matches(key, types, n=1)

@@ -9,6 +9,7 @@ import base64
 import dataclasses
 import inspect
 import json
+import logging
 import os
 import signal
 import sys
@@ -18,8 +19,10 @@ from typing import Any, Final
 import numpy as np
 
 from fer_core.config import AugmentConfig
-from fer_core.errors import FerError
+from fer_core.errors import ConfigError, FerError
 from fer_core.io import to_record
+
+_LOG: Final = logging.getLogger(__name__)
 
 _IDLE_S: Final[int] = 600
 _NICENESS: Final[int] = 10
@@ -28,28 +31,39 @@ _DEFAULT_SIZE: Final[tuple[int, int]] = (48, 48)
 
 
 def list_architectures() -> list[dict[str, Any]]:
-    """Every architecture with its summary and the arguments that it takes."""
+    """Every architecture with its summary and the arguments that it takes.
+
+    A package's that can't say which it takes is left out with a warning: the page must offer the others.
+    """
     from fer_core.models import ARCHITECTURES
 
-    return [
-        {"name": name, "summary": ARCHITECTURES[name].summary, "arguments": describe_arguments(name)}
-        for name in ARCHITECTURES
-    ]
+    found = []
+    for name in ARCHITECTURES:
+        try:
+            arguments = describe_arguments(name)
+        except ConfigError as problem:
+            if not ARCHITECTURES.is_foreign(name):
+                raise
+            _LOG.warning("%s. It is left out", problem)
+            continue
+        found.append({"name": name, "summary": ARCHITECTURES[name].summary, "arguments": arguments})
+    return found
 
 
 def describe_arguments(name: str) -> list[dict[str, Any]]:
     """Name, default and help of each argument of an architecture.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: there is none of that name, or it is a package's and does not say.
     """
     import docstring_parser
 
-    from fer_core.models import find_architecture, list_arguments
+    from fer_core.models import ARCHITECTURES, find_architecture, list_arguments
 
     build = find_architecture(name).build
     source = build.__init__ if inspect.isclass(build) else build
-    parsed = docstring_parser.parse(inspect.getdoc(source) or "")
+    with ARCHITECTURES.blame(name, ConfigError, "describe its arguments"):
+        parsed = docstring_parser.parse(inspect.getdoc(source) or "")
     docs = {item.arg_name: " ".join((item.description or "").split()) for item in parsed.params}
     return [
         {"name": key, "default": value, "help": docs.get(key, "")}
