@@ -1,6 +1,7 @@
 """Exporting a checkpoint: write, check against torch, and only then put in place."""
 
 import contextlib
+import copy
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING
 from fer_core.checkpoint import CheckpointInfo, find_checkpoint
 from fer_core.errors import ExportError
 from fer_core.export.formats import EXPORTS, ExportSource
+from fer_core.export.formats.foreign import predict_by_foreign, require_file
 from fer_core.export.options import ExportOptions
 from fer_core.exported import ExportRecord, Parity, add_export, get_exports_folder
+from fer_core.io import storage_errors
 from fer_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -98,11 +101,20 @@ def write_file(
     """Write `model` at `target`, in a folder that may hold scratch files; nothing is compared yet.
 
     Raises:
-        ExportError: the network can't be expressed in that format.
+        ExportError: the network can't be expressed in that format, or that is an installed package's and does
+            not work.
         DataError: there are no faces to calibrate on.
     """
-    source = ExportSource(model=model, info=info, dataset=dataset, options=options, target=target, tell=tell)
-    sha256 = EXPORTS[options.format].write(source)
+    # A package's may halve or fuse what it gets: of a copy, or the comparison would be with its own work.
+    given = copy.deepcopy(model) if EXPORTS.is_foreign(options.format) else model
+    source = ExportSource(model=given, info=info, dataset=dataset, options=options, target=target, tell=tell)
+    with (
+        EXPORTS.blame(options.format, ExportError, f"write {target.name}"),
+        storage_errors(target, is_ours=False),  # a full disk is no fault of theirs
+    ):
+        sha256 = EXPORTS[options.format].write(source)
+        if EXPORTS.is_foreign(options.format):
+            require_file(options.format, target, sha256)
     data = target.with_name(target.name + ".data")
     return WrittenFile((target, *([data] if data.is_file() else [])), sha256)
 
@@ -120,8 +132,11 @@ def _check(
     split = faces.choose_split(dataset, ("valid", "test", "train"))
     chosen = faces.load_faces(dataset, split, info, num_faces=options.num_faces)
     tell(f"comparing with torch on {len(chosen.crops):,} faces of {dataset.name} {split}")
-    found = EXPORTS[options.format].predict(made.paths[0], chosen)
     expected = parity.compute_torch_outputs(model, info, chosen)
+    if EXPORTS.is_foreign(options.format):
+        found = predict_by_foreign(options.format, made.paths[0], chosen, expected[0].shape)
+    else:
+        found = EXPORTS[options.format].predict(made.paths[0], chosen)
     result = parity.compare_outputs(expected, found, chosen)
     parity.require_parity(result, options.format)
     return result

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fer_core.checkpoint import CheckpointInfo
+from fer_core.errors import ConfigError, ExportError
 from fer_core.exported import Parity
+from fer_core.onnx_file import check_format_name
 from fer_core.registry import Registry
 from fer_core.types import Float32Array
 
@@ -43,10 +46,11 @@ class ExportSource:
             ExportError: the network can't be expressed in ONNX.
         """
         from fer_core.export.graph import export_graph
+        from fer_core.models import ARCHITECTURES
 
         self.tell("translating the network")
         plain = self.target.with_name("plain.onnx")
-        with quiet():
+        with ARCHITECTURES.blame(self.info.architecture, ExportError, "be expressed in ONNX"), quiet():
             export_graph(self.model, self.info, plain, self.options)
         return plain
 
@@ -130,9 +134,23 @@ class ExportFormat:
     predict: Callable[[Path, "Faces"], tuple[Float32Array, Float32Array]] = predict_by_onnxruntime
     """Logits and probabilities by the file, for the comparison with torch."""
 
+    def __post_init__(self) -> None:
+        """Refuse an extension by which the file would not be found again."""
+        if not (isinstance(self.suffix, str) and re.fullmatch(r"(\.[A-Za-z0-9]+)+", self.suffix)):
+            raise ConfigError(f"suffix is {self.suffix!r:.80}; expected a file extension such as .onnx")
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_format_name(name)
+    except ValueError as cause:
+        raise ConfigError(
+            f"{name!r} can't be part of a file name; expected letters, digits, - and _"
+        ) from cause
+
 
 EXPORTS: Final[Registry[ExportFormat]] = Registry(
-    "export format", "fer_workbench.exports", entry_types=(ExportFormat,)
+    "export format", "fer_workbench.exports", entry_types=(ExportFormat,), check_name=_check_name
 )
 
 
