@@ -12,7 +12,7 @@ import pandas as pd
 
 from fer_core.checkpoint import ColorMode, SoundSpec
 from fer_core.data.image_writer import StreamItem, write_stream
-from fer_core.data.importers.base import Item, Scan
+from fer_core.data.importers.base import IMPORTERS, Item, Scan
 from fer_core.data.importers.choosing import find_source
 from fer_core.data.importers.decoding import Cropper, NoFaceError, Prepared, Result, decode_all
 from fer_core.data.importers.numberings import list_numberings, read_number
@@ -22,7 +22,7 @@ from fer_core.data.importers.review import describe_done, find_leaks, require_sp
 from fer_core.data.splits import SplitPlan, assign_splits
 from fer_core.data.store import RATE_COLUMN, SPLITS, DatasetInfo, load_dataset
 from fer_core.data.tree import make_readable, open_tree
-from fer_core.errors import DataError, MediaError
+from fer_core.errors import DataError, MediaError, PluginError
 from fer_core.escaping import escape_unseen
 from fer_core.labels import EXPRESSIONS, canonical_emotion
 
@@ -208,7 +208,9 @@ def import_pictures(
             require_speakers(items)
         counter = _Counter()
         report = on_progress or (lambda done, total: None)
-        decoded = decode_all(scan.open_pictures(tree), items, options, num_threads, report)
+        with IMPORTERS.blame(found.kind, PluginError, f"open the pictures of {tree.name}"):
+            pictures = scan.open_pictures(tree)
+        decoded = decode_all(pictures, items, options, num_threads, report)
         rows = (
             StreamItem(
                 prepared.image,
