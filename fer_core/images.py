@@ -130,6 +130,16 @@ def explain_damage(name: str, head: bytes = b"", max_pixels: int = MAX_PIXELS) -
         raise MediaError(f"{name} is damaged or cut short: {cause}. Copy or export it again.") from cause
 
 
+def _count_pages(image: Image.Image) -> int:
+    """Pages of a TIFF, no more than one above `_MAX_PAGES`: a hostile file could hold 100,000 in some MB."""
+    for number in range(1, _MAX_PAGES + 1):
+        try:
+            image.seek(number)
+        except EOFError:
+            return number
+    return _MAX_PAGES + 1
+
+
 def describe_rest(source: Path | bytes) -> str:
     """What of a picture file that can be read is left unread: the further pictures of an animation, or pages.
 
@@ -138,13 +148,15 @@ def describe_rest(source: Path | bytes) -> str:
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with explain_damage("the picture"), Image.open(stream, formats=FORMATS) as image:
-            count, kind = getattr(image, "n_frames", 1), image.format
+            kind = image.format
+            count = _count_pages(image) if kind == "TIFF" else getattr(image, "n_frames", 1)
     except MediaError:
         return ""
     if count < 2 or kind not in {*_ANIMATED, "TIFF"}:  # a JPEG's further pictures are previews
         return ""
     if kind == "TIFF":
-        return f"Only the first of its {count} pages is read."
+        counted = f"more than {_MAX_PAGES:,}" if count > _MAX_PAGES else str(count)
+        return f"Only the first of its {counted} pages is read."
     return f"Only the first of its {count} pictures is read; as a video (tab Video, `fer annotate`) all are."
 
 
@@ -156,6 +168,7 @@ def is_heic(path: Path) -> bool:
 
 _HEAD_BYTES: Final[int] = 16
 _ANIMATED: Final[frozenset[str]] = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
+_MAX_PAGES: Final[int] = 1000
 _HEIC_BRANDS: Final[frozenset[bytes]] = frozenset(
     b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fer_core.errors import FerError, MediaError
-from fer_core.images import load_image
+from fer_core.images import describe_rest, load_image
 from fer_core.inference.face_quality import judge, read_faces
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.types import FaceBox, FaceResult, UInt8Array
@@ -26,6 +26,7 @@ _MAX_BATCH: Final[int] = 16
 _LINGER_S: Final[float] = 0.001
 """For pictures that are being received right now: computed together they cost less."""
 WHOLE_IMAGE: Final[str] = "whole-image"
+NO_FACE: Final[str] = "No face was found; a picture cropped to one face needs ?detector=whole-image."
 
 
 class QueueFullError(FerError):
@@ -39,6 +40,8 @@ class ReadPicture:
     width_px: int
     height_px: int
     faces: tuple[FaceResult, ...]
+    notes: tuple[str, ...] = ()
+    """What the user should know: further pages were not read, no face was found."""
 
 
 _Result = ReadPicture | Exception
@@ -223,9 +226,15 @@ class Batcher:
         for job, (image, boxes) in zip(good, views, strict=True):
             height, width = image.shape[:2]
             faces = tuple(judge(box, *next(readings)) for box in boxes)
-            answers.append((job, ReadPicture(width, height, faces)))
+            answers.append((job, ReadPicture(width, height, faces, _find_notes(job, faces))))
         self._on_batch(len(jobs), sum(len(boxes) for _, boxes in views))
         return answers
+
+
+def _find_notes(job: _Job, faces: Sequence[FaceResult]) -> tuple[str, ...]:
+    """What `fer predict` says on the side of such a picture."""
+    misses_face = not faces and job.request.detector != WHOLE_IMAGE
+    return tuple(filter(None, (describe_rest(job.content), NO_FACE * misses_face)))
 
 
 def _hand_over(answers: Sequence[tuple[_Job, _Result]]) -> None:

@@ -149,7 +149,12 @@ def _read_query(query: bytes) -> str:
 
 def _describe(found: ReadPicture) -> dict[str, Any]:
     faces = [face_to_dict(face) for face in found.faces]
-    return {"width_px": found.width_px, "height_px": found.height_px, "faces": faces}
+    return {
+        "width_px": found.width_px,
+        "height_px": found.height_px,
+        "faces": faces,
+        "notes": list(found.notes),
+    }
 
 
 def read_form(body: bytes, boundary: bytes, most: int) -> list[tuple[str, bytes]]:

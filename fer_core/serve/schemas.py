@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, Field
 
+NOTES = (
+    "What should be known of the picture, in sentences: of several pages only the first is read, no face ..."
+)
 PROBABILITIES = "Probability in [0, 1] by class, most probable first: apparent expressions, not feelings."
 
 
@@ -44,6 +47,7 @@ class Picture(BaseModel):
     width_px: int
     height_px: int
     faces: list[Face]
+    notes: list[str] = Field(description=NOTES)
 
 
 class ReadAnswer(Picture):
@@ -60,6 +64,7 @@ class BatchItem(BaseModel):
     width_px: int | None = None
     height_px: int | None = None
     faces: list[Face] | None = None
+    notes: list[str] | None = Field(None, description=NOTES)
     error: str | None = None
 
 

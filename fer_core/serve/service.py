@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from fer_core import __version__
 from fer_core.errors import FerError, MediaError
-from fer_core.images import load_image
+from fer_core.images import describe_rest, load_image
 from fer_core.inference.interfaces import FaceDetector, Predictor
 from fer_core.inference.pipeline import face_to_dict
 from fer_core.inference.stream import FaceStream
@@ -262,7 +262,8 @@ async def _serve_stream(socket: WebSocket, service: _Service, detector: str) -> 
         image = load_image(content, max_pixels=settings.max_pixels)
         result = faces.step(image, time_s)
         found = [{"track_id": face.track_id, **face_to_dict(face)} for face in result.faces]
-        return {"time_s": round(time_s, 3), "faces": found}
+        notes = [note] if (note := describe_rest(content)) else []
+        return {"time_s": round(time_s, 3), "faces": found, "notes": notes}
 
     while True:
         message = await socket.receive()

@@ -253,6 +253,14 @@ def test_what_is_left_unread_of_a_file_is_said(tmp_path, kind, told):
     assert load_image(tmp_path / "two")[0, 0, 0] > 200, "the first"
 
 
+def test_pages_are_not_counted_without_end(monkeypatch):
+    monkeypatch.setattr("fer_core.images._MAX_PAGES", 3)
+    page = Image.new("L", (32, 32))
+    for count, told in ((3, "its 3 pages"), (4, "its more than 3 pages"), (9, "its more than 3 pages")):
+        content = encode(page, "TIFF", save_all=True, append_images=[page] * (count - 1))
+        assert told in describe_rest(content)
+
+
 def test_damage_behind_the_first_picture_does_not_refuse_it():
     """Wherever a GIF of two pictures is cut: where the first is read, what is left unread does not fail."""
     first = gradient(size=(32, 32))

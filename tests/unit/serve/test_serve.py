@@ -1,6 +1,7 @@
 """The service, in this process: what it answers, what it refuses, and that it stays bounded."""
 
 import asyncio
+import io
 import json
 import struct
 import threading
@@ -83,6 +84,32 @@ def test_a_batch_keeps_the_order_and_names_what_failed(client):
     assert [item["name"] for item in (first, second, third)] == ["a.png", "b.png", "c.png"]
     assert first["faces"] == third["faces"] and first["faces"][0]["label"] == "happiness"
     assert "no picture that can be read" in second["error"] and "faces" not in second
+
+
+def save(pixels, kind, **options) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def test_what_should_be_known_of_a_picture_is_in_the_answer(client):
+    """As `fer predict` and the page say it."""
+    more = {"save_all": True, "append_images": [Image.fromarray(load_sample())]}
+    pages, told = save(load_sample(), "TIFF", **more), ["Only the first of its 2 pages is read."]
+    blank = save(np.zeros((64, 64, 3), np.uint8), "PNG")
+    assert client.post("/v1/read", content=PHOTO).json()["notes"] == []
+    assert client.post("/v1/read", content=pages).json()["notes"] == told
+    (note,) = client.post("/v1/read", content=blank).json()["notes"]
+    assert note == "No face was found; a picture cropped to one face needs ?detector=whole-image."
+    whole = {"detector": "whole-image"}
+    assert client.post("/v1/read", params=whole, content=blank).json()["notes"] == []
+    files = [("pictures", ("a.tif", pages)), ("pictures", ("b.png", b"hello"))]
+    first, second = client.post("/v1/read-batch", files=files).json()["pictures"]
+    assert first["notes"] == told and "notes" not in second
+    with client.websocket_connect("ws://localhost/v1/stream") as socket:
+        for content, notes in ((pages, told), (blank, [])):
+            socket.send_bytes(content)
+            assert socket.receive_json()["notes"] == notes
 
 
 def test_an_empty_picture_is_called_empty(client):
