@@ -6,7 +6,8 @@ Whatever is killed, what is done stays done, and running the study again does th
 import queue
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from fer_core.checkpoint import find_checkpoint
 from fer_core.errors import StudyError
 from fer_core.studies.analyzing import Job, analyze, keep_failure
 from fer_core.studies.cluster import open_cluster
-from fer_core.studies.state import measure_work, read_state
+from fer_core.studies.state import failure_file, measure_work, read_state
 from fer_core.studies.stretches import analyze_stretch, join_stretches, plan_stretches
 from fer_core.studies.study import (
     FAILURES_FOLDER,
@@ -98,6 +99,7 @@ def run_study(
     with study.claim():
         jobs = list_jobs(study)
         outcome = RunOutcome(num_before=len(study.load_recordings()) - len(jobs))
+        failed_before = _find_failures(study, jobs)
         old_s = 0.0 if not scheduler else _LEFTOVER_S
         _remove_leftovers(study, old_s)
         if jobs:
@@ -105,7 +107,7 @@ def run_study(
                 outcome.start_s = time.monotonic() - started
                 _Run(study, client, jobs, outcome, on_progress, cancelled or (lambda: False)).run()
             if outcome.was_cancelled:
-                outcome.num_done = _count_done(study, jobs)
+                _count_ended(study, jobs, failed_before, outcome)
             _remove_leftovers(study, old_s)
     outcome.seconds = time.monotonic() - started
     return outcome
@@ -144,10 +146,33 @@ def list_jobs(study: Study) -> list[Job]:
     return sorted(jobs, key=lambda job: -job.num_frames)
 
 
-def _count_done(study: Study, jobs: Sequence[Job]) -> int:
-    """How many jobs have a result: workers may finish one after it was cancelled, until they are ended."""
+def _find_failures(study: Study, jobs: Sequence[Job]) -> dict[str, tuple[int, int]]:
+    """What tells the file of each job's failure from a later one: each is a new file in its place."""
+    found = {}
+    for job in jobs:
+        with suppress(FileNotFoundError):
+            status = failure_file(study, job.recording).stat()
+            found[job.recording] = (status.st_ino, status.st_mtime_ns)
+    return found
+
+
+def _count_ended(
+    study: Study, jobs: Sequence[Job], failed_before: Mapping[str, tuple[int, int]], outcome: RunOutcome
+) -> None:
+    """Count what workers finished after it was cancelled, until they were ended: done or failed.
+
+    Failures of earlier runs stand in the study until a recording is tried again: they are not of this run.
+    """
     states = read_state(study).recordings
-    return sum(job.recording in states and states[job.recording].state == "done" for job in jobs)
+    outcome.num_done = 0
+    for job in jobs:
+        state = states.get(job.recording)
+        if state is not None and state.state == "done":
+            outcome.num_done += 1
+        elif state is not None and state.state == "failed":
+            now = _find_failures(study, [job])
+            if now.get(job.recording) != failed_before.get(job.recording):
+                outcome.failures.setdefault(job.recording, state.reason)
 
 
 def _remove_leftovers(study: Study, older_than_s: float) -> None:

@@ -270,29 +270,52 @@ def test_a_result_without_its_table_is_made_again(study, make_recordings, damage
     assert read_state(study).recordings["r0"].state == "done"
 
 
-def test_what_finishes_while_a_run_is_stopped_counts(study, make_recordings, monkeypatch):
-    make_recordings(study, 3)
+class StoppedClient:
+    """Of a cluster that answers nothing before it is left."""
 
-    class Client:
-        """Of a cluster that answers nothing before it is left."""
+    status = "running"
 
-        status = "running"
+    def map(self, work, jobs, **options):
+        return [Mock() for _ in jobs]
 
-        def map(self, work, jobs, **options):
-            return [Mock() for _ in jobs]
+    def cancel(self, futures):
+        assert futures
 
-        def cancel(self, futures):
-            assert len(futures) == 3
+
+def run_and_stop(study, monkeypatch, *recordings):
+    """Run a study and stop it at once; these recordings end until the workers are gone."""
 
     @contextmanager
     def open_cluster(*args, **options):
-        yield Client()
-        assert do(study, "r1") == ""
+        yield StoppedClient()
+        for recording in recordings:
+            do(study, recording)
 
     monkeypatch.setattr("fer_core.studies.running.open_cluster", open_cluster)
     found = run_study(study, cancelled=lambda: True)
-    assert (found.was_cancelled, found.num_done, found.num_before) == (True, 1, 0)
+    assert found.was_cancelled
+    return found
+
+
+def test_what_finishes_while_a_run_is_stopped_counts(study, make_recordings, monkeypatch):
+    make_recordings(study, 3)
+    found = run_and_stop(study, monkeypatch, "r1")
+    assert (found.num_done, found.num_before, found.failures) == (1, 0, {})
     assert read_state(study).counts["done"] == 1
+
+
+def test_what_fails_while_a_run_is_stopped_counts_as_failed(study, make_recordings, monkeypatch, tmp_path):
+    """What failed in an earlier run, and was not tried again before the stop, does not."""
+    make_recordings(study, 4)
+    for name in ("r0", "r1", "r2"):
+        (tmp_path / "media" / f"{name}.mp4").unlink()
+    assert do(study, "r0") and do(study, "r1")
+    found = run_and_stop(study, monkeypatch, "r1", "r2", "r3")
+    assert sorted(found.failures) == ["r1", "r2"] and "r2.mp4 is missing" in found.failures["r2"]
+    assert found.num_done == 1
+    assert read_state(study).counts == {"failed": 3, "done": 1}
+    again = run_and_stop(study, monkeypatch)
+    assert (again.num_done, again.num_before, again.failures) == (0, 1, {})
 
 
 def test_a_file_that_was_exchanged_fails_and_keeps_what_was_known(study, make_recordings, tmp_path):
