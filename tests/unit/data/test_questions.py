@@ -341,6 +341,33 @@ def test_a_box_outside_its_picture_is_listed_not_cut(tmp_path, box):
     ]
 
 
+@pytest.mark.parametrize(
+    "columns", ["x,y,width,height", "xmin,ymin,xmax,ymax"], ids=["left-top-size", "corners"]
+)
+def test_boxes_in_parts_of_the_picture_are_not_cut_out_as_pixels(tmp_path, columns):
+    rows = [f"path,label,{columns}", "part.png,sad,0.1,0.2,0.8,0.9"]
+    rows += [f"{n}.png,{('happy', 'sad')[n % 2]},10,20,70,80" for n in range(4)]
+    names = ["part.png", *(f"{n}.png" for n in range(4))]
+    data, report = bring_in(tmp_path, {"l.csv": "\n".join(rows), **dict.fromkeys(names, png(two_faces()))})
+    assert data.info.num_images == 4
+    assert [(name, "not in parts of the picture" in why) for name, why in report.skipped] == [
+        ("part.png", True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "what"),
+    [(["sad", "happy"], "nothing in"), (["sad", "happy", "happy"], "no picture of sadness")],
+)
+def test_an_import_of_which_nothing_is_left_says_why(tmp_path, labels, what):
+    boxes = ["0.1,0.2,0.8,0.7", "0.1,0.2,0.8,0.7", "10,20,70,80"]
+    rows = ["path,label,x,y,width,height"]
+    rows += [f"{n}.png,{label},{boxes[n]}" for n, label in enumerate(labels)]
+    pictures = {f"{n}.png": png(two_faces()) for n in range(len(labels))}
+    with pytest.raises(DataError, match=f"{what}.* 2 skipped, the first is 0.png: .*parts of the picture"):
+        bring_in(tmp_path, {"l.csv": "\n".join(rows), **pictures})
+
+
 # Pictures that are not square
 
 
