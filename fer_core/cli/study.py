@@ -173,6 +173,8 @@ def add(
     say(f"{len(added.recordings)} new, {len(added.known)} known already, {len(added.problems)} left out")
     for recording in added.changed:
         say(f"  {recording}: another file now; run the study, then name its faces again")
+    for recording in added.moved:
+        say(f"  {recording}: its file has moved; what was found in it stays")
     for note in added.notes:
         say(f"  {note}")
     for path, problem in added.problems.items():

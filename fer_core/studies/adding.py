@@ -1,8 +1,10 @@
 """Adding recordings to a study: from files, from a folder with a pattern of names, or from a CSV."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,6 +52,8 @@ class Added:
     changed: tuple[str, ...] = ()
     """Ids of those whose file is another now; the names of its faces were taken away, for others have their
     numbers."""
+    moved: tuple[str, ...] = ()
+    """Ids of those, among the known ones, whose file has another place or name now."""
     notes: tuple[str, ...] = ()
     """What to know of files that were added: named more than once, or copies of other recordings."""
 
@@ -192,6 +196,9 @@ def add_recordings(
 ) -> Added:
     """Add files to a study. What is a recording of it already gets the facts that are named now.
 
+    A file that was moved or renamed is still its recording, with its result, events and names: it has the
+    content of one whose own file is gone.
+
     Args:
         study: to add to.
         files: each is opened, its first frame decoded, and its SHA-256 computed. One that is named more than
@@ -285,10 +292,18 @@ def _merge(study: Study, described: Mapping[str, dict[str, Any]], problems: Mapp
     rows: list[dict[str, Any]] = list_rows(study.load_recordings())
     by_path = {str(study.locate(row["path"]).resolve()): row for row in rows}
     taken = {str(row["recording"]) for row in rows}
-    new, known, changed = [], [], []
+    lost: dict[str, list[dict[str, Any]]] = {}
+    for place, row in by_path.items():
+        if place not in described and _is_gone(Path(place)):
+            lost.setdefault(row["sha256"], []).append(row)
+    new, known, changed, moved = [], [], [], []
     for path, facts in described.items():
         stem = facts.pop("_stem")
-        if (row := by_path.get(path)) is not None:
+        row = by_path.get(path)
+        if row is None and (row := _take_moved(path, lost.get(facts["sha256"], []))) is not None:
+            moved.append(str(row["recording"]))
+            row["path"] = _store_path(study, path)
+        if row is not None:
             known.append(str(row["recording"]))
             if row["sha256"] != facts["sha256"]:
                 changed.append(str(row["recording"]))
@@ -297,9 +312,7 @@ def _merge(study: Study, described: Mapping[str, dict[str, Any]], problems: Mapp
         key = _choose_id(facts.pop("recording", None), stem, taken)
         taken.add(key)
         new.append(key)
-        inside = Path(path).is_relative_to(study.folder.resolve())
-        stored = Path(path).relative_to(study.folder.resolve()).as_posix() if inside else path
-        rows.append({"recording": key, "path": stored, **facts})
+        rows.append({"recording": key, "path": _store_path(study, path), **facts})
     frame = pd.DataFrame(rows)
     for name in RECORDING_COLUMNS:
         if name not in frame:
@@ -308,12 +321,49 @@ def _merge(study: Study, described: Mapping[str, dict[str, Any]], problems: Mapp
         keep_names_of(study, taken - set(changed))
     if rows:
         write_table(study.folder / RECORDINGS_FILE, frame, RECORDING_COLUMNS)
-    return Added(tuple(new), tuple(known), problems, tuple(changed))
+    return Added(tuple(new), tuple(known), problems, tuple(changed), tuple(moved))
+
+
+def _store_path(study: Study, path: str) -> str:
+    """How a file's path stands in the table: relative if it lies in the study, so that both move together."""
+    folder = study.folder.resolve()
+    return Path(path).relative_to(folder).as_posix() if Path(path).is_relative_to(folder) else path
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether no file is there; one in a folder that this user must not enter may be."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _take_moved(path: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Take the row, of those with a file's content whose own file is gone, that was most likely this file.
+
+    Copies of a recording may have moved together: whose path ends the same is the same one.
+    """
+    if not rows:
+        return None
+    own = Path(path).parts[::-1]
+    best = max(rows, key=lambda row: _count_same(own, Path(row["path"]).parts[::-1]))
+    rows.remove(best)
+    return best
+
+
+def _count_same(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many parts two paths have in common, from where they begin."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 def _choose_id(asked: str | None, stem: str, taken: set[str]) -> str:
     """An id that is free; one that the user asked for must be."""
-    text = re.sub(r"[^A-Za-z0-9_]+", "-", asked or stem).strip("-_")[-_MAX_ID:].strip("-_") or "recording"
+    # A letter with marks becomes the letter alone: Müller is Muller, however its file's system writes the ü.
+    plain = asked or re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", stem))
+    text = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-_")[-_MAX_ID:].strip("-_") or "recording"
     if asked is not None and (text != asked or text in taken):
         why = "is taken" if text == asked else "can't be one"
         raise ConfigError(

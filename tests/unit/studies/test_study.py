@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+import unicodedata
 from contextlib import contextmanager
 from unittest.mock import Mock
 
@@ -142,6 +143,43 @@ def test_recordings_of_the_same_content_are_said(tmp_path, study, capsys):
     assert "a, b have the same content" in capsys.readouterr().out
     assert len(study.load_recordings()) == 3
     assert add_recordings(study, [NewRecording(path=tmp_path / "other.mp4")]).notes == ()
+
+
+def test_a_file_that_moved_is_still_its_recording(tmp_path, study, capsys):
+    for number, name in enumerate(("p01", "p02")):
+        (tmp_path / "old" / name).mkdir(parents=True)
+        make_video(tmp_path / "old" / name / "a.mp4", 2)  # of the same content
+        make_video(tmp_path / "old" / name / "b.mp4", 3 + number)
+    pattern = ["--pattern", "{participant}/*.mp4"]
+    assert main(["study", "add", study.name, "--folder", str(tmp_path / "old"), *pattern]) == 0
+    before = study.load_recordings().set_index("recording")
+    assert do(study, "p01-a") == "" and do(study, "p02-b") == ""
+    add_events(study, [Event(recording="p02-b", start_s=0.1, code="smile")])
+    (tmp_path / "old").rename(tmp_path / "new")
+    (tmp_path / "new" / "p02" / "b.mp4").rename(tmp_path / "new" / "p02" / "renamed.mp4")
+    assert main(["study", "add", study.name, "--folder", str(tmp_path / "new"), *pattern]) == 0
+    assert "p02-b: its file has moved" in capsys.readouterr().out
+    after = study.load_recordings().set_index("recording")
+    assert list(after.index) == list(before.index) and list(after.participant) == list(before.participant)
+    assert [
+        str(tmp_path / "new" / name) for name in ("p01/a.mp4", "p01/b.mp4", "p02/a.mp4", "p02/renamed.mp4")
+    ] == (list(after.path))
+    assert read_state(study).counts["done"] == 2 and list(study.load_events().recording) == ["p02-b"]
+
+
+def test_a_copy_of_a_file_that_is_there_is_a_recording_of_its_own(tmp_path, study):
+    make_video(tmp_path / "a.mp4", 2)
+    add_recordings(study, [NewRecording(path=tmp_path / "a.mp4")])
+    shutil.copyfile(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    added = add_recordings(study, [NewRecording(path=tmp_path / "b.mp4")])
+    assert (added.recordings, added.known, added.moved) == (("b",), (), ())
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_letters_with_marks_stay_letters_in_ids(tmp_path, study, form):
+    path = tmp_path / unicodedata.normalize(form, "Jürgen Özil.mp4")
+    make_video(path, 2)
+    assert add_recordings(study, [NewRecording(path=path)]).recordings == ("Jurgen-Ozil",)
 
 
 @pytest.mark.parametrize("pattern", ["**/*", "*.mp4"])
