@@ -292,22 +292,18 @@ def _merge(study: Study, described: Mapping[str, dict[str, Any]], problems: Mapp
     rows: list[dict[str, Any]] = list_rows(study.load_recordings())
     by_path = {str(study.locate(row["path"]).resolve()): row for row in rows}
     taken = {str(row["recording"]) for row in rows}
-    lost: dict[str, list[dict[str, Any]]] = {}
-    for place, row in by_path.items():
-        if place not in described and _is_gone(Path(place)):
-            lost.setdefault(row["sha256"], []).append(row)
-    new, known, changed, moved = [], [], [], []
+    moved = _find_moved(described, by_path)
+    for path, row in moved.items():
+        by_path[path] = row
+        row["path"] = _store_path(study, path)
+    new, known, changed = [], [], []
     for path, facts in described.items():
         stem = facts.pop("_stem")
-        row = by_path.get(path)
-        if row is None and (row := _take_moved(path, lost.get(facts["sha256"], []))) is not None:
-            moved.append(str(row["recording"]))
-            row["path"] = _store_path(study, path)
-        if row is not None:
-            known.append(str(row["recording"]))
-            if row["sha256"] != facts["sha256"]:
-                changed.append(str(row["recording"]))
-            row.update({key: value for key, value in facts.items() if key != "recording"})
+        if (same := by_path.get(path)) is not None:
+            known.append(str(same["recording"]))
+            if same["sha256"] != facts["sha256"]:
+                changed.append(str(same["recording"]))
+            same.update({key: value for key, value in facts.items() if key != "recording"})
             continue
         key = _choose_id(facts.pop("recording", None), stem, taken)
         taken.add(key)
@@ -321,7 +317,8 @@ def _merge(study: Study, described: Mapping[str, dict[str, Any]], problems: Mapp
         keep_names_of(study, taken - set(changed))
     if rows:
         write_table(study.folder / RECORDINGS_FILE, frame, RECORDING_COLUMNS)
-    return Added(tuple(new), tuple(known), problems, tuple(changed), tuple(moved))
+    names = tuple(str(row["recording"]) for row in moved.values())
+    return Added(tuple(new), tuple(known), problems, tuple(changed), names)
 
 
 def _store_path(study: Study, path: str) -> str:
@@ -341,17 +338,29 @@ def _is_gone(path: Path) -> bool:
     return False
 
 
-def _take_moved(path: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Take the row, of those with a file's content whose own file is gone, that was most likely this file.
+def _find_moved(
+    described: Mapping[str, Mapping[str, Any]], by_path: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Files that are recordings from elsewhere: of the content of one whose own file is gone.
 
-    Copies of a recording may have moved together: whose path ends the same is the same one.
+    Copies of a recording may have moved together: those whose paths end most alike are the same ones.
     """
-    if not rows:
-        return None
-    own = Path(path).parts[::-1]
-    best = max(rows, key=lambda row: _count_same(own, Path(row["path"]).parts[::-1]))
-    rows.remove(best)
-    return best
+    lost: dict[str, list[dict[str, Any]]] = {}
+    for place, row in by_path.items():
+        if place not in described and _is_gone(Path(place)):
+            lost.setdefault(row["sha256"], []).append(row)
+    pairs = [
+        (_count_same(Path(path).parts[::-1], Path(row["path"]).parts[::-1]), path, row)
+        for path, facts in described.items()
+        if path not in by_path
+        for row in lost.get(facts["sha256"], [])
+    ]
+    found, taken = dict[str, dict[str, Any]](), set[str]()
+    for _, path, row in sorted(pairs, key=lambda pair: pair[0], reverse=True):
+        if path not in found and row["recording"] not in taken:
+            found[path] = row
+            taken.add(row["recording"])
+    return found
 
 
 def _count_same(first: Sequence[str], second: Sequence[str]) -> int:

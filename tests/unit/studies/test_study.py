@@ -167,6 +167,18 @@ def test_a_file_that_moved_is_still_its_recording(tmp_path, study, capsys):
     assert read_state(study).counts["done"] == 2 and list(study.load_events().recording) == ["p02-b"]
 
 
+def test_of_copies_that_moved_the_one_that_kept_its_name_is_itself(tmp_path, study):
+    make_video(tmp_path / "x.mp4", 2)
+    shutil.copyfile(tmp_path / "x.mp4", tmp_path / "y.mp4")
+    add_recordings(study, [NewRecording(path=tmp_path / f"{name}.mp4") for name in "xy"])
+    (tmp_path / "new").mkdir()
+    (tmp_path / "x.mp4").rename(tmp_path / "new" / "x.mp4")
+    (tmp_path / "y.mp4").rename(tmp_path / "new" / "a.mp4")  # comes first, and could be either
+    add_recordings(study, find_files(tmp_path / "new", "*.mp4"))
+    table = study.load_recordings().set_index("recording")
+    assert [table.path[name].rpartition("/")[2] for name in "xy"] == ["x.mp4", "a.mp4"]
+
+
 def test_a_copy_of_a_file_that_is_there_is_a_recording_of_its_own(tmp_path, study):
     make_video(tmp_path / "a.mp4", 2)
     add_recordings(study, [NewRecording(path=tmp_path / "a.mp4")])
