@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from fer_core.checkpoint import find_checkpoint
+from fer_core.checkpoint import find_checkpoint, verify_weights
 from fer_core.cli import main
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.errors import CheckpointError
@@ -101,6 +101,12 @@ def test_without_torch_the_onnx_file_of_a_zip_is_the_model(
     assert load_predictor("friend", Workspace.default()).predict_crops(crops) == pytest.approx(
         expected, abs=1e-4
     )
+
+
+def test_what_needs_weights_says_that_an_onnx_file_has_none(exported, workspace):
+    done = import_model([exported / "model-fp32.onnx"], workspace, name="friend")
+    with pytest.raises(CheckpointError, match="friend holds an ONNX file without weights"):
+        verify_weights(done.entry.folder, done.entry.info)
 
 
 def test_an_onnx_file_of_any_name_is_not_called_left_out(exported, workspace, tmp_path):

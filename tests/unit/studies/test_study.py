@@ -10,8 +10,11 @@ from unittest.mock import Mock
 import pandas as pd
 import pytest
 
+from fer_core.checkpoint import find_checkpoint
 from fer_core.cli import main
 from fer_core.errors import ConfigError, FerError, StudyError
+from fer_core.exchange.model_import import import_model
+from fer_core.exchange.model_zip import write_zip
 from fer_core.io import write_json
 from fer_core.runs.process import ProcessIdentity
 from fer_core.studies import create_study, delete_study, list_studies, load_study, read_state, set_codes
@@ -29,10 +32,12 @@ from fer_core.studies.adding import (
 from fer_core.studies.analyzing import Job, analyze
 from fer_core.studies.events import Event, add_events, replace_events
 from fer_core.studies.exporting import describe_recordings
+from fer_core.studies.report import describe_methods
 from fer_core.studies.running import list_jobs, run_study
 from fer_core.studies.state import WorkStatus, running_file, survey_studies
 from fer_core.studies.study import RECORDINGS_FILE, STUDY_FILE, TABLE_FILE
 from fer_core.studies.tables import EVENT_COLUMNS, RECORDING_COLUMNS, write_table
+from tests.small_models import save_small_model
 from tests.unit.inference.videos import make_video
 
 
@@ -302,6 +307,25 @@ def test_a_recording_is_done_once_and_again_when_anything_changed(study, make_re
     assert "is missing; put it back" in do(study, "r1")
     assert read_state(study).recordings["r1"].state == "failed"
     assert not list((study.folder / "results").glob(".*")) and not list((study.folder / "running").glob("*"))
+
+
+def test_the_model_of_a_study_is_found_by_its_weights_under_another_name(workspace, tmp_path):
+    save_small_model(workspace, "made")
+    study = create_study(workspace, "smiles", model="made/best", detector="whole-image")
+    make_video(tmp_path / "a.mp4", 2)
+    add_recordings(study, [NewRecording(path=tmp_path / "a.mp4")])
+    folder = workspace.runs / "made" / "best"
+    archive = write_zip(find_checkpoint("made", workspace), tmp_path / "made.zip")
+    shutil.move(folder, tmp_path / "gone")
+    with pytest.raises(StudyError, match=r"'made/best' is not here.*fer models import"):
+        list_jobs(study)
+    import_model([archive], workspace, name="brought")
+    save_small_model(workspace, "made", seed=1)  # of the name, with other weights
+    assert len(list_jobs(study)) == 1 and do(study, "a") == ""
+    assert "fer_resnet" in describe_methods(study)
+    shutil.rmtree(workspace.model("brought"))
+    with pytest.raises(StudyError, match="has weights"):
+        list_jobs(study)
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut off", "empty", "another format"])
