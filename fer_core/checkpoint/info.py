@@ -208,8 +208,8 @@ def verify_weights(folder: Path, info: CheckpointInfo) -> Path:
     except FileNotFoundError as cause:
         if any(folder.glob("*.onnx")):
             raise CheckpointError(
-                f"{folder.name} holds an ONNX file without weights, with which faces are read, but nothing is "
-                "evaluated, trained or exported; ask for the model with its weights, as fer models zip writes it"
+                f"{folder.name} holds an ONNX file without weights: faces are read with it, but nothing is "
+                "evaluated, trained or exported; ask for the model with its weights (fer models zip)"
             ) from cause
         raise CheckpointError(
             f"{path}, which {INFO_FILE} names, is missing; the checkpoint is incomplete: copy it again"
