@@ -1,5 +1,7 @@
 """Adding recordings to a study: from files, from a folder with a pattern of names, or from a CSV."""
 
+import csv
+import io
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +10,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.errors import ConfigError, FerError, leave_out_path
+from fer_core.data.delimiters import drop_separator_line, find_delimiter
+from fer_core.errors import ConfigError, DataError, FerError, leave_out_path
 from fer_core.io import sha256_file
 from fer_core.studies.study import RECORDINGS_FILE, Study
 from fer_core.studies.tables import RECORDING_COLUMNS, list_rows, write_table
@@ -167,11 +170,23 @@ def read_list(path: Path) -> list[NewRecording]:
     """
     import pandas as pd
 
+    from fer_core.studies.formats.annotations import read_text
+
     try:
-        frame = pd.read_csv(path, dtype="string", keep_default_na=False, encoding="utf-8-sig")
+        text = drop_separator_line(read_text(path))
+        delimiter = find_delimiter(text, lambda header: "path" in header)
+        frame = pd.read_csv(
+            io.StringIO(text),
+            sep=delimiter or ",",
+            dtype="string",
+            keep_default_na=False,
+            skipinitialspace=True,
+        )
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("its rows have more cells than its header")
-    except (OSError, ValueError) as cause:
+    except DataError as error:
+        raise ConfigError(str(error)) from error
+    except (csv.Error, ValueError) as cause:
         raise ConfigError(f"{path} can't be read as a CSV: {cause}") from cause
     names = [str(name) for name in frame.columns]
     if "path" not in names:

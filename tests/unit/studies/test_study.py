@@ -128,6 +128,21 @@ def test_a_csv_names_files_and_facts(tmp_path, study):
     assert pd.isna(row.participant) and row.group == "x" and row.age == "31"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("utf-8-sig", "path;participant\r\na.mp4;J\u00f6rg\r\n"),
+        ("utf-16", "sep=;\npath;participant\na.mp4;J\u00f6rg\n"),
+        ("utf-8", "participant\tpath\nJ\u00f6rg\ta.mp4\n"),
+        ("utf-8", "path, participant\na.mp4, J\u00f6rg\n"),
+    ],
+)
+def test_a_list_is_read_as_spreadsheets_write_it(tmp_path, encoding, text):
+    (tmp_path / "list.csv").write_text(text, encoding=encoding)
+    (found,) = read_list(tmp_path / "list.csv")
+    assert (found.path, found.facts) == (tmp_path / "a.mp4", {"participant": "J\u00f6rg"})
+
+
 def test_a_file_that_is_named_twice_is_one_recording_or_a_problem(tmp_path, study):
     make_video(tmp_path / "a.mp4", 2)
     make_video(tmp_path / "b.mp4", 3)
