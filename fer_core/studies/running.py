@@ -116,7 +116,11 @@ def list_jobs(study: Study) -> list[Job]:
 
     Raises:
         StudyError: the study has no recordings, or its model changed.
+        FerError: the file of its detector is not installed.
     """
+    from fer_core.inference.detectors import DETECTORS
+    from fer_core.inference.downloads import require_file
+
     recordings = study.load_recordings()
     if recordings.empty:
         raise StudyError(f"study {study.name!r} has no recordings; add some: fer study add {study.name} ...")
@@ -142,6 +146,9 @@ def list_jobs(study: Study) -> list[Job]:
         for row in list_rows(recordings)
         if state.recordings[row["recording"]].state != "done"
     ]
+    file = DETECTORS[settings.detector].file
+    if jobs and file is not None:  # else every recording would fail alike
+        require_file(file, workspace)
     return sorted(jobs, key=lambda job: -job.num_frames)
 
 

@@ -324,6 +324,21 @@ def test_a_recording_is_done_once_and_again_when_anything_changed(study, make_re
     assert not list((study.folder / "results").glob(".*")) and not list((study.folder / "running").glob("*"))
 
 
+def test_a_study_without_yunet_says_what_it_takes_instead(workspace, capsys):
+    assert main(["study", "create", "smiles"]) == 0
+    printed, notes = capsys.readouterr()
+    assert "detector haar" in printed and "`fer fetch yunet` gets it" in notes
+
+
+def test_a_run_without_the_studys_detector_fails_once_not_for_every_recording(workspace, tmp_path):
+    study = create_study(workspace, "smiles", model="fer-tiny", detector="yunet")
+    make_video(tmp_path / "a.mp4", 2)
+    add_recordings(study, [NewRecording(path=tmp_path / "a.mp4")])
+    with pytest.raises(FerError, match="run `fer fetch yunet`"):
+        run_study(study)
+    assert read_state(study).counts["failed"] == 0
+
+
 def test_the_model_of_a_study_is_found_by_its_weights_under_another_name(workspace, tmp_path):
     save_small_model(workspace, "made")
     study = create_study(workspace, "smiles", model="made/best", detector="whole-image")
