@@ -394,6 +394,9 @@ def test_the_command_converts_and_says_what_is_lost(tmp_path, capsys):
     assert "2 intervals, 0 points" in capsys.readouterr().out
     assert main(arguments) == 1
     assert "--overwrite" in capsys.readouterr().err
+    table = ["convert", str(tmp_path / "faces.csv"), str(tmp_path / "b.csv"), "--recording", "b"]
+    assert main([*table, "--layout", "openface"]) == 0
+    assert "b.csv: 2 rows" in capsys.readouterr().out
     assert main(["convert", str(tmp_path / "out.eaf"), str(tmp_path / "events.csv")]) == 0
     assert "start_s" in (tmp_path / "events.dictionary.csv").read_text()
     assert main(["convert", str(tmp_path / "out.eaf"), str(tmp_path / "x.csv"), "--layout", "fex"]) == 1
