@@ -64,6 +64,8 @@ def _import(uploads: list[Upload], name: str, workspace: Workspace) -> None:
     if done is None:
         return
     left = f" Left out: {', '.join(done.ignored)}." if done.ignored else ""
+    if done.left_out:
+        left += f" Left out {', '.join(done.left_out)}: {done.explain_left_out()}."
     st.session_state[Key.MODELS_MESSAGE] = f"{done.entry.key} is imported.{left}"
     forget_uploads(uploads)
     st.session_state[Key.MODELS_UPLOAD] += 1  # an empty dialog again

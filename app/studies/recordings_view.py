@@ -179,6 +179,9 @@ def _tell_added() -> None:
         st.toast(
             f"{names}: another file now. Run the study, then name its faces again.", icon=":material/info:"
         )
+    if added.moved:
+        names = escape_markdown(", ".join(added.moved[:10]))
+        st.toast(f"{names}: moved. What was found in them stays.", icon=":material/info:")
     for note in added.notes[:10]:
         st.toast(f"{escape_markdown(note)}.", icon=":material/info:")
     for path, problem in list(added.problems.items())[:10]:

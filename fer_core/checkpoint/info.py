@@ -206,6 +206,11 @@ def verify_weights(folder: Path, info: CheckpointInfo) -> Path:
     try:
         seen = sha256_file(path)
     except FileNotFoundError as cause:
+        if any(folder.glob("*.onnx")):
+            raise CheckpointError(
+                f"{folder.name} holds an ONNX file without weights: faces are read with it, but nothing is "
+                "evaluated, trained or exported; ask for the model with its weights (fer models zip)"
+            ) from cause
         raise CheckpointError(
             f"{path}, which {INFO_FILE} names, is missing; the checkpoint is incomplete: copy it again"
         ) from cause

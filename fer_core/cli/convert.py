@@ -45,8 +45,11 @@ def main(
     media = None if video is None else describe_media(video)
     found = read_source(source, recording, media=media)
     notes = write_source(found, target, media=media, layout=layout)
-    points = int(found.annotations["end_s"].isna().sum())
-    say(f"{target}: {count(len(found.annotations) - points, 'interval')}, {count(points, 'point')}")
+    if is_table(target) and found.faces is not None and layout != "events":
+        say(f"{target}: {count(len(found.faces), 'row')}")
+    else:
+        points = int(found.annotations["end_s"].isna().sum())
+        say(f"{target}: {count(len(found.annotations) - points, 'interval')}, {count(points, 'point')}")
     for note in (*found.notes, *notes):
         say(note)
     return 0

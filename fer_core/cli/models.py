@@ -170,6 +170,8 @@ def import_files(files: Positional[tuple[Path, ...]], *, name: str = "") -> int:
         )
     for ignored in done.ignored:
         say(f"left out {ignored}: no part of a model")
+    if done.left_out:
+        say(f"left out {', '.join(done.left_out)}: {done.explain_left_out()}")
     command = shlex.join(["fer", "models", "show", done.entry.key])
     say(f"{done.entry.key} is at {done.entry.folder}; see it with: {command}")
     return 0

@@ -183,7 +183,10 @@ def _list_files(pictures: tuple[Path, ...]) -> list[Path]:
         except OSError as cause:
             raise MediaError(f"the folder {path} can't be read: {cause.strerror}") from cause
         if not found:
-            raise MediaError(f"the folder {path} holds no pictures ({', '.join(IMAGE_SUFFIXES)})")
+            inner = (item.parent for item in path.rglob("*") if item.suffix.lower() in IMAGE_SUFFIXES)
+            below = next(inner, None)
+            hint = f"; folders in it are not searched, name them: {below}" if below else ""
+            raise MediaError(f"the folder {path} holds no pictures ({', '.join(IMAGE_SUFFIXES)}){hint}")
         files += found
     if not files:
         raise MediaError("no picture was named; try: fer predict photo.jpg")

@@ -12,6 +12,7 @@ from fer_core.cli.terminal import (
     build_console,
     describe_detectors,
     is_confirmed,
+    pick_detector,
     run_subcommand,
     say,
     show_progress,
@@ -94,11 +95,12 @@ def create(
             it hears.
         codes: Of events, at most nine: the page's player has a key for each.
     """
+    workspace = Workspace.default()
     study = create_study(
-        Workspace.default(),
+        workspace,
         name,
         model=model,
-        detector=detector,
+        detector=pick_detector(detector, workspace),
         prior=prior,
         detect_every=detect_every,
         smoothing_s=smoothing,
@@ -173,6 +175,8 @@ def add(
     say(f"{len(added.recordings)} new, {len(added.known)} known already, {len(added.problems)} left out")
     for recording in added.changed:
         say(f"  {recording}: another file now; run the study, then name its faces again")
+    for recording in added.moved:
+        say(f"  {recording}: its file has moved; what was found in it stays")
     for note in added.notes:
         say(f"  {note}")
     for path, problem in added.problems.items():

@@ -88,7 +88,8 @@ def check_disk_space(folder: Path, num_bytes: int) -> None:
     free = shutil.disk_usage(place).free
     if num_bytes + _SPARE_BYTES > free:
         raise DataError(
-            f"the data set needs {num_bytes / 1e9:.1f} GB but {place} has {free / 1e9:.1f} GB free; "
+            f"the data set needs {(num_bytes + _SPARE_BYTES) / 1e9:,.2f} GB, with some to spare, but {place} "
+            f"has {free / 1e9:,.2f} GB free; "
             "free some space, or choose a smaller size or grey"
         )
 

@@ -3,11 +3,13 @@
 import contextlib
 import dataclasses
 import datetime
+import shlex
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -50,6 +52,16 @@ class ImportedModel:
     entry: CheckpointEntry
     ignored: tuple[str, ...]
     """Files that came with it and are no part of a model."""
+    left_out: tuple[str, ...] = ()
+    """Parts of the model that were not taken: ONNX files beside weights, or weights where nothing
+    can check them."""
+
+    def explain_left_out(self) -> str:
+        """Why parts of the model were not taken, and what to do, in words."""
+        if any(name.endswith(".safetensors") for name in self.left_out):
+            return "torch is not installed here, so the ONNX file is the model"
+        command = shlex.join(["fer", "export", self.entry.key])
+        return f"ONNX files are made anew of checked weights, with {command}"
 
 
 def import_model(
@@ -64,7 +76,8 @@ def import_model(
     Args:
         sources: a zip, a folder, or the files: model.json and its .safetensors, or an .onnx that describes
             itself, as `fer export` writes it; perhaps MODEL_CARD.md. Beside weights, ONNX files are left out:
-            whether they compute the same would be a third party's word, and exporting again is quick.
+            whether they compute the same would be a third party's word, and exporting again is quick. Where
+            torch is not installed, weights can be neither checked nor used: there the ONNX file is the model.
         workspace: where it goes.
         name: what to call it; what it calls itself, if not given.
         on_step: told in words what is done next.
@@ -79,11 +92,14 @@ def import_model(
     with _staging_folder(workspace) as folder:
         report("Unpacking")
         staged = stage_files(sources, folder)
-        if staged.with_suffix(".safetensors") or not staged.with_suffix(".onnx"):
+        has_graph = bool(staged.with_suffix(".onnx"))
+        if not has_graph or (staged.with_suffix(".safetensors") and find_spec("torch") is not None):
             name, files = _prepare_weights(staged, sources[0].name, name, workspace, report)
         else:
             name, files = _prepare_onnx(staged, sources[0].name, name, workspace, report)
-        left = [item for item in staged.names if item.endswith((".onnx", ".onnx.data")) and item not in files]
+        parts = (".safetensors", ".onnx", ".onnx.data")
+        left = sorted(item.name for item in folder.iterdir() if item.name.endswith(parts))
+        left = [item for item in left if item not in files]
         if text := load_card(folder):
             write_text(folder / CARD_FILE, text)
             files.append(CARD_FILE)
@@ -92,7 +108,7 @@ def import_model(
             for file in files:
                 (folder / file).rename(ready / file)
     entry = CheckpointEntry(name, target, load_checkpoint_info(target))
-    return ImportedModel(entry, (*staged.ignored, *left))
+    return ImportedModel(entry, staged.ignored, tuple(left))
 
 
 def require_free_name(name: str, workspace: Workspace) -> None:
@@ -177,8 +193,10 @@ def _prepare_onnx(
 ) -> tuple[str, list[str]]:
     """The same for a model that is an ONNX file and nothing else; its own description is what counts."""
     graphs = staged.with_suffix(".onnx")
+    if staged.with_suffix(".safetensors"):  # of several exports of these weights the exact one
+        graphs = [item for item in graphs if item.name == "model-fp32.onnx"] or graphs
     if len(graphs) != 1:
-        raise CheckpointError(f"there are {len(graphs)} .onnx files and no weights; give one of them")
+        raise CheckpointError(f"there are {len(graphs)} .onnx files and no weights to use; give one of them")
     report("Checking the ONNX file")
     found = load_onnx_info(graphs[0])
     check_info(found.checkpoint)
@@ -187,7 +205,9 @@ def _prepare_onnx(
     check_onnx_prediction(graphs[0])
     extras = ["embedding"] * found.embedding + ["uint8"] * found.uint8_input
     path = staged.folder / ("-".join(["model", found.precision, *extras]) + ".onnx")
-    data = staged.with_suffix(".onnx.data")
+    # Of an export that is not taken the data are not either.
+    others = {f"{item.name}.data" for item in staged.with_suffix(".onnx")} - {f"{graphs[0].name}.data"}
+    data = [item for item in staged.with_suffix(".onnx.data") if item.name not in others]
     if any(item.name != f"{path.name}.data" for item in data):
         raise CheckpointError(
             f"beside the graph lies {data[0].name}; expected {path.name}.data, as `fer export` names it"

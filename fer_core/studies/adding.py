@@ -1,12 +1,17 @@
 """Adding recordings to a study: from files, from a folder with a pattern of names, or from a CSV."""
 
+import csv
+import io
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.errors import ConfigError, FerError, leave_out_path
+from fer_core.data.delimiters import drop_separator_line, find_delimiter
+from fer_core.errors import ConfigError, DataError, FerError, leave_out_path
 from fer_core.io import sha256_file
 from fer_core.studies.study import RECORDINGS_FILE, Study
 from fer_core.studies.tables import RECORDING_COLUMNS, list_rows, write_table
@@ -50,6 +55,8 @@ class Added:
     changed: tuple[str, ...] = ()
     """Ids of those whose file is another now; the names of its faces were taken away, for others have their
     numbers."""
+    moved: tuple[str, ...] = ()
+    """Ids of those, among the known ones, whose file has another place or name now."""
     notes: tuple[str, ...] = ()
     """What to know of files that were added: named more than once, or copies of other recordings."""
 
@@ -163,11 +170,23 @@ def read_list(path: Path) -> list[NewRecording]:
     """
     import pandas as pd
 
+    from fer_core.studies.formats.annotations import read_text
+
     try:
-        frame = pd.read_csv(path, dtype="string", keep_default_na=False, encoding="utf-8-sig")
+        text = drop_separator_line(read_text(path))
+        delimiter = find_delimiter(text, lambda header: "path" in header)
+        frame = pd.read_csv(
+            io.StringIO(text),
+            sep=delimiter or ",",
+            dtype="string",
+            keep_default_na=False,
+            skipinitialspace=True,
+        )
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("its rows have more cells than its header")
-    except (OSError, ValueError) as cause:
+    except DataError as error:
+        raise ConfigError(str(error)) from error
+    except (csv.Error, ValueError) as cause:
         raise ConfigError(f"{path} can't be read as a CSV: {cause}") from cause
     names = [str(name) for name in frame.columns]
     if "path" not in names:
@@ -191,6 +210,9 @@ def add_recordings(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Added:
     """Add files to a study. What is a recording of it already gets the facts that are named now.
+
+    A file that was moved or renamed is still its recording, with its result, events and names: it has the
+    content of one whose own file is gone.
 
     Args:
         study: to add to.
@@ -285,21 +307,23 @@ def _merge(study: Study, described: Mapping[str, dict[str, Any]], problems: Mapp
     rows: list[dict[str, Any]] = list_rows(study.load_recordings())
     by_path = {str(study.locate(row["path"]).resolve()): row for row in rows}
     taken = {str(row["recording"]) for row in rows}
+    moved = _find_moved(described, by_path)
+    for path, row in moved.items():
+        by_path[path] = row
+        row["path"] = _store_path(study, path)
     new, known, changed = [], [], []
     for path, facts in described.items():
         stem = facts.pop("_stem")
-        if (row := by_path.get(path)) is not None:
-            known.append(str(row["recording"]))
-            if row["sha256"] != facts["sha256"]:
-                changed.append(str(row["recording"]))
-            row.update({key: value for key, value in facts.items() if key != "recording"})
+        if (same := by_path.get(path)) is not None:
+            known.append(str(same["recording"]))
+            if same["sha256"] != facts["sha256"]:
+                changed.append(str(same["recording"]))
+            same.update({key: value for key, value in facts.items() if key != "recording"})
             continue
         key = _choose_id(facts.pop("recording", None), stem, taken)
         taken.add(key)
         new.append(key)
-        inside = Path(path).is_relative_to(study.folder.resolve())
-        stored = Path(path).relative_to(study.folder.resolve()).as_posix() if inside else path
-        rows.append({"recording": key, "path": stored, **facts})
+        rows.append({"recording": key, "path": _store_path(study, path), **facts})
     frame = pd.DataFrame(rows)
     for name in RECORDING_COLUMNS:
         if name not in frame:
@@ -308,12 +332,62 @@ def _merge(study: Study, described: Mapping[str, dict[str, Any]], problems: Mapp
         keep_names_of(study, taken - set(changed))
     if rows:
         write_table(study.folder / RECORDINGS_FILE, frame, RECORDING_COLUMNS)
-    return Added(tuple(new), tuple(known), problems, tuple(changed))
+    names = tuple(str(row["recording"]) for row in moved.values())
+    return Added(tuple(new), tuple(known), problems, tuple(changed), names)
+
+
+def _store_path(study: Study, path: str) -> str:
+    """How a file's path stands in the table: relative if it lies in the study, so that both move together."""
+    folder = study.folder.resolve()
+    return Path(path).relative_to(folder).as_posix() if Path(path).is_relative_to(folder) else path
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether no file is there; one in a folder that this user must not enter may be."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _find_moved(
+    described: Mapping[str, Mapping[str, Any]], by_path: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Files that are recordings from elsewhere: of the content of one whose own file is gone.
+
+    Copies of a recording may have moved together: those whose paths end most alike are the same ones.
+    """
+    lost: dict[str, list[dict[str, Any]]] = {}
+    for place, row in by_path.items():
+        if place not in described and _is_gone(Path(place)):
+            lost.setdefault(row["sha256"], []).append(row)
+    pairs = [
+        (_count_same(Path(path).parts[::-1], Path(row["path"]).parts[::-1]), path, row)
+        for path, facts in described.items()
+        if path not in by_path
+        for row in lost.get(facts["sha256"], [])
+    ]
+    found, taken = dict[str, dict[str, Any]](), set[str]()
+    for _, path, row in sorted(pairs, key=lambda pair: pair[0], reverse=True):
+        if path not in found and row["recording"] not in taken:
+            found[path] = row
+            taken.add(row["recording"])
+    return found
+
+
+def _count_same(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many parts two paths have in common, from where they begin."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 def _choose_id(asked: str | None, stem: str, taken: set[str]) -> str:
     """An id that is free; one that the user asked for must be."""
-    text = re.sub(r"[^A-Za-z0-9_]+", "-", asked or stem).strip("-_")[-_MAX_ID:].strip("-_") or "recording"
+    # A letter with marks becomes the letter alone: Müller is Muller, however its file's system writes the ü.
+    plain = asked or re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", stem))
+    text = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-_")[-_MAX_ID:].strip("-_") or "recording"
     if asked is not None and (text != asked or text in taken):
         why = "is taken" if text == asked else "can't be one"
         raise ConfigError(

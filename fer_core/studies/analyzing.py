@@ -13,6 +13,7 @@ from fer_core.errors import FerError, StudyError
 from fer_core.io import atomic_directory, sha256_file, write_json
 from fer_core.results import name_columns
 from fer_core.runs.process import ProcessIdentity
+from fer_core.studies.models import find_model
 from fer_core.studies.state import (
     FailureRecord,
     ResultSummary,
@@ -192,7 +193,7 @@ def _load_voice(workspace: Workspace, settings: AnalysisSettings) -> "VoiceModel
     """The model of voices, once a process."""
     from fer_core.voice import load_voice_model
 
-    model = load_voice_model(settings.voice, workspace)
+    model = load_voice_model(find_model(settings.voice, settings.voice_sha256, workspace).key, workspace)
     _check_weights(settings.voice, model.info.weights_sha256, settings.voice_sha256)
     return model
 
@@ -213,7 +214,7 @@ def _load(workspace: Workspace, settings: AnalysisSettings) -> "Predictor":
     from fer_core.inference.threads import limit_threads
 
     limit_threads(1)
-    predictor = load_predictor(settings.model, workspace)
+    predictor = load_predictor(find_model(settings.model, settings.model_sha256, workspace).key, workspace)
     _check_weights(settings.model, predictor.info.weights_sha256, settings.model_sha256)
     return with_prior(predictor, settings.prior)
 

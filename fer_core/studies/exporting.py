@@ -1,5 +1,6 @@
 """Handing on what a study found: as tables, or a file per recording in the format of another tool."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -25,12 +26,15 @@ from fer_core.studies.persons import list_parts
 from fer_core.studies.state import read_state
 from fer_core.studies.study import Study
 from fer_core.studies.tables import list_rows
+from fer_core.words import count as count_words
 from fer_core.zip_file import write_zip_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Part = Literal["faces", "recordings", "events"]
+_NUMBER: Final[re.Pattern[str]] = re.compile(r"\d[\d,.]*( \w+)?")
+"""A number in a sentence, with its noun, which may be of one or of many."""
 PARTS: Final[tuple[Part, ...]] = ("faces", "recordings", "events")
 
 
@@ -116,16 +120,25 @@ def export_files(
             write_zip_file(temporary, {path.name: path for path in sorted(place.iterdir())})
         return zipped
     done, events = require_done(study), study.load_events()
-    notes = dict[str, None]()
+    notes: dict[str, list[str]] = {}
     for number, row in enumerate(list_rows(done)):
         recording = row["recording"]
         for note in export_recording(
             study, row, events[events["recording"] == recording], folder / f"{recording}{suffix}"
         ):
-            notes[note] = None
+            # One line for what was said of many recordings, with other numbers of each.
+            kind = _NUMBER.sub("", note.replace(recording, ""))
+            notes.setdefault(kind, []).append(f"{recording}: {note}")
         if on_progress:
             on_progress(number + 1, len(done))
-    return list(notes)
+    return [_tell_alike(alike) for alike in notes.values()]
+
+
+def _tell_alike(notes: Sequence[str]) -> str:
+    """What was said of several recordings: as of the first one."""
+    if len(notes) == 1:
+        return notes[0]
+    return f"{notes[0]}; likewise of {count_words(len(notes) - 1, 'further recording')}"
 
 
 def export_videos(

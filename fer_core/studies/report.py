@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fer_core import __version__
-from fer_core.checkpoint import find_checkpoint
-from fer_core.errors import CheckpointError, ConfigError
+from fer_core.errors import CheckpointError, ConfigError, StudyError
 from fer_core.evaluation.html_page import render_page, render_table, show_text
 from fer_core.studies.charts import build_curves, list_classes
 from fer_core.studies.curves import MAX_BINS, compute_curves
 from fer_core.studies.faces import list_done, load_faces, require_done, to_voices
+from fer_core.studies.models import find_model
 from fer_core.studies.state import State, StudyState, read_state
 from fer_core.studies.statistics.methods import ReportOptions
 from fer_core.studies.statistics.report import render_statistics
@@ -68,8 +68,9 @@ def _ordinal(number: int) -> str:
 
 def _describe_model(study: Study) -> str:
     try:
-        info = find_checkpoint(study.settings.model, Workspace(study.folder.parents[1])).info
-    except CheckpointError:
+        workspace = Workspace(study.folder.parents[1])
+        info = find_model(study.settings.model, study.settings.model_sha256, workspace).info
+    except (CheckpointError, StudyError):
         return ""
     return f", a {info.architecture} of {info.num_parameters:,} parameters with {len(info.classes)} classes"
 

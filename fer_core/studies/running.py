@@ -11,10 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from fer_core.checkpoint import find_checkpoint
 from fer_core.errors import StudyError
 from fer_core.studies.analyzing import Job, analyze, keep_failure
 from fer_core.studies.cluster import open_cluster
+from fer_core.studies.models import find_model
 from fer_core.studies.state import failure_file, measure_work, read_state
 from fer_core.studies.stretches import analyze_stretch, join_stretches, plan_stretches
 from fer_core.studies.study import (
@@ -118,12 +118,17 @@ def list_jobs(study: Study) -> list[Job]:
 
     Raises:
         StudyError: the study has no recordings, or its model changed.
+        FerError: the file of its detector is not installed.
     """
+    from fer_core.inference.detectors import DETECTORS
+    from fer_core.inference.downloads import require_file
+
     recordings = study.load_recordings()
     if recordings.empty:
         raise StudyError(f"study {study.name!r} has no recordings; add some: fer study add {study.name} ...")
     settings = study.settings
-    now = find_checkpoint(settings.model, Workspace(study.folder.parents[1])).info.weights_sha256
+    workspace = Workspace(study.folder.parents[1])
+    now = find_model(settings.model, settings.model_sha256, workspace).info.weights_sha256
     if now != settings.model_sha256:
         raise StudyError(
             f"model {settings.model!r} has weights {now[:12]}… now; the study was made with "
@@ -143,6 +148,9 @@ def list_jobs(study: Study) -> list[Job]:
         for row in list_rows(recordings)
         if state.recordings[row["recording"]].state != "done"
     ]
+    file = DETECTORS[settings.detector].file
+    if jobs and file is not None:  # else every recording would fail alike
+        require_file(file, workspace)
     return sorted(jobs, key=lambda job: -job.num_frames)
 
 

@@ -137,6 +137,10 @@ def test_mistakes_are_answered_in_a_sentence(workspace, capsys, arguments, words
 def test_an_empty_folder(workspace, tmp_path, capsys):
     assert main(["predict", str(tmp_path)]) == 1
     assert "no pictures" in capsys.readouterr().err
+    (tmp_path / "happy").mkdir()
+    (tmp_path / "happy" / "1.jpg").touch()
+    assert main(["predict", str(tmp_path)]) == 1
+    assert f"not searched, name them: {tmp_path / 'happy'}" in capsys.readouterr().err
 
 
 def test_fetch_from_a_copy_then_use_it(workspace, shared, picture, capsys):

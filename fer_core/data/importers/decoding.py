@@ -186,6 +186,11 @@ def cut_face(image_rgb: UInt8Array, face: FaceBox, *, width: int, height: int) -
 
 def _check_box(box: Box, image: UInt8Array) -> None:
     x, y, width, height = box
+    if width <= 1 and height <= 1:  # of a pixel a constant picture would be made
+        raise MediaError(
+            f"the face box {x:g}, {y:g}, {width:g} x {height:g} is no larger than a pixel; boxes are "
+            "counted in pixels, not in parts of the picture: multiply them by its width and height"
+        )
     if x >= image.shape[1] or y >= image.shape[0] or x + width <= 0 or y + height <= 0:
         raise MediaError(
             f"the face box {x:g}, {y:g}, {width:g} x {height:g} lies outside the picture of "

@@ -227,7 +227,7 @@ def import_pictures(
                 },
                 prepared.clip,
             )
-            for item, prepared in _keep_good(decoded, skipped, counter)
+            for item, prepared in _keep_good(decoded, skipped, counter, make_readable(source.name))
         )
         shape = (options.height, options.width) + ((3,) if options.color == "rgb" else ())
         if sound is not None:
@@ -245,7 +245,7 @@ def import_pictures(
             classes=classes,
             replace=replace,
             expected_images=len(items),
-            complete_samples=lambda samples: _complete(samples, options.splits, classes),
+            complete_samples=lambda samples: _complete(samples, options.splits, classes, skipped),
         )
     dataset = load_dataset(target)
     return ImportReport(
@@ -263,11 +263,14 @@ class _Counter:
     num_boxes: int = 0
 
 
-def _complete(samples: pd.DataFrame, plan: SplitPlan, classes: list[str]) -> pd.DataFrame:
+def _complete(
+    samples: pd.DataFrame, plan: SplitPlan, classes: list[str], skipped: Sequence[tuple[str, str]]
+) -> pd.DataFrame:
     gone = [name for name in classes if name not in set(samples["label"])]
     if gone:
         raise DataError(
             f"no picture of {', '.join(gone)} could be decoded; check the files, or leave them out"
+            f"{_tell_skipped(skipped)}"
         )
     has_groups = bool((samples["group"] != "").any())
     groups = samples["group"].to_numpy(object) if has_groups else None
@@ -278,14 +281,23 @@ def _complete(samples: pd.DataFrame, plan: SplitPlan, classes: list[str]) -> pd.
     return samples if has_groups else samples.drop(columns="group")
 
 
+def _tell_skipped(skipped: Sequence[tuple[str, str]]) -> str:
+    """Why nothing, or nothing of a class, was left: of an import that fails nobody lists what it skipped."""
+    if not skipped:
+        return ""
+    name, why = skipped[0]
+    return f". {len(skipped):,} skipped, the first is {name}: {why}"
+
+
 def _name_source(source: Path, item: Item) -> str:
     name = f"{make_readable(source.name)}:{item.path}"
     return name if item.box is None else f"{name} at {','.join(f'{value:g}' for value in item.box)}"
 
 
 def _keep_good(
-    decoded: Iterator[tuple[Item, Result]], skipped: list[tuple[str, str]], counter: _Counter
+    decoded: Iterator[tuple[Item, Result]], skipped: list[tuple[str, str]], counter: _Counter, source: str
 ) -> Iterator[tuple[Item, Prepared]]:
+    any_good = False
     for item, result in decoded:
         if isinstance(result, MediaError):
             skipped.append((item.path, str(result)))
@@ -293,4 +305,7 @@ def _keep_good(
         else:
             counter.num_boxes += item.box is not None
             for prepared in result:
+                any_good = True
                 yield item, prepared
+    if not any_good:
+        raise DataError(f"nothing in {source} could be used; nothing was imported{_tell_skipped(skipped)}")

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
@@ -63,6 +64,7 @@ _LIST_NAME: Final = re.compile(
     re.I,
 )
 """Tables, and texts that are called like a list: a data set may have a text of landmarks for each picture."""
+_ABSOLUTE: Final = re.compile(r"/|[A-Za-z]:/")
 _LIST_LINE: Final = re.compile(r"(\S.*?)[\s,;|]+([^\s,;|]+)")
 _RAF_PICTURE: Final = re.compile(r"(^|/)(train_\d{5}|test_\d{4})(_aligned)?\.\w+$")
 _RAF_LIST: Final = re.compile(r"list_par?tition_label\.txt$", re.I)
@@ -72,21 +74,45 @@ class _Files:
     """Finds the file that a list means, whatever folder its paths are relative to."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._exact = set(names)
+        self._exact = {_compose(name): name for name in names}
         self._by_base: dict[str, list[str]] = {}
         for name in names:
-            self._by_base.setdefault(PurePosixPath(name).name.lower(), []).append(name)
+            self._by_base.setdefault(PurePosixPath(_compose(name)).name.lower(), []).append(name)
+        self._roots: dict[str, tuple[str, ...]] = {}
 
-    def find(self, path: str, beside: PurePosixPath) -> str | None:
-        path = path.strip().replace("\\", "/").removeprefix("./")
+    def find(self, path: str, listed_in: str) -> str | None:
+        path = _compose(path.strip().replace("\\", "/").removeprefix("./"))
+        beside = PurePosixPath(_compose(listed_in)).parent
+        if _ABSOLUTE.match(path):
+            return self._find_elsewhere(PurePosixPath(path).parts, listed_in, beside)
         for candidate in (path, (beside / path).as_posix()):
             if candidate in self._exact:
-                return candidate
+                return self._exact[candidate]
         pure = PurePosixPath(path)
         found = self._by_base.get(pure.name.lower(), [])
         if pure.parent != PurePosixPath("."):
-            found = [name for name in found if name.lower().endswith("/" + path.lower())]
+            found = [name for name in found if _compose(name).lower().endswith("/" + path.lower())]
         return found[0] if len(found) == 1 else None
+
+    def _find_elsewhere(self, parts: tuple[str, ...], listed_in: str, beside: PurePosixPath) -> str | None:
+        """Find a path of the machine where the list was written, by what follows the data set's folder there.
+
+        That folder is the same for all of a list: a picture that is missing is not taken for one of the same
+        name elsewhere.
+        """
+        root = self._roots.get(listed_in)
+        for length in range(1, len(parts)) if root is None else [len(root)]:
+            rest = PurePosixPath(*parts[length:])
+            for candidate in (rest.as_posix(), (beside / rest).as_posix()):
+                if candidate in self._exact and root in (None, parts[:length]):
+                    self._roots[listed_in] = parts[:length]
+                    return self._exact[candidate]
+        return None
+
+
+def _compose(name: str) -> str:
+    """A name with its letters and marks as one: macOS stores them apart, and lists name them together."""
+    return unicodedata.normalize("NFC", name)
 
 
 class _Collector:
@@ -112,7 +138,7 @@ class _Collector:
         **more: object,
     ) -> None:
         """Add a picture, or one of the faces on it."""
-        found = self.files.find(path, PurePosixPath(listed_in).parent)
+        found = self.files.find(path, listed_in)
         if found is None:
             self._skipped.append((path, "listed, but there is no such file"))
         elif before := self._items.get((found, box)):

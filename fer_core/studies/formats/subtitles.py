@@ -21,6 +21,7 @@ from fer_core.studies.formats.annotations import (
     read_text,
     to_ticks,
 )
+from fer_core.words import count as count_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,8 @@ def write_vtt(annotations: "pd.DataFrame", path: Path, media: Media | None = Non
         for start, end, tier, code in _list_cues(annotations)
     ]
     write_text(path, "\n".join(["WEBVTT\n", *cues]))
-    return describe_losses(annotations, "WebVTT", lost=("points", "coder", "note"))
+    changed = _describe_changes(annotations, "WebVTT", join_lines, join_lines)
+    return changed + describe_losses(annotations, "WebVTT", lost=("points", "coder", "note"))
 
 
 def write_srt(annotations: "pd.DataFrame", path: Path, media: Media | None = None) -> list[str]:
@@ -64,11 +66,25 @@ def write_srt(annotations: "pd.DataFrame", path: Path, media: Media | None = Non
     """
     cues = [
         f"{number}\n{_format_time(start, ',')} --> {_format_time(end, ',')}\n"
-        f"{_neutralise(f'{tier}: {code}')}\n"
+        f"{_neutralise_tier(tier)}: {_neutralise(code)}\n"
         for number, (start, end, tier, code) in enumerate(_list_cues(annotations), 1)
     ]
     write_text(path, "\n".join(cues))
-    return describe_losses(annotations, "SRT", lost=("points", "coder", "note"))
+    changed = _describe_changes(annotations, "SRT", _neutralise_tier, _neutralise)
+    return changed + describe_losses(annotations, "SRT", lost=("points", "coder", "note"))
+
+
+def _describe_changes(
+    annotations: "pd.DataFrame", title: str, tier: Callable[[str], str], code: Callable[[str], str]
+) -> list[str]:
+    """How many texts are not written as they are, in words."""
+    given = zip(annotations["tier"], annotations["code"], strict=True)
+    num_changed = sum(tier(lane) != lane or code(text) != text for lane, text in given)
+    if not num_changed:
+        return []
+    return [
+        f"{count_words(num_changed, 'annotation')} written with other signs: {title} gives some a meaning"
+    ]
 
 
 def _list_cues(annotations: "pd.DataFrame") -> Iterator[tuple[int, int, str, str]]:
@@ -88,8 +104,14 @@ def _escape(text: str) -> str:
     return html.escape(text, quote=False)
 
 
+def _neutralise_tier(text: str) -> str:
+    """The same of what stands before the code: its first colon with a space would be taken for its end."""
+    return _neutralise(text).replace(": ", ":").removesuffix(":")
+
+
 def _neutralise(text: str) -> str:
     """A text that no player takes for a time or for formatting: SRT has no way to escape."""
+    text = join_lines(text)
     return text.replace("-->", "->").replace("<", "‹").replace(">", "›").replace("{", "(").replace("}", ")")
 
 

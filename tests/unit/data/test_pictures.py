@@ -5,6 +5,7 @@ import re
 import tarfile
 import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import filelock
 import numpy as np
@@ -278,6 +279,12 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
 def test_too_little_space_is_told_before_anything_is_read(tmp_path):
     with pytest.raises(DataError, match="free some space"):
         image_writer.check_disk_space(tmp_path / "a", 10**18)
+
+
+def test_what_a_small_data_set_needs_is_not_told_as_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_writer.shutil, "disk_usage", lambda place: SimpleNamespace(free=20_000_000))
+    with pytest.raises(DataError, match=r"needs 0\.07 GB, with some to spare, but .* has 0\.02 GB free"):
+        image_writer.check_disk_space(tmp_path / "a", 2_000_000)
 
 
 def test_two_imports_of_one_name(tmp_path):

@@ -1,6 +1,7 @@
 """What an import reads by itself, and what it asks: nothing is guessed that would mislabel."""
 
 import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -339,6 +340,55 @@ def test_a_box_outside_its_picture_is_listed_not_cut(tmp_path, box):
     assert [(name, "outside the picture of 200 x 120" in why) for name, why in report.skipped] == [
         ("bad.png", True)
     ]
+
+
+@pytest.mark.parametrize("root", ["/home/anna/set/", "/", "C:\\Users\\anna\\set\\"])
+def test_paths_of_the_machine_where_a_list_was_written_are_found(tmp_path, root):
+    places = [f"{part}/{n}.png" for part in ("train", "test") for n in range(2)]
+    listed = [place.replace("/", "\\") if "\\" in root else place for place in places]
+    rows = ["path,label", *(f"{root}{place},{('happy', 'sad')[n % 2]}" for n, place in enumerate(listed))]
+    # Not there below the same folder, though another folder has such a name.
+    rows += [f"{root}{listed[0][:-5]}9.png,sad", "/elsewhere/test/1.png,happy"]
+    files = {"l.csv": "\n".join(rows), "9.png": png(two_faces()), **dict.fromkeys(places, png(two_faces()))}
+    data, report = bring_in(tmp_path, files)
+    assert data.info.num_images == 4 and data.info.split_counts == {"train": 2, "test": 2}
+    assert [why for _, why in report.skipped] == ["listed, but there is no such file"] * 2
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_listed_name_is_found_however_its_letters_are_stored(tmp_path, form):
+    names = [f"größe {n}.png" for n in range(4)]
+    rows = ["path,label", *(f"{name},{('happy', 'sad')[n % 2]}" for n, name in enumerate(names))]
+    pictures = {unicodedata.normalize(form, name): png(two_faces()) for name in names}
+    data, report = bring_in(tmp_path, {"l.csv": "\n".join(rows), **pictures})
+    assert (data.info.num_images, report.skipped) == (4, ())
+
+
+@pytest.mark.parametrize(
+    "columns", ["x,y,width,height", "xmin,ymin,xmax,ymax"], ids=["left-top-size", "corners"]
+)
+def test_boxes_in_parts_of_the_picture_are_not_cut_out_as_pixels(tmp_path, columns):
+    rows = [f"path,label,{columns}", "part.png,sad,0.1,0.2,0.8,0.9"]
+    rows += [f"{n}.png,{('happy', 'sad')[n % 2]},10,20,70,80" for n in range(4)]
+    names = ["part.png", *(f"{n}.png" for n in range(4))]
+    data, report = bring_in(tmp_path, {"l.csv": "\n".join(rows), **dict.fromkeys(names, png(two_faces()))})
+    assert data.info.num_images == 4
+    assert [(name, "not in parts of the picture" in why) for name, why in report.skipped] == [
+        ("part.png", True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "what"),
+    [(["sad", "happy"], "nothing in"), (["sad", "happy", "happy"], "no picture of sadness")],
+)
+def test_an_import_of_which_nothing_is_left_says_why(tmp_path, labels, what):
+    boxes = ["0.1,0.2,0.8,0.7", "0.1,0.2,0.8,0.7", "10,20,70,80"]
+    rows = ["path,label,x,y,width,height"]
+    rows += [f"{n}.png,{label},{boxes[n]}" for n, label in enumerate(labels)]
+    pictures = {f"{n}.png": png(two_faces()) for n in range(len(labels))}
+    with pytest.raises(DataError, match=f"{what}.* 2 skipped, the first is 0.png: .*parts of the picture"):
+        bring_in(tmp_path, {"l.csv": "\n".join(rows), **pictures})
 
 
 # Pictures that are not square

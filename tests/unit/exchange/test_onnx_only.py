@@ -8,7 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from fer_core.checkpoint import find_checkpoint
+from fer_core.checkpoint import find_checkpoint, verify_weights
+from fer_core.cli import main
 from fer_core.data.builtin import write_schematic_faces
 from fer_core.errors import CheckpointError
 from fer_core.exchange.facts import build_facts
@@ -77,8 +78,41 @@ def test_the_example_in_the_readme_names_faces_as_the_workbench_does(exported, w
 
 def test_beside_weights_a_strangers_onnx_is_left_out(exported, workspace):
     done = import_model([exported], workspace, name="friend")
-    assert done.ignored == ("model-fp32.onnx",)
+    assert (done.ignored, done.left_out) == ((), ("model-fp32.onnx",))
+    assert done.explain_left_out().endswith("fer export friend")
     assert list(done.entry.folder.glob("*.onnx")) == [] and list_exports(done.entry.folder) == []
+
+
+def test_without_torch_the_onnx_file_of_a_zip_is_the_model(
+    exported, workspace, tmp_path, monkeypatch, capsys
+):
+    made = Workspace(exported.parent.parent)
+    export_checkpoint("made", made, ExportOptions(num_faces=16, format="int8", num_calibration_faces=16))
+    path = write_zip(find_checkpoint("made", made), tmp_path / "made.zip")
+    assert len([name for name in zipfile.ZipFile(path).namelist() if name.endswith(".onnx")]) == 2
+    monkeypatch.setattr("fer_core.exchange.model_import.find_spec", lambda name: None)
+    assert main(["models", "import", str(path), "--name", "friend"]) == 0
+    assert "torch is not installed here" in capsys.readouterr().out
+    entry = find_checkpoint("friend", Workspace.default())
+    assert [item.precision for item in list_exports(entry.folder)] == ["fp32"]
+    assert list(entry.folder.glob("*.safetensors")) == []
+    crops = np.random.default_rng(0).integers(0, 256, (4, 48, 48), dtype=np.uint8)
+    expected = load_predictor(str(exported), workspace, runtime="torch").predict_crops(crops)
+    assert load_predictor("friend", Workspace.default()).predict_crops(crops) == pytest.approx(
+        expected, abs=1e-4
+    )
+
+
+def test_what_needs_weights_says_that_an_onnx_file_has_none(exported, workspace):
+    done = import_model([exported / "model-fp32.onnx"], workspace, name="friend")
+    with pytest.raises(CheckpointError, match="friend holds an ONNX file without weights"):
+        verify_weights(done.entry.folder, done.entry.info)
+
+
+def test_an_onnx_file_of_any_name_is_not_called_left_out(exported, workspace, tmp_path):
+    path = shutil.copyfile(exported / "model-fp32.onnx", tmp_path / "from a colleague.onnx")
+    done = import_model([path], workspace, name="friend")
+    assert (done.ignored, done.left_out) == ((), ())
 
 
 def test_an_onnx_file_without_our_description_or_changed_is_refused(exported, workspace, tmp_path):

@@ -13,6 +13,7 @@ import webvtt
 from fer_core.cli import main
 from fer_core.errors import ConfigError, DataError
 from fer_core.studies.formats import (
+    Source,
     build_intervals,
     from_events,
     read_source,
@@ -59,6 +60,30 @@ def to_seconds(time):
     return time.hours * 3600 + time.minutes * 60 + time.seconds + time.milliseconds / 1000
 
 
+@pytest.mark.parametrize(
+    ("suffix", "tier", "code", "expected"),
+    [
+        (".srt", "face: 1", "glad", ("face:1", "glad")),
+        (".srt", "face 1:", "a: b", ("face 1", "a: b")),
+        (".srt", "face 1", "<b>", ("face 1", "‹b›")),
+        (".srt", "face 1", "two\nlines", ("face 1", "two lines")),
+        (".vtt", "face: 1", "a: <b>", None),
+        (".vtt", "face 1", "two\nlines", ("face 1", "two lines")),
+    ],
+)
+def test_subtitles_say_what_they_write_otherwise_and_take_no_tier_for_a_code(
+    tmp_path, suffix, tier, code, expected
+):
+    rows = [{"tier": tier, "start_s": 1.0, "end_s": 2.0, "code": code, "coder": "", "note": ""}]
+    source = Source(annotations=pd.DataFrame(rows))
+    notes = write_source(source, tmp_path / f"a{suffix}")
+    assert [" annotation written with other signs" in note for note in notes] == [True] * (
+        expected is not None
+    )
+    back = read_source(tmp_path / f"a{suffix}").annotations
+    assert (back["tier"][0], back["code"][0]) == (expected or (tier, code))
+
+
 def test_srt_opens_in_pysubs2(tmp_path):
     annotations = make_annotations()
     write(annotations, tmp_path / "a.srt")
@@ -87,8 +112,6 @@ def test_what_is_written_is_read_again(tmp_path, suffix):
     annotations = make_annotations([(*row[:4], "", "") for row in ROWS if row[3] != "blink"] +
                                    [("Ann", 1.6, None, "blink", "", "")])  # fmt: skip
     path = tmp_path / f"a{suffix}"
-    from fer_core.studies.formats import Source
-
     write_source(Source(annotations=annotations), path, media=MEDIA, layout="events")
     if suffix == ".json":
         submit(path)
@@ -371,6 +394,9 @@ def test_the_command_converts_and_says_what_is_lost(tmp_path, capsys):
     assert "2 intervals, 0 points" in capsys.readouterr().out
     assert main(arguments) == 1
     assert "--overwrite" in capsys.readouterr().err
+    table = ["convert", str(tmp_path / "faces.csv"), str(tmp_path / "b.csv"), "--recording", "b"]
+    assert main([*table, "--layout", "openface"]) == 0
+    assert "b.csv: 2 rows" in capsys.readouterr().out
     assert main(["convert", str(tmp_path / "out.eaf"), str(tmp_path / "events.csv")]) == 0
     assert "start_s" in (tmp_path / "events.dictionary.csv").read_text()
     assert main(["convert", str(tmp_path / "out.eaf"), str(tmp_path / "x.csv"), "--layout", "fex"]) == 1

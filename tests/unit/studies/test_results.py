@@ -150,6 +150,15 @@ def test_a_file_per_recording_holds_intervals_and_events(results, tmp_path):
         export_files(results, ".doc", tmp_path / "x")
 
 
+def test_what_many_files_could_not_hold_is_said_once(results, tmp_path):
+    add_events(results, [Event(recording="r1", start_s=0.1, end_s=0.25, code="smile", note="sure")])
+    assert export_files(results, ".TextGrid", tmp_path / "praat") == [
+        "r0: 2 annotations written without the coder: Praat has no place for that; likewise of 3 further "
+        "recordings",
+        "r1: 1 note left out: Praat has no place for notes",
+    ]
+
+
 def test_the_report_is_one_file_with_methods_and_curves(results):
     text = write_report(results, step_s=0.2)
     for words in (

@@ -3,14 +3,18 @@
 import os
 import shutil
 import time
+import unicodedata
 from contextlib import contextmanager
 from unittest.mock import Mock
 
 import pandas as pd
 import pytest
 
+from fer_core.checkpoint import find_checkpoint
 from fer_core.cli import main
 from fer_core.errors import ConfigError, FerError, StudyError
+from fer_core.exchange.model_import import import_model
+from fer_core.exchange.model_zip import write_zip
 from fer_core.io import write_json
 from fer_core.runs.process import ProcessIdentity
 from fer_core.studies import create_study, delete_study, list_studies, load_study, read_state, set_codes
@@ -28,10 +32,12 @@ from fer_core.studies.adding import (
 from fer_core.studies.analyzing import Job, analyze
 from fer_core.studies.events import Event, add_events, replace_events
 from fer_core.studies.exporting import describe_recordings
+from fer_core.studies.report import describe_methods
 from fer_core.studies.running import list_jobs, run_study
 from fer_core.studies.state import WorkStatus, running_file, survey_studies
 from fer_core.studies.study import RECORDINGS_FILE, STUDY_FILE, TABLE_FILE
 from fer_core.studies.tables import EVENT_COLUMNS, RECORDING_COLUMNS, write_table
+from tests.small_models import save_small_model
 from tests.unit.inference.videos import make_video
 
 
@@ -122,6 +128,21 @@ def test_a_csv_names_files_and_facts(tmp_path, study):
     assert pd.isna(row.participant) and row.group == "x" and row.age == "31"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("utf-8-sig", "path;participant\r\na.mp4;J\u00f6rg\r\n"),
+        ("utf-16", "sep=;\npath;participant\na.mp4;J\u00f6rg\n"),
+        ("utf-8", "participant\tpath\nJ\u00f6rg\ta.mp4\n"),
+        ("utf-8", "path, participant\na.mp4, J\u00f6rg\n"),
+    ],
+)
+def test_a_list_is_read_as_spreadsheets_write_it(tmp_path, encoding, text):
+    (tmp_path / "list.csv").write_text(text, encoding=encoding)
+    (found,) = read_list(tmp_path / "list.csv")
+    assert (found.path, found.facts) == (tmp_path / "a.mp4", {"participant": "J\u00f6rg"})
+
+
 def test_a_file_that_is_named_twice_is_one_recording_or_a_problem(tmp_path, study):
     make_video(tmp_path / "a.mp4", 2)
     make_video(tmp_path / "b.mp4", 3)
@@ -142,6 +163,55 @@ def test_recordings_of_the_same_content_are_said(tmp_path, study, capsys):
     assert "a, b have the same content" in capsys.readouterr().out
     assert len(study.load_recordings()) == 3
     assert add_recordings(study, [NewRecording(path=tmp_path / "other.mp4")]).notes == ()
+
+
+def test_a_file_that_moved_is_still_its_recording(tmp_path, study, capsys):
+    for number, name in enumerate(("p01", "p02")):
+        (tmp_path / "old" / name).mkdir(parents=True)
+        make_video(tmp_path / "old" / name / "a.mp4", 2)  # of the same content
+        make_video(tmp_path / "old" / name / "b.mp4", 3 + number)
+    pattern = ["--pattern", "{participant}/*.mp4"]
+    assert main(["study", "add", study.name, "--folder", str(tmp_path / "old"), *pattern]) == 0
+    before = study.load_recordings().set_index("recording")
+    assert do(study, "p01-a") == "" and do(study, "p02-b") == ""
+    add_events(study, [Event(recording="p02-b", start_s=0.1, code="smile")])
+    (tmp_path / "old").rename(tmp_path / "new")
+    (tmp_path / "new" / "p02" / "b.mp4").rename(tmp_path / "new" / "p02" / "renamed.mp4")
+    assert main(["study", "add", study.name, "--folder", str(tmp_path / "new"), *pattern]) == 0
+    assert "p02-b: its file has moved" in capsys.readouterr().out
+    after = study.load_recordings().set_index("recording")
+    assert list(after.index) == list(before.index) and list(after.participant) == list(before.participant)
+    assert [
+        str(tmp_path / "new" / name) for name in ("p01/a.mp4", "p01/b.mp4", "p02/a.mp4", "p02/renamed.mp4")
+    ] == (list(after.path))
+    assert read_state(study).counts["done"] == 2 and list(study.load_events().recording) == ["p02-b"]
+
+
+def test_of_copies_that_moved_the_one_that_kept_its_name_is_itself(tmp_path, study):
+    make_video(tmp_path / "x.mp4", 2)
+    shutil.copyfile(tmp_path / "x.mp4", tmp_path / "y.mp4")
+    add_recordings(study, [NewRecording(path=tmp_path / f"{name}.mp4") for name in "xy"])
+    (tmp_path / "new").mkdir()
+    (tmp_path / "x.mp4").rename(tmp_path / "new" / "x.mp4")
+    (tmp_path / "y.mp4").rename(tmp_path / "new" / "a.mp4")  # comes first, and could be either
+    add_recordings(study, find_files(tmp_path / "new", "*.mp4"))
+    table = study.load_recordings().set_index("recording")
+    assert [table.path[name].rpartition("/")[2] for name in "xy"] == ["x.mp4", "a.mp4"]
+
+
+def test_a_copy_of_a_file_that_is_there_is_a_recording_of_its_own(tmp_path, study):
+    make_video(tmp_path / "a.mp4", 2)
+    add_recordings(study, [NewRecording(path=tmp_path / "a.mp4")])
+    shutil.copyfile(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    added = add_recordings(study, [NewRecording(path=tmp_path / "b.mp4")])
+    assert (added.recordings, added.known, added.moved) == (("b",), (), ())
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_letters_with_marks_stay_letters_in_ids(tmp_path, study, form):
+    path = tmp_path / unicodedata.normalize(form, "Jürgen Özil.mp4")
+    make_video(path, 2)
+    assert add_recordings(study, [NewRecording(path=path)]).recordings == ("Jurgen-Ozil",)
 
 
 @pytest.mark.parametrize("pattern", ["**/*", "*.mp4"])
@@ -252,6 +322,40 @@ def test_a_recording_is_done_once_and_again_when_anything_changed(study, make_re
     assert "is missing; put it back" in do(study, "r1")
     assert read_state(study).recordings["r1"].state == "failed"
     assert not list((study.folder / "results").glob(".*")) and not list((study.folder / "running").glob("*"))
+
+
+def test_a_study_without_yunet_says_what_it_takes_instead(workspace, capsys):
+    assert main(["study", "create", "smiles"]) == 0
+    printed, notes = capsys.readouterr()
+    assert "detector haar" in printed and "`fer fetch yunet` gets it" in notes
+
+
+def test_a_run_without_the_studys_detector_fails_once_not_for_every_recording(workspace, tmp_path):
+    study = create_study(workspace, "smiles", model="fer-tiny", detector="yunet")
+    make_video(tmp_path / "a.mp4", 2)
+    add_recordings(study, [NewRecording(path=tmp_path / "a.mp4")])
+    with pytest.raises(FerError, match="run `fer fetch yunet`"):
+        run_study(study)
+    assert read_state(study).counts["failed"] == 0
+
+
+def test_the_model_of_a_study_is_found_by_its_weights_under_another_name(workspace, tmp_path):
+    save_small_model(workspace, "made")
+    study = create_study(workspace, "smiles", model="made/best", detector="whole-image")
+    make_video(tmp_path / "a.mp4", 2)
+    add_recordings(study, [NewRecording(path=tmp_path / "a.mp4")])
+    folder = workspace.runs / "made" / "best"
+    archive = write_zip(find_checkpoint("made", workspace), tmp_path / "made.zip")
+    shutil.move(folder, tmp_path / "gone")
+    with pytest.raises(StudyError, match=r"'made/best' is not here.*fer models import"):
+        list_jobs(study)
+    import_model([archive], workspace, name="brought")
+    save_small_model(workspace, "made", seed=1)  # of the name, with other weights
+    assert len(list_jobs(study)) == 1 and do(study, "a") == ""
+    assert "fer_resnet" in describe_methods(study)
+    shutil.rmtree(workspace.model("brought"))
+    with pytest.raises(StudyError, match="has weights"):
+        list_jobs(study)
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut off", "empty", "another format"])
