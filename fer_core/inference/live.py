@@ -201,7 +201,10 @@ class LiveSession:
         return self._recorder.state()
 
     def recorded_file(self) -> Path | None:
-        """The finished recording, an MP4 file that lives as long as the session; None if there is none."""
+        """The finished recording, an MP4 file that lives as long as the session; None if there is none.
+
+        Waits for the last frames of one that was just stopped.
+        """
         return self._recorder.finished_file()
 
     def watch(self, watcher: Watcher | None) -> None:
