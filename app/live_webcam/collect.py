@@ -39,6 +39,8 @@ class _Clips:
     """The clip that is being collected, if one is; what the end of the session must forget."""
 
     current: LiveCollector | None = None
+    name: str = ""
+    """Collection that it goes to: the page's fields are forgotten while another page is shown."""
     picked: tuple[str, Picked] | None = None
     """What came of the last one: the collection's name, and its new faces."""
 
@@ -106,9 +108,10 @@ def _toggle(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> N
         _finish(session, choice, workspace)
         return
     with error_boundary():
-        validate_name(st.session_state[LiveKey.COLLECTION].strip(), "collection")
+        name = validate_name(st.session_state[LiveKey.COLLECTION].strip(), "collection")
         person, clips = clean_person(st.session_state[LiveKey.PERSON]), _get_clips()
-        clips.current = collector = LiveCollector(person=person)
+        collector = LiveCollector(person=person)
+        clips.current, clips.name = collector, name
         session.watch(collector.take)
 
 
@@ -119,10 +122,9 @@ def _finish(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> N
         return
     with error_boundary():
         try:
-            # Streamlit may leave the run at each of these three, to come back: nothing is lost by then.
-            name, visitor = st.session_state[LiveKey.COLLECTION].strip(), get_visitor()
-            predictor = load_shared_predictor(choice.models[0], choice.prior)
-            clips.picked = name, _keep(clips.current, workspace, name, visitor, predictor)
+            # Streamlit may leave the run at either of these two, to come back: nothing is lost by then.
+            visitor, predictor = get_visitor(), load_shared_predictor(choice.models[0], choice.prior)
+            clips.picked = clips.name, _keep(clips.current, workspace, clips.name, visitor, predictor)
         except Exception:  # but not where Streamlit leaves the run: the faces are still wanted then
             clips.close()
             raise
