@@ -332,6 +332,18 @@ def test_errors_of_frames_are_shown(model, camera):
     assert not page.exception
 
 
+def test_a_camera_that_gives_no_picture_is_told(model, camera, monkeypatch):
+    monkeypatch.setattr(live_view, "_PATIENCE_S", -1.0)
+    page = _run(detector="whole-image")
+    assert not page.warning, "it does not play"
+    camera.playing = True
+    page.run()
+    assert [message.value for message in page.warning] == [live_view._STILL]
+    page.session_state["live_session"].process(draw_portrait("happiness", np.random.default_rng(0), size=240))
+    assert not page.run().warning
+    assert not page.exception
+
+
 @pytest.mark.parametrize("key", [live.LiveKey.RECORD, live.LiveKey.COLLECT])
 def test_a_redraw_undoes_no_click(model, camera, key):
     camera.playing = True
