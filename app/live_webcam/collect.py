@@ -1,6 +1,7 @@
 """Collecting faces from the camera: on while its switch is, and never otherwise."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -43,6 +44,8 @@ class _Clips:
     """Collection that it goes to: the page's fields are forgotten while another page is shown."""
     picked: tuple[str, Picked] | None = None
     """What came of the last one: the collection's name, and its new faces."""
+    ending: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a clip is put into its collection: Streamlit may begin the page's next run meanwhile."""
 
     def close(self) -> None:
         if self.current is not None:
@@ -56,7 +59,8 @@ def render_collect(session: LiveSession, choice: LiveChoice, workspace: Workspac
     at_session_end(LiveKey.COLLECTOR, clips.close)
     if not playing:  # the camera's own button ended it
         _finish(session, choice, workspace)
-    collector = clips.current
+    with clips.ending:
+        collector = clips.current
     show_switch(LiveKey.COLLECT, collector is not None)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.text_input(
@@ -118,9 +122,9 @@ def _toggle(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> N
 def _finish(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> None:
     session.watch(None)
     clips = _get_clips()
-    if clips.current is None:
-        return
-    with error_boundary():
+    with error_boundary(), clips.ending:
+        if clips.current is None:
+            return
         try:
             # Streamlit may leave the run at either of these two, to come back: nothing is lost by then.
             visitor, predictor = get_visitor(), load_shared_predictor(choice.models[0], choice.prior)

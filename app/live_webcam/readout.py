@@ -66,7 +66,6 @@ def render_pace(session: LiveSession, *, playing: bool, ratio: float) -> None:
         playing: whether frames come.
         ratio: width by height of the box of the picture; the page is redrawn when the picture has another.
     """
-
     began_s = time.monotonic()
 
     @st.fragment(run_every=_REFRESH_S if playing else None)
