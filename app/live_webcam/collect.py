@@ -1,6 +1,7 @@
 """Collecting faces from the camera: on while its switch is, and never otherwise."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -39,8 +40,12 @@ class _Clips:
     """The clip that is being collected, if one is; what the end of the session must forget."""
 
     current: LiveCollector | None = None
+    name: str = ""
+    """Collection that it goes to: the page's fields are forgotten while another page is shown."""
     picked: tuple[str, Picked] | None = None
     """What came of the last one: the collection's name, and its new faces."""
+    ending: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a clip is put into its collection: Streamlit may begin the page's next run meanwhile."""
 
     def close(self) -> None:
         if self.current is not None:
@@ -54,7 +59,8 @@ def render_collect(session: LiveSession, choice: LiveChoice, workspace: Workspac
     at_session_end(LiveKey.COLLECTOR, clips.close)
     if not playing:  # the camera's own button ended it
         _finish(session, choice, workspace)
-    collector = clips.current
+    with clips.ending:
+        collector = clips.current
     show_switch(LiveKey.COLLECT, collector is not None)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.text_input(
@@ -106,23 +112,23 @@ def _toggle(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> N
         _finish(session, choice, workspace)
         return
     with error_boundary():
-        validate_name(st.session_state[LiveKey.COLLECTION].strip(), "collection")
+        name = validate_name(st.session_state[LiveKey.COLLECTION].strip(), "collection")
         person, clips = clean_person(st.session_state[LiveKey.PERSON]), _get_clips()
-        clips.current = collector = LiveCollector(person=person)
+        collector = LiveCollector(person=person)
+        clips.current, clips.name = collector, name
         session.watch(collector.take)
 
 
 def _finish(session: LiveSession, choice: LiveChoice, workspace: Workspace) -> None:
     session.watch(None)
     clips = _get_clips()
-    if clips.current is None:
-        return
-    with error_boundary():
+    with error_boundary(), clips.ending:
+        if clips.current is None:
+            return
         try:
-            # Streamlit may leave the run at each of these three, to come back: nothing is lost by then.
-            name, visitor = st.session_state[LiveKey.COLLECTION].strip(), get_visitor()
-            predictor = load_shared_predictor(choice.models[0], choice.prior)
-            clips.picked = name, _keep(clips.current, workspace, name, visitor, predictor)
+            # Streamlit may leave the run at either of these two, to come back: nothing is lost by then.
+            visitor, predictor = get_visitor(), load_shared_predictor(choice.models[0], choice.prior)
+            clips.picked = clips.name, _keep(clips.current, workspace, clips.name, visitor, predictor)
         except Exception:  # but not where Streamlit leaves the run: the faces are still wanted then
             clips.close()
             raise

@@ -1,6 +1,7 @@
 """What the live page shows beside the camera: pace, label, chart, warnings, snapshot and recording."""
 
 import math
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -48,6 +49,11 @@ _HISTORY_S: Final[int] = 30
 _REFRESH_S: Final[float] = 1.0
 _READING_S: Final[float] = 0.25
 """The label is to say what the picture beside it says: a second's delay would be seen."""
+_PATIENCE_S: Final[float] = 3.0
+"""A camera that has just been started may take so long before its first picture."""
+_STILL: Final[str] = (
+    "**No picture comes.** The camera was unplugged, or the connection was lost. Stop it and start it again."
+)
 _RATIO_SLACK: Final[float] = 0.02
 """WebRTC rounds the sides of the picture when the link changes its size."""
 
@@ -60,6 +66,7 @@ def render_pace(session: LiveSession, *, playing: bool, ratio: float) -> None:
         playing: whether frames come.
         ratio: width by height of the box of the picture; the page is redrawn when the picture has another.
     """
+    began_s = time.monotonic()
 
     @st.fragment(run_every=_REFRESH_S if playing else None)
     def refresh() -> None:
@@ -70,6 +77,8 @@ def render_pace(session: LiveSession, *, playing: bool, ratio: float) -> None:
             if report.num_received:
                 st.markdown(describe_pace(report))
                 st.caption(describe_counts(report))
+            if playing and not report.received_fps and time.monotonic() - began_s > _PATIENCE_S:
+                st.warning(_STILL, icon=":material/videocam_off:")
             _render_problems(report, session)
 
     refresh()

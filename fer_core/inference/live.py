@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 MAX_MODELS: Final[int] = 2
 """As many are shown side by side."""
 _HISTORY_S: Final[float] = 30.0
+_STALE_S: Final[float] = 5.0
+"""What was read so long ago says nothing of now: the camera was unplugged, or its link is gone."""
 Watcher = Callable[[UInt8Array, Sequence[FaceResult], float], None]
 _WARM_UP_SIZE: Final[tuple[int, int]] = (480, 640)
 
@@ -74,6 +76,7 @@ class LiveSession:
         self._stats = LiveStats(window_s=window_s)
         self._histories: list[ProbabilityHistory] = []
         self._readings: tuple[FaceReading, ...] = ()
+        self._read_s = 0.0
         self._last_frame: UInt8Array | None = None
         self._recorder = Recorder()
         self._watcher: Watcher | None = None
@@ -179,9 +182,12 @@ class LiveSession:
             return [history.curve(now) for history in self._histories]
 
     def readings(self) -> tuple[FaceReading, ...]:
-        """What each model said of the main face in the picture; empty if that could not be analyzed."""
+        """What each model said of the main face in the picture.
+
+        Empty if that could not be analyzed, and where no picture comes any more.
+        """
         with self._lock:
-            return self._readings
+            return self._readings if self._clock() - self._read_s < _STALE_S else ()
 
     def last_frame(self) -> UInt8Array | None:
         """The last drawn frame, H x W x 3 RGB; None before the first. Not to be changed."""
@@ -201,7 +207,10 @@ class LiveSession:
         return self._recorder.state()
 
     def recorded_file(self) -> Path | None:
-        """The finished recording, an MP4 file that lives as long as the session; None if there is none."""
+        """The finished recording, an MP4 file that lives as long as the session; None if there is none.
+
+        Waits for the last frames of one that was just stopped.
+        """
         return self._recorder.finished_file()
 
     def watch(self, watcher: Watcher | None) -> None:
@@ -316,6 +325,7 @@ class LiveSession:
     def _note_faces(
         self, engine: LiveEngine, faces: Sequence[FaceResult | None], time_s: float, style: OverlayStyle
     ) -> None:
+        self._read_s = time_s
         self._readings = tuple(
             FaceReading(
                 model=predictor.info.name, face=face, label=shown_label(face, style.sure_from) if face else ""

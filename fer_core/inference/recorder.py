@@ -91,7 +91,10 @@ class Recorder:
         return RecordingState(max_seconds=self._max_seconds) if recording is None else recording.state()
 
     def finished_file(self) -> Path | None:
-        """The last recording; None before its end, and if it has no frame."""
+        """The last recording; None while it runs, and if it has no frame.
+
+        Waits until the file of one that was stopped is complete: another thread may be waiting for it, too.
+        """
         recording = self._recording
         return None if recording is None else recording.finished_file()
 
@@ -145,7 +148,10 @@ class _Recording:
         )
 
     def finished_file(self) -> Path | None:
-        return None if self._thread.is_alive() or not self._path.exists() else self._path
+        if self.is_running:
+            return None
+        self._thread.join()
+        return self._path if self._path.exists() else None
 
     def _run(self) -> None:
         try:

@@ -14,7 +14,7 @@ from app.compare_runs.state import Key
 from app.shared.callbacks import uninterrupted
 
 
-def _page(*, guarded: bool) -> None:
+def _page(*, guarded: bool, stops: bool = False) -> None:
     import streamlit as st
     from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 
@@ -27,7 +27,10 @@ def _page(*, guarded: bool) -> None:
         if len(calls) == 1:  # as if the browser had sent its next message by now
             context = get_script_run_ctx()
             assert context is not None and context.script_requests is not None
-            context.script_requests.request_rerun(RerunData())
+            if stops:
+                context.script_requests.request_stop()
+            else:
+                context.script_requests.request_rerun(RerunData())
         calls.append(st.session_state["switch"])
 
     st.toggle("Switch", key="switch", on_change=uninterrupted(change) if guarded else change)
@@ -42,6 +45,17 @@ def test_a_callback_that_is_interrupted_is_called_to_its_end(guarded, expected):
     page.toggle[0].set_value(True).run()
     assert page.session_state["calls"] == expected
     assert page.text[0].value == "drawn" and page.toggle[0].value is True
+    assert not page.exception
+
+
+@pytest.mark.parametrize(
+    ("guarded", "expected"), [(False, ["begun"]), (True, ["begun", "begun", True])], ids=["bare", "guarded"]
+)
+def test_a_callback_whose_run_is_stopped_for_the_next_is_called_to_its_end(guarded, expected):
+    page = AppTest.from_function(_page, kwargs={"guarded": guarded, "stops": True}).run()
+    calls = page.session_state["calls"]
+    page.toggle[0].set_value(True).run()
+    assert calls == expected
     assert not page.exception
 
 

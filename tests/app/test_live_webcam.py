@@ -21,6 +21,7 @@ from app.live_webcam.state import Key
 from app.shared import session_end
 from fer_core.browser.consent import HEARD_ON_SERVER, IN_BROWSER, ON_SERVER
 from fer_core.checkpoint import find_checkpoint
+from fer_core.collecting.collection import list_collections
 from fer_core.data.synthetic import draw_portrait
 from fer_core.errors import AnalysisError, ConfigError
 from fer_core.inference.live_stats import HistoryCurve, LiveStats
@@ -331,6 +332,18 @@ def test_errors_of_frames_are_shown(model, camera):
     assert not page.exception
 
 
+def test_a_camera_that_gives_no_picture_is_told(model, camera, monkeypatch):
+    monkeypatch.setattr(live_view, "_PATIENCE_S", -1.0)
+    page = _run(detector="whole-image")
+    assert not page.warning, "it does not play"
+    camera.playing = True
+    page.run()
+    assert [message.value for message in page.warning] == [live_view._STILL]
+    page.session_state["live_session"].process(draw_portrait("happiness", np.random.default_rng(0), size=240))
+    assert not page.run().warning
+    assert not page.exception
+
+
 @pytest.mark.parametrize("key", [live.LiveKey.RECORD, live.LiveKey.COLLECT])
 def test_a_redraw_undoes_no_click(model, camera, key):
     camera.playing = True
@@ -358,6 +371,20 @@ def test_recording_is_off_until_it_is_switched_on(model, camera):
     assert not session.recording().is_recording
     assert session.recorded_file().read_bytes()[4:8] == b"ftyp"
     assert not page.exception
+
+
+def test_collected_faces_are_kept_though_the_page_was_left_meanwhile(model, workspace, camera):
+    camera.playing = True
+    page = _run(detector="whole-image")
+    page.text_input(key=live.LiveKey.COLLECTION).set_value("mine").run()
+    page.toggle(key=live.LiveKey.COLLECT).set_value(True).run()
+    page.session_state["live_session"].process(draw_portrait("happiness", np.random.default_rng(0), size=240))
+    page.button_group(key="live_place").set_value(IN_THE_BROWSER).run()
+    camera.playing = False
+    page.button_group(key="live_place").set_value(ON_THE_SERVER).run()
+    assert not page.error and not page.exception
+    assert "1 of 1 face went into **mine**" in _texts(page)
+    assert [item.name for item in list_collections(workspace)] == ["mine"]
 
 
 def test_the_snapshot_is_the_drawn_picture(model, camera):

@@ -37,6 +37,14 @@ UNPACK = """async (bytes) => new Uint8Array(await new Response(
 WATCH = """window.asked = 0;
 const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = (wanted) => { window.asked += 1; return ask(wanted); };"""
+WAIT = """() => {
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+        await new Promise((answer) => (window.answer = answer));
+        return (window.given = await ask(wanted));
+    };
+}"""
+"""The camera comes once `answer()` is called."""
 PLAYING = "() => fer.report().numAnalysed > 3"
 
 
@@ -146,6 +154,34 @@ def test_the_camera_is_asked_only_after_consent(visit: Visit):
     visit.page.locator("#again").click()
     expect(visit.page.locator("#work")).to_be_hidden()
     assert visit.page.evaluate("() => document.documentElement.dataset.state") == "idle"
+
+
+def test_a_camera_that_comes_after_consent_was_withdrawn_is_closed_at_once(visit: Visit):
+    """The browser's own question may be open for as long as its user likes."""
+    page = visit.page
+    page.evaluate(WAIT)
+    page.locator("#agree").click()
+    page.locator("#start").click()
+    visit.wait_until("() => Boolean(window.answer)")
+    page.locator("#again").click()
+    page.evaluate("() => window.answer()")
+    visit.wait_until("() => window.given?.getTracks().every(({readyState}) => readyState === 'ended')")
+    expect(page.locator("#start")).to_be_enabled()
+    assert page.evaluate("() => document.documentElement.dataset.state") == "idle"
+    assert page.evaluate("() => fer.report().numReceived") == 0
+
+
+def test_a_camera_that_is_unplugged_is_told(visit: Visit):
+    visit.page.evaluate(WAIT)
+    visit.page.locator("#agree").click()
+    visit.page.locator("#start").click()
+    visit.wait_until("() => Boolean(window.answer)")
+    visit.page.evaluate("() => window.answer()")
+    visit.wait_until(PLAYING)
+    visit.page.evaluate("() => window.given.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
+    expect(visit.page.locator("#message")).to_contain_text("it was unplugged")
+    expect(visit.page.locator("#start")).to_have_text("Start the camera")
+    expect(visit.page.locator("#hint")).to_have_text("The camera is off.")
 
 
 def test_with_the_camera_running_nobody_else_is_contacted(visit: Visit):

@@ -23,12 +23,14 @@ for (const model of config.models) model.file = locate(model.file);
 const PANEL_SCALE = 0.75; // two side by side
 const MOST_READ = 2; // faces a frame: a crowd is read in turns, so that the picture keeps its pace
 const LEAST_WIDTH_PX = 640; // words on a smaller picture would be too coarse
+const CAMERA_LOST = "The camera gives no more pictures: it was unplugged, or the browser took it back. Connect it, then start again.";
 const canvas = find("picture");
 const context = canvas.getContext("2d");
 let settings = config.settings;
 let [analyst, loop, recording, microphone, pace] = [null, null, null, null, new Pace()];
 let [firstId, lastId] = [0, 0]; // numbers of faces, where another worker goes on
 let chosen = "";
+let numStops = 0; // whoever waits for a camera looks whether it is still wanted
 let lastSize = [0, 0];
 const table = new Table(config.columns);
 const readings = new Readings(find("readings"));
@@ -150,10 +152,12 @@ function begin(source, sink) {
   loop = Object.assign(mine, { sink });
   [firstId, lastId] = [0, 0];
   source.video.onended = () => mine.working.then(() => loop === mine && stop());
+  source.lost?.then(() => loop === mine && stop(new Error(CAMERA_LOST)));
   document.documentElement.dataset.state = "playing";
 }
 
 function stop(error = null) {
+  numStops++;
   if (recording) toggleRecording();
   const ended = loop;
   loop = null;
@@ -200,17 +204,25 @@ async function start() {
   await media.clear();
   find("start").disabled = true;
   hint("Starting: the model is loaded once…");
+  const before = numStops;
   await trying(async () => {
     // Both at once: while the person answers the browser's question the model loads.
     const camera = openCamera();
     let ears = null;
+    const letGo = () => {
+      ears?.close();
+      camera.then(({ close }) => close(), () => {});
+    };
     try {
       await prepare(true);
       if (settings.voice) ears = await Microphone.open(config, settings.voice);
+      await camera;
     } catch (error) {
-      camera.then(({ close }) => close(), () => {});
+      letGo();
+      if (numStops !== before) return;
       throw error;
     }
+    if (numStops !== before) return letGo(); // consent was withdrawn, or files are shown, meanwhile
     begin(await camera, cameraSink);
     microphone = ears;
     table.clear(modelsNow()[0]);
@@ -218,13 +230,13 @@ async function start() {
     find("start").textContent = "Stop";
     find("record").disabled = false;
   });
-  if (!loop) hint("The camera is off.");
+  if (!loop && !hasFiles()) hint("The camera is off.");
   find("start").disabled = false;
 }
 
 async function takeFiles(files) {
   if (!files.length || find("work").hidden) return;
-  if (loop?.source.isCamera) stop();
+  if (!loop || loop.source.isCamera) stop(); // a camera that is being opened, too
   readings.clear([]);
   find("keep").disabled = true;
   showFiles(true);
@@ -255,7 +267,7 @@ async function apply({ known = [], voice = null, ...changed }) {
   }
   const decisive = () => JSON.stringify([modelsNow(), settings.prior, media.hasVideo && temporalNow()]);
   const before = decisive();
-  if (voice?.name !== settings.voice?.name && loop?.source.isCamera) stop(); // it is asked for with the camera
+  if (voice?.name !== settings.voice?.name && (!loop || loop.source.isCamera)) stop(); // it is asked for with the camera
   if (voice) voice = { ...voice, file: locate(voice.file), speech: locate(voice.speech) };
   settings = { ...settings, ...changed, voice };
   if (hasFiles()) return before === decisive() ? media.redraw() : media.again();

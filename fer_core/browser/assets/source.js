@@ -11,14 +11,15 @@ const REFUSALS = {
   NotReadableError: "Another program uses the camera. Close it there, then start again.",
 };
 
-/** The camera's picture; ask for consent before. */
+/** The camera's picture; ask for consent before. `lost` comes true when it is unplugged: the video only stands still then. */
 export async function openCamera() {
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new Error("Browsers give a camera only to pages from localhost or https://.");
   }
   try {
     const stream = await navigator.mediaDevices.getUserMedia(CAMERA);
-    return { video: await play(stream), isCamera: true, close: () => stream.getTracks().forEach((track) => track.stop()) };
+    const lost = new Promise((resolve) => (stream.getVideoTracks()[0].onended = resolve));
+    return { video: await play(stream), isCamera: true, lost, close: () => stream.getTracks().forEach((track) => track.stop()) };
   } catch (error) {
     throw new Error(REFUSALS[error.name] ?? `The camera can't be used: ${error.message}`);
   }

@@ -150,6 +150,14 @@ def test_settings_change_while_frames_come(session, parts):
     assert session.readings()[0].label == "uncertain"
 
 
+def test_what_was_read_of_an_old_picture_is_not_said_any_more(session, clock):
+    session.process(frame(200))
+    clock.now += 4.0
+    assert session.readings()
+    clock.now += 2.0  # the camera was unplugged
+    assert session.readings() == ()
+
+
 def test_the_latency_holds_what_conversion_and_model_take(parts, clock):
     class SlowFrame:
         def to_ndarray(self, format):  # noqa: A002 - as PyAV calls it

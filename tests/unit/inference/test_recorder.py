@@ -54,6 +54,29 @@ def test_without_a_frame_there_is_no_file():
     assert recorder.finished_file() is None
 
 
+def test_who_asks_while_the_last_frames_are_written_gets_the_whole_file(monkeypatch):
+    """Streamlit begins the next run of a page while the last one still waits for the file."""
+    recorder, is_closing, may_close = Recorder(), threading.Event(), threading.Event()
+    finish = VideoWriter.finish
+
+    def finish_late(self):
+        is_closing.set()
+        assert may_close.wait(10)
+        finish(self)
+
+    monkeypatch.setattr(VideoWriter, "finish", finish_late)
+    recorder.start()
+    recorder.add(_frame(0), 0.0)
+    recorder.stop(wait=False)
+    assert is_closing.wait(10)
+    found = []
+    asks = threading.Thread(target=lambda: found.append(recorder.finished_file()))
+    asks.start()
+    may_close.set()
+    asks.join(10)
+    assert len(_pictures(found[0])) == 1
+
+
 def test_another_size_is_fitted_to_the_first():
     recorder = Recorder()
     recorder.start()
