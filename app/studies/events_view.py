@@ -140,22 +140,26 @@ def _render_table(study: Study, recording: str, events: "pd.DataFrame") -> None:
 
 
 def _render_import(study: Study, recording: str) -> None:
-    from fer_core.studies.importing import read_events
+    from fer_core.studies.importing import is_project, read_events
 
     number = st.session_state.setdefault(Key.EVENTS, 0)
     with st.popover("Import events", icon=":material/upload:"):
         found = ask_for_files(
-            "ELAN, Praat, WebVTT, SRT, or a CSV with start_s, end_s and code; for "
-            f"{escape_markdown(recording)}",
+            "ELAN, Praat, WebVTT, SRT, Label Studio, or a CSV with start_s, end_s and code; for "
+            f"{escape_markdown(recording)}, and of a project of Label Studio for every recording",
             types=["eaf", "textgrid", "vtt", "srt", "json", "csv", "parquet"],
             max_mb=20,
             key=f"study_events_upload_{number}",
         )
         if found:
             with error_boundary():
-                count = add_events(study, read_events(found[0].path, recording))
+                path = found[0].path
+                events = read_events(path, "" if is_project(path) else recording, study)
+                count = add_events(study, events.table)
                 forget_uploads(found)
                 st.toast(count_words(count, "new event"), icon=":material/check:")
+                for note in events.notes:
+                    st.toast(f"{escape_markdown(note)}.", icon=":material/info:")
                 _redraw()
 
 

@@ -1,15 +1,12 @@
 """`fer convert`: results and events in the formats of other tools."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 from fer_core.cli.terminal import refuse_existing, say
 from fer_core.words import count
-
-if TYPE_CHECKING:
-    from fer_core.studies.formats import Media
 
 
 def main(
@@ -39,6 +36,7 @@ def main(
         overwrite: Replace a file that exists; a table with its data dictionary.
     """
     from fer_core.studies.formats import is_table, place_dictionary, read_source, write_source
+    from fer_core.studies.media import describe_media
 
     refuse_existing(target, *([place_dictionary(target)] if is_table(target) else []), overwrite=overwrite)
 
@@ -53,22 +51,3 @@ def main(
     for note in (*found.notes, *notes):
         say(note)
     return 0
-
-
-def describe_media(video: Path) -> "Media":
-    """What formats need to know of a video.
-
-    Raises:
-        MediaError: it can't be read.
-    """
-    from fer_core.inference.video_reader import probe_video
-    from fer_core.studies.formats import Media
-
-    info = probe_video(video)
-    return Media(
-        name=str(video),
-        fps=info.fps,
-        duration_s=info.duration_s or 0.0,
-        width_px=info.width_px,
-        height_px=info.height_px,
-    )

@@ -27,7 +27,8 @@ def events(
         name: Of the study.
         file: Events of ELAN (.eaf), Praat (.TextGrid), WebVTT (.vtt), SRT (.srt), Label Studio (.json), or a
             table (.csv, .parquet) with the columns start_s, end_s and code.
-        recording: Which one they belong to; a table may say so in a column recording.
+        recording: Which one they belong to; a table may say so in a column recording, and a project of Label
+            Studio by the names of its videos.
         json_output: Print JSON instead of a table.
     """
     from fer_core.studies.events import add_events
@@ -35,7 +36,10 @@ def events(
 
     study = load_study(Workspace.default(), name)
     if file is not None:
-        say(count(add_events(study, read_events(file, recording)), "new event"))
+        found = read_events(file, recording, study)
+        say(count(add_events(study, found.table), "new event"))
+        for note in found.notes:
+            say(note)
         return 0
     table = study.load_events()
     if recording:

@@ -6,13 +6,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fer_core.data.delimiters import drop_separator_line, find_delimiter
 from fer_core.errors import ConfigError, DataError, FerError, leave_out_path
 from fer_core.io import sha256_file
+from fer_core.studies.path_endings import count_same
 from fer_core.studies.study import RECORDINGS_FILE, Study
 from fer_core.studies.tables import RECORDING_COLUMNS, list_rows, write_table
 from fer_core.workspace import expand_home
@@ -365,7 +365,7 @@ def _find_moved(
         if place not in described and _is_gone(Path(place)):
             lost.setdefault(row["sha256"], []).append(row)
     pairs = [
-        (_count_same(Path(path).parts[::-1], Path(row["path"]).parts[::-1]), path, row)
+        (count_same(Path(path).parts, Path(row["path"]).parts), path, row)
         for path, facts in described.items()
         if path not in by_path
         for row in lost.get(facts["sha256"], [])
@@ -376,11 +376,6 @@ def _find_moved(
             found[path] = row
             taken.add(row["recording"])
     return found
-
-
-def _count_same(first: Sequence[str], second: Sequence[str]) -> int:
-    """How many parts two paths have in common, from where they begin."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 def _choose_id(asked: str | None, stem: str, taken: set[str]) -> str:

@@ -6,11 +6,15 @@ rate that the labelling interface names. Source: https://labelstud.io/guide/task
 so ranges carry them.
 """
 
+import contextlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from fer_core import __version__
 from fer_core.errors import ConfigError, DataError
@@ -19,6 +23,7 @@ from fer_core.io import write_text
 from fer_core.palette import emotion_color
 from fer_core.plain import parse_json
 from fer_core.studies.formats.annotations import Media, build_annotations, name_tiers, read_text
+from fer_core.studies.path_endings import count_same
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,27 +163,49 @@ def read_label_studio(path: Path, media: Media | None = None) -> "pd.DataFrame":
 
     Args:
         path: the export.
-        media: the video, whose frame rate counts where the task names none (`data.fps`).
+        media: the video; of a project with several tasks its is read. Its frame rate counts where the task
+            names none (`data.fps`).
 
     Raises:
-        DataError: it is no export of a video task, nothing was submitted, or the frame rate is not known.
+        DataError: it is no export of a video task, or of several and it is not said which; nothing was
+            submitted; or the frame rate is not known.
     """
     tasks = read_tasks(path)
-    if len(tasks) != 1 or not isinstance(tasks[0], dict):
+    if len(tasks) > 1 and media is not None:
+        videos = {media.name: media.name}
+        tasks = [task for task in tasks if match_video(get_video(task), videos)]
+    if len(tasks) != 1:
         raise DataError(
-            f"{path} holds {len(tasks)} tasks; expected one, as one file is for one recording: select the "
-            "task in Label Studio and export it alone as JSON"
+            f"{path} holds {len(tasks)} tasks{'' if media is None else f' of {media.name}'}; expected one: "
+            "name the video that it is about (fer convert --video VIDEO), or take all of a project into a "
+            "study (fer study events STUDY FILE)"
         )
-    task = tasks[0]
-    done = [item for item in task.get("annotations") or [] if not item.get("was_cancelled")]
-    if not done:
+    annotations = read_task(tasks[0], path, lambda: media)
+    if annotations is None:
         raise DataError(
             f"{path} has no submitted annotation; submit the task in Label Studio and export it as JSON"
         )
+    return annotations
+
+
+def read_task(task: Any, path: Path, find_media: Callable[[], Media | None]) -> "pd.DataFrame | None":
+    """What people submitted of a task; None if they have submitted nothing yet.
+
+    Args:
+        task: of the export.
+        path: the export, for messages.
+        find_media: asked for the video where the task names no frame rate.
+
+    Raises:
+        DataError: it is no task of a video, or the frame rate is not known.
+    """
     try:
-        fps = _find_fps(task["data"], path, media)
+        done = [item for item in task.get("annotations") or [] if not item.get("was_cancelled")]
+        if not done:
+            return None
+        fps = _find_fps(task["data"], path, find_media)
         rows = [row for item in done for row in _read_ranges(item, fps)]
-    except (KeyError, TypeError, ValueError) as cause:
+    except (AttributeError, KeyError, TypeError, ValueError) as cause:
         raise DataError(
             f"{path} does not hold what an export of Label Studio does ({type(cause).__name__}: {cause}); "
             "expected data with video, and annotations with ranges of a timeline"
@@ -186,10 +213,50 @@ def read_label_studio(path: Path, media: Media | None = None) -> "pd.DataFrame":
     return build_annotations(rows, str(path))
 
 
-def _find_fps(data: Mapping[str, Any], path: Path, media: Media | None) -> float:
+def get_video(task: Any) -> str:
+    """Where a task has its video from, as it says: a path or an address; empty if it does not say."""
+    data = task.get("data") if isinstance(task, dict) else None
+    return str(data.get("video") or "") if isinstance(data, dict) else ""
+
+
+def match_video(said: str, paths: Mapping[str, str]) -> list[str]:
+    """Which recordings a task's video can be of: those whose path ends most like it.
+
+    Label Studio puts eight signs before the name of a file that was uploaded, and takes out what is no letter
+    or digit; a local storage has its path in the address (`/data/local-files/?d=folder/a.mp4`).
+
+    Args:
+        said: by the task.
+        paths: of the recordings' files, by recording.
+
+    Returns:
+        One recording; none if no file has this name, several if they fit equally well.
+    """
+    parts = _list_parts(said)
+    fits = {name: count_same(parts, _list_parts(path)) for name, path in paths.items()}
+    best = max(fits.values(), default=0)
+    return [name for name, fit in fits.items() if fit == best > 0]
+
+
+def _list_parts(said: str) -> list[str]:
+    """The parts of a path or address, as Label Studio may have changed them."""
+    if "://" in said or said.startswith("/data/"):
+        with contextlib.suppress(ValueError):  # an address that is none is taken as it stands
+            address = urlsplit(said)
+            said = parse_qs(address.query).get("d", [unquote(address.path)])[0]
+    parts = [
+        re.sub(r"[^-\w.]", "", unicodedata.normalize("NFC", part).strip().replace(" ", "_")).casefold()
+        for part in re.split(r"[/\\]", said)
+    ]
+    parts[-1] = re.sub(r"^[0-9a-f]{8}-", "", parts[-1])
+    return [part for part in parts if part]
+
+
+def _find_fps(data: Mapping[str, Any], path: Path, find_media: Callable[[], Media | None]) -> float:
     """Frames a second: of the task, else of the video."""
     said = dict(data).get("fps")
     if said is None:
+        media = find_media()
         if media is None:
             raise DataError(
                 f"{path} counts frames, and the frame rate is not known: its data has no fps; name the video "

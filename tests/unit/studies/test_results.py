@@ -144,7 +144,7 @@ def test_a_file_per_recording_holds_intervals_and_events(results, tmp_path):
     assert happy.start_s.tolist() == pytest.approx([0.0, 0.3]) and happy.end_s.tolist() == pytest.approx(
         [0.2, 0.6]
     )
-    back = read_events(tmp_path / "elan" / "r1.eaf", "r1")
+    back = read_events(tmp_path / "elan" / "r1.eaf", "r1").table
     assert add_events(results, back[back.code == "smile"]) == 0
     with pytest.raises(ConfigError, match="unknown format"):
         export_files(results, ".doc", tmp_path / "x")
