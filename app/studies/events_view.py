@@ -146,7 +146,7 @@ def _render_import(study: Study, recording: str) -> None:
     with st.popover("Import events", icon=":material/upload:"):
         found = ask_for_files(
             "ELAN, Praat, WebVTT, SRT, Label Studio, or a CSV with start_s, end_s and code; for "
-            f"{escape_markdown(recording)}, and of a project of Label Studio for every recording",
+            f"{escape_markdown(recording)}. A Label Studio project may hold those of every recording",
             types=["eaf", "textgrid", "vtt", "srt", "json", "csv", "parquet"],
             max_mb=20,
             key=f"study_events_upload_{number}",

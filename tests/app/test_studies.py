@@ -1,5 +1,6 @@
 """The Studies page: before the first study, making one, its recordings, results and errors."""
 
+import json
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from fer_core.studies.task import KIND
 from fer_core.workspace import PROJECT_ROOT
 from tests.app.test_background import write_task
 from tests.unit.inference.videos import make_video
+from tests.unit.studies.test_projects import make_task
 
 PAGE = str(PROJECT_ROOT / "pages" / "studies.py")
 
@@ -198,6 +200,18 @@ def test_report_and_exports_are_made_in_the_background(study, tasks_at_once):
     page.selectbox(key="study_product").select("ELAN").run()
     click(page, "Make it")
     assert not page.exception and not page.error
+
+
+def test_a_project_of_label_studio_brings_the_events_of_all_recordings(study):
+    page = open_page(study="smiles", tab="Events")
+    uploader = next(item for item in page.file_uploader if "Label Studio" in item.label)
+    project = [make_task(f"/data/upload/3/4f9b0c1d-{name}.mp4") for name in ("r0", "r1", "elsewhere")]
+    uploader.set_value([("project.json", json.dumps(project).encode(), "application/json")]).run()
+    assert not page.exception and not page.error
+    assert "2 new events" in [item.value for item in page.toast]
+    assert any("of no recording here" in item.value for item in page.toast)
+    events = load_study(study_workspace(study), "smiles").load_events()
+    assert list(events.recording) == ["r0", "r1"]
 
 
 @pytest.mark.parametrize("tab", ["Recordings", "People", "Curves", "Events", "Report and export"])
