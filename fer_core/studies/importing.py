@@ -86,9 +86,9 @@ def _read_project(path: Path, recording: str, study: Study) -> FoundEvents:
         raise StudyError(f"{path.name} has no submitted annotation of {whose}: {why}")
     notes = []
     if waiting:
-        notes.append(f"nothing is submitted yet of {_list_some(waiting)}")
+        notes.append(f"Nothing is submitted yet of {_list_some(waiting)}")
     if others and not recording:
-        notes.append(f"left out: {count(len(others), 'task')} of no recording here, {_list_some(others)}")
+        notes.append(f"Left out: {count(len(others), 'task')} of no recording here, {_list_some(others)}")
     return FoundEvents(pd.concat(found, ignore_index=True), tuple(notes))
 
 

@@ -82,7 +82,7 @@ def test_a_project_brings_the_events_of_all_its_recordings(study, make_recording
     assert main(["study", "events", study.name, str(project)]) == 0
     told = capsys.readouterr().out
     assert "2 new events" in told
-    assert "nothing is submitted yet of r2" in told
+    assert "Nothing is submitted yet of r2" in told
     assert "1 task of no recording here, /data/upload/3/7f9b0c1d-other.mp4" in " ".join(told.split())
     events = study.load_events().set_index("recording")
     assert sorted(events.index) == ["r0", "r1"]
