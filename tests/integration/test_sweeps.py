@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -143,17 +144,19 @@ def test_several_workers_share_a_sweep_on_sqlite(workspace):
 
 
 @pytest.fixture
-def postgres(tmp_path_factory):
+def postgres():
     """A real server on a free port, as the Debian package brings it."""
     programs = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
     initdb = shutil.which("initdb") or (programs and str(programs / "initdb"))
     if not initdb:
         pytest.skip("PostgreSQL is not installed on this machine")
-    folder = tmp_path_factory.mktemp("postgres")
-    folder.chmod(0o777)
-    for parent in list(folder.parents)[:4]:
-        if parent.stat().st_uid == os.getuid() and parent.name.startswith(("pytest", "popen")):
-            parent.chmod(0o755)  # the server's user must be able to enter
+    # Not in pytest's own folder: another run of pytest makes that private again, to the server's user, too.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o777)
+        yield from _serve_postgres(initdb, Path(folder))
+
+
+def _serve_postgres(initdb, folder):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
