@@ -2,9 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-NOTES = (
-    "What should be known of the picture, in sentences: of several pages only the first is read, no face ..."
-)
+NOTES = "What should be known of the picture, in sentences; for example that only its first page was read."
 PROBABILITIES = "Probability in [0, 1] by class, most probable first: apparent expressions, not feelings."
 
 
