@@ -34,8 +34,9 @@ from fer_core.data.builtin import write_schematic_faces
 from fer_core.jobs import stop_run, submit_run
 from fer_core.runs.reader import load_run
 from fer_core.studies import create_study
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
 from fer_core.studies.analyzing import analyze
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.running import list_jobs
 from fer_core.studies.study import RECORDINGS_FILE
 from fer_core.studies.tables import RECORDING_COLUMNS, write_table

@@ -24,8 +24,9 @@ import pyarrow.parquet as pq
 import tyro
 
 from fer_core.studies import Study, create_study, read_state
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
 from fer_core.studies.analyzing import analyze
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.running import list_jobs
 from fer_core.workspace import PROJECT_ROOT, Workspace
 from tests.unit.inference.videos import make_video

@@ -25,7 +25,8 @@ from tyro.conf import Positional
 from fer_core.inference.downloads import YUNET, is_installed
 from fer_core.inference.video_reader import open_video
 from fer_core.studies import create_study, read_state
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.stretches import STRETCH_S
 from fer_core.types import UInt8Array
 from fer_core.workspace import PROJECT_ROOT, Workspace

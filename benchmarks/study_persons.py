@@ -29,10 +29,11 @@ from fer_core.checkpoint import find_checkpoint
 from fer_core.inference.downloads import YUNET, weights_path
 from fer_core.inference.tracker import assign, compute_iou
 from fer_core.studies import Study, create_study
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
 from fer_core.studies.analyzing import analyze
 from fer_core.studies.faces import load_faces
 from fer_core.studies.looks import WEIGHTS, average, describe
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.persons import Face, rename
 from fer_core.studies.proposals import OTHER, SAME, KnownFace, Proposal, compare, group_faces, look_at
 from fer_core.studies.running import list_jobs

@@ -25,9 +25,10 @@ import tyro
 
 from fer_core.inference.downloads import YUNET, is_installed
 from fer_core.studies import Study, create_study
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
 from fer_core.studies.analyzing import Job, analyze
 from fer_core.studies.cluster import open_cluster
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.running import list_jobs, run_study
 from fer_core.workspace import PROJECT_ROOT, Workspace
 from tests.e2e.dashboard import moving_face, write_clip

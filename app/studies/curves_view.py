@@ -8,9 +8,9 @@ from app.shared.charts import STATIC_CONFIG
 from app.shared.messages import empty_state
 from fer_core.escaping import escape_markdown
 from fer_core.studies import Study, StudyState
-from fer_core.studies.adding import OWN_FIELDS
 from fer_core.studies.charts import build_curves, build_group_bars, list_classes
 from fer_core.studies.curves import compute_curves, summarise_groups
+from fer_core.studies.new_recordings import OWN_FIELDS
 from fer_core.studies.tables import RECORDING_COLUMNS
 
 if TYPE_CHECKING:

@@ -103,7 +103,8 @@ def _render_upload(study: Study, facts: dict[str, str]) -> None:
     )
     if not found:
         return
-    from fer_core.studies.adding import NewRecording, add_recordings
+    from fer_core.studies.adding import add_recordings
+    from fer_core.studies.new_recordings import NewRecording
 
     st.session_state[Key.UPLOAD] = number + 1
     with error_boundary(), st.spinner("Looking into the videos…"):
@@ -138,7 +139,8 @@ def _forget_unused(kept: list[tuple[Path, str]], added: Added) -> None:
 
 
 def _render_folder(study: Study, facts: dict[str, str]) -> None:
-    from fer_core.studies.adding import NewRecording, add_recordings, find_files
+    from fer_core.studies.adding import add_recordings
+    from fer_core.studies.new_recordings import NewRecording, find_files
     from fer_core.workspace import expand_home
 
     first, second = st.columns(2)

@@ -137,9 +137,9 @@ def add(
         facts: A column for all of these, such as condition=control; may be repeated.
     """
     from fer_core.inference.video_reader import VIDEO_SUFFIXES
-    from fer_core.studies.adding import (
+    from fer_core.studies.adding import add_recordings
+    from fer_core.studies.new_recordings import (
         NewRecording,
-        add_recordings,
         check_column,
         find_files,
         read_list,

@@ -12,9 +12,10 @@ from streamlit.testing.v1 import AppTest
 from fer_core.io import write_json
 from fer_core.runs.process import ProcessIdentity
 from fer_core.studies import create_study, list_studies, load_study
-from fer_core.studies.adding import NewRecording, add_recordings, change_facts
+from fer_core.studies.adding import add_recordings, change_facts
 from fer_core.studies.analyzing import analyze
 from fer_core.studies.events import Event, add_events
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.persons import list_persons
 from fer_core.studies.running import list_jobs
 from fer_core.studies.state import WorkStatus, failure_file, running_file

@@ -16,9 +16,10 @@ import pytest
 from benchmarks import study_kills
 from fer_core.cli import main
 from fer_core.studies import Study, create_study, load_study
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
 from fer_core.studies.analyzing import analyze
 from fer_core.studies.cluster import open_cluster
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.running import list_jobs
 from fer_core.workspace import Workspace
 from tests.unit.inference.videos import make_video

@@ -16,8 +16,9 @@ from fer_core.collecting.sources import list_media, read_media, read_study
 from fer_core.errors import CollectionError, ConfigError, MediaError
 from fer_core.inference.predictor import load_predictor
 from fer_core.studies import create_study
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
 from fer_core.studies.analyzing import analyze
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.persons import name_faces
 from fer_core.studies.running import list_jobs
 from fer_core.types import FaceBox, FaceResult, Prediction

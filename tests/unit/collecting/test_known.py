@@ -16,8 +16,9 @@ from fer_core.collecting.live import LiveCollector
 from fer_core.collecting.picking import Picked, pick_faces
 from fer_core.inference.predictor import load_predictor
 from fer_core.studies import create_study
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
 from fer_core.studies.analyzing import analyze
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.running import list_jobs
 from fer_core.types import FaceBox
 from fer_core.workspace import Workspace

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from fer_core.studies import Study, create_study
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.workspace import Workspace
 from tests.unit.inference.videos import make_video
 

@@ -11,10 +11,11 @@ import pytest
 from benchmarks.study_persons import compute_idf1
 from fer_core.cli import main
 from fer_core.errors import StudyError
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
 from fer_core.studies.analyzing import analyze
 from fer_core.studies.gallery import list_faces, list_pictures
 from fer_core.studies.looks import Look, choose_moments, describe, iterate_frames, measure_distance
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.persons import Face, decide, list_parts, name_rows, rename, undo_naming
 from fer_core.studies.proposals import KnownFace, compare, group_faces, group_recordings, propose
 from fer_core.studies.running import list_jobs

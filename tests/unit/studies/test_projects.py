@@ -6,11 +6,12 @@ import pytest
 
 from fer_core.cli import main
 from fer_core.errors import DataError, StudyError
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
 from fer_core.studies.formats import read_source
 from fer_core.studies.formats.label_studio import match_video
 from fer_core.studies.importing import is_project, read_events
 from fer_core.studies.media import describe_media
+from fer_core.studies.new_recordings import NewRecording
 from tests.unit.inference.videos import make_video
 
 

@@ -10,8 +10,9 @@ import pytest
 from fer_core.inference import video
 from fer_core.inference.detectors.turned import TurnedFaceDetector
 from fer_core.studies import analyzing, create_study, read_state, stretches
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
 from fer_core.studies.analyzing import analyze
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.running import list_jobs
 from fer_core.studies.study import SUMMARY_FILE, TABLE_FILE
 from fer_core.types import FaceBox

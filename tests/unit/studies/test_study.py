@@ -18,20 +18,18 @@ from fer_core.exchange.model_zip import write_zip
 from fer_core.io import write_json
 from fer_core.runs.process import ProcessIdentity
 from fer_core.studies import create_study, delete_study, list_studies, load_study, read_state, set_codes
-from fer_core.studies.adding import (
+from fer_core.studies.adding import add_recordings, change_facts, remove_recordings
+from fer_core.studies.analyzing import Job, analyze
+from fer_core.studies.events import Event, add_events, replace_events
+from fer_core.studies.exporting import describe_recordings
+from fer_core.studies.new_recordings import (
     OWN_FIELDS,
     NewRecording,
-    add_recordings,
-    change_facts,
     check_column,
     find_files,
     read_list,
     refuse_pattern,
-    remove_recordings,
 )
-from fer_core.studies.analyzing import Job, analyze
-from fer_core.studies.events import Event, add_events, replace_events
-from fer_core.studies.exporting import describe_recordings
 from fer_core.studies.report import describe_methods
 from fer_core.studies.running import list_jobs, run_study
 from fer_core.studies.state import WorkStatus, running_file, survey_studies

@@ -9,10 +9,11 @@ from fer_core.cli import main
 from fer_core.errors import CheckpointError, StudyError
 from fer_core.inference.timeline import voice_columns
 from fer_core.studies import create_study
-from fer_core.studies.adding import NewRecording, add_recordings
+from fer_core.studies.adding import add_recordings
 from fer_core.studies.analyzing import analyze
 from fer_core.studies.faces import load_faces, to_voices
 from fer_core.studies.formats import list_classes
+from fer_core.studies.new_recordings import NewRecording
 from fer_core.studies.report import write_report
 from fer_core.studies.running import list_jobs
 from fer_core.studies.state import read_summary
